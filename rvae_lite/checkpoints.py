@@ -1,0 +1,60 @@
+"""Checkpoints from which an interrupted training goes on to the very same result.
+
+Every random number depends on (seed, purpose, epoch) alone, so parameters, moments and history are the whole state.
+"""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from rvae_lite.storage import load_arrays, save_arrays
+
+
+def settings_of(model, x, points, **numbers) -> dict:
+    """What must not change between a training and its resumption, as JSON."""
+    digest = hashlib.sha256(np.ascontiguousarray(x.numpy()).tobytes())
+    architecture = [[name, list(parameter.shape)] for name, parameter in model.named_parameters()]
+    likelihood = [model.likelihood, model.noise_variance]
+    plain = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in numbers.items()}
+    return dict(
+        plain,
+        model=architecture,
+        likelihood=likelihood,
+        dtype=str(next(model.parameters()).dtype),
+        data=digest.hexdigest(),
+        points=points.header["sha256"] if points is not None else None,
+    )
+
+
+def write(path, settings: dict, state) -> None:
+    """Write a training's state atomically."""
+    arrays = dict(
+        rows=state.rows.cpu().numpy(),
+        first=state.moments.first.cpu().numpy(),
+        second=state.moments.second.cpu().numpy(),
+        terms=np.stack(state.terms),
+    )
+    save_arrays(path, kind="checkpoint", version=1, header=dict(settings=settings), arrays=arrays)
+
+
+def resume(path, settings: dict, state) -> None:
+    """Bring `state` in place to where the checkpoint at `path` left off, if there is one.
+
+    Raises:
+        ValueError: the checkpoint is damaged or belongs to another training.
+    """
+    if not Path(path).exists():
+        return
+    header, arrays = load_arrays(path, kind="checkpoint", version=1)
+    changed = [key for key in settings if header["settings"].get(key) != settings[key]]
+    if changed:
+        raise ValueError(
+            f"checkpoint {path} belongs to a training with another {', '.join(changed)}: "
+            f"delete it or choose another checkpoint path"
+        )
+    state.rows.copy_(torch.from_numpy(arrays["rows"]))
+    state.moments.first.copy_(torch.from_numpy(arrays["first"]))
+    state.moments.second.copy_(torch.from_numpy(arrays["second"]))
+    state.terms.extend(arrays["terms"])

@@ -1,0 +1,74 @@
+"""What `fit` asks of its arguments, each refusal one sentence that names the thing and the remedy."""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def check_data(model, x, *, minimum: int) -> Tensor:
+    """x as a tensor (N, *data) that the model can train on: uint8, or finite floats in the declared range.
+
+    Raises:
+        ValueError: wrong type, shape or range, NaN or infinite values, fewer than `minimum` examples.
+    """
+    try:
+        x = torch.as_tensor(np.asarray(x) if isinstance(x, (list, tuple)) else x)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"x must be a numeric array of shape (N, *data): {error}") from error
+    shape = tuple(model.data_shape)
+    if x.ndim != len(shape) + 1 or tuple(x.shape[1:]) != shape:
+        raise ValueError(f"x must be (N, {', '.join(map(str, shape))}) for this model, not {tuple(x.shape)}")
+    if len(x) < minimum:
+        raise ValueError(f"x holds {len(x)} example{'s' * (len(x) != 1)}, at least {minimum} needed: pass more data")
+    if x.dtype == torch.uint8:
+        return x
+    if not x.is_floating_point():
+        raise ValueError(f"x holds {x.dtype}: convert it to floats in the model's units, or to uint8 for images")
+    finite = torch.isfinite(x).flatten(1).all(1)
+    if not finite.all():
+        row = int((~finite).nonzero()[0])
+        raise ValueError(f"x has NaN or infinite values in {int((~finite).sum())} examples, first in {row}: drop them")
+    if model.value_range is not None:
+        low, high = model.value_range
+        smallest, largest = float(x.min()), float(x.max())
+        if smallest < low or largest > high:
+            raise ValueError(
+                f"x ranges over [{smallest:.4g}, {largest:.4g}], the model over [{low:g}, {high:g}]: rescale x "
+                f"(uint8 images are rescaled by themselves)"
+            )
+    return x.to(next(model.parameters()).dtype)
+
+
+def check_points(model, x: Tensor, points) -> None:
+    """Raises ValueError where the points do not fit the model or the data."""
+    if points.z.shape[1] != model.latent_dim:
+        raise ValueError(
+            f"points have K = {points.z.shape[1]} latent dimensions, the model has {model.latent_dim}: "
+            f"build the model with latent_dim={points.z.shape[1]}"
+        )
+    report = points.check(x)
+    if report.errors:
+        raise ValueError("points do not fit the data: " + "; ".join(report.errors))
+
+
+def check_positive(**named) -> None:
+    """Raises ValueError for a value that is not a positive number (an integer but for learning_rate)."""
+    for name, value in named.items():
+        whole = name == "learning_rate" or isinstance(value, (int, np.integer))
+        if isinstance(value, bool) or not whole or not value > 0 or not math.isfinite(value):
+            kind = "number" if name == "learning_rate" else "integer"
+            raise ValueError(f"{name} must be a positive {kind}, not {value!r}")
+
+
+def per_replica(name: str, value, replicas: int) -> Tensor:
+    """A number, or one per replica, as (M,) float64."""
+    values = torch.as_tensor(value, dtype=torch.float64)
+    if values.ndim == 0:
+        values = values.expand(replicas).clone()
+    if values.shape != (replicas,):
+        raise ValueError(f"{name} must be a number or one per replica ({replicas}), not of shape {tuple(values.shape)}")
+    if not (torch.isfinite(values).all() and (values >= 0).all()):
+        raise ValueError(f"{name} must be finite and not negative, not {values.tolist()}")
+    return values

@@ -1,0 +1,189 @@
+"""`Fit`: M trained replicas of one model, ready to encode, decode, compare and save.
+
+Letters: M replicas, N data points, K latent dimension, P parameters of one model; `*data` one example's shape.
+"""
+
+import copy
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from rvae_lite import replicas as engine
+from rvae_lite.checks import check_data
+from rvae_lite.rosetta import RosettaPoints
+from rvae_lite.storage import load_arrays, save_arrays
+
+CHUNK = 4096  # examples encoded or decoded at once
+
+
+class Evaluation(NamedTuple):
+    """Mean distortion and rate of each replica, in nats, each (M,) float64."""
+
+    distortion: np.ndarray
+    rate: np.ndarray
+
+    def loss(self, beta: float = 1.0) -> np.ndarray:
+        """distortion + beta * rate; at beta = 1 the negative ELBO."""
+        return self.distortion + beta * self.rate
+
+
+class Fit:
+    """M trained replicas of one model.
+
+    Attributes:
+        model: the pattern; `replica(m)` gives a trained copy.
+        rows: parameters, (M, P), on the CPU.
+        seeds, beta, rho: one per replica.
+        terms: history of the loss terms, (epochs, 5, M); see `replicas.TERMS`.
+        info: how it was trained: epochs, batches, engine, device, seconds.
+    """
+
+    def __init__(self, model: nn.Module, rows: Tensor, *, seeds, beta, rho, terms: np.ndarray, info: dict):
+        self.model, self.rows = model, rows
+        self.seeds, self.beta, self.rho = list(seeds), np.asarray(beta), np.asarray(rho)
+        self.terms, self.info = terms, info
+        self._parameters = engine.Parameters(model)
+
+    def __repr__(self) -> str:
+        return f"Fit({len(self)} replicas of {type(self.model).__name__}, {len(self.terms)} epochs)"
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def select(self, replicas: Sequence[int]) -> "Fit":
+        """A Fit of some of the replicas, by their positions."""
+        index = list(replicas)
+        return Fit(
+            self.model,
+            self.rows[index],
+            seeds=[self.seeds[m] for m in index],
+            beta=self.beta[index],
+            rho=self.rho[index],
+            terms=self.terms[:, :, index],
+            info=self.info,
+        )
+
+    def replica(self, m: int) -> nn.Module:
+        """Replica m as an ordinary module in eval mode."""
+        module = copy.deepcopy(self.model)
+        module.load_state_dict(self._parameters.unflatten(self.rows[m]), strict=False)
+        return module.eval()
+
+    @property
+    def history(self):
+        """A pandas DataFrame, a row per epoch and replica: the loss and its terms, in nats (anchors: squared units)."""
+        import pandas as pd
+
+        epochs, _, replicas = self.terms.shape
+        table = pd.DataFrame({name: self.terms[:, i].ravel() for i, name in enumerate(engine.TERMS)})
+        table.insert(0, "epoch", np.repeat(np.arange(1, epochs + 1), replicas))
+        table.insert(1, "replica", np.tile(np.arange(replicas), epochs))
+        table.insert(2, "beta", np.tile(self.beta, epochs))
+        table.insert(3, "rho", np.tile(self.rho, epochs))
+        return table
+
+    def encode(self, x, *, beta=None) -> Tensor:
+        """Posterior means of x (N, *data) under every replica: (M, N, K), on the CPU."""
+        if beta is not None:
+            raise ValueError("beta is for multi-rate models; this model encodes at the beta it was trained with")
+        x = check_data(self.model, x, minimum=1)
+        return self._over_replicas(lambda model, batch: model.encode(batch).mean, x)
+
+    def decode(self, z) -> Tensor:
+        """The likelihood's mean at latents z, (N, K) for all replicas or (M, N, K) one set each: (M, N, *data)."""
+        z = torch.as_tensor(z, dtype=self.rows.dtype)
+        if z.shape[-1] != self.model.latent_dim or z.ndim not in (2, 3) or (z.ndim == 3 and len(z) != len(self)):
+            raise ValueError(
+                f"z must be (N, {self.model.latent_dim}) or ({len(self)}, N, {self.model.latent_dim}), "
+                f"not {tuple(z.shape)}"
+            )
+        return self._over_replicas(lambda model, batch: model.decode(batch), z, own=z.ndim == 3)
+
+    def reconstruct(self, x) -> Tensor:
+        """decode(mean(x)): x (N, *data) gives (M, N, *data)."""
+        return self.decode(self.encode(x))
+
+    def evaluate(self, x, *, seed: int = 0) -> Evaluation:
+        """Distortion and rate of x (N, *data), one posterior sample per example: the same noise for every replica."""
+        x = check_data(self.model, x, minimum=1)
+        random = engine.generator(seed, engine._EVALUATION)
+        noise = torch.randn((len(x), self.model.noise_dim), generator=random, dtype=self.rows.dtype)
+        objective = _TermsPerExample(self.model)
+        values = self._over_replicas(lambda model, batch: model(*batch), (x, noise), module=objective)
+        distortion, rate = values.double().mean(1).unbind(-1)
+        return Evaluation(distortion.numpy(), rate.numpy())
+
+    def anchor_distance(self, points: RosettaPoints) -> np.ndarray:
+        """Mean squared distance of each replica's encoded anchors to their latents / total variance: (M,)."""
+        means = self.encode(points.x).double().numpy()
+        target = np.asarray(points.z, dtype=np.float64)
+        return np.square(means - target).sum(-1).mean(-1) / np.maximum(target.var(0).sum(), 1e-300)
+
+    def save(self, path) -> None:
+        """Write everything to `path` (.npz), atomically and without pickle."""
+        arrays = dict(rows=self.rows.numpy(), terms=self.terms, beta=self.beta, rho=self.rho)
+        header = dict(seeds=self.seeds, info=self.info, config=getattr(self.model, "config", None))
+        save_arrays(path, kind="fit", version=1, header=header, arrays=arrays)
+
+    @classmethod
+    def load(cls, path, *, model: nn.Module | None = None) -> "Fit":
+        """Read a saved Fit; `model`, the pattern, is needed where it was not made by a constructor of `VAE`."""
+        from rvae_lite.models import VAE
+
+        header, arrays = load_arrays(path, kind="fit", version=1)
+        if model is None and header["config"] is None:
+            raise ValueError(f"{path} holds a model of your own: pass model=, a module of the same shape")
+        model = model if model is not None else VAE.from_config(header["config"])
+        rows = torch.from_numpy(arrays["rows"])
+        if rows.shape[1] != sum(engine.Parameters(model).sizes):
+            raise ValueError(f"{path} holds {rows.shape[1]} parameters a replica, the model has another number")
+        kept = {key: arrays[key] for key in ("terms", "beta", "rho")}
+        return cls(model.to(rows.dtype), rows, seeds=header["seeds"], info=header["info"], **kept)
+
+    def _over_replicas(self, function, inputs, *, own: bool = False, module: nn.Module | None = None) -> Tensor:
+        """function(model, batch) for each replica over chunks of the inputs: (M, N, ...)."""
+        wrapped = _Call(module if module is not None else self.model, function)
+        prefix = "model." if module is None else "model.model."
+        device = torch.device(self.info.get("device", "cpu"))
+        device = device if device.type == "cpu" or torch.cuda.is_available() else torch.device("cpu")
+
+        def one(row, batch):
+            named = {prefix + name: value.to(device) for name, value in self._parameters.unflatten(row).items()}
+            return functional_call(wrapped, named, (batch,))
+
+        parts = inputs if isinstance(inputs, tuple) else (inputs,)
+        axis, rows, pieces = (1 if own else 0), self.rows.to(device), []
+        with torch.no_grad():
+            for start in range(0, parts[0].shape[axis], CHUNK):
+                batch = tuple(engine.to_units(p.narrow(axis, start, min(CHUNK, p.shape[axis] - start)), rows) for p in parts)
+                batch = batch if isinstance(inputs, tuple) else batch[0]
+                pieces.append(vmap(one, in_dims=(0, 0 if own else None))(rows, batch).cpu())
+        return torch.cat(pieces, dim=1)
+
+
+class _Call(nn.Module):
+    """Any function of a model as a module, for `functional_call`."""
+
+    def __init__(self, model: nn.Module, function):
+        super().__init__()
+        self.model, self.function = model, function
+
+    def forward(self, batch):
+        return self.function(self.model, batch)
+
+
+class _TermsPerExample(nn.Module):
+    """Distortion and rate of each example: (B, 2)."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x, noise):
+        posterior = self.model.encode(x)
+        distortion = self.model.distortion(x, posterior.sample(noise))
+        return torch.stack([distortion, posterior.kl_divergence()], dim=-1)

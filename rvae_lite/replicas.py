@@ -1,0 +1,202 @@
+"""The replica engine: M independent trainings as one, their parameters stacked on a leading axis.
+
+Each replica is a row of parameters with its own initialisation, data order and noise, all drawn from its own seed,
+and its own beta and rho.  A replica's numbers do not depend on its neighbours.
+Letters: M replicas, N data points, B batch, P parameters of one model, K latent dimension, R Rosetta points.
+"""
+
+import math
+import shutil
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad_and_value, vmap
+
+from rvae_lite.losses import beta_loss, rosetta_penalty
+
+TERMS = ("loss", "distortion", "rate", "anchor_x", "anchor_z")
+ADAM_BETA1, ADAM_BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-8
+_INITIALISATION, _ORDER, _NOISE, _EVALUATION = range(4)  # what a replica's seed is used for
+
+
+def generator(seed: int, purpose: int, epoch: int = 0) -> torch.Generator:
+    """A CPU random generator that depends on (seed, purpose, epoch) alone, so that training can resume anywhere."""
+    state = np.random.SeedSequence([seed, purpose, epoch]).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(state[0]))
+
+
+def replica_seeds(seed, replicas: int) -> list[int]:
+    """One seed per replica: derived from an integer (the first m do not depend on `replicas`), or as given."""
+    given = [seed] if isinstance(seed, (int, np.integer)) else list(seed)
+    if not all(isinstance(s, (int, np.integer)) and s >= 0 for s in given):
+        raise ValueError(f"seed must be a non-negative integer or one per replica, not {seed!r}")
+    if not isinstance(seed, (int, np.integer)):
+        if len(given) != replicas:
+            raise ValueError(f"seed lists {len(given)} seeds for {replicas} replicas: give one per replica")
+        return [int(s) for s in given]
+    return [int(np.random.SeedSequence([seed, m]).generate_state(1)[0]) for m in range(replicas)]
+
+
+class Anchors(NamedTuple):
+    """Rosetta points on the device: x (R, *data), z (R, K), and the weights of the two terms."""
+
+    x: Tensor
+    z: Tensor
+    x_weight: float = 1.0
+    z_weight: float = 1.0
+
+
+class Objective(nn.Module):
+    """One replica's loss on one batch, as a module so that `functional_call` can swap its parameters."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, noise: Tensor, beta: Tensor, rho: Tensor, anchors: Anchors | None):
+        """The loss and its terms (see TERMS): x (B, *data), noise (B, noise_dim), beta and rho scalars."""
+        posterior = self.model.encode(x)  # q(z|x)
+        z = posterior.sample(noise)
+        distortion = self.model.distortion(x, z).mean()  # -log p(x|z)
+        rate = posterior.kl_divergence().mean()  # KL(q(z|x) || N(0, I))
+        loss = beta_loss(distortion, rate, beta=beta)
+        if anchors is None:
+            nothing = torch.zeros_like(loss)
+            return loss, torch.stack([loss, distortion, rate, nothing, nothing]).detach()
+        recon = self.model.decode(anchors.z)
+        mean = self.model.encode(anchors.x).mean
+        anchor_x, anchor_z = rosetta_penalty(recon, anchors.x, mean, anchors.z)
+        loss = loss + rho * (anchors.x_weight * anchor_x + anchors.z_weight * anchor_z)
+        return loss, torch.stack([loss, distortion, rate, anchor_x, anchor_z]).detach()
+
+
+class Parameters:
+    """Translates between a module's parameters and one row of P numbers."""
+
+    def __init__(self, module: nn.Module):
+        named = list(module.named_parameters())
+        self.names = [name for name, _ in named]
+        self.shapes = [parameter.shape for _, parameter in named]
+        self.sizes = [parameter.numel() for _, parameter in named]
+
+    def row(self, module: nn.Module) -> Tensor:
+        """The module's parameters as (P,)."""
+        return torch.cat([parameter.detach().flatten() for parameter in module.parameters()])
+
+    def unflatten(self, row: Tensor) -> dict[str, Tensor]:
+        """A row (P,) as named parameters."""
+        pieces = zip(self.names, row.split(self.sizes), self.shapes, strict=True)
+        return {name: piece.view(shape) for name, piece, shape in pieces}
+
+
+def initial_rows(model: nn.Module, seeds: list[int]) -> Tensor:
+    """A freshly initialised row of parameters for each seed: (M, P) on the CPU."""
+    from copy import deepcopy
+
+    module, layout = deepcopy(model).cpu(), Parameters(model)
+    return torch.stack([layout.row(_reinitialise(module, seed)) for seed in seeds])
+
+
+def _reinitialise(module: nn.Module, seed: int) -> nn.Module:
+    # Layers draw from torch's global generator: it is forked, so that the caller's stream is left alone.
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(generator(seed, _INITIALISATION).initial_seed())
+        for name, layer in module.named_modules():
+            if hasattr(layer, "reset_parameters"):
+                layer.reset_parameters()
+            elif next(layer.parameters(recurse=False), None) is not None:
+                raise ValueError(f"layer {name!r} ({type(layer).__name__}) needs a reset_parameters() method")
+    return module
+
+
+class EpochPlan(NamedTuple):
+    """How an epoch of N examples is cut into equal batches, at most as large as asked for.
+
+    At most `num_batches - 1` examples sit out an epoch, others in each.
+    """
+
+    num_data: int
+    num_batches: int
+    batch_size: int
+
+    @classmethod
+    def of(cls, num_data: int, batch_size: int) -> "EpochPlan":
+        num_batches = math.ceil(num_data / batch_size)
+        return cls(num_data, num_batches, num_data // num_batches)
+
+    def orders(self, seeds: list[int], epoch: int) -> Tensor:
+        """Which examples each replica sees: (num_batches, M, B)."""
+        permutations = [torch.randperm(self.num_data, generator=generator(seed, _ORDER, epoch)) for seed in seeds]
+        used = torch.stack(permutations)[:, : self.num_batches * self.batch_size]
+        return used.view(len(seeds), self.num_batches, self.batch_size).transpose(0, 1).contiguous()
+
+    def noises(self, seeds: list[int], epoch: int, noise_dim: int, dtype: torch.dtype) -> Tensor:
+        """Standard normal noise for the posterior samples: (num_batches, M, B, noise_dim)."""
+        shape = (self.num_batches, self.batch_size, noise_dim)
+        draws = [torch.randn(shape, generator=generator(seed, _NOISE, epoch), dtype=dtype) for seed in seeds]
+        return torch.stack(draws, dim=1)
+
+
+class Adam(NamedTuple):
+    """Adam's two moments for every replica, each (M, P)."""
+
+    first: Tensor
+    second: Tensor
+
+
+def make_step(model: nn.Module, *, compiled: bool):
+    """The training step of all replicas: one call updates rows and moments in place, returns the terms (5, M).
+
+    Bias corrections come in as tensors: a Python number would recompile the step, a 0-dim counter updated inside the
+    compiled graph has been computed wrongly by PyTorch.
+    """
+    objective, layout = Objective(model), Parameters(model)
+
+    def replica_loss(row, x, noise, beta, rho, anchors):
+        named = {f"model.{name}": parameter for name, parameter in layout.unflatten(row).items()}
+        return functional_call(objective, named, (x, noise, beta, rho, anchors))
+
+    gradient = vmap(grad_and_value(replica_loss, has_aux=True), in_dims=(0, 0, 0, 0, 0, None))
+
+    def step(rows, moments, x, noise, beta, rho, anchors, step_size, second_correction):
+        gradients, (_, terms) = gradient(rows, x, noise, beta, rho, anchors)
+        with torch.no_grad():
+            moments.first.mul_(ADAM_BETA1).add_(gradients, alpha=1 - ADAM_BETA1)
+            moments.second.mul_(ADAM_BETA2).addcmul_(gradients, gradients, value=1 - ADAM_BETA2)
+            denominator = (moments.second * second_correction).sqrt() + ADAM_EPSILON
+            rows.sub_(step_size * moments.first / denominator)
+        return terms.transpose(0, 1)
+
+    return torch.compile(step, dynamic=False, fullgraph=True) if compiled else step
+
+
+def adam_corrections(step_number: int, learning_rate: float, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Adam's step size and second-moment correction at a step counted from 1, as 0-dim tensors."""
+    step_size = learning_rate / (1 - ADAM_BETA1**step_number)
+    correction = 1 / (1 - ADAM_BETA2**step_number)
+    return like.new_tensor(step_size), like.new_tensor(correction)
+
+
+def compiler_available(device: torch.device) -> bool:
+    """Whether torch.compile can work here: a C++ compiler for the CPU, Triton for CUDA."""
+    import importlib.util
+    import os
+
+    if device.type == "cuda":
+        return importlib.util.find_spec("triton") is not None
+    return any(shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++", "cl") if name)
+
+
+def to_units(batch: Tensor, like: Tensor) -> Tensor:
+    """A batch on `like`'s device and in its dtype; uint8 is divided by 255."""
+    scaled = batch.to(like.device).to(like.dtype)
+    return scaled / 255 if batch.dtype == torch.uint8 else scaled
+
+
+def blocks(replicas: int, largest: int) -> list[slice]:
+    """Cut M replicas into blocks of at most `largest`, of one size where a divisor allows it."""
+    sizes = [size for size in range(min(largest, replicas), largest // 2, -1) if replicas % size == 0]
+    size = sizes[0] if sizes else -(-replicas // -(-replicas // largest))
+    return [slice(start, min(start + size, replicas)) for start in range(0, replicas, size)]

@@ -1,0 +1,219 @@
+"""Rosetta points: a latent space distilled into a few (input, latent) pairs that other trainings can anchor to.
+
+Martinez & Pearson (2021), Section 3 and Appendix E: cluster the posterior means, take for each centre the nearest
+datum x_r and its own mean z_r.  Letters: N data points, K latent dimension, R Rosetta points.
+"""
+
+import platform
+from importlib import resources
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from rvae_lite.storage import load_arrays, save_arrays
+
+SCHEMA_VERSION = 1
+RANGE_FACTOR = 10.0  # root mean squares further apart than this are another scale, not other data
+SHIFT_FACTOR = 2.5  # further apart than this they are suspicious
+
+
+class CheckReport(NamedTuple):
+    """What speaks against using some points with some data: `errors` forbid it, `warnings` make one look again."""
+
+    errors: list[str]
+    warnings: list[str]
+
+    def __str__(self) -> str:
+        lines = [f"error: {text}" for text in self.errors] + [f"warning: {text}" for text in self.warnings]
+        return "\n".join(lines) or "the points fit the data"
+
+
+class RosettaPoints:
+    """R pairs of an input and its latent.
+
+    Attributes:
+        x: inputs, (R, *data), in the units that the model was trained in (uint8: 0 to 255).
+        z: latents, (R, K) float32.
+        ids: which datum each point was, (R,) text; empty text where unknown.
+        header: a dictionary that travels with the points: schema version, K, data shape, value range, selection
+            method, seed, versions, SHA-256 and whatever the maker added (preprocessing, licence, source).
+
+    Raises:
+        ValueError: shapes that do not fit, NaN or infinite values, no points.
+    """
+
+    def __init__(self, x, z, *, ids=None, header: dict | None = None):
+        x, z = np.asarray(x), np.asarray(z, dtype=np.float32)
+        x = x if x.dtype == np.uint8 else np.asarray(x, dtype=np.float32)
+        if z.ndim != 2 or x.ndim < 2 or len(x) != len(z):
+            raise ValueError(f"points need x (R, *data) and z (R, K) of one length, not {x.shape} and {z.shape}")
+        if not len(x):
+            raise ValueError("there are no points: select at least one")
+        if not (np.isfinite(x).all() and np.isfinite(z).all()):
+            raise ValueError("points hold NaN or infinite values: select them from clean data")
+        ids = np.asarray([""] * len(x) if ids is None else ids).astype(str)
+        if ids.shape != (len(x),):
+            raise ValueError(f"ids must be one per point ({len(x)}), not of shape {ids.shape}")
+        self.x, self.z, self.ids = x, z, ids
+        self.header = dict(header or {}) | dict(
+            latent_dim=z.shape[1],
+            data_shape=list(x.shape[1:]),
+            num_points=len(x),
+            dtype=str(x.dtype),
+            value_range=[float(x.min()), float(x.max())],
+        )
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __repr__(self) -> str:
+        return f"RosettaPoints({len(self)} points, data {self.x.shape[1:]}, K = {self.z.shape[1]})"
+
+    def save(self, path) -> None:
+        """Write the points to `path` (.npz) atomically, without pickle, with a SHA-256 of the content."""
+        arrays = dict(x=self.x, z=self.z, ids=self.ids)
+        self.header = save_arrays(path, kind="rosetta", version=SCHEMA_VERSION, header=self.header, arrays=arrays)
+
+    @classmethod
+    def load(cls, path) -> "RosettaPoints":
+        """Read points from a file, or those that ship with the package: "book:eight_gaussians", "book:digits".
+
+        Raises:
+            FileNotFoundError: no such file.
+            ValueError: the file is truncated, altered, pickled, of another kind or from a newer version.
+        """
+        if isinstance(path, str) and path.startswith("book:"):
+            path = _book_file(path.removeprefix("book:"))
+        header, arrays = load_arrays(path, kind="rosetta", version=SCHEMA_VERSION)
+        if set(arrays) != {"x", "z", "ids"}:
+            raise ValueError(f"{path} holds {sorted(arrays)} instead of ids, x and z: get a fresh copy of it")
+        return cls(arrays["x"], arrays["z"], ids=arrays["ids"], header=header)
+
+    def check(self, x) -> CheckReport:
+        """Compare with one's own data x (N, *data) before hours are spent on training.
+
+        Errors: another shape, another scale (0-255 against 0-1), NaN.  Warnings: a shifted scale, very few points.
+        """
+        data = x.numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
+        if tuple(data.shape[1:]) != tuple(self.x.shape[1:]):
+            text = f"the points' inputs have shape {self.x.shape[1:]}, the data's {tuple(data.shape[1:])}"
+            return CheckReport([f"{text}: bring both to one resolution"], [])
+        if not len(data):
+            return CheckReport(["the data are empty: pass at least one example"], [])
+        errors, warnings = [], []
+        if len(self) > len(data):
+            errors.append(f"there are {len(self)} points for {len(data)} examples: select fewer points")
+        own, theirs = _root_mean_square(self.x), _root_mean_square(data)
+        if not np.isfinite(theirs):
+            errors.append("the data hold NaN or infinite values: drop those examples")
+        elif max(own, theirs) > RANGE_FACTOR * min(own, theirs):
+            errors.append(
+                f"the points' inputs (root mean square {own:.3g}) and the data ({theirs:.3g}) are on different scales: "
+                f"prepare both alike (0-255 or 0-1?)"
+            )
+        elif max(own, theirs) > SHIFT_FACTOR * min(own, theirs):
+            warnings.append(f"root mean square of the points' inputs {own:.3g}, of the data {theirs:.3g}: same units?")
+        if len(self) <= self.z.shape[1]:
+            warnings.append(
+                f"{len(self)} points cannot pin down {self.z.shape[1]} latent dimensions: select at least "
+                f"{self.z.shape[1] + 1}"
+            )
+        return CheckReport(errors, warnings)
+
+
+def _root_mean_square(x: np.ndarray) -> float:
+    scale = 255.0 if x.dtype == np.uint8 else 1.0
+    return float(np.sqrt(np.mean(np.square(x, dtype=np.float64)))) / scale
+
+
+def _book_file(name: str):
+    folder = resources.files("rvae_lite") / "points"
+    known = sorted(file.name.removesuffix(".npz") for file in folder.iterdir() if file.name.endswith(".npz"))
+    if name not in known:
+        raise ValueError(f"there are no points 'book:{name}'; the book ships {', '.join('book:' + k for k in known)}")
+    return folder / f"{name}.npz"
+
+
+def select_points(x, means, num_points: int, *, method: str = "kmeans", seed: int = 0, ids=None, header=None) -> RosettaPoints:
+    """Distil a latent space: cluster the posterior means, take the datum nearest to each centre and its own mean.
+
+    Args:
+        x: data, (N, *data).
+        means: their posterior means in one model, (N, K).
+        num_points: R, at most N.
+        method: "kmeans" (the paper's), "gaussian_mixture", "agglomerative" or "random".
+        seed: of the clustering.
+        ids: names of the data, (N,), kept with the points.
+        header: entries to add to the file's header: preprocessing, licence, source, ...
+
+    Returns:
+        RosettaPoints, ordered as the clusters; no datum twice.
+
+    Raises:
+        ValueError: lengths that do not fit, more points than data, an unknown method.
+
+    Differs from the paper: where two centres share their nearest datum, the later one takes its next nearest.
+
+    Example:
+        >>> points = select_points(torch.randn(100, 5), torch.randn(100, 2), 8)
+        >>> points.z.shape
+        (8, 2)
+    """
+    x = x.numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
+    means = np.asarray(means.detach() if isinstance(means, torch.Tensor) else means, dtype=np.float64)
+    if means.ndim != 2 or len(means) != len(x):
+        raise ValueError(f"means must be (N, K) = ({len(x)}, K), one row per datum, not {means.shape}: pass one replica's")
+    if not np.isfinite(means).all():
+        raise ValueError("means hold NaN or infinite values: train again with a lower learning rate")
+    if isinstance(num_points, bool) or not isinstance(num_points, (int, np.integer)) or num_points < 1:
+        raise ValueError(f"num_points must be a positive integer, not {num_points!r}")
+    if num_points > len(x):
+        raise ValueError(f"num_points = {num_points} is more than the {len(x)} data: select fewer")
+    if method not in SELECTION_METHODS:
+        raise ValueError(f"method must be one of {sorted(SELECTION_METHODS)}, not {method!r}")
+    chosen = _nearest_distinct(means, SELECTION_METHODS[method](means, num_points, seed))
+    header = dict(header or {}) | dict(
+        selection_method=method,
+        selection_seed=int(seed),
+        versions=dict(torch=torch.__version__, numpy=np.__version__, python=platform.python_version()),
+    )
+    names = np.arange(len(x)) if ids is None else np.asarray(ids)
+    return RosettaPoints(x[chosen], means[chosen], ids=names[chosen], header=header)
+
+
+def _nearest_distinct(means: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    chosen: list[int] = []
+    for centre in centres:
+        distance = np.square(means - centre).sum(1)
+        distance[chosen] = np.inf
+        chosen.append(int(distance.argmin()))
+    return np.array(chosen)
+
+
+def _kmeans(means, num_points, seed):
+    from sklearn.cluster import KMeans
+
+    return KMeans(num_points, n_init=10, random_state=seed).fit(means).cluster_centers_
+
+
+def _gaussian_mixture(means, num_points, seed):
+    from sklearn.mixture import GaussianMixture
+
+    return GaussianMixture(num_points, random_state=seed, reg_covar=1e-6).fit(means).means_
+
+
+def _agglomerative(means, num_points, seed):
+    from sklearn.cluster import AgglomerativeClustering
+
+    labels = AgglomerativeClustering(num_points).fit_predict(means) if num_points > 1 else np.zeros(len(means), int)
+    return np.stack([means[labels == cluster].mean(0) for cluster in range(num_points)])
+
+
+def _random(means, num_points, seed):
+    return means[np.random.default_rng(seed).choice(len(means), num_points, replace=False)]
+
+
+SELECTION_METHODS = dict(
+    kmeans=_kmeans, gaussian_mixture=_gaussian_mixture, agglomerative=_agglomerative, random=_random
+)

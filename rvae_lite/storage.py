@@ -1,0 +1,133 @@
+"""Arrays and a JSON header in one zip file: written atomically, verified on reading, never unpickled."""
+
+import hashlib
+import io
+import json
+import math
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+
+def write_atomically(path, write) -> None:
+    """Call `write(file)` on a temporary binary file beside `path`, then put it in place of `path` in one step.
+
+    Args:
+        path: the file to make or replace.
+        write: a function that takes an open binary file.
+
+    Raises:
+        OSError: the place cannot be written or the disk is full; nothing half-written stays.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise OSError(error.errno, f"cannot write {path} ({reason}): free some space or choose another path") from error
+    finally:
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def content_hash(header: dict, arrays: dict) -> str:
+    """SHA-256 over the header (its own `sha256` entry left out) and every array's name, dtype, shape and bytes."""
+    digest = hashlib.sha256()
+    plain = {key: value for key, value in header.items() if key != "sha256"}
+    digest.update(json.dumps(plain, sort_keys=True).encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def save_arrays(path, *, kind: str, version: int, header: dict, arrays: dict) -> dict:
+    """Write `arrays` and `header` to `path` atomically; returns the header as written, hash included."""
+    arrays = {name: np.asarray(array) for name, array in arrays.items()}
+    header = {**header, "kind": kind, "schema_version": version}
+    try:
+        header["sha256"] = content_hash(header, arrays)
+    except TypeError as error:
+        raise ValueError(f"the header of a {kind} file must be JSON (text, numbers, lists): {error}") from error
+    text = np.array(json.dumps(header, sort_keys=True))
+    write_atomically(path, lambda file: np.savez(file, allow_pickle=False, header=text, **arrays))
+    return header
+
+
+def load_arrays(path, *, kind: str, version: int) -> tuple[dict, dict]:
+    """Read what `save_arrays` wrote: (header, arrays), every byte verified against the stored hash.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is truncated, altered, of another kind, pickled or from a newer version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no {kind} file at {path}: check the path")
+    try:
+        arrays = _read_members(path)
+        header = json.loads(str(arrays.pop("header")))
+        if not isinstance(header, dict):
+            raise ValueError("its header is not a JSON object")
+    except Exception as error:  # any damage, of whatever sort, is one refusal
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{path} is not a readable {kind} file ({reason}): get a fresh copy of it") from error
+    if header.get("kind") != kind:
+        raise ValueError(f"{path} is a {header.get('kind')!r} file, not a {kind} file: pass the right one")
+    found = header.get("schema_version")
+    if not isinstance(found, int) or found < 1:
+        raise ValueError(f"{path} has no valid schema_version (found {found!r}): get a fresh copy of it")
+    if found > version:
+        raise ValueError(
+            f"{path} has schema version {found}, this rvae_lite reads up to {version}: upgrade rvae_lite"
+        )
+    if header.get("sha256") != content_hash(header, arrays):
+        raise ValueError(f"{path} was altered after it was written (its SHA-256 differs): get a fresh copy of it")
+    return header, arrays
+
+
+def _read_members(path: Path) -> dict:
+    arrays = {}
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            # Stored, not compressed: a file never asks for more memory than it has bytes.
+            if member.compress_type != zipfile.ZIP_STORED or member.file_size > path.stat().st_size:
+                raise ValueError("it holds a compressed member")
+            name = member.filename.removesuffix(".npy")
+            if name in arrays or name == member.filename:
+                raise ValueError(f"unexpected member {member.filename!r}")
+            arrays[name] = _read_array(archive.read(member))
+    if "header" not in arrays:
+        raise ValueError("it has no header")
+    return arrays
+
+
+def _read_array(content: bytes) -> np.ndarray:
+    file = io.BytesIO(content)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("an array of an unknown format")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype.hasobject:
+        raise ValueError("it holds pickled objects, which are never loaded")
+    if math.prod(shape) * dtype.itemsize != len(content) - file.tell():
+        raise ValueError("an array of another length than its header says")
+    file.seek(0)
+    return np.lib.format.read_array(file, allow_pickle=False)

@@ -1,0 +1,239 @@
+"""`fit`: train M replicas of a model at once, in one visible loop.
+
+Martinez & Pearson (2021), Section 3 and Appendix B: Adam at 1e-3, the Rosetta points beside every batch.
+Letters: M replicas, N data points, B batch, K latent dimension, R Rosetta points, P parameters.
+"""
+
+import copy
+import time
+import warnings
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from rvae_lite import checkpoints, replicas as engine
+from rvae_lite.checks import check_data, check_points, check_positive, per_replica
+from rvae_lite.fitted import Fit
+from rvae_lite.rosetta import RosettaPoints
+
+COMPILE_ABOVE = 100_000  # replica-steps from which compiling (5 to 30 s) pays, as measured on a CPU
+LARGEST_BLOCK = 20  # replicas trained side by side on a CPU; more of them fall out of its cache
+UNREACHED = 0.1  # share of the anchors' total variance above which they count as not reached
+CHECKPOINT_SECONDS = 30.0
+
+
+def fit(
+    model: nn.Module,
+    x,
+    *,
+    replicas: int = 1,
+    epochs: int,
+    batch_size: int,
+    beta: float | Sequence[float] = 1.0,
+    rho: float | Sequence[float] = 0.0,
+    points: RosettaPoints | None = None,
+    x_weight: float = 1.0,
+    z_weight: float = 1.0,
+    seed: int | Sequence[int] = 0,
+    learning_rate: float = 1e-3,
+    device: str | torch.device | None = None,
+    compile: bool | str = "auto",
+    checkpoint=None,
+    progress: bool | str = False,
+) -> Fit:
+    """Train M replicas of `model` on `x`, minimising the mean over data of
+
+        distortion + beta * rate + rho * mean_r(x_weight |x_r - decode(z_r)|^2 + z_weight |z_r - mean(x_r)|^2)
+
+    (Eq. 1 of Martinez & Pearson 2021; distortion and rate in nats, summed over dimensions).
+
+    Args:
+        model: the pattern; each replica re-initialises it.  Its parameters' dtype is the training's.
+        x: data, (N, *data): floats in the model's declared range, or uint8, which is divided by 255.
+        replicas: M.
+        epochs: passes over the data.
+        batch_size: the largest batch.  An epoch is cut into equal batches, so that at most a few examples sit it out.
+        beta: weight of the rate, a number or one per replica.
+        rho: weight of the Rosetta points, a number or one per replica; 0 is the plain VAE.
+        points: Rosetta points, needed where rho is not 0.  They are not added to the data.
+        x_weight, z_weight: weights of the two halves of the Rosetta term.
+        seed: an integer from which each replica's seed is derived, or one per replica; replica m of
+            [s0, s1, ...] equals a single training with [s_m].
+        learning_rate: of Adam.
+        device: "cpu", "cuda", ...; by default a CUDA device where there is one.
+        compile: True, False, or "auto": where the training is long enough and a compiler is there.
+        checkpoint: a path; an interrupted training goes on from it to the very same result.
+        progress: show a bar with the time left; a text becomes its label.
+
+    Returns:
+        A `Fit`.
+
+    Raises:
+        ValueError: an argument or the data do not fit; the message names it and the remedy.
+        FloatingPointError: a loss became infinite or NaN; epoch, replica, beta and rho are named.
+
+    Warns:
+        RuntimeWarning: anchors that were not reached after training.
+
+    Differs from the paper: the Rosetta term is a mean over the R points, not a sum times a ratio of R and B.
+
+    Example:
+        >>> from rvae_lite import VAE, data
+        >>> x = data.load("eight_gaussians").x
+        >>> space = fit(VAE.mlp(5, 2), x, replicas=3, epochs=1, batch_size=100)
+        >>> space.encode(x).shape
+        torch.Size([3, 6400, 2])
+    """
+    x = check_data(model, x, minimum=2)
+    check_positive(replicas=replicas, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
+    seeds = engine.replica_seeds(seed, replicas)
+    beta, rho = per_replica("beta", beta, replicas), per_replica("rho", rho, replicas)
+    anchored = bool((rho > 0).any())
+    if anchored and points is None:
+        raise ValueError("rho is positive but there are no points: pass points=RosettaPoints, or rho=0")
+    if anchored:
+        check_points(model, x, points)
+    device = torch.device(device if device is not None else "cuda" if torch.cuda.is_available() else "cpu")
+    plan = engine.EpochPlan.of(len(x), batch_size)
+    compiled = _choose_engine(compile, device, epochs * plan.num_batches * replicas)
+
+    rows = engine.initial_rows(model, seeds).to(device)
+    state = _State(rows, engine.Adam(torch.zeros_like(rows), torch.zeros_like(rows)), [])
+    if checkpoint is not None:
+        settings = checkpoints.settings_of(
+            model, x, points if anchored else None, seeds=seeds, beta=beta, rho=rho, batch_size=plan.batch_size,
+            learning_rate=learning_rate, x_weight=x_weight, z_weight=z_weight,
+        )  # fmt: skip
+        checkpoints.resume(checkpoint, settings, state)
+    anchors = None
+    if anchored:
+        anchor_x, anchor_z = engine.to_units(torch.as_tensor(points.x), rows), engine.to_units(torch.as_tensor(points.z), rows)
+        anchors = engine.Anchors(anchor_x, anchor_z, x_weight, z_weight)
+
+    trainer = _Trainer(model, x.to(device), plan, seeds, beta, rho, anchors, learning_rate, compiled, compile == "auto")
+    started = written = time.monotonic()
+    for epoch in _progress_bar(len(state.terms), epochs, progress):
+        state.terms.append(trainer.run_epoch(state, epoch))
+        _stop_if_not_finite(state.terms[-1][0], epoch, seeds, beta, rho)
+        overdue = time.monotonic() - written > CHECKPOINT_SECONDS
+        if checkpoint is not None and (overdue or epoch == epochs - 1):
+            checkpoints.write(checkpoint, settings, state)
+            written = time.monotonic()
+    info = dict(
+        epochs=epochs,
+        num_data=len(x),
+        num_batches=plan.num_batches,
+        batch_size=plan.batch_size,
+        learning_rate=learning_rate,
+        engine="compiled" if trainer.compiled else "eager",
+        device=str(device),
+        torch=torch.__version__,
+        seconds=round(time.monotonic() - started, 3),
+    )
+    result = Fit(
+        copy.deepcopy(model).cpu(),
+        state.rows.cpu(),
+        seeds=seeds,
+        beta=beta.numpy(),
+        rho=rho.numpy(),
+        terms=np.stack(state.terms[:epochs]),
+        info=info,
+    )
+    if anchored:
+        _warn_of_unreached(result, points)
+    return result
+
+
+class _State(NamedTuple):
+    rows: Tensor
+    moments: engine.Adam
+    terms: list  # per epoch (5, M) float64
+
+
+class _Trainer:
+    """Runs epochs: block by block of replicas, batch by batch."""
+
+    def __init__(self, model, x, plan, seeds, beta, rho, anchors, learning_rate, compiled, may_fall_back):
+        dtype = next(model.parameters()).dtype
+        self.model, self.x, self.plan, self.seeds = model, x, plan, seeds
+        self.beta, self.rho = beta.to(x.device, dtype), rho.to(x.device, dtype)
+        self.anchors, self.learning_rate = anchors, learning_rate
+        self.compiled, self.may_fall_back = compiled, may_fall_back
+        self.step = engine.make_step(model, compiled=compiled)
+        on_cpu = compiled and x.device.type == "cpu"
+        self.blocks = engine.blocks(len(seeds), LARGEST_BLOCK if on_cpu else len(seeds))
+
+    def run_epoch(self, state: _State, epoch: int) -> np.ndarray:
+        """Mean of the loss terms over the epoch's batches: (5, M) float64."""
+        return np.concatenate([self._run_block(state, epoch, block) for block in self.blocks], axis=1)
+
+    def _run_block(self, state: _State, epoch: int, block: slice) -> np.ndarray:
+        rows = state.rows[block]
+        moments = engine.Adam(state.moments.first[block], state.moments.second[block])
+        seeds, beta, rho = self.seeds[block], self.beta[block], self.rho[block]
+        orders = self.plan.orders(seeds, epoch).to(self.x.device)
+        noises = self.plan.noises(seeds, epoch, self.model.noise_dim, rows.dtype).to(self.x.device)
+        totals = torch.zeros((len(engine.TERMS), len(seeds)), dtype=torch.float64, device=self.x.device)
+        for batch, (order, noise) in enumerate(zip(orders, noises, strict=True)):
+            number = epoch * self.plan.num_batches + batch + 1
+            corrections = engine.adam_corrections(number, self.learning_rate, rows)
+            examples = self.x.index_select(0, order.flatten()).unflatten(0, order.shape)  # (M, B, *data)
+            examples = engine.to_units(examples, rows)
+            totals += self._take_step(rows, moments, examples, noise, beta, rho, self.anchors, *corrections)
+        return (totals / self.plan.num_batches).cpu().numpy()
+
+    def _take_step(self, *arguments) -> Tensor:
+        if not (self.compiled and self.may_fall_back):
+            return self.step(*arguments)
+        try:
+            terms = self.step(*arguments)
+        except torch._dynamo.exc.TorchDynamoException:  # raised before anything was computed
+            self.compiled, self.step = False, engine.make_step(self.model, compiled=False)
+            terms = self.step(*arguments)
+        self.may_fall_back = False
+        return terms
+
+
+def _choose_engine(compile, device: torch.device, replica_steps: int) -> bool:
+    if compile not in (True, False, "auto"):
+        raise ValueError(f"compile must be True, False or 'auto', not {compile!r}")
+    if compile == "auto":
+        return replica_steps >= COMPILE_ABOVE and engine.compiler_available(device)
+    if compile and not engine.compiler_available(device):
+        raise ValueError("compile=True needs a C++ compiler (Triton on CUDA): install one, or leave compile='auto'")
+    return compile
+
+
+def _progress_bar(first: int, epochs: int, progress: bool | str):
+    if not progress:
+        return range(first, epochs)
+    from tqdm import tqdm
+
+    label = progress if isinstance(progress, str) else "training"
+    return tqdm(range(first, epochs), initial=first, total=epochs, desc=label, unit="epoch")
+
+
+def _stop_if_not_finite(loss: np.ndarray, epoch: int, seeds, beta, rho) -> None:
+    bad = np.flatnonzero(~np.isfinite(loss))
+    if bad.size:
+        m = int(bad[0])
+        raise FloatingPointError(
+            f"the loss is not finite in epoch {epoch + 1}, replica {m} (seed {seeds[m]}, beta {beta[m]:g}, "
+            f"rho {rho[m]:g}): lower learning_rate, or rescale the data"
+        )
+
+
+def _warn_of_unreached(fit: Fit, points: RosettaPoints) -> None:
+    distance = fit.anchor_distance(points)
+    missed = [m for m in range(len(fit)) if fit.rho[m] > 0 and distance[m] > UNREACHED]
+    if missed:
+        warnings.warn(
+            f"replicas {missed} did not reach the Rosetta points: mean squared distance up to "
+            f"{max(distance[missed]):.2g} of their total variance; train longer, raise rho, or check that the points "
+            f"were made with the same preprocessing",
+            RuntimeWarning,
+            stacklevel=3,
+        )
