@@ -158,10 +158,18 @@ def make_step(model: nn.Module, *, compiled: bool):
         named = {f"model.{name}": parameter for name, parameter in layout.unflatten(row).items()}
         return functional_call(objective, named, (x, noise, beta, rho, anchors))
 
-    gradient = vmap(grad_and_value(replica_loss, has_aux=True), in_dims=(0, 0, 0, 0, 0, None))
+    batched = vmap(grad_and_value(replica_loss, has_aux=True), in_dims=(0, 0, 0, 0, 0, None))
+
+    def gradient(rows, x, noise, beta, rho, anchors):
+        if compiled or len(rows) > 1:
+            gradients, (_, terms) = batched(rows, x, noise, beta, rho, anchors)
+            return gradients, terms
+        row = rows[0].detach().requires_grad_()  # a single replica needs no vmap: the same sums, half the time
+        loss, terms = replica_loss(row, x[0], noise[0], beta[0], rho[0], anchors)
+        return torch.autograd.grad(loss, row)[0].unsqueeze(0), terms.unsqueeze(0)
 
     def step(rows, moments, x, noise, beta, rho, anchors, step_size, second_correction):
-        gradients, (_, terms) = gradient(rows, x, noise, beta, rho, anchors)
+        gradients, terms = gradient(rows, x, noise, beta, rho, anchors)
         with torch.no_grad():
             moments.first.mul_(ADAM_BETA1).add_(gradients, alpha=1 - ADAM_BETA1)
             moments.second.mul_(ADAM_BETA2).addcmul_(gradients, gradients, value=1 - ADAM_BETA2)
