@@ -110,10 +110,10 @@ def log_volumes(means) -> np.ndarray:
     The covariance (ddof 1) of M runs has rank M - 1 at most, so the log determinant is taken over the
     min(K, M - 1) leading eigenvalues.  Runs that coincide to rounding give -inf, never rounding noise.
     """
-    means = _replicas(means)
+    means, rounding = _replicas(means)
     centred = (means - means.mean(0)).transpose(1, 0, 2)  # (N, M, K)
     singular = np.linalg.svd(centred, compute_uv=False)[:, : _rank(means)]
-    return _log_pseudo_det(np.square(singular) / (len(means) - 1), means)
+    return _log_pseudo_det(np.square(singular) / (len(means) - 1), rounding)
 
 
 def retraining_variability(means) -> RetrainingVariability:
@@ -128,34 +128,35 @@ def retraining_variability(means) -> RetrainingVariability:
     Differs from the paper: a pseudo-determinant of stated rank where K >= M, since the plain log determinant is
     rounding noise there.  A collapsed model scores well on `value` alone; `relative` and `within_fraction` tell.
     """
-    means = _replicas(means)
+    value = float(log_volumes(means).mean())
+    means, rounding = _replicas(means)
     if means.shape[1] < 2:
         raise ValueError("means must hold at least 2 data points (M, N, K): encode more data")
-    value = float(log_volumes(means).mean())
     pooled = means.reshape(-1, means.shape[2])
     eigenvalues = np.sort(np.linalg.eigvalsh(np.atleast_2d(np.cov(pooled, rowvar=False))))[::-1][: _rank(means)]
-    relative = value - float(_log_pseudo_det(np.maximum(eigenvalues, 0)[None], means)[0])
+    relative = value - float(_log_pseudo_det(np.maximum(eigenvalues, 0)[None], rounding)[0])
     total = pooled.var(0, ddof=1).sum()
     within = means.var(0, ddof=1).sum(1).mean()
     return RetrainingVariability(value, _rank(means), relative, float(within / total) if total > 0 else float("nan"))
 
 
-def _replicas(means) -> np.ndarray:
+def _replicas(means) -> tuple[np.ndarray, float]:
+    """The means as (M, N, K) float64, and the rounding error of the numbers as they came."""
     array = np.asarray(means.detach().cpu() if hasattr(means, "detach") else means)
     if array.ndim != 3 or array.shape[0] < 2 or not array.size:
         raise ValueError(f"means must be (M, N, K) with at least 2 replicas, not {array.shape}: train more replicas")
     if not np.isfinite(array).all():
         raise ValueError("means hold NaN or infinite values: check the training that they come from")
-    return array if array.dtype == np.float32 else array.astype(np.float64)
+    precision = np.finfo(array.dtype).eps if array.dtype.kind == "f" else np.finfo(float).eps
+    return array.astype(np.float64), float(precision * np.abs(array).max())
 
 
 def _rank(means: np.ndarray) -> int:
     return min(means.shape[2], means.shape[0] - 1)
 
 
-def _log_pseudo_det(eigenvalues: np.ndarray, means: np.ndarray) -> np.ndarray:
-    # Below the square of the inputs' rounding error an eigenvalue is zero.
-    rounding = np.finfo(means.dtype).eps * float(np.abs(means).max())
+def _log_pseudo_det(eigenvalues: np.ndarray, rounding: float) -> np.ndarray:
+    # A variance below the square of the inputs' rounding error is zero.
     with np.errstate(divide="ignore"):
         return np.log(np.where(eigenvalues > rounding**2, eigenvalues, 0.0)).sum(-1)
 

@@ -1,0 +1,74 @@
+"""The command line: `rvae-lite run` for notebooks, `rvae-lite recipe` for experiments without notebooks."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+
+
+@app.command()
+def recipe(
+    name: Annotated[str, typer.Argument(help="Which experiment: eight_gaussians.")],
+    profile: Annotated[str, typer.Option(help="quick: minutes on a laptop; paper: the paper's epochs and runs.")] = "quick",
+    out: Annotated[Path | None, typer.Option(help="Folder for units and table; by default results/.")] = None,
+    only: Annotated[str | None, typer.Option(help="Just the units whose name contains this; no table.")] = None,
+):
+    """Run an experiment without any notebook; resumes after the last finished unit.
+
+    Example: rvae-lite recipe eight_gaussians --profile paper --out my_results
+    """
+    from rvae_lite.experiments import run_experiment
+
+    if out is None and profile == "quick":
+        out = Path("results-quick")  # the committed tables are the paper profile's
+    table = run_experiment(name, profile, out=out, only=only)
+    if table is not None:
+        typer.echo(f"{len(table)} rows in {(out or Path('results')) / (name + '.csv')}")
+
+
+@app.command()
+def run(
+    notebooks: Annotated[list[str] | None, typer.Argument(help="Names such as 10_eight_gaussians; all by default.")] = None,
+    profile: Annotated[str, typer.Option(help="quick: the notebooks' defaults; paper: profiles.yml's values.")] = "quick",
+    folder: Annotated[Path, typer.Option(help="Folder of the notebooks and profiles.yml.")] = Path("notebooks"),
+    out: Annotated[Path, typer.Option(help="Where the executed copies go.")] = Path("_build/executed"),
+):
+    """Execute notebooks with papermill in a profile; the originals are left alone.
+
+    Example: rvae-lite run 11_digits --profile paper --out executed
+    """
+    import papermill
+    import yaml
+
+    if profile not in ("quick", "paper"):
+        raise ValueError(f"--profile must be 'quick' or 'paper', not {profile!r}")
+    known = sorted(path.stem for path in folder.glob("*.ipynb"))
+    unknown = [name for name in notebooks or [] if name not in known]
+    if unknown or not known:
+        raise ValueError(f"no notebook {', '.join(unknown) or 'at all'} in {folder}; there are {known}: see --folder")
+    profiles = yaml.safe_load((folder / "profiles.yml").read_text()) or {}
+    out.mkdir(parents=True, exist_ok=True)
+    for name in notebooks or known:
+        parameters = (profiles.get(profile) or {}).get(name, {})
+        target = out / f"{name}.ipynb"
+        papermill.execute_notebook(
+            str(folder / f"{name}.ipynb"), str(target), parameters=parameters, cwd=str(folder), progress_bar=True
+        )
+        typer.echo(f"{name} ({profile}) is in {target}")
+
+
+def main() -> None:
+    """Entry point: errors of use are one sentence on stderr and exit code 1; an interrupt exits with 130."""
+    try:
+        app()
+    except (ValueError, OSError, FloatingPointError) as error:
+        sys.exit(f"rvae-lite: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

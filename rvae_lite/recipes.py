@@ -1,0 +1,360 @@
+"""The paper's experiments as functions: data in, a tidy table and the trained models out.
+
+Martinez & Pearson (2021), Sections 3.1 and 3.2, Appendix B.
+A table has one row per (recipe, data, method, beta, rho, R, template, seed, part, metric); `seed` is empty where the
+value belongs to the whole ensemble.  Letters: M replicas, N data points, K latent dimension, R Rosetta points.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from rvae_lite import alignment
+from rvae_lite.data import Dataset, split
+from rvae_lite.fitted import Fit
+from rvae_lite.rosetta import RosettaPoints, select_points
+from rvae_lite.train import fit
+
+
+class Method(NamedTuple):
+    """One row of the paper's tables.
+
+    beta, rho: weights of the rate and of the Rosetta points.
+    same_seed: every run starts from the same seed.
+    repeats: how often the anchors' inputs join the data; None: once per batch, as often as the R-VAE meets them.
+    """
+
+    beta: float = 1.0
+    rho: float = 0.0
+    same_seed: bool = False
+    repeats: int | None = 1
+
+
+def methods_of(*, beta: float = 2.5, rho: float = 15.0) -> dict[str, Method]:
+    """The paper's three methods."""
+    return {"VAE": Method(), "beta-VAE": Method(beta=beta), "R-VAE": Method(rho=rho)}
+
+
+SAME_SEED = {"VAE (same seed)": Method(same_seed=True)}
+REPEATED_ANCHORS = {"VAE, anchors repeated": Method(repeats=None)}
+
+
+class Setting(NamedTuple):
+    """What an experiment is run on.
+
+    dataset, model: data and the pattern of every model.
+    num_points: R; selection: how they are chosen.
+    epochs, batch_size, learning_rate: of every training, the templates' included.
+    replicas: M, runs per method.
+    methods: name -> Method.
+    compile, checkpoint, progress: as in `fit`; progress is on or off here.
+    """
+
+    dataset: Dataset
+    model: nn.Module
+    num_points: int
+    epochs: int
+    batch_size: int
+    methods: dict[str, Method]
+    replicas: int = 10
+    selection: str = "kmeans"
+    learning_rate: float = 1e-3
+    compile: bool | str = "auto"
+    progress: bool = False
+
+
+class Study(NamedTuple):
+    """What a recipe returns.
+
+    table: the tidy results, a pandas DataFrame.
+    target: the model whose space the runs should recover, one replica.
+    points: the Rosetta points.
+    fits: method -> its M trained replicas.
+    validation: the held-out data.
+    first: in sequential training, the first laboratory's model.
+    """
+
+    table: object
+    target: Fit
+    points: RosettaPoints
+    fits: dict[str, Fit]
+    validation: Dataset
+    first: Fit | None = None
+
+
+def train(setting: Setting, x, *, seed, label: str, replicas: int = 1, **options) -> Fit:
+    """`fit` with the setting's model, epochs and batches."""
+    return fit(
+        setting.model,
+        x,
+        replicas=replicas,
+        seed=seed,
+        epochs=setting.epochs,
+        batch_size=setting.batch_size,
+        learning_rate=setting.learning_rate,
+        compile=setting.compile,
+        progress=label if setting.progress else False,
+        **options,
+    )
+
+
+def train_methods(setting: Setting, x, points: RosettaPoints, *, template: int) -> dict[str, Fit]:
+    """Train every method on x and the anchors' inputs; those that see the same data train as one ensemble."""
+    num_batches = -(-len(x) // setting.batch_size)
+    repeats = {name: num_batches if m.repeats is None else m.repeats for name, m in setting.methods.items()}
+    fits = {}
+    for count in dict.fromkeys(repeats.values()):
+        group = {name: method for name, method in setting.methods.items() if repeats[name] == count}
+        joined = np.concatenate([np.asarray(x), *[points.x] * count])
+        ensemble = train(
+            setting,
+            joined,
+            label=", ".join(group),
+            replicas=len(group) * setting.replicas,
+            seed=[s for name, m in group.items() for s in _run_seeds(name, m, template, setting.replicas)],
+            beta=[m.beta for m in group.values() for _ in range(setting.replicas)],
+            rho=[m.rho for m in group.values() for _ in range(setting.replicas)],
+            points=points,
+        )
+        for position, name in enumerate(group):
+            fits[name] = ensemble.select(range(position * setting.replicas, (position + 1) * setting.replicas))
+    return {name: fits[name] for name in setting.methods}
+
+
+def _run_seeds(name: str, method: Method, template: int, replicas: int) -> list[int]:
+    key = [template, *name.encode()]
+    seeds = [int(np.random.SeedSequence([*key, m]).generate_state(1)[0]) for m in range(replicas)]
+    return seeds[:1] * replicas if method.same_seed else seeds
+
+
+def reproducibility(setting: Setting, *, template: int = 0) -> Study:
+    """Section 3.1: train a template, distil it, retrain M times on the same data with every method.
+
+    Measured on the Rosetta points ("R1") and on held-out data ("rest").
+
+    Args:
+        setting: data, model, methods.
+        template: seed of the template and of everything that follows from it.
+    """
+    train_mask = split(setting.dataset, seed=0)
+    training, validation = setting.dataset.take(train_mask), setting.dataset.take(~train_mask)
+    target = train(setting, training.x, seed=template, label="template")
+    points = distil(setting, target, training)
+    fits = train_methods(setting, training.x, points, template=template)
+    rows = []
+    for name, runs in fits.items():
+        for part, x in (("R1", points.x), ("rest", validation.x)):
+            means = runs.encode(x).numpy()
+            rows += variability_rows(means, method=name, part=part)
+            rows += distance_rows(means, target.encode(x)[0].numpy(), runs.seeds, method=name, part=part)
+        rows += quality_rows(runs, validation.x, part="rest", method=name)
+    return Study(_table("reproducibility", setting, template, rows), target, points, fits, validation)
+
+
+def sequential(setting: Setting, *, template: int = 0, points_from: str = "first") -> Study:
+    """Section 3.2: Alice trains on D1 and sends Rosetta points; Bob trains on them and D2; the target saw both.
+
+    Measured on held-out data of D1 and D2, with one linear map for both (Eq. 2), against the joint model.
+
+    Args:
+        setting: data, model, methods.
+        template: seed of the joint model, of Alice's and of everything that follows.
+        points_from: "first", the paper's: points from Alice's model; "joint": from the target itself, which shows what
+            the first laboratory's ignorance of D2 costs.
+    """
+    if points_from not in ("first", "joint"):
+        raise ValueError(f"points_from must be 'first' or 'joint', not {points_from!r}")
+    train_mask = split(setting.dataset, seed=0)
+    training, validation = setting.dataset.take(train_mask), setting.dataset.take(~train_mask)
+    d1, d2 = training.take(training.part == 1), training.take(training.part == 2)
+    target = train(setting, training.x, seed=template, label="joint")
+    first = train(setting, d1.x, seed=template, label="first laboratory")
+    points = distil(setting, first if points_from == "first" else target, d1)
+    fits = train_methods(setting, d2.x, points, template=template)
+    reference = target.encode(validation.x)[0].numpy()
+    alice = first.encode(validation.x)[0].numpy()
+    rows = []
+    for name, runs in fits.items():
+        means = runs.encode(validation.x).numpy()
+        anchors = runs.encode(points.x).numpy()
+        for m, seed in enumerate(runs.seeds):
+            one = portability_rows(means[m], reference, validation)
+            one += anchored_rows(means[m], anchors[m], alice, points, validation)
+            rows += [dict(row, method=name, seed=seed) for row in one]
+        for part in (1, 2):
+            here = validation.part == part
+            rows += variability_rows(means[:, here], method=name, part=f"D{part}")
+        rows += quality_rows(runs, validation.x[validation.part == 2], part="D2", method=name)
+    table = _table("sequential", setting, template, rows, points_from=points_from)
+    return Study(table, target, points, fits, validation, first)
+
+
+def distil(setting: Setting, model: Fit, dataset: Dataset) -> RosettaPoints:
+    """Select the setting's Rosetta points from a trained model (one replica) and its training data."""
+    header = dict(source=dataset.info["title"], licence=dataset.info["licence"], likelihood=setting.model.likelihood)
+    return select_points(
+        dataset.x,
+        model.encode(dataset.x)[0],
+        setting.num_points,
+        method=setting.selection,
+        ids=dataset.ids,
+        header=header | dict(beta=float(model.beta[0])),
+    )
+
+
+def variability_rows(means: np.ndarray, **keys) -> list[dict]:
+    """Retraining variability of an ensemble (M, N, K): of one number per datum mean, median and quartiles."""
+    result = alignment.retraining_variability(means)
+    volumes = alignment.log_volumes(means)
+    q25, median, q75 = _quartiles(volumes)
+    values = dict(
+        rv=result.value,
+        rv_median=median,
+        rv_q25=q25,
+        rv_q75=q75,
+        rv_rank=result.rank,
+        rv_relative=result.relative,
+        within_fraction=result.within_fraction,
+    )
+    return [dict(keys, metric=metric, value=value) for metric, value in values.items()]
+
+
+def _quartiles(values: np.ndarray) -> tuple[float, float, float]:
+    if np.isneginf(values).all():
+        return (-np.inf,) * 3
+    return tuple(np.quantile(values, [0.25, 0.5, 0.75], method="inverted_cdf" if np.isinf(values).any() else "linear"))
+
+
+def distance_rows(means: np.ndarray, target: np.ndarray, seeds: Sequence[int], **keys) -> list[dict]:
+    """Unaligned distance of each run (M, N, K) to the target (N, K), as a share of the target's total variance."""
+    variance = alignment.total_variance(target)
+    distances = [alignment.mean_squared_distance(run, target) / variance for run in means]
+    return [
+        dict(keys, seed=seed, metric="unaligned", value=value) for seed, value in zip(seeds, distances, strict=True)
+    ]
+
+
+def quality_rows(runs: Fit, x, **keys) -> list[dict]:
+    """Distortion and rate of each run on held-out data, nats."""
+    evaluation = runs.evaluate(x)
+    return [
+        dict(keys, seed=seed, metric=metric, value=float(value))
+        for metric, values in zip(("distortion", "rate"), evaluation, strict=True)
+        for seed, value in zip(runs.seeds, values, strict=True)
+    ]
+
+
+def portability_rows(means: np.ndarray, target: np.ndarray, dataset: Dataset) -> list[dict]:
+    """One run against the joint target: LSD, R^2 and unaligned distance on D1 and D2, and the map's anatomy."""
+    mapping = alignment.linear_map(means, target)
+    mapped, variance = mapping(means), alignment.total_variance(target)
+    rows = []
+    for part in (1, 2):
+        here = dataset.part == part
+        lsd = alignment.mean_squared_distance(mapped[here], target[here])
+        values = dict(
+            lsd=lsd,
+            r_squared=1 - lsd / variance,
+            unaligned=alignment.mean_squared_distance(means[here], target[here]) / variance,
+        )
+        rows += [dict(part=f"D{part}", metric=metric, value=value) for metric, value in values.items()]
+    spectrum = alignment.polar_spectrum(mapping.matrix)
+    anatomy = dict(
+        distance_to_identity=alignment.distance_to_identity(mapping.matrix),
+        bias_norm=float(np.linalg.norm(mapping.bias)),
+        **{f"spectrum_{i}": value for i, value in enumerate(spectrum)},
+    )
+    return rows + [dict(part="all", metric=metric, value=float(value)) for metric, value in anatomy.items()]
+
+
+def anchored_rows(means, anchors, alice, points: RosettaPoints, dataset: Dataset) -> list[dict]:
+    """One run against the first laboratory's space, on D1, where she knows the truth: what anchoring itself buys.
+
+    Unaligned, and after an orthogonal and an affine map fitted on the R anchors alone (post-hoc alignment), as shares
+    of her total variance on D1; and the share of labels that nearest neighbours carry over, unaligned.
+    """
+    here = dataset.part == 1
+    own, hers, labels = means[here], alice[here], dataset.labels[here]
+    variance = alignment.total_variance(hers)
+    values = dict(unaligned_first=alignment.mean_squared_distance(own, hers) / variance)
+    if len(points) > 1:
+        orthogonal = alignment.orthogonal_map(anchors, points.z)
+        values["orthogonal_first"] = alignment.mean_squared_distance(orthogonal(own), hers) / variance
+        affine = alignment.linear_map(anchors, points.z)
+        values["affine_first"] = alignment.mean_squared_distance(affine(own), hers) / variance
+    values["label_transfer"] = alignment.label_transfer(hers, labels, own, labels)
+    return [dict(part="D1", metric=metric, value=value) for metric, value in values.items()]
+
+
+def select_beta_rho(
+    setting: Setting,
+    points: RosettaPoints,
+    *,
+    betas: Sequence[float] = tuple(np.arange(0, 25.1, 2.5)),
+    rhos: Sequence[float] = tuple(np.arange(0, 15.1, 0.75)),
+    tolerance: float = 0.02,
+    template: int = 0,
+):
+    """Choose beta and rho on validation data after the setting's epochs (Appendix B: 20, these grids).
+
+    Returns:
+        beta, rho and a table with a row per candidate: parameter, value, validation -ELBO at beta = 1 in nats.
+
+    Differs from the paper, which does not print its criterion: beta is the positive one with the lowest validation
+    -ELBO, taken at beta = 1; rho the largest whose -ELBO is within `tolerance` of the best, since the -ELBO alone
+    would always choose rho = 0.
+    """
+    import pandas as pd
+
+    train_mask = split(setting.dataset, seed=0)
+    training, validation = setting.dataset.take(train_mask), setting.dataset.take(~train_mask)
+    x = np.concatenate([training.x, points.x])
+    candidates = [("beta", beta, beta, 0.0) for beta in betas] + [("rho", rho, 1.0, rho) for rho in rhos]
+    ensemble = train(
+        setting,
+        x,
+        label="beta and rho",
+        replicas=len(candidates),
+        seed=[template] * len(candidates),  # the candidates differ in beta and rho alone
+        beta=[candidate[2] for candidate in candidates],
+        rho=[candidate[3] for candidate in candidates],
+        points=points,
+    )
+    losses = ensemble.evaluate(validation.x).loss()
+    table = pd.DataFrame([candidate[:2] for candidate in candidates], columns=["parameter", "value"])
+    table["negative_elbo"] = losses
+    over_beta = table[(table.parameter == "beta") & (table.value > 0)]
+    over_rho = table[table.parameter == "rho"]
+    best = over_rho.negative_elbo.min()
+    within = over_rho[over_rho.negative_elbo <= best + tolerance * abs(best)]
+    return float(over_beta.loc[over_beta.negative_elbo.idxmin(), "value"]), float(within.value.max()), table
+
+
+def _table(recipe: str, setting: Setting, template: int, rows: list[dict], **extra):
+    import pandas as pd
+
+    table = pd.DataFrame(rows)
+    methods = setting.methods
+    table.insert(0, "recipe", recipe)
+    table.insert(1, "data", setting.dataset.info["title"])
+    table["beta"] = table.method.map(lambda name: methods[name].beta)
+    table["rho"] = table.method.map(lambda name: methods[name].rho)
+    table["num_points"], table["template"] = setting.num_points, template
+    scale = dict(
+        replicas=setting.replicas,
+        epochs=setting.epochs,
+        num_data=len(setting.dataset.x),
+        batch_size=setting.batch_size,
+        device="cuda" if torch.cuda.is_available() else "cpu",
+        torch=torch.__version__.split("+")[0],
+    )
+    for column, value in {**extra, **scale}.items():
+        table[column] = value
+    table["seed"] = table.seed.astype("Int64")
+    keys = ["recipe", "data", "method", "beta", "rho", "num_points", "template", "seed", "part", "metric", "value"]
+    return table[keys + [column for column in table if column not in keys]]
+
+
