@@ -7,6 +7,7 @@ Letters: M replicas, N data points, B batch, P parameters of one model, K latent
 
 import math
 import shutil
+import types
 from typing import NamedTuple
 
 import numpy as np
@@ -173,11 +174,15 @@ def make_step(model: nn.Module, *, compiled: bool):
         with torch.no_grad():
             moments.first.mul_(ADAM_BETA1).add_(gradients, alpha=1 - ADAM_BETA1)
             moments.second.mul_(ADAM_BETA2).addcmul_(gradients, gradients, value=1 - ADAM_BETA2)
-            denominator = (moments.second * second_correction).sqrt() + ADAM_EPSILON
-            rows.sub_(step_size * moments.first / denominator)
+            denominator = (moments.second * second_correction).sqrt_().add_(ADAM_EPSILON).div_(step_size)
+            rows.addcdiv_(moments.first, denominator, value=-1)
         return terms.transpose(0, 1)
 
-    return torch.compile(step, dynamic=False, fullgraph=True) if compiled else step
+    if not compiled:
+        return step
+    # PyTorch limits recompilations per code object: a copy gives each training a count, and a cache, of its own.
+    own = types.FunctionType(step.__code__.replace(), step.__globals__, "step", None, step.__closure__)
+    return torch.compile(own, dynamic=False, fullgraph=True)
 
 
 def adam_corrections(step_number: int, learning_rate: float, like: Tensor) -> tuple[Tensor, Tensor]:

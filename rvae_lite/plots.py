@@ -1,0 +1,172 @@
+"""The book's figures: one function a figure, one colour a method everywhere, legible in light and in dark mode."""
+
+import numpy as np
+
+COLOURS = {
+    "VAE": "#3b8bc4",
+    "beta-VAE": "#e69f00",
+    "R-VAE": "#d6336c",
+    "R-VAE, rho 2.75": "#b07aa1",
+    "VAE, anchors repeated": "#2a9d74",
+    "VAE (same seed)": "#8c8c8c",
+}
+INK = "#7f8790"  # grey that reads on white and on black
+
+
+def use_style() -> None:
+    """Set matplotlib's defaults for the book: transparent, grey ink, few lines."""
+    import matplotlib.pyplot as plt
+
+    plt.rcParams.update(
+        {
+            "figure.facecolor": "none",
+            "axes.facecolor": "none",
+            "savefig.facecolor": "none",
+            "figure.dpi": 110,
+            "font.size": 9,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.edgecolor": INK,
+            "axes.labelcolor": INK,
+            "axes.titlecolor": INK,
+            "axes.titlesize": 9,
+            "text.color": INK,
+            "xtick.color": INK,
+            "ytick.color": INK,
+            "legend.frameon": False,
+            "figure.constrained_layout.use": True,
+        }
+    )
+
+
+def _axes(ax):
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots()[1]
+
+
+def colour(method: str) -> str:
+    """The method's colour, grey for one that the book does not know."""
+    return COLOURS.get(method, INK)
+
+
+def _class_colours(labels):
+    import matplotlib.pyplot as plt
+
+    return plt.get_cmap("tab10")(np.asarray(labels) % 10)
+
+
+def plot_space(means, labels, *, points=None, title: str = "", ax=None):
+    """A latent plane: means (N, 2) coloured by label; the Rosetta points' latents (R, 2) as crosses."""
+    ax = _axes(ax)
+    means = np.asarray(means)
+    ax.scatter(means[:, 0], means[:, 1], c=_class_colours(labels), s=4, linewidths=0, alpha=0.6, rasterized=True)
+    if points is not None:
+        points = np.asarray(points)
+        ax.scatter(points[:, 0], points[:, 1], marker="x", c=INK, s=36, linewidths=1.6)
+    ax.set(title=title, aspect="equal", xticks=[], yticks=[])
+    return ax
+
+
+def plot_spaces(spaces: dict, labels, *, points=None, columns: int = 4, size: float = 2.0):
+    """Latent planes side by side on one scale: name -> means (N, 2); returns the figure."""
+    import matplotlib.pyplot as plt
+
+    rows = -(-len(spaces) // columns)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(size * columns, size * rows), squeeze=False, sharex=True, sharey=True
+    )
+    for ax in axes.flat[len(spaces) :]:
+        ax.remove()
+    for ax, (name, means) in zip(axes.flat, spaces.items(), strict=False):
+        plot_space(means, labels, points=points, title=name, ax=ax)
+    return figure
+
+
+def plane_of(target):
+    """The plane of a target space's two leading principal components, as a function of latents (N, K) -> (N, 2).
+
+    Linear and fitted on the target alone, so that panels drawn through it can be compared.
+    """
+    target = np.asarray(target, dtype=np.float64)
+    centre = target.mean(0)
+    directions = np.linalg.svd(target - centre, full_matrices=False)[2][:2]
+    return lambda means: (np.asarray(means, dtype=np.float64) - centre) @ directions.T
+
+
+def plot_by_method(table, *, metric: str, part: str, label: str, log: bool = False, ax=None):
+    """One metric of every run, a column per method: runs as dots, their median as a bar."""
+    ax = _axes(ax)
+    chosen = table[(table.metric == metric) & (table.part == part)]
+    methods = list(dict.fromkeys(chosen.method))
+    random = np.random.default_rng(0)
+    for position, method in enumerate(methods):
+        values = chosen[chosen.method == method].value.to_numpy()
+        jitter = position + random.uniform(-0.15, 0.15, len(values))
+        ax.scatter(jitter, values, s=10, color=colour(method), alpha=0.45, linewidths=0)
+        ax.hlines(np.median(values), position - 0.3, position + 0.3, color=colour(method), linewidth=2.5)
+    ax.set_xticks(range(len(methods)), [method.replace(", ", ",\n") for method in methods], rotation=30, ha="right")
+    ax.set(ylabel=label, yscale="log" if log else "linear")
+    return ax
+
+
+def plot_over_points(frame, *, part: str, label: str, ax=None):
+    """A relative metric over the number of Rosetta points: median over templates, bars from lowest to highest."""
+    ax = _axes(ax)
+    chosen = frame[frame.part == part]
+    methods = list(dict.fromkeys(chosen.method))
+    for offset, method in enumerate(methods):
+        rows = chosen[chosen.method == method].sort_values("num_points")
+        x = rows.num_points * 1.04 ** (offset - len(methods) / 2)
+        bars = np.stack([rows["median"] - rows.lowest, rows.highest - rows["median"]])
+        ax.errorbar(x, rows["median"], yerr=bars, marker="o", markersize=4, color=colour(method), label=method)
+    ax.set_xscale("log", base=2)
+    counts = sorted(chosen.num_points.unique())
+    ax.set_xticks(counts, [str(count) for count in counts])
+    ax.set(xlabel="number of Rosetta points", ylabel=label)
+    ax.legend()
+    return ax
+
+
+def plot_spectra(table, *, ax=None):
+    """Eigenvalues of P in A = U P (Figure 6, top): every run thin, the median bold, a colour per method."""
+    ax = _axes(ax)
+    chosen = table[table.metric.str.startswith("spectrum_")].copy()
+    chosen["index"] = chosen.metric.str.removeprefix("spectrum_").astype(int) + 1
+    for method in dict.fromkeys(chosen.method):
+        runs = chosen[chosen.method == method].pivot_table(index="index", columns=["template", "seed"], values="value")
+        ax.plot(runs.index, runs.to_numpy(), color=colour(method), linewidth=0.5, alpha=0.3)
+        ax.plot(runs.index, runs.median(axis=1), color=colour(method), linewidth=2.2, marker="o", label=method)
+    ax.set_xticks(sorted(chosen["index"].unique()))
+    ax.set(xlabel="index", ylabel="eigenvalue of P", ylim=(0, None))
+    ax.legend()
+    return ax
+
+
+def plot_losses(history, *, methods: dict, term: str = "loss", ax=None):
+    """A loss term over epochs: every replica thin, the median bold; methods: name -> positions of its replicas."""
+    ax = _axes(ax)
+    for method, positions in methods.items():
+        runs = history[history.replica.isin(list(positions))].pivot(index="epoch", columns="replica", values=term)
+        ax.plot(runs.index, runs.to_numpy(), color=colour(method), linewidth=0.5, alpha=0.4)
+        ax.plot(runs.index, runs.median(axis=1), color=colour(method), linewidth=2, label=method)
+    ax.set(xlabel="epoch", ylabel=f"{term} in nats (lower is better)")
+    ax.legend()
+    return ax
+
+
+def plot_images(images, *, columns: int = 16, size: float = 0.5):
+    """A grid of grey images (N, 1, H, W) or (N, H, W); returns the figure."""
+    import matplotlib.pyplot as plt
+
+    images = np.asarray(images)
+    images = images[:, 0] if images.ndim == 4 else images
+    rows = -(-len(images) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(size * columns, size * rows), squeeze=False)
+    for ax in axes.flat:
+        ax.axis("off")
+    for ax, image in zip(axes.flat, images, strict=False):
+        ax.imshow(image, cmap="gray", vmin=0, vmax=255 if images.dtype == np.uint8 else 1)
+    return figure

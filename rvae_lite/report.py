@@ -1,0 +1,120 @@
+"""What notebooks say about results: checked claims, fingerprints, and tables beside the paper's.
+
+Medians and interquartile ranges relative to the median plain VAE, as in Tables 1 and 2 of Martinez & Pearson (2021).
+"""
+
+import numpy as np
+
+
+def check(claim: str, condition) -> None:
+    """Print the claim and assert it: a statement in a notebook that cannot quietly become false."""
+    assert bool(condition), f"not true here: {claim}"
+    print(f"✓ {claim}")
+
+
+def fingerprint(fit, *, replica: int = 0) -> None:
+    """Print the last loss terms of a short training to 3 significant digits.
+
+    After at most some 300 steps these digits agree between machines, and they change when beta, the learning rate or
+    the data do.
+    """
+    loss, distortion, rate, *anchors = fit.terms[-1, :, replica]
+    text = f"loss {loss:.3g}, distortion {distortion:.3g}, rate {rate:.3g}"
+    if fit.rho[replica] > 0:
+        text += f", anchors {anchors[0]:.3g} and {anchors[1]:.3g}"
+    print(f"fingerprint after {len(fit.terms)} epochs: {text}")
+
+
+def relative_rv(table):
+    """Retraining variability relative to the median VAE, nats: a row per method, part, R and template.
+
+    `median` and `iqr` are over the data points, each point's variability being over the M runs.
+    """
+    wide = table[table.metric.isin(["rv_median", "rv_q25", "rv_q75"]) & (table.recipe == "reproducibility")]
+    keys = ["data", "num_points", "template", "part", "method"]
+    wide = wide.pivot_table(index=keys, columns="metric", values="value", aggfunc="first", sort=False).reset_index()
+    baseline = wide[wide.method == "VAE"].set_index(keys[:-1]).rv_median
+    with np.errstate(invalid="ignore"):
+        wide["median"] = wide.rv_median - baseline.loc[list(wide[keys[:-1]].itertuples(index=False, name=None))].to_numpy()
+        wide["iqr"] = np.where(np.isneginf(wide.rv_median), 0.0, wide.rv_q75 - wide.rv_q25)
+    return wide[[*keys, "median", "iqr"]]
+
+
+def relative_lsd(table, *, points_from: str = "first"):
+    """log LSD relative to the median VAE: a row per method, part, R and template; median and IQR over the M runs."""
+    chosen = table[(table.metric == "lsd") & (table.recipe == "sequential") & (table.points_from == points_from)].copy()
+    chosen["log_lsd"] = np.log(chosen.value)
+    keys = ["data", "num_points", "template", "part"]
+    baseline = chosen[chosen.method == "VAE"].groupby(keys).log_lsd.median()
+    chosen["relative"] = chosen.log_lsd - baseline.loc[list(chosen[keys].itertuples(index=False, name=None))].to_numpy()
+    grouped = chosen.groupby([*keys, "method"], sort=False).relative
+    result = grouped.median().rename("median").to_frame()
+    result["iqr"] = grouped.quantile(0.75) - grouped.quantile(0.25)
+    return result.reset_index()
+
+
+def over_templates(frame):
+    """The median over template seeds of medians and IQRs, and the lowest and highest median among them."""
+    grouped = frame.groupby([key for key in ("data", "num_points", "part", "method") if key in frame], sort=False)
+    result = grouped[["median", "iqr"]].median()
+    result["lowest"], result["highest"] = grouped["median"].min(), grouped["median"].max()
+    result["templates"] = grouped["median"].size()
+    return result.reset_index()
+
+
+def verdict(ours: float, our_iqr: float, paper: float, paper_iqr: float) -> str:
+    """"agrees" where median +- IQR/2 overlap; "same trend" where both lie on the same side of the VAE; else "differs"."""
+    if abs(ours - paper) <= (our_iqr + paper_iqr) / 2:
+        return "agrees"
+    return "same trend" if ours * paper > 0 else "differs"
+
+
+def against_paper(frame, published):
+    """Ours beside the paper's: `frame` as from `over_templates`, `published` rows of results/published.csv.
+
+    Returns a table of text: part, R, method, paper, here, range over templates, verdict.
+    """
+    import pandas as pd
+
+    rows = []
+    for row in frame.itertuples():
+        found = published[
+            (published.method == row.method) & published.part.isin([row.part, "all"]) & (published.num_points == row.num_points)
+        ]
+        theirs = found.iloc[0] if len(found) else None
+        rows.append(
+            {
+                "part": row.part,
+                "points": int(row.num_points),
+                "method": row.method,
+                "paper": format_median(theirs["median"], theirs.iqr) if theirs is not None else "—",
+                "here": format_median(row.median, row.iqr),
+                "over templates": f"{format_number(row.lowest)} to {format_number(row.highest)}",
+                "verdict": _verdict_of(row, theirs),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _verdict_of(row, theirs) -> str:
+    if row.method == "VAE":
+        return "reference"
+    return "not in the paper" if theirs is None else verdict(row.median, row.iqr, theirs["median"], theirs.iqr)
+
+
+def format_number(value: float) -> str:
+    """A number to two decimals, with a true minus sign; infinities as such."""
+    return "−∞" if np.isneginf(value) else f"{value:.2f}".replace("-", "−")
+
+
+def format_median(median: float, iqr: float) -> str:
+    """"median (interquartile range)", as the paper prints it."""
+    return f"{format_number(median)} ({format_number(iqr)})"
+
+
+def provenance(**extra) -> None:
+    """Print what a chapter's numbers rest on, without times or paths."""
+    import rvae_lite
+
+    lines = {"rvae_lite": rvae_lite.__version__, **extra}
+    print("; ".join(f"{key}: {value}" for key, value in lines.items()))

@@ -1,0 +1,41 @@
+"""Make the Rosetta files that ship with the package: train the book's models, distil them, keep witness points.
+
+    python tools/book_points.py [eight_gaussians] [digits]
+
+Witness points are held-out (input, latent) pairs: no training uses them, so they can tell whether a space is the book's.
+The committed files are the book's latent spaces; making them anew makes another book.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from rvae_lite import RosettaPoints, data, select_points
+from rvae_lite.experiments import digits_setting, toy_setting
+from rvae_lite.recipes import distil, train
+
+FOLDER = Path(__file__).resolve().parents[1] / "rvae_lite" / "points"
+SETTINGS = dict(eight_gaussians=toy_setting, digits=digits_setting)
+NUM_WITNESSES = 64
+
+
+def make(name: str) -> None:
+    """Train the book's model of one data set and write its points and its witnesses."""
+    setting = SETTINGS[name](progress=True)
+    mask = data.split(setting.dataset, seed=0)
+    training, validation = setting.dataset.take(mask), setting.dataset.take(~mask)
+    model = train(setting, training.x, seed=0, label=name)
+    points = distil(setting, model, training)
+    means = model.encode(validation.x)[0]
+    drawn = select_points(validation.x, means, NUM_WITNESSES, method="random", ids=validation.ids, header=points.header)
+    for suffix, pairs in (("", points), ("_witness", drawn)):
+        pairs.save(FOLDER / f"{name}{suffix}.npz")
+        loaded = RosettaPoints.load(FOLDER / f"{name}{suffix}.npz")
+        assert np.array_equal(loaded.x, pairs.x) and np.array_equal(loaded.z, pairs.z)
+        print(f"{name}{suffix}: {loaded}, {(FOLDER / f'{name}{suffix}.npz').stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    for chosen in sys.argv[1:] or SETTINGS:
+        make(chosen)
