@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from rvae_lite.storage import load_arrays, save_arrays
+from rvae_lite.storage import content_hash, load_arrays, save_arrays
 
 
 def settings_of(model, x, points, **numbers) -> dict:
@@ -24,7 +24,7 @@ def settings_of(model, x, points, **numbers) -> dict:
         likelihood=likelihood,
         dtype=str(next(model.parameters()).dtype),
         data=digest.hexdigest(),
-        points=points.header["sha256"] if points is not None else None,
+        points=content_hash({}, dict(x=points.x, z=points.z)) if points is not None else None,
     )
 
 
@@ -39,11 +39,11 @@ def write(path, settings: dict, state) -> None:
     save_arrays(path, kind="checkpoint", version=1, header=dict(settings=settings), arrays=arrays)
 
 
-def resume(path, settings: dict, state) -> None:
+def resume(path, settings: dict, state, *, epochs: int) -> None:
     """Bring `state` in place to where the checkpoint at `path` left off, if there is one.
 
     Raises:
-        ValueError: the checkpoint is damaged or belongs to another training.
+        ValueError: the checkpoint is damaged, belongs to another training or has more than `epochs` behind it.
     """
     if not Path(path).exists():
         return
@@ -53,6 +53,11 @@ def resume(path, settings: dict, state) -> None:
         raise ValueError(
             f"checkpoint {path} belongs to a training with another {', '.join(changed)}: "
             f"delete it or choose another checkpoint path"
+        )
+    if len(arrays["terms"]) > epochs:
+        raise ValueError(
+            f"checkpoint {path} has {len(arrays['terms'])} epochs behind it, more than epochs={epochs}: "
+            f"raise epochs, delete it or choose another checkpoint path"
         )
     state.rows.copy_(torch.from_numpy(arrays["rows"]))
     state.moments.first.copy_(torch.from_numpy(arrays["first"]))

@@ -76,7 +76,19 @@ def eight_gaussians(profile: str) -> list[Unit]:
     return units
 
 
-EXPERIMENTS = dict(eight_gaussians=eight_gaussians)
+def digits(profile: str) -> list[Unit]:
+    """Tables 1 and 2 on the 8x8 digits that scikit-learn ships."""
+    templates, changes = ((0, 1, 2), {}) if profile == "paper" else ((0,), dict(replicas=5, epochs=40))
+    units: list[Unit] = []
+    for template in templates:
+        once = digits_setting(methods=methods_of(rho=2.75) | SAME_SEED, **changes)
+        twice = digits_setting(methods=methods_of(rho=2.75) | REPEATED_ANCHORS, **changes)
+        units.append((f"reproducibility-template{template}", lambda s=once, t=template: reproducibility(s, template=t)))
+        units.append((f"sequential-template{template}", lambda s=twice, t=template: sequential(s, template=t)))
+    return units
+
+
+EXPERIMENTS = dict(eight_gaussians=eight_gaussians, digits=digits)
 
 
 def results_folder() -> Path:

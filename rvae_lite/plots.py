@@ -47,6 +47,13 @@ def _axes(ax):
     return plt.subplots()[1]
 
 
+def figure_row(columns: int, *, width: float = 2.4, height: float = 2.7):
+    """An empty figure with panels side by side: (figure, axes)."""
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(1, columns, figsize=(width * columns, height))
+
+
 def colour(method: str) -> str:
     """The method's colour, grey for one that the book does not know."""
     return COLOURS.get(method, INK)

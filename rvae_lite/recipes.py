@@ -5,6 +5,7 @@ A table has one row per (recipe, data, method, beta, rho, R, template, seed, par
 value belongs to the whole ensemble.  Letters: M replicas, N data points, K latent dimension, R Rosetta points.
 """
 
+import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -300,8 +301,10 @@ def select_beta_rho(
 ):
     """Choose beta and rho on validation data after the setting's epochs (Appendix B: 20, these grids).
 
+    Each candidate trains the setting's number of replicas, from the same seeds for all candidates.
+
     Returns:
-        beta, rho and a table with a row per candidate: parameter, value, validation -ELBO at beta = 1 in nats.
+        beta, rho and a table with a row per candidate: parameter, value, median validation -ELBO in nats.
 
     Differs from the paper, which does not print its criterion: beta is the positive one with the lowest validation
     -ELBO, taken at beta = 1; rho the largest whose -ELBO is within `tolerance` of the best, since the -ELBO alone
@@ -313,19 +316,21 @@ def select_beta_rho(
     training, validation = setting.dataset.take(train_mask), setting.dataset.take(~train_mask)
     x = np.concatenate([training.x, points.x])
     candidates = [("beta", beta, beta, 0.0) for beta in betas] + [("rho", rho, 1.0, rho) for rho in rhos]
-    ensemble = train(
-        setting,
-        x,
-        label="beta and rho",
-        replicas=len(candidates),
-        seed=[template] * len(candidates),  # the candidates differ in beta and rho alone
-        beta=[candidate[2] for candidate in candidates],
-        rho=[candidate[3] for candidate in candidates],
-        points=points,
-    )
-    losses = ensemble.evaluate(validation.x).loss()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # some candidates are too weak to reach the points
+        ensemble = train(
+            setting,
+            x,
+            label="beta and rho",
+            replicas=len(candidates) * setting.replicas,
+            seed=_run_seeds("VAE", Method(), template, setting.replicas) * len(candidates),
+            beta=[beta for _, _, beta, _ in candidates for _ in range(setting.replicas)],
+            rho=[rho for _, _, _, rho in candidates for _ in range(setting.replicas)],
+            points=points,
+        )
+    losses = ensemble.evaluate(validation.x).loss().reshape(len(candidates), setting.replicas)
     table = pd.DataFrame([candidate[:2] for candidate in candidates], columns=["parameter", "value"])
-    table["negative_elbo"] = losses
+    table["negative_elbo"] = np.median(losses, axis=1)
     over_beta = table[(table.parameter == "beta") & (table.value > 0)]
     over_rho = table[table.parameter == "rho"]
     best = over_rho.negative_elbo.min()

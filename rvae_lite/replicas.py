@@ -124,6 +124,7 @@ class EpochPlan(NamedTuple):
 
     @classmethod
     def of(cls, num_data: int, batch_size: int) -> "EpochPlan":
+        """The plan for N examples and batches of at most `batch_size`."""
         num_batches = math.ceil(num_data / batch_size)
         return cls(num_data, num_batches, num_data // num_batches)
 

@@ -107,7 +107,7 @@ def fit(
             model, x, points if anchored else None, seeds=seeds, beta=beta, rho=rho, batch_size=plan.batch_size,
             learning_rate=learning_rate, x_weight=x_weight, z_weight=z_weight,
         )  # fmt: skip
-        checkpoints.resume(checkpoint, settings, state)
+        checkpoints.resume(checkpoint, settings, state, epochs=epochs)
     anchors = None
     if anchored:
         anchor_x, anchor_z = engine.to_units(torch.as_tensor(points.x), rows), engine.to_units(torch.as_tensor(points.z), rows)

@@ -1,0 +1,233 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (quickstart)=
+# # Two laboratories, one latent space
+#
+# :::{card}
+# **Question.** Can two laboratories that share neither data nor models arrive at the same latent space?
+#
+# **After this you can** distil a trained space into a small file, train into a space that somebody sent you, and verify that you landed in it.
+#
+# **Before.** What a variational autoencoder is; {doc}`../book/papers` recalls it in half a page.
+#
+# **Time.** Five minutes to read, half a minute to run.
+#
+# **Reproduces.** The idea of Figure 1 and the first row of Figure 2 of {cite:t}`martinez2021rosetta`, in small.
+# :::
+
+# %% tags=["nbval-skip", "remove-cell"]
+import sys
+
+if "google.colab" in sys.modules:
+    get_ipython().run_line_magic("pip", "install -q git+REPOSITORY_URL")
+
+# %% tags=["parameters"]
+epochs = 30
+batch_size = 100
+learning_rate = 1e-3
+beta = 1.0
+rho = 15.0
+num_points = 8
+seed = 1
+
+# %%
+import tempfile
+from pathlib import Path
+
+import torch
+
+from rvae_lite import VAE, RosettaPoints, alignment, data, fit, losses, plots, select_points
+from rvae_lite.report import check, fingerprint, provenance
+
+plots.use_style()
+folder = Path(tempfile.mkdtemp())
+options = dict(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, beta=beta)
+
+# %% [markdown]
+# ## Two trainings, two maps
+#
+# Alice and Bob each measure the same kind of thing: vectors of five numbers that fall into eight groups.
+# Each draws their own sample, and each trains the same small network, with two latent dimensions.
+# Only the random seed differs.
+
+# %%
+alice_data = data.load("eight_gaussians", seed=1)
+bob_data = data.load("eight_gaussians", seed=2)
+model = VAE.mlp(5, 2)
+
+alice = fit(model, alice_data.x, seed=seed, **options)
+bob = fit(model, bob_data.x, seed=seed + 1, **options)
+
+# %% [markdown]
+# To compare two spaces, both encode the *same* data, here Bob's.
+# The distance is the mean squared distance between the two latents of one datum, in units of Alice's total variance: 0 is the same map, and independent maps of one shape come out near 2.
+
+# %%
+hers = alice.encode(bob_data.x)[0].numpy()
+his = bob.encode(bob_data.x)[0].numpy()
+apart = alignment.mean_squared_distance(his, hers) / alignment.total_variance(hers)
+check("two trainings with different seeds put the same datum in different places", apart > 0.3)
+_ = plots.plot_spaces({"Alice": hers, "Bob, on his own": his}, bob_data.labels, columns=2, size=2.6)
+
+# %% [markdown]
+# Both maps separate the eight groups, yet nothing measured in one can be looked up in the other.
+
+# %% [markdown]
+# ## Alice distils her space into a file
+#
+# She clusters her latents and keeps, for each cluster, the datum nearest to its centre together with its own latent.
+# These pairs are the **Rosetta points**: an input that anybody can encode, and where it belongs.
+
+# %%
+points = select_points(alice_data.x, alice.encode(alice_data.x)[0], num_points, ids=alice_data.ids)
+points.save(folder / "alice.npz")
+for key in ("kind", "schema_version", "num_points", "data_shape", "latent_dim", "selection_method"):
+    print(f"{key}: {points.header[key]}")
+
+# %% [markdown]
+# The file holds arrays and a JSON header, nothing that could run code, and a hash of its content.
+# Its format is described in {ref}`rosetta-file`.
+
+# %% [markdown]
+# ## Bob trains into Alice's space
+#
+# Bob loads the file and checks it against his own data first: another resolution or scale would be refused here, before hours are spent.
+
+# %%
+received = RosettaPoints.load(folder / "alice.npz")
+print(received.check(bob_data.x))
+
+# %% [markdown]
+# His loss gains one term, the second line of
+#
+# ```{math}
+# :label: eq-quickstart
+# \begin{aligned}
+# \mathcal{L} = {}& \text{distortion} + \beta \, \text{rate} \\
+# & {}+ \rho \, \frac{1}{R} \sum_r \left( |x_r - \mathrm{decode}(z_r)|^2 + |z_r - \mathrm{mean}(x_r)|^2 \right) .
+# \end{aligned}
+# ```
+#
+# The decoder should turn each received latent into its input, and the encoder should send each input to its latent.
+# In code it is two lines:
+
+# %%
+def penalty(model, x, z):
+    decoder_misses = (x - model.decode(z)).square().sum(1).mean()
+    encoder_misses = (z - model.encode(x).mean).square().sum(1).mean()
+    return decoder_misses + encoder_misses
+
+
+bobs_model = bob.replica(0)
+x_r, z_r = torch.as_tensor(received.x), torch.as_tensor(received.z)
+ours = penalty(bobs_model, x_r, z_r)
+library = sum(losses.rosetta_penalty(bobs_model.decode(z_r), x_r, bobs_model.encode(x_r).mean, z_r))
+check("these two lines are the library's Rosetta penalty", torch.isclose(ours, library))
+
+# %%
+anchored = fit(model, bob_data.x, rho=rho, points=received, seed=seed + 1, **options)
+landed = anchored.encode(bob_data.x)[0].numpy()
+left = alignment.mean_squared_distance(landed, hers) / alignment.total_variance(hers)
+check("with the file, Bob lands within one hundredth of Alice's variance", left < 0.01)
+check("that is at least a hundred times closer than on his own", left < apart / 100)
+spaces = {"Alice": hers, "Bob, on his own": his, "Bob, with the file": landed}
+_ = plots.plot_spaces(spaces, bob_data.labels, points=received.z, columns=3, size=2.3)
+
+# %% [markdown]
+# The crosses are the eight latents that travelled.
+# Bob's own 6,400 data fell into place around them, although Alice has never seen one of them.
+
+# %%
+carried = alignment.label_transfer(
+    alice.encode(alice_data.x)[0], alice_data.labels, landed, bob_data.labels
+)
+check("Alice's labels, looked up by nearest neighbour, name more than 99 % of Bob's data", carried > 0.99)
+
+# %% [markdown]
+# ## Is your map the book's map?
+#
+# This book ships Rosetta points of its own, and everybody who runs this page trains into the book's latent space.
+# The next cell verifies it on *witness points*: pairs from the book's model that take no part in the training.
+
+# %%
+book = RosettaPoints.load("book:eight_gaussians")
+witness = RosettaPoints.load("book:eight_gaussians_witness")
+yours = fit(model, alice_data.x, rho=rho, points=book, seed=seed, **options)
+at_witnesses = yours.encode(witness.x)[0].numpy()
+distance = alignment.mean_squared_distance(at_witnesses, witness.z) / alignment.total_variance(witness.z)
+check(f"your space is the book's at {len(witness)} witness points", distance < 0.02)
+labels = data.load("eight_gaussians", seed=3)
+_ = plots.plot_space(yours.encode(labels.x)[0], labels.labels, points=book.z, title="your map, the book's crosses")
+
+# %% [markdown]
+# A short training with these parameters has a fingerprint; it changes when the method does.
+
+# %%
+fingerprint(fit(model, alice_data.x[:960], seed=seed, rho=rho, points=book, **(options | dict(epochs=20))))
+
+# %% [markdown]
+# ## Take-aways
+#
+# * A retrained VAE is a new map of the same country; numbers read off one mean nothing in the other.
+# * A handful of (input, latent) pairs and one extra term in the loss make two trainings land on one map.
+# * The exchange is one small file, checked on arrival, without data sets, models or code.
+#
+# How strong the effect is, against which controls, and what the paper found is the subject of {doc}`10_eight_gaussians`.
+#
+# ## Exercises
+#
+# **Compute.** How far apart are Alice's map and Bob's own after the best rotation and shift?
+#
+# ```{dropdown} Solution
+# `alignment.orthogonal_map(his, hers)` gives the map; the next cell applies it.
+# ```
+
+# %% tags=["hide-cell"]
+rotated = alignment.orthogonal_map(his, hers)(his)
+after_rotation = alignment.mean_squared_distance(rotated, hers) / alignment.total_variance(hers)
+check("a rotation brings Bob's own map closer, and not as close as the file does", left < after_rotation < apart)
+
+# %% [markdown]
+# **Change.** Train Bob with a file of only two points. Does he still land?
+#
+# ```{dropdown} Solution
+# Two points leave a reflection free in two dimensions, and `check` says so; the next cell shows its warning.
+# ```
+
+# %% tags=["hide-cell"]
+two = select_points(alice_data.x, alice.encode(alice_data.x)[0], 2)
+report = two.check(bob_data.x)
+print(report)
+assert report.warnings and not report.errors
+
+# %% [markdown]
+# **Think.** Bob's data come in other units, a hundred times larger. What should happen?
+#
+# ```{dropdown} Solution
+# Anchors in other units are anchors for another problem, so the file must be refused; it is.
+# ```
+
+# %% tags=["hide-cell"]
+refused = received.check(100 * bob_data.x).errors
+print(refused[0])
+assert len(refused) == 1
+
+# %% [markdown]
+# ## References
+#
+# {cite:t}`martinez2021rosetta`; the {doc}`bibliography <../book/bibliography>` has the details.
+
+# %%
+provenance(data="8 Gaussians, generated", profile="quick" if epochs == 30 else "paper")

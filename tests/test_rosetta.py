@@ -1,0 +1,415 @@
+"""Rosetta points: selection against scikit-learn, files that are right or refused, checks against one's own data."""
+
+import json
+import os
+import zipfile
+
+import numpy as np
+import pytest
+import reference
+import torch
+from sklearn.cluster import AgglomerativeClustering, KMeans
+from sklearn.mixture import GaussianMixture
+
+from rvae_lite import VAE, RosettaPoints, data, fit, rosetta, select_points
+
+METHODS = ("kmeans", "gaussian_mixture", "agglomerative", "random")
+methods = pytest.mark.parametrize("method", METHODS)
+
+
+def draw(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def clustered(num_data=200, num_clusters=5):
+    centres = 6 * draw(num_clusters, 3, seed=1)
+    return centres[np.arange(num_data) % num_clusters] + draw(num_data, 3)
+
+
+def centres_of(method, means, num_points, seed):
+    if method == "kmeans":
+        return KMeans(num_points, n_init=10, random_state=seed).fit(means).cluster_centers_
+    if method == "gaussian_mixture":
+        return GaussianMixture(num_points, random_state=seed).fit(means).means_
+    labels = AgglomerativeClustering(num_points).fit_predict(means)
+    return [means[labels == label].mean(0) for label in range(num_points)]
+
+
+@pytest.mark.parametrize("method", ["kmeans", "gaussian_mixture", "agglomerative"])
+@pytest.mark.parametrize("num_points", [2, 5, 12])
+def test_points_are_the_data_nearest_to_scikit_learns_centres(method, num_points):
+    x, means = draw(200, 4, seed=2), clustered()
+    points = select_points(x, means, num_points, method=method, seed=3)
+    expected = reference.nearest_distinct(means, centres_of(method, means, num_points, 3))
+    assert points.ids.tolist() == [str(i) for i in expected]
+    assert np.array_equal(points.x, x[expected].astype(np.float32))
+    assert np.array_equal(points.z, means[expected].astype(np.float32))
+
+
+def test_random_points_are_drawn_without_replacement():
+    means = clustered()
+    chosen = {tuple(select_points(means, means, 50, method="random", seed=seed).ids) for seed in range(3)}
+    assert len(chosen) == 3
+    assert all(len(set(ids)) == 50 for ids in chosen)
+
+
+@methods
+def test_as_many_points_as_data_are_all_the_data(method):
+    means = draw(9, 2)
+    points = select_points(means, means, 9, method=method)
+    assert sorted(points.ids.tolist()) == [str(i) for i in range(9)]
+
+
+@methods
+def test_a_single_point_can_be_selected(method):
+    means = clustered()
+    assert len(select_points(means, means, 1, method=method)) == 1
+
+
+@methods
+def test_the_same_seed_selects_the_same_points(method):
+    means = clustered()
+    first, again = (select_points(means, means, 12, method=method, seed=4) for _ in range(2))
+    assert first.ids.tolist() == again.ids.tolist()
+
+
+def test_a_centre_whose_nearest_datum_is_taken_gets_its_next_nearest(monkeypatch):
+    means = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 3.0], [9.0, 9.0]])
+    centres = np.array([[0.1, 0.0], [0.2, 0.1], [0.0, 0.2], [0.1, 0.1]])  # datum 0 is the nearest to all
+    monkeypatch.setitem(rosetta.SELECTION_METHODS, "given", lambda *arguments: centres)
+    assert select_points(means, means, 4, method="given").ids.tolist() == ["0", "1", "2", "3"]
+
+
+def test_data_of_one_latent_are_still_different_points():
+    points = select_points(draw(6, 4), np.zeros((6, 2)), 4, method="random")
+    assert len(set(points.ids)) == 4
+
+
+def test_selection_takes_tensors_that_carry_gradients():
+    means = torch.from_numpy(clustered()).requires_grad_()
+    points = select_points(means.detach(), means, 5)
+    assert points.ids.tolist() == select_points(means.detach().numpy(), means.detach().numpy(), 5).ids.tolist()
+
+
+def test_points_keep_the_names_of_their_data():
+    dataset = data.load("digits", num_examples=100)
+    points = select_points(dataset.x, dataset.x[:, 0].mean(1), 7, ids=dataset.ids)
+    position = {name: i for i, name in enumerate(dataset.ids)}
+    assert np.array_equal(points.x, dataset.x[[position[name] for name in points.ids]])
+
+
+def test_the_header_tells_how_the_points_were_made(tmp_path):
+    means = clustered()
+    own = dict(licence="CC0", preprocessing="none")
+    points = select_points(means, means, 5, method="agglomerative", seed=7, header=own)
+    points.save(tmp_path / "points.npz")
+    header = RosettaPoints.load(tmp_path / "points.npz").header
+    assert header["licence"] == "CC0"
+    assert header["preprocessing"] == "none"
+    assert header["selection_method"] == "agglomerative"
+    assert header["selection_seed"] == 7
+    assert header["versions"]["torch"] == torch.__version__
+    assert header["versions"]["numpy"] == np.__version__
+    assert header["latent_dim"] == 3
+    assert header["data_shape"] == [3]
+    assert header["num_points"] == 5
+    assert header["dtype"] == "float32"
+    assert header["value_range"] == [points.x.min(), points.x.max()]
+    assert header["kind"] == "rosetta"
+    assert header["schema_version"] == rosetta.SCHEMA_VERSION
+    assert len(header["sha256"]) == 64
+
+
+def example_points():
+    return RosettaPoints(draw(6, 1, 2, 2), draw(6, 3, seed=1), ids=list("abcdef"), header=dict(licence="CC0"))
+
+
+def saved(tmp_path):
+    path = tmp_path / "points.npz"
+    example_points().save(path)
+    return path
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_points_are_saved_and_loaded_to_the_last_bit(tmp_path, dtype):
+    x = (100 * draw(6, 1, 2, 2) ** 2).clip(0, 255).astype(dtype)
+    points = RosettaPoints(x, draw(6, 3), ids=["ä", "b", "", "d", "e", "longer"])
+    points.save(tmp_path / "points.npz")
+    loaded = RosettaPoints.load(tmp_path / "points.npz")
+    assert loaded.x.dtype == dtype
+    assert loaded.x.tobytes() == points.x.tobytes()
+    assert loaded.z.tobytes() == points.z.tobytes()
+    assert loaded.ids.tolist() == points.ids.tolist()
+    assert loaded.header == points.header
+
+
+def test_loaded_points_saved_again_are_the_same_file_content(tmp_path):
+    RosettaPoints.load(saved(tmp_path)).save(tmp_path / "again.npz")
+    again = RosettaPoints.load(tmp_path / "again.npz")
+    assert again.header == RosettaPoints.load(tmp_path / "points.npz").header
+
+
+def refusal(path):
+    with pytest.raises(ValueError) as caught:
+        RosettaPoints.load(path)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+def members(path):
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def rewrite(path, compression=zipfile.ZIP_STORED, **changed):
+    """Write the members again, some of them changed (arrays) or left out (None), under the stale hash."""
+    contents = members(path)
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in contents.items():
+            array = changed.get(name.removesuffix(".npy"), content)
+            if isinstance(array, bytes):
+                archive.writestr(name, array)
+            elif array is not None:
+                with archive.open(name, "w") as file:
+                    np.lib.format.write_array(file, array)
+
+
+def test_truncated_points_are_refused(tmp_path):
+    path = saved(tmp_path)
+    path.write_bytes(path.read_bytes()[:-100])
+    assert "is not a readable rosetta file" in refusal(path)
+
+
+def test_points_with_a_flipped_byte_are_refused(tmp_path):
+    path = saved(tmp_path)
+    content = bytearray(path.read_bytes())
+    content[content.index(example_points().z.tobytes()) + 5] ^= 4
+    path.write_bytes(content)
+    assert "Bad CRC-32" in refusal(path)
+
+
+def test_points_altered_under_a_stale_hash_are_refused(tmp_path):
+    path = saved(tmp_path)
+    rewrite(path, z=example_points().z + 1)
+    assert "was altered after it was written (its SHA-256 differs)" in refusal(path)
+
+
+def test_a_missing_array_is_refused(tmp_path):
+    path = saved(tmp_path)
+    rewrite(path, z=None)
+    assert "was altered after it was written" in refusal(path)
+    rosetta.save_arrays(path, kind="rosetta", version=1, header={}, arrays=dict(x=np.zeros((2, 2))))
+    assert "holds ['x'] instead of ids, x and z" in refusal(path)
+
+
+def test_points_that_hold_pickled_objects_are_refused(tmp_path):
+    path = saved(tmp_path)
+    rewrite(path, ids=np.array([{}] * 6))
+    assert "it holds pickled objects, which are never loaded" in refusal(path)
+
+
+def test_compressed_points_are_refused(tmp_path):
+    path = saved(tmp_path)
+    rewrite(path, zipfile.ZIP_DEFLATED)
+    assert "it holds a compressed member" in refusal(path)
+
+
+def test_points_of_a_future_version_ask_to_upgrade(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(rosetta, "SCHEMA_VERSION", rosetta.SCHEMA_VERSION + 1)
+        path = saved(tmp_path)
+    assert "has schema version 2, this rvae_lite reads up to 1: upgrade rvae_lite" in refusal(path)
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path):
+    space = fit(VAE.mlp(2, 2, (4,)), draw(8, 2), epochs=1, batch_size=8)
+    space.save(tmp_path / "fit.npz")
+    assert "is a 'fit' file, not a rosetta file" in refusal(tmp_path / "fit.npz")
+
+
+def test_text_in_place_of_points_is_refused(tmp_path):
+    (tmp_path / "points.npz").write_text("x,z\n1,2\n")
+    assert "is not a readable rosetta file" in refusal(tmp_path / "points.npz")
+
+
+def test_a_missing_points_file_is_reported_with_its_path(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no rosetta file at .*points.npz: check the path"):
+        RosettaPoints.load(tmp_path / "points.npz")
+
+
+def test_a_valid_hash_over_invalid_points_is_still_refused(tmp_path):
+    arrays = dict(x=np.full((2, 2), np.nan, np.float32), z=np.zeros((2, 2), np.float32), ids=np.array(["", ""]))
+    rosetta.save_arrays(tmp_path / "points.npz", kind="rosetta", version=1, header={}, arrays=arrays)
+    with pytest.raises(ValueError, match="points hold NaN or infinite values"):
+        RosettaPoints.load(tmp_path / "points.npz")
+
+
+def test_300_random_damages_are_refused_or_harmless(tmp_path):
+    path, random = saved(tmp_path), np.random.default_rng(1)
+    content, expected = path.read_bytes(), RosettaPoints.load(path)
+    refused = 0
+    for _ in range(300):
+        damaged = bytearray(content)
+        start = random.integers(len(content))
+        stop = min(start + random.choice([1, 1, 1, 8, 200]), len(content))
+        damaged[start:stop] = random.choice([random.bytes(stop - start), b"", random.bytes(7)])
+        path.write_bytes(damaged)
+        try:
+            loaded = RosettaPoints.load(path)
+        except ValueError as error:
+            assert "\n" not in str(error)
+            refused += 1
+            continue
+        assert loaded.x.tobytes() == expected.x.tobytes()
+        assert loaded.z.tobytes() == expected.z.tobytes()
+        assert loaded.ids.tolist() == expected.ids.tolist()
+        assert json.dumps(loaded.header, sort_keys=True) == json.dumps(expected.header, sort_keys=True)
+    assert refused > 200
+
+
+@pytest.mark.parametrize("failing", ["os.fsync", "numpy.savez"])
+def test_points_that_cannot_be_written_leave_the_old_file(tmp_path, monkeypatch, failing):
+    path = saved(tmp_path)
+    before = path.read_bytes()
+
+    def full_disk(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(failing, full_disk)
+        with pytest.raises(OSError, match="cannot write .*points.npz .No space left on device.: free some space"):
+            RosettaPoints(draw(9, 4), draw(9, 2)).save(path)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["points.npz"]
+
+
+def test_book_points_are_loaded_by_name_and_an_unknown_name_names_the_known_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(rosetta.resources, "files", lambda package: tmp_path)
+    example_points().save(tmp_path / "points" / "toy.npz")
+    assert np.array_equal(RosettaPoints.load("book:toy").z, example_points().z)
+    with pytest.raises(ValueError, match="there are no points 'book:cats'; the book ships book:toy"):
+        RosettaPoints.load("book:cats")
+
+
+@pytest.mark.parametrize(
+    ("x", "z", "options", "message"),
+    [
+        (draw(3, 2), draw(4, 2), {}, r"and z \(R, K\) of one length, not \(3, 2\) and \(4, 2\)"),
+        (draw(3), draw(3, 2), {}, r"points need x \(R, \*data\)"),
+        (draw(3, 2), draw(3), {}, r"points need x \(R, \*data\)"),
+        (draw(0, 2), draw(0, 2), {}, "there are no points: select at least one"),
+        (np.full((3, 2), np.inf), draw(3, 2), {}, "points hold NaN or infinite values"),
+        (draw(3, 2), np.full((3, 2), np.nan), {}, "points hold NaN or infinite values"),
+        (draw(3, 2), draw(3, 2), dict(ids=["a", "b"]), r"ids must be one per point \(3\), not of shape \(2,\)"),
+    ],
+)
+def test_impossible_points_are_refused(x, z, options, message):
+    with pytest.raises(ValueError, match=message):
+        RosettaPoints(x, z, **options)
+
+
+MEANS = draw(10, 2)
+
+
+@pytest.mark.parametrize(
+    ("x", "means", "num_points", "options", "message"),
+    [
+        (draw(10, 4), MEANS[:9], 3, {}, r"means must be \(N, K\) = \(10, K\), one row per datum, not \(9, 2\)"),
+        (draw(10, 4), MEANS[None], 3, {}, r"not \(1, 10, 2\): pass one replica's"),
+        (draw(10, 4), MEANS * np.nan, 3, {}, "means hold NaN or infinite values: train again"),
+        (draw(10, 4), MEANS, 11, {}, "num_points = 11 is more than the 10 data: select fewer"),
+        (draw(10, 4), MEANS, 0, {}, "num_points must be a positive integer, not 0"),
+        (draw(10, 4), MEANS, 2.0, {}, "num_points must be a positive integer, not 2.0"),
+        (draw(10, 4), MEANS, True, {}, "num_points must be a positive integer, not True"),
+        (draw(10, 4), MEANS, 3, dict(method="dbscan"), r"method must be one of \['agglomerative', .*\], not 'dbscan'"),
+    ],
+)
+def test_impossible_selections_are_refused(x, means, num_points, options, message):
+    with pytest.raises(ValueError, match=message):
+        select_points(x, means, num_points, **options)
+
+
+def images(num_images=40, *, size=4, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (num_images, 1, size, size)).astype(np.uint8)
+
+
+def points_of(x):
+    return RosettaPoints(x[:8], draw(8, 2))
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.3])
+def test_data_like_the_points_are_accepted(shift):
+    report = points_of(images() / 255).check(images(seed=1) / 255 * (1 - shift) + shift)
+    assert report == ([], [])
+    assert str(report) == "the points fit the data"
+
+
+def test_bytes_and_floats_of_the_same_images_are_accepted_both_ways():
+    assert points_of(images()).check(images(seed=1) / 255) == ([], [])
+    assert points_of(images() / 255).check(torch.from_numpy(images(seed=1))) == ([], [])
+
+
+SCALED = {
+    "0-255 points, 0-1 data": (images() * 1.0, images(seed=1) / 255),
+    "0-1 points, 0-255 data": (images() / 255, images(seed=1) * 1.0),
+    "points scaled twice": (images() / 255 / 255, images(seed=1)),
+    "data scaled twice": (images(), images(seed=1) / 255 / 255),
+    "0-255 points, bytes": (images() * 1.0, images(seed=1)),
+}
+
+
+@pytest.mark.parametrize("case", SCALED)
+def test_another_scale_is_an_error(case):
+    x, other = SCALED[case]
+    (error,) = points_of(x).check(other).errors
+    assert "are on different scales: prepare both alike (0-255 or 0-1?)" in error
+
+
+def test_a_somewhat_other_scale_is_a_warning():
+    report = points_of(images() / 255).check(images(seed=1) / 255 * 4)
+    assert report.errors == []
+    (warning,) = report.warnings
+    assert "same units?" in warning
+    assert str(report) == f"warning: {warning}"
+
+
+def test_another_resolution_is_an_error():
+    (error,) = points_of(images()).check(images(size=5)).errors
+    assert "shape (1, 4, 4), the data's (1, 5, 5): bring both to one resolution" in error
+    assert str(points_of(images()).check(images(size=5))) == f"error: {error}"
+
+
+def test_more_points_than_data_is_an_error():
+    (error,) = points_of(images()).check(images(7)).errors
+    assert error == "there are 8 points for 7 examples: select fewer points"
+
+
+def test_no_data_and_nan_are_errors():
+    assert points_of(images()).check(images(0)).errors == ["the data are empty: pass at least one example"]
+    (error,) = points_of(images()).check(np.full((9, 1, 4, 4), np.nan)).errors
+    assert error == "the data hold NaN or infinite values: drop those examples"
+
+
+def test_too_few_points_for_the_latent_dimensions_are_a_warning():
+    (warning,) = RosettaPoints(images(3), draw(3, 3)).check(images()).warnings
+    assert warning == "3 points cannot pin down 3 latent dimensions: select at least 4"
+
+
+def test_fit_refuses_points_of_another_latent_dimension():
+    points = RosettaPoints(draw(4, 5), draw(4, 3))
+    with pytest.raises(ValueError, match="points have K = 3 latent dimensions, the model has 2: .* latent_dim=3"):
+        fit(VAE.mlp(5, 2, (4,)), draw(20, 5), epochs=1, batch_size=10, rho=1.0, points=points)
+
+
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        (RosettaPoints(draw(4, 6), draw(4, 2)), "points do not fit the data: .*bring both to one resolution"),
+        (RosettaPoints(255 * draw(4, 5), draw(4, 2)), "points do not fit the data: .*different scales"),
+        (RosettaPoints(draw(30, 5), draw(30, 2)), "points do not fit the data: there are 30 points for 20 examples"),
+    ],
+)
+def test_fit_refuses_points_whose_check_has_errors(points, message):
+    with pytest.raises(ValueError, match=message):
+        fit(VAE.mlp(5, 2, (4,)), draw(20, 5), epochs=1, batch_size=10, rho=1.0, points=points)
