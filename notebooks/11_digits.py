@@ -72,7 +72,7 @@ _ = plots.plot_images(digits.x[:32])
 few, quick = digits.x[:512], dict(epochs=18, batch_size=64, learning_rate=learning_rate)
 first = fit(setting.model, few, seed=0, **quick)
 pairs = select_points(few, first.encode(few)[0], 16, method="random")
-anchored = fit(setting.model, few, seed=1, rho=rho, points=pairs, **quick | dict(epochs=36))
+anchored = fit(setting.model, few, seed=1, rho=4 * rho, points=pairs, **quick | dict(epochs=36))
 fingerprint(first)
 fingerprint(anchored)
 
@@ -179,13 +179,12 @@ check("her labels carry over for more than 80 %", carried["R-VAE"] > 0.8)
 check("and for no other method for half of them", (carried.drop("R-VAE") < 0.5).all())
 lsd = median["lsd"]
 check("R-VAE's distortion lies below the VAE's on D1", lsd.loc["R-VAE", "D1"] < lsd.loc["VAE", "D1"])
-check("on D2 the two differ by less than a quarter", abs(lsd.loc["R-VAE", "D2"] / lsd.loc["VAE", "D2"] - 1) < 0.25)
-check("the control has the lowest distortion on both", (lsd.loc["VAE, anchors repeated"] == lsd.min()).all())
+check("so does the control's", lsd.loc["VAE, anchors repeated", "D1"] < lsd.loc["VAE", "D1"])
 
 # %% [markdown]
 # Bob's encoder has seen 64 of Alice's images, and puts hundreds of others where she would.
-# On $\mathcal D_2$, where nobody anchored anything, neither distortion nor the unaligned distance is better than the VAE's: anchors do not pin what the sender never saw.
-# And up to a linear map the control is the best of all, which is the lesson of the toy once more: distortion rewards having seen the inputs, not having kept the latents.
+# On $\mathcal D_2$, where nobody anchored anything, the unaligned distance is no better than the VAE's: anchors do not pin what the sender never saw.
+# And up to a linear map the control does as well as the R-VAE or better, which is the lesson of the toy once more: distortion rewards having seen the inputs, not having kept the latents.
 #
 # ## Against the paper
 #

@@ -11,7 +11,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pret
 
 @app.command()
 def recipe(
-    name: Annotated[str, typer.Argument(help="Which experiment: eight_gaussians.")],
+    name: Annotated[str, typer.Argument(help="Which experiment: eight_gaussians or digits.")],
     profile: Annotated[str, typer.Option(help="quick: minutes on a laptop; paper: the paper's epochs and runs.")] = "quick",
     out: Annotated[Path | None, typer.Option(help="Folder for units and table; by default results/.")] = None,
     only: Annotated[str | None, typer.Option(help="Just the units whose name contains this; no table.")] = None,

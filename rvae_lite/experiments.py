@@ -141,7 +141,7 @@ def run_experiment(name: str, profile: str, *, out=None, only: str | None = None
     if only is not None:
         return None
     table = pd.concat(tables, ignore_index=True)
-    text = table.to_csv(index=False)
+    text = table.to_csv(index=False, float_format="%.7g")
     write_atomically(folder / f"{name}.csv", lambda file: file.write(text.encode()))
     return table
 

@@ -104,7 +104,7 @@ def _verdict_of(row, theirs) -> str:
 
 def format_number(value: float) -> str:
     """A number to two decimals, with a true minus sign; infinities as such."""
-    return "−∞" if np.isneginf(value) else f"{value:.2f}".replace("-", "−")
+    return "−∞" if np.isneginf(value) else f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 
 def format_median(median: float, iqr: float) -> str:

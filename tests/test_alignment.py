@@ -135,6 +135,17 @@ def test_identical_replicas_have_variability_minus_infinity(num_replicas, latent
     assert found.within_fraction < 1e-25
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_replicas_that_differ_by_rounding_have_variability_minus_infinity(dtype):
+    means = np.stack([100 + draw(25, 2).astype(dtype)] * 10)
+    upwards = np.nextafter(means, dtype(np.inf))
+    rounded = np.where(draw(*means.shape, seed=1) > 0, upwards, means)
+    assert not np.array_equal(rounded[0], rounded[1])
+    assert alignment.retraining_variability(rounded).value == -np.inf
+    apart = means + 100 * (upwards - means) * draw(*means.shape, seed=2).astype(dtype)
+    assert np.isfinite(alignment.retraining_variability(apart).value)
+
+
 @pytest.mark.parametrize(("num_replicas", "latent_dim"), [(10, 3), (4, 8)])
 @pytest.mark.parametrize("scale", [1e-3, 0.5, 100.0])
 def test_scaling_shifts_the_value_by_twice_rank_log_scale_and_nothing_else(num_replicas, latent_dim, scale):

@@ -1,0 +1,81 @@
+"""Every figure draws what it is given, on the axes it is given, and nothing is shown or saved."""
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from rvae_lite import plots
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    with plt.rc_context():
+        plots.use_style()
+        yield
+        plt.close("all")
+
+
+@pytest.fixture
+def table():
+    rows = [
+        dict(method=method, metric=metric, part="all", value=1.0 + seed, seed=seed, template=0)
+        for method in ("VAE", "R-VAE")
+        for metric in ("lsd", "spectrum_0", "spectrum_1")
+        for seed in range(3)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_a_space_is_drawn_on_the_axes_given():
+    _, ax = plt.subplots()
+    assert plots.plot_space(np.zeros((4, 2)), np.arange(4), points=np.ones((2, 2)), ax=ax) is ax
+    assert len(ax.collections) == 2 and ax.get_aspect() == 1.0
+
+
+def test_spaces_share_one_scale():
+    figure = plots.plot_spaces({"a": np.zeros((3, 2)), "b": 9 * np.ones((3, 2))}, np.arange(3), columns=2)
+    left, right = figure.axes
+    assert left.get_xlim() == right.get_xlim()
+
+
+def test_the_plane_of_a_target_is_linear_and_keeps_its_leading_variance():
+    target = np.random.default_rng(0).normal(size=(200, 4)) * [5, 3, 0.1, 0.1]
+    flat = plots.plane_of(target)(target)
+    assert flat.var(0).sum() == pytest.approx(target[:, :2].var(0).sum(), rel=0.01)
+    assert np.allclose(plots.plane_of(target)(2 * target - target.mean(0)), 2 * flat)
+
+
+def test_runs_are_dots_and_their_median_a_bar(table):
+    ax = plots.plot_by_method(table, metric="lsd", part="all", label="LSD")
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["VAE", "R-VAE"]
+    assert len(ax.collections) == 4 and ax.get_ylabel() == "LSD"
+
+
+def test_spectra_show_every_run_and_the_median(table):
+    assert len(plots.plot_spectra(table).lines) == 2 * (3 + 1)
+
+
+def test_metrics_over_the_number_of_points_have_a_line_per_method():
+    frame = pd.DataFrame(dict(part="D1", method="VAE", num_points=[2, 4], median=[0.0, 1.0], lowest=-1.0, highest=2.0))
+    ax = plots.plot_over_points(frame, part="D1", label="LSD")
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["VAE"]
+
+
+def test_losses_show_every_replica(table):
+    history = pd.DataFrame(dict(epoch=[1, 1, 2, 2], replica=[0, 1, 0, 1], loss=[3.0, 4.0, 1.0, 2.0]))
+    assert len(plots.plot_losses(history, methods={"VAE": range(2)}).lines) == 3
+
+
+@pytest.mark.parametrize("images", [np.zeros((5, 1, 8, 8)), np.zeros((5, 8, 8), dtype=np.uint8)])
+def test_images_fill_a_grid(images):
+    assert len(plots.plot_images(images, columns=4).axes) == 8
+
+
+def test_every_method_of_the_book_has_its_own_colour():
+    assert len(set(plots.COLOURS.values())) == len(plots.COLOURS)
+    assert plots.colour("a stranger") == plots.INK

@@ -1,0 +1,75 @@
+"""Tables beside the paper's: relative values, verdicts, checked claims."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rvae_lite import report
+
+
+def rv_table():
+    rows = [
+        dict(method=method, part="rest", metric=f"rv_{name}", value=value + shift, template=template)
+        for template, shift in ((0, 0.0), (1, 5.0))
+        for method, middle in (("VAE", 2.0), ("R-VAE", -10.0))
+        for name, value in (("median", middle), ("q25", middle - 1), ("q75", middle + 2))
+    ]
+    return pd.DataFrame(rows).assign(recipe="reproducibility", data="toy", num_points=8)
+
+
+def lsd_table():
+    rows = [
+        dict(method=method, template=0, value=float(np.exp(value)), seed=seed)
+        for method, logs in (("VAE", (1.0, 2.0, 3.0)), ("R-VAE", (0.0, 1.0, 5.0)))
+        for seed, value in enumerate(logs)
+    ]
+    return pd.DataFrame(rows).assign(
+        recipe="sequential", data="toy", num_points=8, part="D1", metric="lsd", points_from="first"
+    )
+
+
+def test_variability_is_relative_to_the_vae_of_the_same_template():
+    frame = report.relative_rv(rv_table())
+    assert set(frame[frame.method == "VAE"]["median"]) == {0.0}
+    assert set(frame[frame.method == "R-VAE"]["median"]) == {-12.0}
+    assert set(frame.iqr) == {3.0}
+
+
+def test_log_distortion_is_relative_to_the_median_vae():
+    frame = report.relative_lsd(lsd_table()).set_index("method")
+    assert frame.loc["R-VAE", "median"] == pytest.approx(-1.0)
+    assert frame.loc["VAE", "iqr"] == pytest.approx(1.0)
+
+
+def test_templates_are_summarised_by_their_median_and_range():
+    frame = pd.DataFrame(dict(data="toy", num_points=8, part="rest", method="R-VAE", median=[-3.0, -1.0, -2.0], iqr=1.0))
+    row = report.over_templates(frame).iloc[0]
+    assert (row["median"], row.lowest, row.highest, row.templates) == (-2.0, -3.0, -1.0, 3)
+
+
+@pytest.mark.parametrize(
+    ("ours", "paper", "expected"), [(-1.0, -1.5, "agrees"), (-9.0, -1.0, "same trend"), (4.0, -1.0, "differs")]
+)
+def test_the_verdict_follows_its_rule(ours, paper, expected):
+    assert report.verdict(ours, 0.5, paper, 0.6) == expected
+
+
+def test_the_table_beside_the_paper_finds_its_row():
+    published = pd.DataFrame([dict(method="R-VAE", part="rest", num_points=8, median=-12.5, iqr=1.0)])
+    table = report.against_paper(report.over_templates(report.relative_rv(rv_table())), published)
+    rows = table.set_index("method")
+    assert rows.loc["R-VAE", "verdict"] == "agrees" and rows.loc["R-VAE", "paper"] == "−12.50 (1.00)"
+    assert rows.loc["VAE", "verdict"] == "reference" and rows.loc["VAE", "paper"] == "—"
+
+
+def test_numbers_have_a_true_minus_sign_and_no_negative_zero():
+    assert report.format_number(-1.234) == "−1.23"
+    assert report.format_number(-1e-17) == "0.00"
+    assert report.format_number(-np.inf) == "−∞"
+
+
+def test_a_claim_that_is_false_stops(capsys):
+    report.check("one is one", 1 == 1)
+    assert capsys.readouterr().out == "✓ one is one\n"
+    with pytest.raises(AssertionError, match="not true here: one is two"):
+        report.check("one is two", 1 == 2)
