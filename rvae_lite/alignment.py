@@ -169,6 +169,8 @@ def polar_spectrum(matrix) -> np.ndarray:
 def distance_to_identity(matrix) -> float:
     """|A / s_max - I| in the Frobenius norm (Figure 6, bottom row), s_max being A's largest singular value."""
     matrix = _points("matrix", matrix)
+    if not matrix.any():
+        return float("nan")
     return float(np.linalg.norm(matrix / polar_spectrum(matrix)[0] - np.eye(*matrix.shape)))
 
 
@@ -182,5 +184,10 @@ def label_transfer(source, source_labels, target, target_labels) -> float:
     from sklearn.neighbors import KNeighborsClassifier
 
     source, target = _points("source", source), _points("target", target)
+    if source.shape[1] != target.shape[1]:
+        raise ValueError(f"K must agree: source has {source.shape[1]}, target {target.shape[1]} dimensions")
+    for name, points, labels in (("source", source, source_labels), ("target", target, target_labels)):
+        if np.shape(labels) != (len(points),):
+            raise ValueError(f"{name}_labels must be one per point ({len(points)}), not of shape {np.shape(labels)}")
     classifier = KNeighborsClassifier(n_neighbors=1).fit(source, np.asarray(source_labels))
     return float((classifier.predict(target) == np.asarray(target_labels)).mean())

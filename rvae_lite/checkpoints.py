@@ -14,7 +14,7 @@ from rvae_lite.storage import content_hash, load_arrays, save_arrays
 
 def settings_of(model, x, points, **numbers) -> dict:
     """What must not change between a training and its resumption, as JSON."""
-    digest = hashlib.sha256(np.ascontiguousarray(x.numpy()).tobytes())
+    digest = hashlib.sha256(np.ascontiguousarray(x.cpu().numpy()).tobytes())
     architecture = [[name, list(parameter.shape)] for name, parameter in model.named_parameters()]
     likelihood = [model.likelihood, model.noise_variance]
     plain = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in numbers.items()}

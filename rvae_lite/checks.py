@@ -14,7 +14,7 @@ def check_data(model, x, *, minimum: int) -> Tensor:
         ValueError: wrong type, shape or range, NaN or infinite values, fewer than `minimum` examples.
     """
     try:
-        x = torch.as_tensor(np.asarray(x) if isinstance(x, (list, tuple)) else x)
+        x = x.detach() if isinstance(x, Tensor) else torch.from_numpy(_plain(np.asarray(x)))
     except (TypeError, ValueError) as error:
         raise ValueError(f"x must be a numeric array of shape (N, *data): {error}") from error
     shape = tuple(model.data_shape)
@@ -41,6 +41,11 @@ def check_data(model, x, *, minimum: int) -> Tensor:
     return x.to(next(model.parameters()).dtype)
 
 
+def _plain(array: np.ndarray) -> np.ndarray:
+    # Torch shares an array's memory only if it is writable, native and without negative strides; others are copied.
+    return np.require(array, dtype=array.dtype.newbyteorder("="), requirements=["C", "W"])
+
+
 def check_points(model, x: Tensor, points) -> None:
     """Raises ValueError where the points do not fit the model or the data."""
     if points.z.shape[1] != model.latent_dim:
@@ -56,15 +61,18 @@ def check_points(model, x: Tensor, points) -> None:
 def check_positive(**named) -> None:
     """Raises ValueError for a value that is not a positive number (an integer but for learning_rate)."""
     for name, value in named.items():
-        whole = name == "learning_rate" or isinstance(value, (int, np.integer))
-        if isinstance(value, bool) or not whole or not value > 0 or not math.isfinite(value):
+        numeric = (int, float, np.integer, np.floating) if name == "learning_rate" else (int, np.integer)
+        if isinstance(value, bool) or not isinstance(value, numeric) or not value > 0 or not math.isfinite(value):
             kind = "number" if name == "learning_rate" else "integer"
             raise ValueError(f"{name} must be a positive {kind}, not {value!r}")
 
 
 def per_replica(name: str, value, replicas: int) -> Tensor:
     """A number, or one per replica, as (M,) float64."""
-    values = torch.as_tensor(value, dtype=torch.float64)
+    try:
+        values = torch.as_tensor(value, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{name} must be a number or one per replica ({replicas}), not {value!r}") from error
     if values.ndim == 0:
         values = values.expand(replicas).clone()
     if values.shape != (replicas,):

@@ -55,8 +55,8 @@ class Fit:
         return len(self.rows)
 
     def select(self, replicas: Sequence[int]) -> "Fit":
-        """A Fit of some of the replicas, by their positions."""
-        index = list(replicas)
+        """A Fit of some of the replicas, by their positions or a mask such as `fit.rho > 0`."""
+        index = np.arange(len(self))[np.asarray(replicas)].tolist()
         return Fit(
             self.model,
             self.rows[index],
@@ -96,7 +96,8 @@ class Fit:
     def decode(self, z) -> Tensor:
         """The likelihood's mean at latents z, (N, K) for all replicas or (M, N, K) one set each: (M, N, *data)."""
         z = torch.as_tensor(z, dtype=self.rows.dtype)
-        if z.shape[-1] != self.model.latent_dim or z.ndim not in (2, 3) or (z.ndim == 3 and len(z) != len(self)):
+        ranks_fit = z.ndim == 2 or (z.ndim == 3 and len(z) == len(self))
+        if not ranks_fit or z.shape[-1] != self.model.latent_dim or not z.shape[-2]:
             raise ValueError(
                 f"z must be (N, {self.model.latent_dim}) or ({len(self)}, N, {self.model.latent_dim}), "
                 f"not {tuple(z.shape)}"

@@ -8,6 +8,7 @@ Letters: M replicas, N data points, B batch, P parameters of one model, K latent
 import math
 import shutil
 import types
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -30,10 +31,11 @@ def generator(seed: int, purpose: int, epoch: int = 0) -> torch.Generator:
 
 def replica_seeds(seed, replicas: int) -> list[int]:
     """One seed per replica: derived from an integer (the first m do not depend on `replicas`), or as given."""
-    given = [seed] if isinstance(seed, (int, np.integer)) else list(seed)
+    whole = isinstance(seed, (int, np.integer))
+    given = [seed] if whole or not isinstance(seed, Iterable) else list(seed)
     if not all(isinstance(s, (int, np.integer)) and s >= 0 for s in given):
         raise ValueError(f"seed must be a non-negative integer or one per replica, not {seed!r}")
-    if not isinstance(seed, (int, np.integer)):
+    if not whole:
         if len(given) != replicas:
             raise ValueError(f"seed lists {len(given)} seeds for {replicas} replicas: give one per replica")
         return [int(s) for s in given]

@@ -95,7 +95,7 @@ class RosettaPoints:
 
         Errors: another shape, another scale (0-255 against 0-1), NaN.  Warnings: a shifted scale, very few points.
         """
-        data = x.numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
+        data = x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
         if tuple(data.shape[1:]) != tuple(self.x.shape[1:]):
             text = f"the points' inputs have shape {self.x.shape[1:]}, the data's {tuple(data.shape[1:])}"
             return CheckReport([f"{text}: bring both to one resolution"], [])
@@ -160,8 +160,8 @@ def select_points(x, means, num_points: int, *, method: str = "kmeans", seed: in
         >>> points.z.shape
         (8, 2)
     """
-    x = x.numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
-    means = np.asarray(means.detach() if isinstance(means, torch.Tensor) else means, dtype=np.float64)
+    x = x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
+    means = np.asarray(means.detach().cpu() if isinstance(means, torch.Tensor) else means, dtype=np.float64)
     if means.ndim != 2 or len(means) != len(x):
         raise ValueError(f"means must be (N, K) = ({len(x)}, K), one row per datum, not {means.shape}: pass one replica's")
     if not np.isfinite(means).all():

@@ -62,13 +62,16 @@ def content_hash(header: dict, arrays: dict) -> str:
 def save_arrays(path, *, kind: str, version: int, header: dict, arrays: dict) -> dict:
     """Write `arrays` and `header` to `path` atomically; returns the header as written, hash included."""
     arrays = {name: np.asarray(array) for name, array in arrays.items()}
+    objects = sorted(name for name, array in arrays.items() if array.dtype.hasobject)
+    if objects:
+        raise ValueError(f"a {kind} file cannot hold Python objects ({', '.join(objects)}): pass numbers or text")
     header = {**header, "kind": kind, "schema_version": version}
     try:
         header["sha256"] = content_hash(header, arrays)
     except TypeError as error:
         raise ValueError(f"the header of a {kind} file must be JSON (text, numbers, lists): {error}") from error
     text = np.array(json.dumps(header, sort_keys=True))
-    write_atomically(path, lambda file: np.savez(file, allow_pickle=False, header=text, **arrays))
+    write_atomically(path, lambda file: np.savez(file, header=text, **arrays))
     return header
 
 

@@ -20,7 +20,7 @@ from rvae_lite.fitted import Fit
 from rvae_lite.rosetta import RosettaPoints
 
 COMPILE_ABOVE = 100_000  # replica-steps from which compiling (5 to 30 s) pays, as measured on a CPU
-LARGEST_BLOCK = 20  # replicas trained side by side on a CPU; more of them fall out of its cache
+LARGEST_BLOCK = 10  # replicas trained side by side on a CPU; more of them fall out of its cache
 UNREACHED = 0.1  # share of the anchors' total variance above which they count as not reached
 CHECKPOINT_SECONDS = 30.0
 

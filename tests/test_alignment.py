@@ -190,6 +190,7 @@ def test_polar_spectrum_is_that_of_scipys_polar_factor(dim):
 
 def test_distance_to_identity_ignores_scale_and_measures_the_rest():
     assert alignment.distance_to_identity(3 * np.eye(4)) == pytest.approx(0, abs=1e-12)
+    assert np.isnan(alignment.distance_to_identity(np.zeros((4, 4))))
     assert alignment.distance_to_identity(-np.eye(4)) == pytest.approx(4, rel=1e-12)  # |-2 I| in 4 dimensions
     matrix = draw(4, 4)
     expected = scipy.linalg.norm(matrix / scipy.linalg.svdvals(matrix).max() - np.eye(4))
@@ -210,6 +211,14 @@ def test_label_transfer_is_1_in_a_shared_space_and_0_where_the_clusters_have_swa
     source = draw(40, 2) + 100 * labels[:, None]
     assert alignment.label_transfer(source, labels, source + 0.1, labels) == 1
     assert alignment.label_transfer(source, labels, 100 - source, labels) == 0
+
+
+def test_label_transfer_refuses_spaces_and_labels_that_do_not_fit():
+    labels = np.zeros(10)
+    with pytest.raises(ValueError, match="K must agree: source has 3, target 4 dimensions"):
+        alignment.label_transfer(draw(10, 3), labels, draw(10, 4), labels)
+    with pytest.raises(ValueError, match=r"target_labels must be one per point \(10\), not of shape \(9,\)"):
+        alignment.label_transfer(draw(10, 3), labels, draw(10, 3), labels[:9])
 
 
 FLAT, SHORT, WIDE = draw(10), draw(9, 3), draw(10, 4)

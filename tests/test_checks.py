@@ -15,14 +15,17 @@ REFUSED = [
     (dict(epochs=True), "epochs must be a positive integer, not True"),
     (dict(batch_size=-5), "batch_size must be a positive integer, not -5"),
     (dict(learning_rate=0.0), "learning_rate must be a positive number, not 0.0"),
+    (dict(learning_rate=None), "learning_rate must be a positive number, not None"),
     (dict(learning_rate=float("nan")), "learning_rate must be a positive number, not nan"),
     (dict(beta=-1.0), r"beta must be finite and not negative, not \[-1.0, -1.0\]"),
     (dict(beta=[1.0, float("inf")]), r"beta must be finite and not negative, not \[1.0, inf\]"),
     (dict(beta=[1.0, 2.0, 3.0]), r"beta must be a number or one per replica \(2\), not of shape \(3,\)"),
+    (dict(beta="high"), r"beta must be a number or one per replica \(2\), not 'high'"),
     (dict(rho=[1.0]), r"rho must be a number or one per replica \(2\), not of shape \(1,\)"),
     (dict(rho=-0.1, points=toy_points()), "rho must be finite and not negative"),
     (dict(rho=1.0), "rho is positive but there are no points: pass points=RosettaPoints, or rho=0"),
     (dict(seed=-1), "seed must be a non-negative integer or one per replica, not -1"),
+    (dict(seed=1.5), "seed must be a non-negative integer or one per replica, not 1.5"),
     (dict(seed=[1, 2, 3]), "seed lists 3 seeds for 2 replicas: give one per replica"),
     (dict(seed=[1, -2]), r"seed must be a non-negative integer or one per replica, not \[1, -2\]"),
     (dict(compile="yes"), "compile must be True, False or 'auto', not 'yes'"),
@@ -64,7 +67,10 @@ def test_data_that_do_not_fit_are_refused(x, message):
 def test_data_may_be_lists_arrays_or_tensors_of_any_float():
     x = toy_data()[:20]
     expected = fit(toy_model(), x, epochs=1, batch_size=10).rows
-    for same in (x.tolist(), x.numpy(), x.numpy().astype(np.longdouble).astype(np.float64)):
+    read_only, swapped = x.numpy().copy(), x.numpy().astype(">f8")
+    read_only.flags.writeable = False
+    backwards = np.ascontiguousarray(x.numpy()[::-1])[::-1]
+    for same in (x.tolist(), x.numpy(), x.clone().requires_grad_(), read_only, swapped, backwards):
         assert torch.equal(fit(toy_model(), same, epochs=1, batch_size=10).rows, expected)
     single = fit(toy_model(), x.float(), epochs=1, batch_size=10)
     assert single.rows.dtype == torch.float64  # the model's dtype is the training's

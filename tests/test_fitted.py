@@ -106,6 +106,12 @@ def test_select_keeps_each_replicas_things_together(eager):
     assert chosen.history.replica.unique().tolist() == [0, 1, 2]
 
 
+def test_select_takes_a_mask(eager):
+    anchored = eager.select(eager.rho > 0)
+    assert anchored.rho.tolist() == [rho for rho in RHO if rho > 0]
+    assert anchored.seeds == [seed for seed, rho in zip(SEEDS, RHO, strict=True) if rho > 0]
+
+
 def test_a_fit_is_saved_and_loaded_to_the_last_bit(eager, tmp_path):
     eager.save(tmp_path / "fit.npz")
     loaded = Fit.load(tmp_path / "fit.npz")
@@ -143,7 +149,7 @@ def test_a_missing_or_foreign_fit_file_is_refused(tmp_path):
         Fit.load(tmp_path / "points.npz")
 
 
-@pytest.mark.parametrize("shape", [(6, 3), (2,), (3, 6, 2), (10, 6, 3), (1, 10, 6, 2)])
+@pytest.mark.parametrize("shape", [(), (6, 3), (2,), (0, 2), (3, 6, 2), (10, 6, 3), (1, 10, 6, 2)])
 def test_latents_that_do_not_fit_are_refused(eager, shape):
     with pytest.raises(ValueError, match=r"z must be \(N, 2\) or \(10, N, 2\), not"):
         eager.decode(torch.zeros(shape))

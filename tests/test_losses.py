@@ -1,12 +1,12 @@
 """The terms of the objectives against torch.distributions and plain loops."""
 
 import pytest
+import reference
 import torch
 from torch.distributions import Bernoulli, Normal
 
 from rvae_lite import VAE, losses
 from rvae_lite.replicas import TERMS, Anchors, Objective
-import reference
 
 
 def draw(*shape, seed=0):

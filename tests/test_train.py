@@ -288,7 +288,7 @@ def test_a_loss_that_is_not_finite_names_epoch_replica_beta_and_rho(tmp_path):
         long_fit(beta=[1.0, 1e39, 1.0], rho=[0.0, 2.75, 0.0], seed=[4, 5, 6], checkpoint=tmp_path / "checkpoint.npz")
     message = "the loss is not finite in epoch 1, replica 1 (seed 5, beta 1e+39, rho 2.75): lower learning_rate"
     assert message in str(caught.value)
-    assert os.listdir(tmp_path) == []  # no checkpoint of a training that failed
+    assert list(tmp_path.iterdir()) == []  # no checkpoint of a training that failed
 
 
 def test_a_loss_that_explodes_later_names_the_epoch():
