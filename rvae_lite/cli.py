@@ -12,7 +12,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pret
 @app.command()
 def recipe(
     name: Annotated[str, typer.Argument(help="Which experiment: eight_gaussians or digits.")],
-    profile: Annotated[str, typer.Option(help="quick: minutes on a laptop; paper: the paper's epochs and runs.")] = "quick",
+    profile: Annotated[
+        str, typer.Option(help="quick: minutes on a laptop; paper: the paper's epochs and runs.")
+    ] = "quick",
     out: Annotated[Path | None, typer.Option(help="Folder for units and table; by default results/.")] = None,
     only: Annotated[str | None, typer.Option(help="Just the units whose name contains this; no table.")] = None,
 ):
@@ -31,8 +33,12 @@ def recipe(
 
 @app.command()
 def run(
-    notebooks: Annotated[list[str] | None, typer.Argument(help="Names such as 10_eight_gaussians; all by default.")] = None,
-    profile: Annotated[str, typer.Option(help="quick: the notebooks' defaults; paper: profiles.yml's values.")] = "quick",
+    notebooks: Annotated[
+        list[str] | None, typer.Argument(help="Names such as 10_eight_gaussians; all by default.")
+    ] = None,
+    profile: Annotated[
+        str, typer.Option(help="quick: the notebooks' defaults; paper: profiles.yml's values.")
+    ] = "quick",
     folder: Annotated[Path, typer.Option(help="Folder of the notebooks and profiles.yml.")] = Path("notebooks"),
     out: Annotated[Path, typer.Option(help="Where the executed copies go.")] = Path("_build/executed"),
 ):

@@ -35,7 +35,9 @@ DIGITS_NETWORKS = dict(  # latent dimension, hidden widths, noise variance, batc
 )
 
 
-def digits_setting(name: str = "digits", num_points: int = 64, *, num_examples: int | None = None, **changes) -> Setting:
+def digits_setting(
+    name: str = "digits", num_points: int = 64, *, num_examples: int | None = None, **changes
+) -> Setting:
     """Handwritten digits with a fully connected network: "digits" (8x8, scikit-learn's) or "mnist" (28x28).
 
     The 8x8 digits take a smaller noise variance than the paper's 0.1: with 64 pixels in place of 784 that would leave

@@ -160,7 +160,9 @@ class Fit:
         axis, rows, pieces = (1 if own else 0), self.rows.to(device), []
         with torch.no_grad():
             for start in range(0, parts[0].shape[axis], CHUNK):
-                batch = tuple(engine.to_units(p.narrow(axis, start, min(CHUNK, p.shape[axis] - start)), rows) for p in parts)
+                batch = tuple(
+                    engine.to_units(p.narrow(axis, start, min(CHUNK, p.shape[axis] - start)), rows) for p in parts
+                )
                 batch = batch if isinstance(inputs, tuple) else batch[0]
                 pieces.append(vmap(one, in_dims=(0, 0 if own else None))(rows, batch).cpu())
         return torch.cat(pieces, dim=1)

@@ -6,7 +6,6 @@ Martinez & Pearson (2021), Appendix C.  Letters: B batch, K latent dimension; `*
 import math
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from rvae_lite.gaussian import DiagonalPosterior, FullPosterior, LowRankPosterior, Posterior
@@ -122,10 +121,10 @@ class VAE(nn.Module):
         options = dict(
             posterior=posterior, likelihood=likelihood, noise_variance=noise_variance, value_range=value_range
         )
-        model = cls(
-            encoder, decoder, data_shape=data_shape, feature_dim=hidden[-1], latent_dim=latent_dim, **options
+        model = cls(encoder, decoder, data_shape=data_shape, feature_dim=hidden[-1], latent_dim=latent_dim, **options)
+        model.config = dict(
+            network="mlp", data_dim=list(data_shape), latent_dim=latent_dim, hidden=list(hidden), **options
         )
-        model.config = dict(network="mlp", data_dim=list(data_shape), latent_dim=latent_dim, hidden=list(hidden), **options)
         return model
 
     @classmethod

@@ -361,5 +361,3 @@ def _table(recipe: str, setting: Setting, template: int, rows: list[dict], **ext
     table["seed"] = table.seed.astype("Int64")
     keys = ["recipe", "data", "method", "beta", "rho", "num_points", "template", "seed", "part", "metric", "value"]
     return table[keys + [column for column in table if column not in keys]]
-
-

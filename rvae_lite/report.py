@@ -35,7 +35,9 @@ def relative_rv(table):
     wide = wide.pivot_table(index=keys, columns="metric", values="value", aggfunc="first", sort=False).reset_index()
     baseline = wide[wide.method == "VAE"].set_index(keys[:-1]).rv_median
     with np.errstate(invalid="ignore"):
-        wide["median"] = wide.rv_median - baseline.loc[list(wide[keys[:-1]].itertuples(index=False, name=None))].to_numpy()
+        wide["median"] = (
+            wide.rv_median - baseline.loc[list(wide[keys[:-1]].itertuples(index=False, name=None))].to_numpy()
+        )
         wide["iqr"] = np.where(np.isneginf(wide.rv_median), 0.0, wide.rv_q75 - wide.rv_q25)
     return wide[[*keys, "median", "iqr"]]
 
@@ -63,7 +65,7 @@ def over_templates(frame):
 
 
 def verdict(ours: float, our_iqr: float, paper: float, paper_iqr: float) -> str:
-    """"agrees" where median +- IQR/2 overlap; "same trend" where both lie on the same side of the VAE; else "differs"."""
+    """ "agrees" where median +- IQR/2 overlap; "same trend" where both lie on the same side of the VAE; else "differs"."""
     if abs(ours - paper) <= (our_iqr + paper_iqr) / 2:
         return "agrees"
     return "same trend" if ours * paper > 0 else "differs"
@@ -79,7 +81,9 @@ def against_paper(frame, published):
     rows = []
     for row in frame.itertuples():
         found = published[
-            (published.method == row.method) & published.part.isin([row.part, "all"]) & (published.num_points == row.num_points)
+            (published.method == row.method)
+            & published.part.isin([row.part, "all"])
+            & (published.num_points == row.num_points)
         ]
         theirs = found.iloc[0] if len(found) else None
         rows.append(
@@ -108,7 +112,7 @@ def format_number(value: float) -> str:
 
 
 def format_median(median: float, iqr: float) -> str:
-    """"median (interquartile range)", as the paper prints it."""
+    """ "median (interquartile range)", as the paper prints it."""
     return f"{format_number(median)} ({format_number(iqr)})"
 
 

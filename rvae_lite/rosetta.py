@@ -135,7 +135,9 @@ def _book_file(name: str):
     return folder / f"{name}.npz"
 
 
-def select_points(x, means, num_points: int, *, method: str = "kmeans", seed: int = 0, ids=None, header=None) -> RosettaPoints:
+def select_points(
+    x, means, num_points: int, *, method: str = "kmeans", seed: int = 0, ids=None, header=None
+) -> RosettaPoints:
     """Distil a latent space: cluster the posterior means, take the datum nearest to each centre and its own mean.
 
     Args:
@@ -163,7 +165,9 @@ def select_points(x, means, num_points: int, *, method: str = "kmeans", seed: in
     x = x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
     means = np.asarray(means.detach().cpu() if isinstance(means, torch.Tensor) else means, dtype=np.float64)
     if means.ndim != 2 or len(means) != len(x):
-        raise ValueError(f"means must be (N, K) = ({len(x)}, K), one row per datum, not {means.shape}: pass one replica's")
+        raise ValueError(
+            f"means must be (N, K) = ({len(x)}, K), one row per datum, not {means.shape}: pass one replica's"
+        )
     if not np.isfinite(means).all():
         raise ValueError("means hold NaN or infinite values: train again with a lower learning rate")
     if isinstance(num_points, bool) or not isinstance(num_points, (int, np.integer)) or num_points < 1:

@@ -99,9 +99,7 @@ def load_arrays(path, *, kind: str, version: int) -> tuple[dict, dict]:
     if not isinstance(found, int) or found < 1:
         raise ValueError(f"{path} has no valid schema_version (found {found!r}): get a fresh copy of it")
     if found > version:
-        raise ValueError(
-            f"{path} has schema version {found}, this rvae_lite reads up to {version}: upgrade rvae_lite"
-        )
+        raise ValueError(f"{path} has schema version {found}, this rvae_lite reads up to {version}: upgrade rvae_lite")
     if header.get("sha256") != content_hash(header, arrays):
         raise ValueError(f"{path} was altered after it was written (its SHA-256 differs): get a fresh copy of it")
     return header, arrays

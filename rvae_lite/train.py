@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rvae_lite import checkpoints, replicas as engine
+from rvae_lite import checkpoints
+from rvae_lite import replicas as engine
 from rvae_lite.checks import check_data, check_points, check_positive, per_replica
 from rvae_lite.fitted import Fit
 from rvae_lite.rosetta import RosettaPoints
@@ -110,7 +111,10 @@ def fit(
         checkpoints.resume(checkpoint, settings, state, epochs=epochs)
     anchors = None
     if anchored:
-        anchor_x, anchor_z = engine.to_units(torch.as_tensor(points.x), rows), engine.to_units(torch.as_tensor(points.z), rows)
+        anchor_x, anchor_z = (
+            engine.to_units(torch.as_tensor(points.x), rows),
+            engine.to_units(torch.as_tensor(points.z), rows),
+        )
         anchors = engine.Anchors(anchor_x, anchor_z, x_weight, z_weight)
 
     trainer = _Trainer(model, x.to(device), plan, seeds, beta, rho, anchors, learning_rate, compiled, compile == "auto")

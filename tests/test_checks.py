@@ -7,7 +7,6 @@ from toy import toy_data, toy_model, toy_points
 
 from rvae_lite import VAE, fit
 
-
 REFUSED = [
     (dict(replicas=0), "replicas must be a positive integer, not 0"),
     (dict(replicas=2.0), "replicas must be a positive integer, not 2.0"),

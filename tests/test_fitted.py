@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 import reference
 import torch
-from toy import BETA, EPOCHS, NUM_REPLICAS, RHO, SEEDS, assert_close, toy_data, toy_points
 from torch import nn
+from toy import BETA, EPOCHS, NUM_REPLICAS, RHO, SEEDS, assert_close, toy_data, toy_points
 
 from rvae_lite import VAE, Fit, fit, fitted
 from rvae_lite import replicas as engine

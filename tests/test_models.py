@@ -8,9 +8,7 @@ from torch import nn
 from rvae_lite import VAE, gaussian
 from rvae_lite.models import PosteriorHead
 
-CLASSES = dict(
-    full=gaussian.FullPosterior, diagonal=gaussian.DiagonalPosterior, low_rank=gaussian.LowRankPosterior
-)
+CLASSES = dict(full=gaussian.FullPosterior, diagonal=gaussian.DiagonalPosterior, low_rank=gaussian.LowRankPosterior)
 posteriors = pytest.mark.parametrize("posterior", sorted(CLASSES))
 
 

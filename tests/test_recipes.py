@@ -95,7 +95,9 @@ def test_repeated_anchors_join_the_data_once_per_batch(setting):
 
 
 def test_selection_prefers_positive_beta_and_the_largest_harmless_rho(setting, reproducibility):
-    beta, rho, table = recipes.select_beta_rho(setting, reproducibility.points, betas=(0, 1), rhos=(0, 1), tolerance=1e9)
+    beta, rho, table = recipes.select_beta_rho(
+        setting, reproducibility.points, betas=(0, 1), rhos=(0, 1), tolerance=1e9
+    )
     assert (beta, rho) == (1.0, 1.0)
     assert list(table.columns) == ["parameter", "value", "negative_elbo"] and len(table) == 4
     _, strict, _ = recipes.select_beta_rho(setting, reproducibility.points, betas=(0, 1), rhos=(0, 1e6), tolerance=0)

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from toy import toy_data, toy_model
 from torch import nn
+from toy import toy_data, toy_model
 
 from rvae_lite import VAE, fit
 from rvae_lite import replicas as engine

@@ -42,7 +42,9 @@ def test_log_distortion_is_relative_to_the_median_vae():
 
 
 def test_templates_are_summarised_by_their_median_and_range():
-    frame = pd.DataFrame(dict(data="toy", num_points=8, part="rest", method="R-VAE", median=[-3.0, -1.0, -2.0], iqr=1.0))
+    frame = pd.DataFrame(
+        dict(data="toy", num_points=8, part="rest", method="R-VAE", median=[-3.0, -1.0, -2.0], iqr=1.0)
+    )
     row = report.over_templates(frame).iloc[0]
     assert (row["median"], row.lowest, row.highest, row.templates) == (-2.0, -3.0, -1.0, 3)
 

@@ -61,6 +61,7 @@ def tracked_files():
 
 # ---------------------------------------------------------------- notebooks
 
+
 def test_every_notebook_has_its_source():
     assert {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")} == set(tool.names())
 
@@ -105,7 +106,7 @@ def test_the_parameters_are_a_few_plain_assignments(name):
 def test_the_setup_is_short(name):
     cells = code_cells(committed(name))
     start = next(i for i, cell in enumerate(cells) if "parameters" in cell.metadata.get("tags", []))
-    rest = [cell for cell in cells[start + 1:] if "nbval-skip" not in cell.metadata.get("tags", [])]
+    rest = [cell for cell in cells[start + 1 :] if "nbval-skip" not in cell.metadata.get("tags", [])]
     assert num_lines(rest[0]) <= SETUP_LINES
 
 
@@ -122,6 +123,7 @@ def test_a_notebook_has_one_title(name):
 
 
 # ---------------------------------------------------------------- the notebook tool
+
 
 def markdown_page(source):
     return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(source)])
@@ -142,6 +144,7 @@ def test_pieces_of_one_stream_are_joined():
 
 
 # ---------------------------------------------------------------- book
+
 
 def toc_files():
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
@@ -164,6 +167,7 @@ def test_the_book_loads_nothing_from_the_network():
 
 
 # ---------------------------------------------------------------- whole repository
+
 
 def test_the_repository_address_stands_in_one_place():
     address = tool.repository_url().split("//")[1]

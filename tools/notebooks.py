@@ -37,6 +37,7 @@ METADATA = {
 
 # ---------------------------------------------------------------- sources
 
+
 def names() -> list[str]:
     """Names of all notebook sources, in the order of their numbers."""
     return sorted(path.stem for path in NOTEBOOKS.glob("[0-9][0-9]_*.py"))
@@ -79,6 +80,7 @@ def difference(name: str) -> str | None:
 
 # ---------------------------------------------------------------- normal form
 
+
 def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Number the cells, keep the metadata that matters, join what one stream printed in pieces."""
     notebook.metadata = nbformat.from_dict(METADATA)
@@ -117,6 +119,7 @@ def write(notebook: nbformat.NotebookNode, path: Path) -> None:
 
 # ---------------------------------------------------------------- execution
 
+
 def executed(notebook: nbformat.NotebookNode, name: str, parameters: dict | None = None) -> nbformat.NotebookNode:
     """The notebook as papermill executes it, with notebooks/ as its working directory."""
     sources = [cell.source for cell in notebook.cells]
@@ -143,6 +146,7 @@ def executed(notebook: nbformat.NotebookNode, name: str, parameters: dict | None
 
 def run_all(chosen: list[str], folder: Path, jobs: int, keys: dict[str, str] | None = None) -> None:
     """Execute notebooks side by side into a folder; keys, where given, are kept beside the copies."""
+
     def one(name: str) -> str | None:
         start = time.monotonic()
         try:
@@ -207,6 +211,7 @@ def paper_copy(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookN
 
 # ---------------------------------------------------------------- command line
 
+
 def build(chosen: list[str], jobs: int) -> None:
     run_all(chosen or names(), NOTEBOOKS, jobs)
 
@@ -224,9 +229,11 @@ def execute(folder: Path, jobs: int) -> None:
     for path in folder.iterdir():  # notebooks whose source is gone
         if path.stem not in keys:
             path.unlink()
+
     def fresh(name: str) -> bool:
         path = folder / f"{name}.key"
         return path.exists() and path.with_suffix(".ipynb").exists() and path.read_text() == keys[name]
+
     stale = [name for name in keys if not fresh(name)]
     print(f"{len(stale)} of {len(keys)} notebooks to execute, {jobs} at a time", flush=True)
     run_all(stale, folder, jobs, keys)
