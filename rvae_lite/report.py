@@ -74,7 +74,8 @@ def verdict(ours: float, our_iqr: float, paper: float, paper_iqr: float) -> str:
 def against_paper(frame, published):
     """Ours beside the paper's: `frame` as from `over_templates`, `published` rows of results/published.csv.
 
-    Returns a table of text: part, R, method, paper, here, range over templates, verdict.
+    Returns a table of text, indexed by part: R, method, paper, here, range over templates, verdict ("—" where the
+    paper has no such row).
     """
     import pandas as pd
 
@@ -93,17 +94,17 @@ def against_paper(frame, published):
                 "method": row.method,
                 "paper": format_median(theirs["median"], theirs.iqr) if theirs is not None else "—",
                 "here": format_median(row.median, row.iqr),
-                "over templates": f"{format_number(row.lowest)} to {format_number(row.highest)}",
+                "range": f"{format_number(row.lowest)} to {format_number(row.highest)}",
                 "verdict": _verdict_of(row, theirs),
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).set_index("part")
 
 
 def _verdict_of(row, theirs) -> str:
     if row.method == "VAE":
         return "reference"
-    return "not in the paper" if theirs is None else verdict(row.median, row.iqr, theirs["median"], theirs.iqr)
+    return "—" if theirs is None else verdict(row.median, row.iqr, theirs["median"], theirs.iqr)
 
 
 def format_number(value: float) -> str:
