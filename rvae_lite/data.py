@@ -113,7 +113,7 @@ def load_digits(**_) -> Dataset:
     info = dict(
         name="digits",
         title="scikit-learn digits",
-        source="Optical Recognition of Handwritten Digits (E. Alpaydin, C. Kaynak), test part, as scikit-learn ships it",
+        source="Optical Recognition of Handwritten Digits (E. Alpaydin, C. Kaynak), test part, from scikit-learn",
         licence="CC BY 4.0",
         value_range=(0.0, 1.0),
         stands_for="MNIST",
@@ -142,11 +142,11 @@ def load_mnist(*, root=None, download: bool = False, **_) -> Dataset:
 
         try:
             MNIST(str(root), download=True)
-        except Exception as error:  # torchvision raises many kinds for a missing network
-            raise FileNotFoundError(f"MNIST could not be downloaded ({error}). {_mnist_remedy(root)}") from error
+        except Exception as error:  # torchvision raises many kinds where no mirror answers
+            raise FileNotFoundError(f"MNIST could not be downloaded: {_mnist_remedy(root)}") from error
         folder = _mnist_folder(root)
     if folder is None:
-        raise FileNotFoundError(f"MNIST is not in {root}. {_mnist_remedy(root)}")
+        raise FileNotFoundError(f"MNIST is not in {root}: {_mnist_remedy(root)}")
     arrays = {name: _read_idx(folder / name, md5) for name, md5 in MNIST_FILES.items()}
     images = np.concatenate([arrays["train-images-idx3-ubyte.gz"], arrays["t10k-images-idx3-ubyte.gz"]])
     labels = np.concatenate([arrays["train-labels-idx1-ubyte.gz"], arrays["t10k-labels-idx1-ubyte.gz"]]).astype(int)
@@ -170,9 +170,8 @@ def _mnist_folder(root: Path) -> Path | None:
 
 def _mnist_remedy(root: Path) -> str:
     return (
-        f"Call load('mnist', download=True) with a network, or put the four files {', '.join(MNIST_FILES)} "
-        f"(from the MNIST database's page or a torchvision mirror) into {root / 'mnist'}; "
-        f"root= or {DATA_VARIABLE} names another folder."
+        f"call load('mnist', download=True) with a network, or put {', '.join(MNIST_FILES)} from a mirror of the MNIST "
+        f"database into {root / 'mnist'} (root= or {DATA_VARIABLE} names another folder)"
     )
 
 

@@ -136,16 +136,18 @@ def run_experiment(name: str, profile: str, *, out=None, only: str | None = None
     for unit, run in tqdm(units, desc=f"{name}, {profile}", unit="unit", disable=not progress):
         path = folder / "units" / f"{name}-{profile}" / f"{unit}.csv"
         if not path.is_file():
-            table = run().table.assign(profile=profile, commit=_commit())
-            text = table.to_csv(index=False, float_format="%.7g")
-            write_atomically(path, lambda file: file.write(text.encode()))
+            _write_table(path, run().table.assign(profile=profile, commit=_commit()))
         tables.append(pd.read_csv(path))
     if only is not None:
         return None
     table = pd.concat(tables, ignore_index=True)
-    text = table.to_csv(index=False, float_format="%.7g")
-    write_atomically(folder / f"{name}.csv", lambda file: file.write(text.encode()))
+    _write_table(folder / f"{name}.csv", table)
     return table
+
+
+def _write_table(path: Path, table) -> None:
+    text = table.to_csv(index=False, float_format="%.7g")
+    write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def _commit() -> str:

@@ -65,7 +65,7 @@ def over_templates(frame):
 
 
 def verdict(ours: float, our_iqr: float, paper: float, paper_iqr: float) -> str:
-    """ "agrees" where median +- IQR/2 overlap; "same trend" where both lie on the same side of the VAE; else "differs"."""
+    """How ours compares: median +- IQR/2 overlap ("agrees"), the same side of the VAE ("same trend"), or "differs"."""
     if abs(ours - paper) <= (our_iqr + paper_iqr) / 2:
         return "agrees"
     return "same trend" if ours * paper > 0 else "differs"
@@ -113,7 +113,7 @@ def format_number(value: float) -> str:
 
 
 def format_median(median: float, iqr: float) -> str:
-    """ "median (interquartile range)", as the paper prints it."""
+    """Median and, in brackets, interquartile range, as the paper prints them."""
     return f"{format_number(median)} ({format_number(iqr)})"
 
 
