@@ -224,7 +224,7 @@ fingerprint(
 # * A handful of (input, latent) pairs and one extra term in the loss make two trainings land on one map.
 # * The exchange is one small file, checked on arrival, without data sets, models or code.
 #
-# How strong the effect is, against which controls, and what the paper found is the subject of {doc}`10_eight_gaussians`.
+# How strong the effect is, against which controls, and what the paper found is the subject of {ref}`eight-gaussians`.
 #
 # ## Exercises
 #

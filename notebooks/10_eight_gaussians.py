@@ -20,7 +20,7 @@
 #
 # **After this you can** measure retraining variability and latent space distortion without fooling yourself, choose $\beta$ and $\rho$, say how many Rosetta points are enough, and name the limit of the method when half of the data are new.
 #
-# **Before.** {doc}`00_quickstart`.
+# **Before.** {ref}`quickstart`.
 #
 # **Time.** Twenty minutes to read, one minute to run.
 #

@@ -20,7 +20,7 @@
 #
 # **After this you can** anchor a model of images, read retraining variability when there are fewer runs than dimensions, and tell what a second laboratory gains that has only ever seen other digits.
 #
-# **Before.** {doc}`10_eight_gaussians`.
+# **Before.** {ref}`eight-gaussians`.
 #
 # **Time.** Ten minutes to read, one minute to run.
 #

@@ -129,12 +129,23 @@ def markdown_page(source):
     return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(source)])
 
 
-def test_a_page_at_the_papers_scale_has_labels_of_its_own():
+def test_a_larger_run_has_labels_of_its_own():
     source = "(chapter-a)=\n# A\n\n$$\na\n$$ (eq-a)\n\nSee {eq}`eq-a`, {eq}`eq-b`, {doc}`../book/notation`."
     text = tool.paper_copy(markdown_page(source), "00_a").cells[0].source
     assert "(chapter-a-paper)=" in text and "$$ (eq-a-paper)" in text
     assert "{eq}`eq-a-paper`, {eq}`eq-b`, {doc}`../notation`" in text
-    assert "# A, at the paper's scale" in text
+    assert "# A (larger run)" in text
+
+
+def test_a_larger_run_names_its_parameters_and_drops_remarks_about_the_machine():
+    notebook = markdown_page("# A")
+    cell = nbformat.v4.new_code_cell("# Parameters\nepochs = 30", metadata=dict(tags=["injected-parameters"]))
+    log = "W1121 02:45:48.586000 1 torch/utils/cpp.py:183] no CUDA\n"
+    log += "/some/tqdm/auto.py:21: TqdmWarning: IProgress not found.\n  from .autonotebook import tqdm\n"
+    cell.outputs = [nbformat.v4.new_output("stream", name="stderr", text=text) for text in (log, log + "a warning\n")]
+    copy = tool.paper_copy(nbformat.v4.new_notebook(cells=[*notebook.cells, cell]), "00_a")
+    assert "executed with `epochs = 30`" in copy.cells[0].source
+    assert [output.text for output in copy.cells[1].outputs] == ["a warning\n"]
 
 
 def test_pieces_of_one_stream_are_joined():

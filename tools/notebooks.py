@@ -7,7 +7,7 @@ their numbers, and copied into place only when every cell has succeeded.
     python tools/notebooks.py build [NAME ...]              rebuild the committed notebooks (quick profile)
     python tools/notebooks.py check                         are all pairs in sync?
     python tools/notebooks.py execute --out FOLDER          executed copies for the book, unchanged ones kept
-    python tools/notebooks.py paper NAME [--executed FILE]  book/paper/NAME.ipynb, at the papers' scale
+    python tools/notebooks.py paper NAME [--executed FILE]  book/paper/NAME.ipynb, in the profile `paper`
 """
 
 import argparse
@@ -165,15 +165,15 @@ def run_all(chosen: list[str], folder: Path, jobs: int, keys: dict[str, str] | N
 
 
 def key(name: str) -> str:
-    """A digest of all that decides a notebook's outputs: its source, the package, the pinned versions."""
+    """A digest of all that decides a notebook's outputs: its source, the package, the committed tables, the versions."""
     digest = hashlib.sha256(nbformat.writes(read_source(name)).encode())
     package = sorted(p for p in (ROOT / "rvae_lite").rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-    for path in [*package, ROOT / "requirements.lock", Path(__file__)]:
+    for path in [*package, *sorted((ROOT / "results").glob("*.csv")), ROOT / "requirements.lock", Path(__file__)]:
         digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
     return digest.hexdigest()
 
 
-# ---------------------------------------------------------------- copies at the papers' scale
+# ---------------------------------------------------------------- copies at a larger scale
 
 LABELS = re.compile(r"^\(([\w:-]+)\)=$|^:(?:label|name): *([\w:-]+)|^\$\$ *\(([\w:-]+)\)", flags=re.MULTILINE)
 
@@ -188,9 +188,12 @@ def relabelled(source: str, labels: set[str]) -> str:
 
 def paper_copy(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:
     """The page of an executed chapter beside the chapter itself: its own labels, title and opening."""
+    injected = [cell for cell in notebook.cells if "injected-parameters" in cell.metadata.get("tags", [])]
+    changed = [line for cell in injected for line in cell.source.splitlines() if "=" in line]
     opening = (
-        f"```{{admonition}} At the papers' scale\nThis is {{doc}}`the chapter <../../notebooks/{name}>`, executed with "
-        "the parameters of the profile `paper`.\nThe text is the chapter's; the outputs are of this run.\n```"
+        f"```{{admonition}} A larger run\nThis is {{doc}}`the chapter <../../notebooks/{name}>`, executed with "
+        f"{', '.join(f'`{line}`' for line in changed) or 'the parameters of its own'}.\n"
+        "The text is the chapter's; the outputs are of this run.\n```"
     )
     labels = {label for cell in notebook.cells for found in LABELS.findall(cell.source) for label in found if label}
     figures = [cell.metadata.mystnb.figure for cell in notebook.cells if "figure" in cell.metadata.get("mystnb", {})]
@@ -204,9 +207,21 @@ def paper_copy(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookN
             cell.source = relabelled(cell.source, labels)
             if not titled and (title := re.search(r"^# .+$", cell.source, flags=re.MULTILINE)):
                 line = title.group()
-                cell.source = cell.source.replace(line, f"{line}, at the paper's scale\n\n{opening}", 1)
+                cell.source = cell.source.replace(line, f"{line} (larger run)\n\n{opening}", 1)
                 titled = True
+        elif "outputs" in cell:
+            cell.outputs = [output for output in map(without_remarks, cell.outputs) if output.get("text") != ""]
     return normalise(notebook)
+
+
+REMARKS = re.compile(r"^[WI]\d{4} .*\n?|^.*TqdmWarning: .*\n(?:  .*\n?)?", flags=re.MULTILINE)
+
+
+def without_remarks(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """An output without what torch.compile and tqdm remark on stderr about the machine; warnings of ours stay."""
+    if output.get("name") == "stderr":
+        output.text = REMARKS.sub("", output.text)
+    return output
 
 
 # ---------------------------------------------------------------- command line
