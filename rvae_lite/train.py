@@ -92,6 +92,8 @@ def fit(
     check_positive(replicas=replicas, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
     seeds = engine.replica_seeds(seed, replicas)
     beta, rho = per_replica("beta", beta, replicas), per_replica("rho", rho, replicas)
+    for name, weight in (("x_weight", x_weight), ("z_weight", z_weight)):
+        per_replica(name, weight, 1)
     anchored = bool((rho > 0).any())
     if anchored and points is None:
         raise ValueError("rho is positive but there are no points: pass points=RosettaPoints, or rho=0")
@@ -109,14 +111,7 @@ def fit(
             learning_rate=learning_rate, x_weight=x_weight, z_weight=z_weight,
         )  # fmt: skip
         checkpoints.resume(checkpoint, settings, state, epochs=epochs)
-    anchors = None
-    if anchored:
-        anchor_x, anchor_z = (
-            engine.to_units(torch.as_tensor(points.x), rows),
-            engine.to_units(torch.as_tensor(points.z), rows),
-        )
-        anchors = engine.Anchors(anchor_x, anchor_z, x_weight, z_weight)
-
+    anchors = _anchors(points, rows, x_weight, z_weight) if anchored else None
     trainer = _Trainer(model, x.to(device), plan, seeds, beta, rho, anchors, learning_rate, compiled, compile == "auto")
     started = written = time.monotonic()
     for epoch in _progress_bar(len(state.terms), epochs, progress):
@@ -126,29 +121,25 @@ def fit(
         if checkpoint is not None and (overdue or epoch == epochs - 1):
             checkpoints.write(checkpoint, settings, state)
             written = time.monotonic()
-    info = dict(
-        epochs=epochs,
-        num_data=len(x),
-        num_batches=plan.num_batches,
-        batch_size=plan.batch_size,
-        learning_rate=learning_rate,
-        engine="compiled" if trainer.compiled else "eager",
-        device=str(device),
-        torch=torch.__version__,
-        seconds=round(time.monotonic() - started, 3),
-    )
+    info = dict(plan._asdict(), epochs=epochs, learning_rate=learning_rate, device=str(device), torch=torch.__version__)
+    info |= dict(engine="compiled" if trainer.compiled else "eager", seconds=round(time.monotonic() - started, 3))
     result = Fit(
         copy.deepcopy(model).cpu(),
         state.rows.cpu(),
         seeds=seeds,
         beta=beta.numpy(),
         rho=rho.numpy(),
-        terms=np.stack(state.terms[:epochs]),
+        terms=np.stack(state.terms),
         info=info,
     )
     if anchored:
         _warn_of_unreached(result, points)
     return result
+
+
+def _anchors(points: RosettaPoints, rows: Tensor, x_weight: float, z_weight: float) -> engine.Anchors:
+    x, z = (engine.to_units(torch.as_tensor(array), rows) for array in (points.x, points.z))
+    return engine.Anchors(x, z, x_weight, z_weight)
 
 
 class _State(NamedTuple):

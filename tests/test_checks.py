@@ -22,6 +22,8 @@ REFUSED = [
     (dict(beta="high"), r"beta must be a number or one per replica \(2\), not 'high'"),
     (dict(rho=[1.0]), r"rho must be a number or one per replica \(2\), not of shape \(1,\)"),
     (dict(rho=-0.1, points=toy_points()), "rho must be finite and not negative"),
+    (dict(x_weight=-1.0), "x_weight must be finite and not negative"),
+    (dict(z_weight=float("nan")), "z_weight must be finite and not negative"),
     (dict(rho=1.0), "rho is positive but there are no points: pass points=RosettaPoints, or rho=0"),
     (dict(seed=-1), "seed must be a non-negative integer or one per replica, not -1"),
     (dict(seed=1.5), "seed must be a non-negative integer or one per replica, not 1.5"),
