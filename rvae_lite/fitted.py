@@ -91,7 +91,7 @@ class Fit:
         if beta is not None:
             raise ValueError("beta is for multi-rate models; this model encodes at the beta it was trained with")
         x = check_data(self.model, x, minimum=1)
-        return self._over_replicas(lambda model, batch: model.encode(batch).mean, x)
+        return self._over_replicas(lambda model, x: model.encode(x).mean, x)
 
     def decode(self, z) -> Tensor:
         """The likelihood's mean at latents z, (N, K) for all replicas or (M, N, K) one set each: (M, N, *data)."""
@@ -102,7 +102,7 @@ class Fit:
                 f"z must be (N, {self.model.latent_dim}) or ({len(self)}, N, {self.model.latent_dim}), "
                 f"not {tuple(z.shape)}"
             )
-        return self._over_replicas(lambda model, batch: model.decode(batch), z, own=z.ndim == 3)
+        return self._over_replicas(lambda model, z: model.decode(z), z, own=z.ndim == 3)
 
     def reconstruct(self, x) -> Tensor:
         """decode(mean(x)): x (N, *data) gives (M, N, *data)."""
@@ -111,11 +111,9 @@ class Fit:
     def evaluate(self, x, *, seed: int = 0) -> Evaluation:
         """Distortion and rate of x (N, *data), one posterior sample per example: the same noise for every replica."""
         x = check_data(self.model, x, minimum=1)
-        random = engine.generator(seed, engine._EVALUATION)
+        random = engine.generator(seed, engine.EVALUATION)
         noise = torch.randn((len(x), self.model.noise_dim), generator=random, dtype=self.rows.dtype)
-        objective = _TermsPerExample(self.model)
-        values = self._over_replicas(lambda model, batch: model(*batch), (x, noise), module=objective)
-        distortion, rate = values.double().mean(1).unbind(-1)
+        distortion, rate = self._over_replicas(_terms_per_example, x, noise).double().mean(1).unbind(-1)
         return Evaluation(distortion.numpy(), rate.numpy())
 
     def anchor_distance(self, points: RosettaPoints) -> np.ndarray:
@@ -145,26 +143,22 @@ class Fit:
         kept = {key: arrays[key] for key in ("terms", "beta", "rho")}
         return cls(model.to(rows.dtype), rows, seeds=header["seeds"], info=header["info"], **kept)
 
-    def _over_replicas(self, function, inputs, *, own: bool = False, module: nn.Module | None = None) -> Tensor:
-        """function(model, batch) for each replica over chunks of the inputs: (M, N, ...)."""
-        wrapped = _Call(module if module is not None else self.model, function)
-        prefix = "model." if module is None else "model.model."
+    def _over_replicas(self, function, *inputs: Tensor, own: bool = False) -> Tensor:
+        """function(model, *batch) for each replica over chunks of the inputs: (M, N, ...)."""
+        wrapped = _Call(self.model, function)
         device = torch.device(self.info.get("device", "cpu"))
         device = device if device.type == "cpu" or torch.cuda.is_available() else torch.device("cpu")
-
-        def one(row, batch):
-            named = {prefix + name: value.to(device) for name, value in self._parameters.unflatten(row).items()}
-            return functional_call(wrapped, named, (batch,))
-
-        parts = inputs if isinstance(inputs, tuple) else (inputs,)
         axis, rows, pieces = (1 if own else 0), self.rows.to(device), []
+
+        def one(row, *batch):
+            named = {f"model.{name}": value for name, value in self._parameters.unflatten(row).items()}
+            return functional_call(wrapped, named, batch)
+
+        in_dims = (0, *[0 if own else None for _ in inputs])
         with torch.no_grad():
-            for start in range(0, parts[0].shape[axis], CHUNK):
-                batch = tuple(
-                    engine.to_units(p.narrow(axis, start, min(CHUNK, p.shape[axis] - start)), rows) for p in parts
-                )
-                batch = batch if isinstance(inputs, tuple) else batch[0]
-                pieces.append(vmap(one, in_dims=(0, 0 if own else None))(rows, batch).cpu())
+            for chunk in zip(*(values.split(CHUNK, dim=axis) for values in inputs), strict=True):
+                batch = [engine.to_units(values, rows) for values in chunk]
+                pieces.append(vmap(one, in_dims=in_dims)(rows, *batch).cpu())
         return torch.cat(pieces, dim=1)
 
 
@@ -175,18 +169,12 @@ class _Call(nn.Module):
         super().__init__()
         self.model, self.function = model, function
 
-    def forward(self, batch):
-        return self.function(self.model, batch)
+    def forward(self, *batch):
+        return self.function(self.model, *batch)
 
 
-class _TermsPerExample(nn.Module):
+def _terms_per_example(model: nn.Module, x: Tensor, noise: Tensor) -> Tensor:
     """Distortion and rate of each example: (B, 2)."""
-
-    def __init__(self, model: nn.Module):
-        super().__init__()
-        self.model = model
-
-    def forward(self, x, noise):
-        posterior = self.model.encode(x)
-        distortion = self.model.distortion(x, posterior.sample(noise))
-        return torch.stack([distortion, posterior.kl_divergence()], dim=-1)
+    posterior = model.encode(x)
+    distortion = model.distortion(x, posterior.sample(noise))
+    return torch.stack([distortion, posterior.kl_divergence()], dim=-1)

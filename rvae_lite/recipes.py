@@ -125,6 +125,11 @@ def train_methods(setting: Setting, x, points: RosettaPoints, *, template: int) 
     return {name: fits[name] for name in setting.methods}
 
 
+def _split(setting: Setting) -> tuple[Dataset, Dataset]:
+    mask = split(setting.dataset, seed=0)
+    return setting.dataset.take(mask), setting.dataset.take(~mask)
+
+
 def _run_seeds(name: str, method: Method, template: int, replicas: int) -> list[int]:
     key = [template, *name.encode()]
     seeds = [int(np.random.SeedSequence([*key, m]).generate_state(1)[0]) for m in range(replicas)]
@@ -140,17 +145,17 @@ def reproducibility(setting: Setting, *, template: int = 0) -> Study:
         setting: data, model, methods.
         template: seed of the template and of everything that follows from it.
     """
-    train_mask = split(setting.dataset, seed=0)
-    training, validation = setting.dataset.take(train_mask), setting.dataset.take(~train_mask)
+    training, validation = _split(setting)
     target = train(setting, training.x, seed=template, label="template")
     points = distil(setting, target, training)
     fits = train_methods(setting, training.x, points, template=template)
+    parts = {part: (x, target.encode(x)[0].numpy()) for part, x in (("R1", points.x), ("rest", validation.x))}
     rows = []
     for name, runs in fits.items():
-        for part, x in (("R1", points.x), ("rest", validation.x)):
+        for part, (x, reference) in parts.items():
             means = runs.encode(x).numpy()
             rows += variability_rows(means, method=name, part=part)
-            rows += distance_rows(means, target.encode(x)[0].numpy(), runs.seeds, method=name, part=part)
+            rows += distance_rows(means, reference, runs.seeds, method=name, part=part)
         rows += quality_rows(runs, validation.x, part="rest", method=name)
     return Study(_table("reproducibility", setting, template, rows), target, points, fits, validation)
 
@@ -168,8 +173,7 @@ def sequential(setting: Setting, *, template: int = 0, points_from: str = "first
     """
     if points_from not in ("first", "joint"):
         raise ValueError(f"points_from must be 'first' or 'joint', not {points_from!r}")
-    train_mask = split(setting.dataset, seed=0)
-    training, validation = setting.dataset.take(train_mask), setting.dataset.take(~train_mask)
+    training, validation = _split(setting)
     d1, d2 = training.take(training.part == 1), training.take(training.part == 2)
     target = train(setting, training.x, seed=template, label="joint")
     first = train(setting, d1.x, seed=template, label="first laboratory")
@@ -312,8 +316,7 @@ def select_beta_rho(
     """
     import pandas as pd
 
-    train_mask = split(setting.dataset, seed=0)
-    training, validation = setting.dataset.take(train_mask), setting.dataset.take(~train_mask)
+    training, validation = _split(setting)
     x = np.concatenate([training.x, points.x])
     candidates = [("beta", beta, beta, 0.0) for beta in betas] + [("rho", rho, 1.0, rho) for rho in rhos]
     with warnings.catch_warnings():

@@ -5,6 +5,7 @@ and its own beta and rho.  A replica's numbers do not depend on its neighbours.
 Letters: M replicas, N data points, B batch, P parameters of one model, K latent dimension, R Rosetta points.
 """
 
+import copy
 import math
 import shutil
 import types
@@ -20,7 +21,7 @@ from rvae_lite.losses import beta_loss, rosetta_penalty
 
 TERMS = ("loss", "distortion", "rate", "anchor_x", "anchor_z")
 ADAM_BETA1, ADAM_BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-8
-_INITIALISATION, _ORDER, _NOISE, _EVALUATION = range(4)  # what a replica's seed is used for
+INITIALISATION, ORDER, NOISE, EVALUATION = range(4)  # what a replica's seed is used for
 
 
 def generator(seed: int, purpose: int, epoch: int = 0) -> torch.Generator:
@@ -96,16 +97,14 @@ class Parameters:
 
 def initial_rows(model: nn.Module, seeds: list[int]) -> Tensor:
     """A freshly initialised row of parameters for each seed: (M, P) on the CPU."""
-    from copy import deepcopy
-
-    module, layout = deepcopy(model).cpu(), Parameters(model)
+    module, layout = copy.deepcopy(model).cpu(), Parameters(model)
     return torch.stack([layout.row(_reinitialise(module, seed)) for seed in seeds])
 
 
 def _reinitialise(module: nn.Module, seed: int) -> nn.Module:
     # Layers draw from torch's global generator: it is forked, so that the caller's stream is left alone.
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(generator(seed, _INITIALISATION).initial_seed())
+        torch.default_generator.manual_seed(generator(seed, INITIALISATION).initial_seed())
         for name, layer in module.named_modules():
             if hasattr(layer, "reset_parameters"):
                 layer.reset_parameters()
@@ -132,14 +131,14 @@ class EpochPlan(NamedTuple):
 
     def orders(self, seeds: list[int], epoch: int) -> Tensor:
         """Which examples each replica sees: (num_batches, M, B)."""
-        permutations = [torch.randperm(self.num_data, generator=generator(seed, _ORDER, epoch)) for seed in seeds]
+        permutations = [torch.randperm(self.num_data, generator=generator(seed, ORDER, epoch)) for seed in seeds]
         used = torch.stack(permutations)[:, : self.num_batches * self.batch_size]
         return used.view(len(seeds), self.num_batches, self.batch_size).transpose(0, 1).contiguous()
 
     def noises(self, seeds: list[int], epoch: int, noise_dim: int, dtype: torch.dtype) -> Tensor:
         """Standard normal noise for the posterior samples: (num_batches, M, B, noise_dim)."""
         shape = (self.num_batches, self.batch_size, noise_dim)
-        draws = [torch.randn(shape, generator=generator(seed, _NOISE, epoch), dtype=dtype) for seed in seeds]
+        draws = [torch.randn(shape, generator=generator(seed, NOISE, epoch), dtype=dtype) for seed in seeds]
         return torch.stack(draws, dim=1)
 
 

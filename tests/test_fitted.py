@@ -56,7 +56,7 @@ def test_reconstruct_decodes_the_posterior_means(eager):
 def test_evaluate_agrees_with_the_reference_on_the_same_noise(eager):
     x = toy_data()
     found = eager.evaluate(x, seed=3)
-    noise = torch.randn(len(x), 2, generator=engine.generator(3, engine._EVALUATION), dtype=torch.float64)
+    noise = torch.randn(len(x), 2, generator=engine.generator(3, engine.EVALUATION), dtype=torch.float64)
     for m in (0, 7):
         distortion, rate = reference.terms(dict(eager.replica(m).named_parameters()), x, noise)
         assert_close(found.distortion[m], distortion.mean().detach())
