@@ -48,14 +48,15 @@ import numpy as np
 import pandas as pd
 
 from rvae_lite import RosettaPoints, alignment, fit, plots, recipes, report
-from rvae_lite.experiments import digits_setting, load_results
+from rvae_lite.experiments import image_setting, load_results
 from rvae_lite.report import check, fingerprint, provenance
 
 plots.use_style()
 methods = recipes.methods_of(rho=rho)
 options = dict(epochs=epochs, replicas=replicas, compile=compiled)
 options |= dict(methods=methods, learning_rate=learning_rate)
-setting = digits_setting(dataset, num_points, num_examples=num_examples, **options)
+options |= dict(network="mlp", num_examples=num_examples)
+setting = image_setting(dataset, num_points, **options)
 
 # %% [markdown]
 # ## The data and the model

@@ -17,14 +17,19 @@ from rvae_lite.checks import check_data
 from rvae_lite.rosetta import RosettaPoints
 from rvae_lite.storage import load_arrays, save_arrays
 
-CHUNK = 4096  # examples encoded or decoded at once
+CHUNK = 1024  # examples encoded or decoded at once
 
 
 class Evaluation(NamedTuple):
-    """Mean distortion and rate of each replica, in nats, each (M,) float64."""
+    """Means over the examples, each (M,) float64.
+
+    distortion, rate: in nats, from one posterior sample per example.
+    squared_error: |x - decode(mean(x))|^2 summed over dimensions, in squared units of the data.
+    """
 
     distortion: np.ndarray
     rate: np.ndarray
+    squared_error: np.ndarray
 
     def loss(self, beta: float = 1.0) -> np.ndarray:
         """distortion + beta * rate; at beta = 1 the negative ELBO."""
@@ -109,12 +114,12 @@ class Fit:
         return self.decode(self.encode(x))
 
     def evaluate(self, x, *, seed: int = 0) -> Evaluation:
-        """Distortion and rate of x (N, *data), one posterior sample per example: the same noise for every replica."""
+        """Distortion, rate and squared error of x (N, *data); every replica samples with the same noise."""
         x = check_data(self.model, x, minimum=1)
         random = engine.generator(seed, engine.EVALUATION)
         noise = torch.randn((len(x), self.model.noise_dim), generator=random, dtype=self.rows.dtype)
-        distortion, rate = self._over_replicas(_terms_per_example, x, noise).double().mean(1).unbind(-1)
-        return Evaluation(distortion.numpy(), rate.numpy())
+        terms = self._over_replicas(_terms_per_example, x, noise).double().mean(1)
+        return Evaluation(*terms.numpy().T)
 
     def anchor_distance(self, points: RosettaPoints) -> np.ndarray:
         """Mean squared distance of each replica's encoded anchors to their latents / total variance: (M,)."""
@@ -154,11 +159,16 @@ class Fit:
             named = {f"model.{name}": value for name, value in self._parameters.unflatten(row).items()}
             return functional_call(wrapped, named, batch)
 
-        in_dims = (0, *[0 if own else None for _ in inputs])
+        batched = vmap(one, in_dims=(0, *[0 if own else None for _ in inputs]))
+        if engine.one_by_one(self.model, device):
+
+            def batched(rows, *batch):
+                return torch.stack([one(row, *[b[m] if own else b for b in batch]) for m, row in enumerate(rows)])
+
         with torch.no_grad():
             for chunk in zip(*(values.split(CHUNK, dim=axis) for values in inputs), strict=True):
                 batch = [engine.to_units(values, rows) for values in chunk]
-                pieces.append(vmap(one, in_dims=in_dims)(rows, *batch).cpu())
+                pieces.append(batched(rows, *batch).cpu())
         return torch.cat(pieces, dim=1)
 
 
@@ -174,7 +184,8 @@ class _Call(nn.Module):
 
 
 def _terms_per_example(model: nn.Module, x: Tensor, noise: Tensor) -> Tensor:
-    """Distortion and rate of each example: (B, 2)."""
+    """Distortion, rate and squared error of each example: (B, 3)."""
     posterior = model.encode(x)
     distortion = model.distortion(x, posterior.sample(noise))
-    return torch.stack([distortion, posterior.kl_divergence()], dim=-1)
+    squared_error = (model.decode(posterior.mean) - x).square().flatten(1).sum(1)
+    return torch.stack([distortion, posterior.kl_divergence(), squared_error], dim=-1)

@@ -1,28 +1,33 @@
 """Variational autoencoders: an encoder, a posterior head, a decoder and a likelihood.
 
-Martinez & Pearson (2021), Appendix C.  Letters: B batch, K latent dimension; `*data` is the shape of one example.
+Martinez & Pearson (2021), Appendix C and Figure 3.  Letters: B batch, K latent dimension; `*data` is the shape of one example.
 """
 
 import math
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from rvae_lite.gaussian import DiagonalPosterior, FullPosterior, LowRankPosterior, Posterior
 from rvae_lite.losses import bernoulli_nll, gaussian_nll
+from rvae_lite.networks import convolutional, dense_relu, patches
 
 
 class PosteriorHead(nn.Module):
-    """One linear layer from features (B, H) to a posterior over K latents.
+    """From features (B, F) to a posterior over K latents.
 
     Args:
-        feature_dim: H.
+        feature_dim: F.
         latent_dim: K.
         posterior: "full" (Cholesky factor, the paper's), "diagonal" or "low_rank" (rank `rank` plus diagonal).
         rank: r of the low-rank factor.
+        hidden_dim: width of a hidden layer with ReLU that each of the posterior's parts has to itself; by default none.
     """
 
-    def __init__(self, feature_dim: int, latent_dim: int, posterior: str, *, rank: int = 1):
+    def __init__(
+        self, feature_dim: int, latent_dim: int, posterior: str, *, rank: int = 1, hidden_dim: int | None = None
+    ):
         super().__init__()
         num_lower = latent_dim * (latent_dim - 1) // 2
         extra = {"full": num_lower, "diagonal": 0, "low_rank": latent_dim * rank}
@@ -31,10 +36,22 @@ class PosteriorHead(nn.Module):
         self.posterior, self.rank = posterior, rank
         self.sizes = [latent_dim, latent_dim, extra[posterior]]
         self.noise_dim = latent_dim + (rank if posterior == "low_rank" else 0)
-        self.linear = nn.Linear(feature_dim, sum(self.sizes))
+        self.hidden_dim = hidden_dim
+        if hidden_dim is None:
+            self.linear = nn.Linear(feature_dim, sum(self.sizes))
+        else:
+            used = [size for size in self.sizes if size]
+            self.hidden = nn.Linear(feature_dim, hidden_dim * len(used))
+            self.outputs = nn.ModuleList(nn.Linear(hidden_dim, size) for size in used)
+
+    def _parts(self, features: Tensor) -> Tensor:
+        if self.hidden_dim is None:
+            return self.linear(features)
+        hidden = self.hidden(features).relu().split(self.hidden_dim, dim=-1)
+        return torch.cat([output(part) for output, part in zip(self.outputs, hidden, strict=True)], dim=-1)
 
     def forward(self, features: Tensor) -> Posterior:
-        mean, log_scale, rest = self.linear(features).split(self.sizes, dim=-1)
+        mean, log_scale, rest = self._parts(features).split(self.sizes, dim=-1)
         if self.posterior == "full":
             return FullPosterior(mean, log_scale, rest)
         if self.posterior == "low_rank":
@@ -46,13 +63,14 @@ class VAE(nn.Module):
     """A variational autoencoder of any encoder and decoder.
 
     Args:
-        encoder: maps (B, *data) to features (B, feature_dim).
+        encoder: maps (B, *data) to features (B, F).
         decoder: maps (B, K) to (B, *data): the mean (Gaussian) or the logits (Bernoulli).
         data_shape: shape of one example.
-        feature_dim: width of the encoder's output.
+        feature_dim: F, width of the encoder's output.
         latent_dim: K.
         posterior: "full", "diagonal" or "low_rank".
         likelihood: "gaussian" (needs `noise_variance`) or "bernoulli".
+        head_dim: width of a hidden layer in the posterior head, see `PosteriorHead`; by default none.
         noise_variance: variance of the Gaussian likelihood; the paper's precision of 10 is the default, 0.1.
         value_range: (low, high) that the data must keep to; (0, 1) for Bernoulli, by default None for Gaussian.
     """
@@ -65,6 +83,7 @@ class VAE(nn.Module):
         data_shape: Sequence[int],
         feature_dim: int,
         latent_dim: int,
+        head_dim: int | None = None,
         posterior: str = "full",
         likelihood: str = "gaussian",
         noise_variance: float = 0.1,
@@ -76,31 +95,21 @@ class VAE(nn.Module):
         if not noise_variance > 0:
             raise ValueError(f"noise_variance must be positive, not {noise_variance}")
         self.encoder, self.decoder = encoder, decoder
-        self.head = PosteriorHead(feature_dim, latent_dim, posterior)
+        self.head = PosteriorHead(feature_dim, latent_dim, posterior, hidden_dim=head_dim)
         self.data_shape, self.latent_dim = tuple(data_shape), latent_dim
         self.likelihood, self.noise_variance = likelihood, noise_variance
         self.value_range = (0.0, 1.0) if likelihood == "bernoulli" else value_range
         self.config: dict | None = None  # how to build it again; set by the constructors below
 
     @classmethod
-    def mlp(
-        cls,
-        data_dim: int | Sequence[int],
-        latent_dim: int,
-        hidden: Sequence[int] = (64, 64),
-        *,
-        posterior: str = "full",
-        likelihood: str = "gaussian",
-        noise_variance: float = 0.1,
-        value_range: tuple[float, float] | None = None,
-    ) -> "VAE":
+    def mlp(cls, data_dim: int | Sequence[int], latent_dim: int, hidden: Sequence[int] = (64, 64), **options) -> "VAE":
         """A fully connected VAE with ReLU; the decoder mirrors the encoder.
 
         Args:
             data_dim: D, or the shape of one example, such as (1, 8, 8); it is flattened inside.
             latent_dim: K.
             hidden: widths of the encoder's hidden layers.
-            posterior, likelihood, noise_variance, value_range: see `VAE`.
+            options: head_dim, posterior, likelihood, noise_variance, value_range: see `VAE`.
 
         Example:
             >>> model = VAE.mlp(5, 2)
@@ -109,28 +118,124 @@ class VAE(nn.Module):
         """
         data_shape = (data_dim,) if isinstance(data_dim, int) else tuple(data_dim)
         hidden = tuple(hidden)
-        if min((*data_shape, latent_dim, *hidden), default=0) < 1 or not hidden:
-            raise ValueError(f"data_dim, latent_dim and hidden must be positive: {data_shape}, {latent_dim}, {hidden}")
+        _check_sizes(data_dim=data_shape, latent_dim=(latent_dim,), hidden=hidden)
         flat_dim = math.prod(data_shape)
-        encoder = nn.Sequential(nn.Flatten(1), *_dense_relu((flat_dim, *hidden)))
-        decoder = nn.Sequential(
-            *_dense_relu((latent_dim, *reversed(hidden))),
-            nn.Linear(hidden[0], flat_dim),
-            nn.Unflatten(1, data_shape),
+        encoder = [nn.Flatten(1), *dense_relu((flat_dim, *hidden))]
+        decoder = [*dense_relu((latent_dim, *reversed(hidden))), nn.Linear(hidden[0], flat_dim)]
+        model = cls(
+            nn.Sequential(*encoder),
+            nn.Sequential(*decoder, nn.Unflatten(1, data_shape)),
+            data_shape=data_shape,
+            feature_dim=hidden[-1],
+            latent_dim=latent_dim,
+            **options,
         )
-        options = dict(
-            posterior=posterior, likelihood=likelihood, noise_variance=noise_variance, value_range=value_range
+        config = dict(network="mlp", data_dim=list(data_shape), latent_dim=latent_dim, hidden=list(hidden))
+        model.config = config | options
+        return model
+
+    @classmethod
+    def conv(cls, data_shape: Sequence[int], latent_dim: int, channels: Sequence[int] = (16, 32), **options) -> "VAE":
+        """A convolutional VAE: `VAE.residual` without residual blocks.
+
+        Example:
+            >>> model = VAE.conv((1, 28, 28), 16)
+            >>> model.decode(torch.zeros(3, 16)).shape
+            torch.Size([3, 1, 28, 28])
+        """
+        return cls.residual(data_shape, latent_dim, channels, blocks=(0,) * len(channels), **options)
+
+    @classmethod
+    def residual(
+        cls,
+        data_shape: Sequence[int],
+        latent_dim: int,
+        channels: Sequence[int] = (16, 32),
+        *,
+        blocks: Sequence[int] = (0, 1),
+        hidden: Sequence[int] = (),
+        head_dim: int | None = 224,
+        **options,
+    ) -> "VAE":
+        """A convolutional VAE with residual blocks (Figure 3); the decoder mirrors the encoder.
+
+        The defaults are the paper's network for MNIST and 3D Chairs.
+
+        Args:
+            data_shape: (C, H, W), H and W divisible by 2 ** len(channels).
+            latent_dim: K.
+            channels: output channels of each convolution (4x4, stride 2, ReLU).
+            blocks: residual blocks after each convolution.
+            hidden: widths of fully connected layers between the convolutions and the head.
+            head_dim: width of the hidden layer of each of the posterior's parts, and of the decoder's first layer.
+            options: posterior, likelihood, noise_variance, value_range: see `VAE`.
+        """
+        data_shape, channels, blocks = _image_shape(data_shape), tuple(channels), tuple(blocks)
+        _check_sizes(latent_dim=(latent_dim,), channels=channels)
+        if len(blocks) != len(channels) or min(blocks) < 0:
+            raise ValueError(f"blocks must be one count per convolution ({len(channels)}), not {blocks}")
+        _check_divides(data_shape, 2 ** len(channels), f"{len(channels)} convolutions of stride 2")
+        layers = convolutional(data_shape, channels, blocks)
+        model = cls._with_dense(layers, data_shape, latent_dim, tuple(hidden), head_dim, options)
+        config = dict(network="residual", channels=list(channels), blocks=list(blocks))
+        model.config |= config
+        return model
+
+    @classmethod
+    def patch(
+        cls,
+        data_shape: Sequence[int],
+        latent_dim: int,
+        *,
+        patch_size: int = 4,
+        channels: int = 32,
+        hidden: Sequence[int] = (128,),
+        head_dim: int | None = None,
+        **options,
+    ) -> "VAE":
+        """A small VAE of images: one linear map shared by all square patches, then fully connected layers.
+
+        Not in the paper: on a CPU, M of them train several times faster than M convolutional ones.
+
+        Args:
+            data_shape: (C, H, W), H and W divisible by patch_size.
+            latent_dim: K.
+            patch_size: side of a patch, in pixels.
+            channels: features of a patch.
+            hidden: widths of the fully connected layers.
+            head_dim, options: as in `VAE.residual`.
+        """
+        data_shape = _image_shape(data_shape)
+        _check_sizes(latent_dim=(latent_dim,), patch_size=(patch_size,), channels=(channels,))
+        _check_divides(data_shape, patch_size, f"patch_size {patch_size}")
+        layers = patches(data_shape, patch_size, channels)
+        model = cls._with_dense(layers, data_shape, latent_dim, tuple(hidden), head_dim, options)
+        model.config |= dict(network="patch", patch_size=patch_size, channels=channels)
+        return model
+
+    @classmethod
+    def _with_dense(cls, layers, data_shape, latent_dim: int, hidden, head_dim: int | None, options) -> "VAE":
+        """Fully connected layers between an image network and the latents, on both sides."""
+        encoder, decoder, flat_dim = layers
+        widths = (flat_dim, *hidden)
+        mirrored = (latent_dim, *([head_dim] if head_dim else []), *reversed(widths))
+        model = cls(
+            nn.Sequential(*encoder, *dense_relu(widths)),
+            nn.Sequential(*dense_relu(mirrored), *decoder),
+            data_shape=data_shape,
+            feature_dim=widths[-1],
+            latent_dim=latent_dim,
+            head_dim=head_dim,
+            **options,
         )
-        model = cls(encoder, decoder, data_shape=data_shape, feature_dim=hidden[-1], latent_dim=latent_dim, **options)
-        model.config = dict(
-            network="mlp", data_dim=list(data_shape), latent_dim=latent_dim, hidden=list(hidden), **options
-        )
+        config = dict(data_shape=list(data_shape), latent_dim=latent_dim, hidden=list(hidden), head_dim=head_dim)
+        model.config = config | options
         return model
 
     @classmethod
     def from_config(cls, config: dict) -> "VAE":
         """Build the model that a constructor such as `VAE.mlp` described in its `config`."""
-        networks = {"mlp": cls.mlp}
+        networks = {"mlp": cls.mlp, "residual": cls.residual, "patch": cls.patch}
         options = dict(config)
         network = options.pop("network", None)
         if network not in networks:
@@ -158,6 +263,21 @@ class VAE(nn.Module):
         return gaussian_nll(x, self.decoder(z), noise_variance=self.noise_variance)
 
 
-def _dense_relu(widths: Sequence[int]) -> list[nn.Module]:
-    pairs = zip(widths[:-1], widths[1:], strict=True)
-    return [layer for inputs, outputs in pairs for layer in (nn.Linear(inputs, outputs), nn.ReLU())]
+def _check_sizes(**sizes: tuple[int, ...]) -> None:
+    for name, values in sizes.items():
+        if min(values, default=0) < 1:
+            raise ValueError(f"{name} must be positive, not {values if len(values) != 1 else values[0]}")
+
+
+def _image_shape(data_shape: Sequence[int]) -> tuple[int, ...]:
+    shape = tuple(data_shape)
+    if len(shape) != 3 or min(shape) < 1:
+        raise ValueError(f"data_shape must be (channels, height, width), not {shape}")
+    return shape
+
+
+def _check_divides(data_shape: tuple[int, ...], factor: int, reason: str) -> None:
+    if data_shape[1] % factor or data_shape[2] % factor:
+        raise ValueError(
+            f"data_shape {data_shape} must divide by {factor} in height and width for {reason}: crop or pad the images"
+        )

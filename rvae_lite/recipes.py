@@ -5,8 +5,10 @@ A table has one row per (recipe, data, method, beta, rho, R, template, seed, par
 value belongs to the whole ensemble.  Letters: M replicas, N data points, K latent dimension, R Rosetta points.
 """
 
+import re
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -51,7 +53,9 @@ class Setting(NamedTuple):
     epochs, batch_size, learning_rate: of every training, the templates' included.
     replicas: M, runs per method.
     methods: name -> Method.
-    compile, checkpoint, progress: as in `fit`; progress is on or off here.
+    compile: as in `fit`.
+    folder: where every training is kept, so that what was interrupted goes on and what is finished loads at once.
+    progress: show a bar for every training.
     """
 
     dataset: Dataset
@@ -64,6 +68,7 @@ class Setting(NamedTuple):
     selection: str = "kmeans"
     learning_rate: float = 1e-3
     compile: bool | str = "auto"
+    folder: Path | None = None
     progress: bool = False
 
 
@@ -87,7 +92,11 @@ class Study(NamedTuple):
 
 
 def train(setting: Setting, x, *, seed, label: str, replicas: int = 1, **options) -> Fit:
-    """`fit` with the setting's model, epochs and batches."""
+    """`fit` with the setting's model, epochs and batches; in the setting's folder the training is kept as `label`."""
+    checkpoint = None
+    if setting.folder is not None:
+        Path(setting.folder).mkdir(parents=True, exist_ok=True)
+        checkpoint = Path(setting.folder) / f"{re.sub('[^A-Za-z0-9]+', '-', label).strip('-')}.npz"
     return fit(
         setting.model,
         x,
@@ -97,23 +106,29 @@ def train(setting: Setting, x, *, seed, label: str, replicas: int = 1, **options
         batch_size=setting.batch_size,
         learning_rate=setting.learning_rate,
         compile=setting.compile,
+        checkpoint=checkpoint,
         progress=label if setting.progress else False,
         **options,
     )
 
 
-def train_methods(setting: Setting, x, points: RosettaPoints, *, template: int) -> dict[str, Fit]:
-    """Train every method on x and the anchors' inputs; those that see the same data train as one ensemble."""
+def train_methods(setting: Setting, x, points: RosettaPoints, *, template: int, label: str = "") -> dict[str, Fit]:
+    """Train every method on x and the anchors' inputs; those that see the same data train as one ensemble.
+
+    In a setting with a folder each method is an ensemble, and a file, of its own.
+    """
     num_batches = -(-len(x) // setting.batch_size)
     repeats = {name: num_batches if m.repeats is None else m.repeats for name, m in setting.methods.items()}
+    together = {name: (count, name if setting.folder else None) for name, count in repeats.items()}
     fits = {}
-    for count in dict.fromkeys(repeats.values()):
-        group = {name: method for name, method in setting.methods.items() if repeats[name] == count}
+    for key in dict.fromkeys(together.values()):
+        count = key[0]
+        group = {name: method for name, method in setting.methods.items() if together[name] == key}
         joined = np.concatenate([np.asarray(x), *[points.x] * count])
         ensemble = train(
             setting,
             joined,
-            label=", ".join(group),
+            label=f"{label} {', '.join(group)}".strip(),
             replicas=len(group) * setting.replicas,
             seed=[s for name, m in group.items() for s in _run_seeds(name, m, template, setting.replicas)],
             beta=[m.beta for m in group.values() for _ in range(setting.replicas)],
@@ -146,9 +161,10 @@ def reproducibility(setting: Setting, *, template: int = 0) -> Study:
         template: seed of the template and of everything that follows from it.
     """
     training, validation = _split(setting)
-    target = train(setting, training.x, seed=template, label="template")
+    target = train(setting, training.x, seed=template, label=f"template {template}")
     points = distil(setting, target, training)
-    fits = train_methods(setting, training.x, points, template=template)
+    label = f"reproducibility {template} R{setting.num_points}"
+    fits = train_methods(setting, training.x, points, template=template, label=label)
     parts = {part: (x, target.encode(x)[0].numpy()) for part, x in (("R1", points.x), ("rest", validation.x))}
     rows = []
     for name, runs in fits.items():
@@ -175,10 +191,11 @@ def sequential(setting: Setting, *, template: int = 0, points_from: str = "first
         raise ValueError(f"points_from must be 'first' or 'joint', not {points_from!r}")
     training, validation = _split(setting)
     d1, d2 = training.take(training.part == 1), training.take(training.part == 2)
-    target = train(setting, training.x, seed=template, label="joint")
-    first = train(setting, d1.x, seed=template, label="first laboratory")
+    target = train(setting, training.x, seed=template, label=f"joint {template}")
+    first = train(setting, d1.x, seed=template, label=f"first laboratory {template}")
     points = distil(setting, first if points_from == "first" else target, d1)
-    fits = train_methods(setting, d2.x, points, template=template)
+    label = f"sequential {template} R{setting.num_points} {'' if points_from == 'first' else points_from}".strip()
+    fits = train_methods(setting, d2.x, points, template=template, label=label)
     reference = target.encode(validation.x)[0].numpy()
     alice = first.encode(validation.x)[0].numpy()
     rows = []
@@ -243,11 +260,11 @@ def distance_rows(means: np.ndarray, target: np.ndarray, seeds: Sequence[int], *
 
 
 def quality_rows(runs: Fit, x, **keys) -> list[dict]:
-    """Distortion and rate of each run on held-out data, nats."""
+    """Distortion and rate (nats) and squared error of each run on held-out data."""
     evaluation = runs.evaluate(x)
     return [
         dict(keys, seed=seed, metric=metric, value=float(value))
-        for metric, values in zip(("distortion", "rate"), evaluation, strict=True)
+        for metric, values in evaluation._asdict().items()
         for seed, value in zip(runs.seeds, values, strict=True)
     ]
 

@@ -204,6 +204,12 @@ def compiler_available(device: torch.device) -> bool:
     return any(shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++", "cl") if name)
 
 
+def one_by_one(model: nn.Module, device: torch.device) -> bool:
+    """Whether replicas are faster one after the other than side by side: with convolutions on a CPU they are."""
+    convolutions = (nn.modules.conv._ConvNd,)
+    return device.type == "cpu" and any(isinstance(layer, convolutions) for layer in model.modules())
+
+
 def to_units(batch: Tensor, like: Tensor) -> Tensor:
     """A batch on `like`'s device and in its dtype; uint8 is divided by 255."""
     scaled = batch.to(like.device).to(like.dtype)

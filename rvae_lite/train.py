@@ -23,7 +23,8 @@ from rvae_lite.rosetta import RosettaPoints
 COMPILE_ABOVE = 100_000  # replica-steps from which compiling (5 to 30 s) pays, as measured on a CPU
 LARGEST_BLOCK = 10  # replicas trained side by side on a CPU; more of them fall out of its cache
 UNREACHED = 0.1  # share of the anchors' total variance above which they count as not reached
-CHECKPOINT_SECONDS = 30.0
+CHECKPOINT_SECONDS = 30.0  # between two checkpoints at least
+CHECKPOINT_SHARE = 0.05  # of the time at most goes into writing them
 
 
 def fit(
@@ -101,7 +102,7 @@ def fit(
         check_points(model, x, points)
     device = torch.device(device if device is not None else "cuda" if torch.cuda.is_available() else "cpu")
     plan = engine.EpochPlan.of(len(x), batch_size)
-    compiled = _choose_engine(compile, device, epochs * plan.num_batches * replicas)
+    compiled = _choose_engine(compile, model, device, epochs * plan.num_batches * replicas)
 
     rows = engine.initial_rows(model, seeds).to(device)
     state = _State(rows, engine.Adam(torch.zeros_like(rows), torch.zeros_like(rows)), [])
@@ -114,13 +115,16 @@ def fit(
     anchors = _anchors(points, rows, x_weight, z_weight) if anchored else None
     trainer = _Trainer(model, x.to(device), plan, seeds, beta, rho, anchors, learning_rate, compiled, compile == "auto")
     started = written = time.monotonic()
+    pause = CHECKPOINT_SECONDS
     for epoch in _progress_bar(len(state.terms), epochs, progress):
         state.terms.append(trainer.run_epoch(state, epoch))
         _stop_if_not_finite(state.terms[-1][0], epoch, seeds, beta, rho)
-        overdue = time.monotonic() - written > CHECKPOINT_SECONDS
+        overdue = time.monotonic() - written > pause
         if checkpoint is not None and (overdue or epoch == epochs - 1):
+            begun = time.monotonic()
             checkpoints.write(checkpoint, settings, state)
             written = time.monotonic()
+            pause = max(CHECKPOINT_SECONDS, (written - begun) / CHECKPOINT_SHARE)
     info = dict(plan._asdict(), epochs=epochs, learning_rate=learning_rate, device=str(device), torch=torch.__version__)
     info |= dict(engine="compiled" if trainer.compiled else "eager", seconds=round(time.monotonic() - started, 3))
     result = Fit(
@@ -158,8 +162,12 @@ class _Trainer:
         self.anchors, self.learning_rate = anchors, learning_rate
         self.compiled, self.may_fall_back = compiled, may_fall_back
         self.step = engine.make_step(model, compiled=compiled)
-        on_cpu = compiled and x.device.type == "cpu"
-        self.blocks = engine.blocks(len(seeds), LARGEST_BLOCK if on_cpu else len(seeds))
+        self.blocks = engine.blocks(len(seeds), self._largest_block())
+
+    def _largest_block(self) -> int:
+        if engine.one_by_one(self.model, self.x.device):
+            return 1
+        return LARGEST_BLOCK if self.compiled and self.x.device.type == "cpu" else len(self.seeds)
 
     def run_epoch(self, state: _State, epoch: int) -> np.ndarray:
         """Mean of the loss terms over the epoch's batches: (5, M) float64."""
@@ -192,11 +200,12 @@ class _Trainer:
         return terms
 
 
-def _choose_engine(compile, device: torch.device, replica_steps: int) -> bool:
+def _choose_engine(compile, model: nn.Module, device: torch.device, replica_steps: int) -> bool:
     if compile not in (True, False, "auto"):
         raise ValueError(f"compile must be True, False or 'auto', not {compile!r}")
     if compile == "auto":
-        return replica_steps >= COMPILE_ABOVE and engine.compiler_available(device)
+        worthwhile = replica_steps >= COMPILE_ABOVE and not engine.one_by_one(model, device)
+        return worthwhile and engine.compiler_available(device)
     if compile and not engine.compiler_available(device):
         raise ValueError("compile=True needs a C++ compiler (Triton on CUDA): install one, or leave compile='auto'")
     return compile

@@ -59,6 +59,7 @@ def test_a_training_killed_while_writing_goes_on_to_the_same_bits(tmp_path, monk
 @pytest.mark.parametrize("interrupted_in", [1, 4])
 def test_an_interrupted_training_goes_on_to_the_same_bits(tmp_path, monkeypatch, interrupted_in):
     monkeypatch.setattr(train, "CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(train, "CHECKPOINT_SHARE", float("inf"))
     original = train._Trainer.run_epoch
     with monkeypatch.context() as patch:
 
@@ -87,6 +88,7 @@ def test_checkpoints_are_written_at_intervals_and_at_the_end(tmp_path, monkeypat
     long_fit(checkpoint=tmp_path / "rarely.npz")
     assert written == [RESUMED_EPOCHS]
     monkeypatch.setattr(train, "CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(train, "CHECKPOINT_SHARE", float("inf"))
     long_fit(checkpoint=tmp_path / "always.npz")
     assert written[1:] == list(range(1, RESUMED_EPOCHS + 1))
 

@@ -17,7 +17,7 @@ def fake_units(calls):
 
         return run
 
-    return lambda profile: [(name, unit(name)) for name in ("first", "second")]
+    return lambda profile, folder: [(name, unit(name)) for name in ("first", "second")]
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_an_interrupted_unit_leaves_nothing_half_written(monkeypatch, tmp_path):
     def interrupted():
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(experiments.EXPERIMENTS, "fake", lambda profile: [("only", interrupted)])
+    monkeypatch.setitem(experiments.EXPERIMENTS, "fake", lambda profile, folder: [("only", interrupted)])
     with pytest.raises(KeyboardInterrupt):
         experiments.run_experiment("fake", "quick", out=tmp_path, progress=False)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -49,7 +49,7 @@ def test_an_interrupted_unit_leaves_nothing_half_written(monkeypatch, tmp_path):
 def test_unknown_names_are_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="name must be one of .*eight_gaussians.*, not 'nine'"):
         experiments.run_experiment("nine", "quick")
-    with pytest.raises(ValueError, match="profile must be 'quick' or 'paper', not 'slow'"):
+    with pytest.raises(ValueError, match=r"profile must be one of \('quick', 'cpu', 'paper'\), not 'slow'"):
         experiments.run_experiment("digits", "slow")
     with pytest.raises(ValueError, match="no table 'nothing' in results/"):
         experiments.load_results("nothing")
@@ -57,7 +57,7 @@ def test_unknown_names_are_refused_with_the_known_ones():
 
 @pytest.mark.parametrize("name", sorted(experiments.EXPERIMENTS))
 def test_both_profiles_list_units_of_distinct_names(name):
-    for profile in ("quick", "paper"):
+    for profile in experiments.PROFILES:
         names = [unit for unit, _ in experiments.EXPERIMENTS[name](profile)]
         assert names and len(set(names)) == len(names)
 

@@ -93,10 +93,10 @@ def test_bernoulli_data_must_lie_between_0_and_1_and_gaussian_data_as_declared()
         ((5, 2), dict(likelihood="poisson"), "likelihood must be 'gaussian' or 'bernoulli', not 'poisson'"),
         ((5, 2), dict(noise_variance=0.0), "noise_variance must be positive, not 0.0"),
         ((5, 2), dict(noise_variance=float("nan")), "noise_variance must be positive, not nan"),
-        ((0, 2), {}, "data_dim, latent_dim and hidden must be positive"),
-        ((5, 0), {}, "data_dim, latent_dim and hidden must be positive"),
-        ((5, 2, ()), {}, "data_dim, latent_dim and hidden must be positive"),
-        ((5, 2, (8, 0)), {}, "data_dim, latent_dim and hidden must be positive"),
+        ((0, 2), {}, "data_dim must be positive, not 0"),
+        ((5, 0), {}, "latent_dim must be positive, not 0"),
+        ((5, 2, ()), {}, r"hidden must be positive, not \(\)"),
+        ((5, 2, (8, 0)), {}, r"hidden must be positive, not \(8, 0\)"),
     ],
 )
 def test_impossible_models_are_refused(arguments, options, message):

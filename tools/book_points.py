@@ -7,16 +7,17 @@ The committed files are the book's latent spaces; making them anew makes another
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from rvae_lite import RosettaPoints, data, select_points
-from rvae_lite.experiments import digits_setting, toy_setting
+from rvae_lite.experiments import image_setting, toy_setting
 from rvae_lite.recipes import distil, train
 
 FOLDER = Path(__file__).resolve().parents[1] / "rvae_lite" / "points"
-SETTINGS = dict(eight_gaussians=toy_setting, digits=digits_setting)
+SETTINGS = dict(eight_gaussians=toy_setting, digits=partial(image_setting, "digits", network="mlp"))
 NUM_WITNESSES = 64
 
 

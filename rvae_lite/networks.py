@@ -1,0 +1,99 @@
+"""Encoders and their mirrored decoders: fully connected, convolutional with residual blocks, and patches.
+
+Martinez & Pearson (2021), Figure 3.  Letters: B batch, K latent dimension, F features; an image is (C, H, W).
+"""
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+
+def dense_relu(widths: Sequence[int]) -> list[nn.Module]:
+    """Linear layers between successive widths, a ReLU after each."""
+    pairs = zip(widths[:-1], widths[1:], strict=True)
+    return [layer for inputs, outputs in pairs for layer in (nn.Linear(inputs, outputs), nn.ReLU())]
+
+
+class ResidualBlock(nn.Module):
+    """x + conv1x1(relu(conv3x3(relu(x)))), twice as many channels inside: (B, C, H, W) to the same."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        # Not in place: that would rectify the skip path too.
+        self.branch = nn.Sequential(
+            nn.ReLU(),
+            nn.Conv2d(channels, 2 * channels, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(2 * channels, channels, 1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.branch(x)
+
+
+def convolutional(data_shape: Sequence[int], channels: Sequence[int], blocks: Sequence[int]):
+    """An encoder that halves the image at every convolution (4x4, stride 2, ReLU), and its mirror.
+
+    Args:
+        data_shape: (C, H, W); H and W divide by 2 ** len(channels).
+        channels: of each convolution's output.
+        blocks: residual blocks after each convolution, each with weights of its own.
+
+    Returns:
+        Layers (B, C, H, W) to (B, F), layers (B, F) to (B, C, H, W), and F.
+    """
+    colours, height, width = data_shape
+    shrink = 2 ** len(channels)
+    widths, small = (colours, *channels), (channels[-1], height // shrink, width // shrink)
+    encoder, decoder = [], [nn.Unflatten(1, small)]
+    for inputs, outputs, count in zip(widths[:-1], widths[1:], blocks, strict=True):
+        encoder += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.ReLU()]
+        encoder += [ResidualBlock(outputs) for _ in range(count)]
+    for outputs, inputs, count in reversed(list(zip(widths[:-1], widths[1:], blocks, strict=True))):
+        decoder += [ResidualBlock(inputs) for _ in range(count)]
+        decoder += [nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1), nn.ReLU()]
+    return [*encoder, nn.Flatten(1)], decoder[:-1], math.prod(small)
+
+
+class ToPatches(nn.Module):
+    """Cut images (B, C, H, W) into squares of side p: (B, patches, C * p * p)."""
+
+    def __init__(self, size: int):
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, colours, height, width = x.shape
+        p = self.size
+        squares = x.reshape(batch, colours, height // p, p, width // p, p)
+        return squares.permute(0, 2, 4, 1, 3, 5).reshape(batch, -1, colours * p * p)  # (B, patches, C p p)
+
+
+class FromPatches(nn.Module):
+    """Put squares (B, patches, C * p * p) together again: (B, C, H, W)."""
+
+    def __init__(self, size: int, data_shape: Sequence[int]):
+        super().__init__()
+        self.size, self.data_shape = size, tuple(data_shape)
+
+    def forward(self, patches: Tensor) -> Tensor:
+        colours, height, width = self.data_shape
+        p = self.size
+        squares = patches.reshape(len(patches), height // p, width // p, colours, p, p)
+        return squares.permute(0, 3, 1, 4, 2, 5).reshape(len(patches), colours, height, width)
+
+
+def patches(data_shape: Sequence[int], size: int, channels: int):
+    """One linear map shared by all patches (a convolution whose kernel is its stride), ReLU, and its mirror.
+
+    Many replicas of it train side by side as products of matrices, on a CPU several times faster than convolutions.
+
+    Returns:
+        Layers (B, C, H, W) to (B, F), layers (B, F) to (B, C, H, W), and F.
+    """
+    colours, height, width = data_shape
+    count, pixels = (height // size) * (width // size), colours * size**2
+    encoder = [ToPatches(size), nn.Linear(pixels, channels), nn.ReLU(), nn.Flatten(1)]
+    decoder = [nn.Unflatten(1, (count, channels)), nn.Linear(channels, pixels), FromPatches(size, data_shape)]
+    return encoder, decoder, count * channels
