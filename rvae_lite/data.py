@@ -6,10 +6,16 @@ Martinez & Pearson (2021), Appendix A.  Letters: N data points.
 import gzip
 import hashlib
 import os
+from contextlib import contextmanager
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+
+from rvae_lite import chairs
+from rvae_lite.rendering import AZIMUTHS, ELEVATIONS
+from rvae_lite.synthetic import procedural_chairs
 
 DATA_VARIABLE = "RVAE_LITE_DATA"
 
@@ -35,19 +41,23 @@ class Dataset(NamedTuple):
         return Dataset(self.x[index], self.labels[index], self.ids[index], self.part[index], self.info)
 
 
-def load(name: str, *, root=None, download: bool = False, seed: int = 0, num_examples: int | None = None) -> Dataset:
-    """Load a data set by name: "eight_gaussians", "digits" or "mnist".
+def load(
+    name: str, *, root=None, download: bool = False, seed: int = 0, num_examples: int | None = None, **options
+) -> Dataset:
+    """Load a data set by name: "eight_gaussians", "digits", "procedural_chairs", "mnist" or "chairs".
 
     Args:
-        name: the first two need no files; MNIST is looked up in `root`.
+        name: the first three need no files; MNIST and 3D Chairs are looked up in `root`.
         root: folder of the data sets; by default the one that RVAE_LITE_DATA names, else a user cache.
         download: fetch what is missing, checksums verified.
-        seed: of the generated sets, and of the choice of `num_examples`.
+        seed: of the generated sets, of a random partition, and of the choice of `num_examples`.
         num_examples: keep so many, drawn at random without replacement; by default all.
+        options: those of one data set, for its function `load_<name>`.
 
     Raises:
-        ValueError: an unknown name, or more examples asked for than there are.
+        ValueError: an unknown name or option, more examples asked for than there are, or a damaged file.
         FileNotFoundError: files are missing; the message says which, from where, to put where.
+        PermissionError: the files may not be read.
 
     Example:
         >>> load("eight_gaussians").x.shape
@@ -55,13 +65,43 @@ def load(name: str, *, root=None, download: bool = False, seed: int = 0, num_exa
     """
     if name not in LOADERS:
         raise ValueError(f"name must be one of {sorted(LOADERS)}, not {name!r}")
-    dataset = LOADERS[name](root=root, download=download, seed=seed)
+    known = _options(LOADERS[name])
+    for option in options:
+        if option not in known:
+            raise ValueError(f"{name} takes no option {option!r}: it takes {', '.join(known) or 'none'}")
+    dataset = LOADERS[name](root=root, download=download, seed=seed, **options)
     if num_examples is None:
         return dataset
     if not 1 <= num_examples <= len(dataset.x):
         raise ValueError(f"num_examples must be between 1 and {len(dataset.x)} for {name}, not {num_examples}")
     chosen = np.random.default_rng(seed).permutation(len(dataset.x))[:num_examples]
     return dataset.take(np.sort(chosen))
+
+
+def _options(loader) -> list:
+    keywords = (key for key, value in signature(loader).parameters.items() if value.kind is Parameter.KEYWORD_ONLY)
+    return sorted(set(keywords) - {"root", "download", "seed"})
+
+
+@contextmanager
+def _permission_explained(root: Path):
+    """Say what to do where a folder or file may not be read or written."""
+    try:
+        if root.exists():
+            os.scandir(root).close()
+        yield
+    except NotADirectoryError as error:
+        raise NotADirectoryError(error.errno, f"{root} is not a folder: {_another_root()}") from error
+    except PermissionError as error:
+        place = error.filename or root
+        remedy = f"change its permissions, or {_another_root()}"
+        raise PermissionError(
+            error.errno, f"the data in {place} cannot be used ({error.strerror}): {remedy}"
+        ) from error
+
+
+def _another_root() -> str:
+    return f"name another folder by root= or {DATA_VARIABLE}"
 
 
 def data_root(root=None) -> Path:
@@ -133,21 +173,16 @@ MNIST_FILES = {
 def load_mnist(*, root=None, download: bool = False, **_) -> Dataset:
     """MNIST's 70,000 digits, 28x28 uint8 (training set first); D1 holds 0 to 4.
 
-    Files: <root>/mnist/*.gz or torchvision's <root>/MNIST/raw/*.gz; with `download`, torchvision fetches them.
+    Files: <root>/mnist/*.gz or torchvision's <root>/MNIST/raw/*.gz; with `download` they are fetched into the latter.
     """
     root = data_root(root)
-    folder = _mnist_folder(root)
-    if folder is None and download:
-        from torchvision.datasets import MNIST
-
-        try:
-            MNIST(str(root), download=True)
-        except Exception as error:  # torchvision raises many kinds where no mirror answers
-            raise FileNotFoundError(f"MNIST could not be downloaded: {_mnist_remedy(root)}") from error
+    with _permission_explained(root):
         folder = _mnist_folder(root)
-    if folder is None:
-        raise FileNotFoundError(f"MNIST is not in {root}: {_mnist_remedy(root)}")
-    arrays = {name: _read_idx(folder / name, md5) for name, md5 in MNIST_FILES.items()}
+        if folder is None and download:
+            folder = _download_mnist(root)
+        if folder is None:
+            raise FileNotFoundError(f"MNIST is not in {root}: {_mnist_remedy(root)}")
+        arrays = {name: _read_idx(folder / name, md5) for name, md5 in MNIST_FILES.items()}
     images = np.concatenate([arrays["train-images-idx3-ubyte.gz"], arrays["t10k-images-idx3-ubyte.gz"]])
     labels = np.concatenate([arrays["train-labels-idx1-ubyte.gz"], arrays["t10k-labels-idx1-ubyte.gz"]]).astype(int)
     info = dict(
@@ -168,6 +203,37 @@ def _mnist_folder(root: Path) -> Path | None:
     return None
 
 
+def _download_mnist(root: Path) -> Path:
+    """Fetch the files that are missing, each put in place only when it is whole; returns their folder."""
+    from torchvision.datasets import MNIST
+
+    folder = root / "MNIST" / "raw"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        for name, md5 in MNIST_FILES.items():
+            if not (folder / name).is_file():
+                _fetch([mirror + name for mirror in MNIST.mirrors], folder / name, md5)
+    except PermissionError:
+        raise
+    except Exception as error:  # torchvision raises many kinds where no mirror answers
+        raise FileNotFoundError(f"MNIST could not be downloaded: {_mnist_remedy(root)}") from error
+    return folder
+
+
+def _fetch(addresses: list, path: Path, md5: str) -> None:
+    from torchvision.datasets.utils import download_url
+
+    partial = path.with_name(path.name + ".part")
+    for address in addresses:
+        try:
+            download_url(address, str(path.parent), filename=partial.name, md5=md5)
+            break
+        except Exception:
+            if address == addresses[-1]:
+                raise
+    os.replace(partial, path)
+
+
 def _mnist_remedy(root: Path) -> str:
     return (
         f"call load('mnist', download=True) with a network, or put {', '.join(MNIST_FILES)} from a mirror of the MNIST "
@@ -185,4 +251,80 @@ def _read_idx(path: Path, md5: str) -> np.ndarray:
     return np.frombuffer(raw, np.uint8, offset=4 + 4 * ndim).reshape(shape).copy()
 
 
-LOADERS = dict(eight_gaussians=load_eight_gaussians, digits=load_digits, mnist=load_mnist)
+def load_procedural_chairs(
+    *, seed: int = 0, num_designs: int = 200, views_per_design: int = 16, partition: str = "random", **_
+) -> Dataset:
+    """Chairs drawn at random, 64x64 uint8, from views of the 3D Chairs set: 3,200 images by default.
+
+    Args:
+        seed: of the designs, the choice of their views, and the partition.
+        num_designs: number of chairs; the labels count them.
+        views_per_design: how many of its 62 views each has.
+        partition: D1 holds half of the images ("random", as in the paper) or half of the chairs ("model").
+    """
+    split_in_two = chairs.select_partition(partition)
+    renders = procedural_chairs(seed=seed, num_designs=num_designs, views_per_design=views_per_design)
+    elevations, azimuths = ELEVATIONS.astype(int)[renders.elevation], AZIMUTHS.astype(int)[renders.azimuth]
+    views = zip(renders.design.tolist(), elevations.tolist(), azimuths.tolist(), strict=True)
+    ids = np.array([f"chair{design:03d}-p{elevation:03d}-t{azimuth:03d}" for design, elevation, azimuth in views])
+    info = dict(
+        name="procedural_chairs",
+        title="procedural chairs",
+        source="generated here, with the views of the 3D Chairs set",
+        licence="none needed",
+        value_range=(0.0, 1.0),
+        stands_for="3D Chairs",
+    )
+    return Dataset(renders.images, renders.design, ids, split_in_two(renders.design, seed), info)
+
+
+def load_chairs(
+    *, root=None, download: bool = False, seed: int = 0, partition: str = "random", on_corrupt: str = "refuse"
+) -> Dataset:
+    """3D Chairs: 86,366 renders of 1,393 models, grey, cropped, 64x64 uint8; the labels count the models.
+
+    Files: <root>/rendered_chairs or rendered_chairs.tar; what is read once is kept in <root>/chairs_cache.
+
+    Args:
+        root: folder of the data sets.
+        download: no checksum of the archive is known, so this only changes the message where it is missing.
+        seed: of the partition.
+        partition: D1 holds half of the images ("random", as in the paper) or half of the models ("model").
+        on_corrupt: "refuse" a set with an unreadable image, or "skip" such images: a warning and `info` count them.
+    """
+    split_in_two = chairs.select_partition(partition)
+    root = data_root(root)
+    with _permission_explained(root):
+        path = chairs.find_source(root)
+        if path is None:
+            raise FileNotFoundError(_missing_chairs(root, download))
+        loaded = chairs.load_images(path, cache=root / "chairs_cache" / "chairs_64.npz", on_corrupt=on_corrupt)
+    count = len(loaded.ids)
+    models = np.array([name.rsplit("-", 2)[0] for name in loaded.ids.tolist()])
+    labels = np.unique(models, return_inverse=True)[1]
+    info = dict(
+        name="chairs",
+        title="3D Chairs" if count == chairs.NUM_IMAGES else f"3D Chairs ({count:,} of {chairs.NUM_IMAGES:,} images)",
+        source=f"M. Aubry et al. (2014), Seeing 3D Chairs, {chairs.PAGE}",
+        licence="not stated by its source",
+        value_range=(0.0, 1.0),
+        preprocessing=chairs.PREPROCESSING,
+        skipped=len(loaded.skipped),
+    )
+    return Dataset(loaded.images, labels, loaded.ids, split_in_two(labels, seed), info)
+
+
+def _missing_chairs(root: Path, download: bool) -> str:
+    refusal = "cannot be downloaded for you, as no checksum of it is known" if download else f"is not in {root}"
+    where = f"the Seeing 3D Chairs page of WILLOW/INRIA ({chairs.PAGE})"
+    put = f"put it, or the folder rendered_chairs that it holds, into {root}"
+    return f"3D Chairs {refusal}: fetch rendered_chairs.tar from {where} and {put}; or {_another_root()}"
+
+
+LOADERS = dict(
+    eight_gaussians=load_eight_gaussians,
+    digits=load_digits,
+    procedural_chairs=load_procedural_chairs,
+    mnist=load_mnist,
+    chairs=load_chairs,
+)

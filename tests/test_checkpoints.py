@@ -33,6 +33,7 @@ def test_a_training_killed_while_writing_goes_on_to_the_same_bits(tmp_path, monk
         from rvae_lite import train
 
         train.CHECKPOINT_SECONDS = -1.0
+        train.CHECKPOINT_SHARE = float("inf")
         calls, fsync = [], os.fsync
 
         def kill_at_the_third(descriptor):

@@ -1,9 +1,12 @@
 """Data sets: exact geometry, provenance, the paper's partition, and clear refusals when files are missing."""
 
+import errno
 import gzip
 import hashlib
+import io
 import os
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,14 +59,14 @@ def test_digits_are_those_of_scikit_learn_scaled_to_one():
     assert dataset.info["stands_for"] == "MNIST"
 
 
-@pytest.mark.parametrize("name", ["eight_gaussians", "digits"])
+@pytest.mark.parametrize("name", ["eight_gaussians", "digits", "procedural_chairs"])
 def test_data_sets_carry_unique_ids_and_their_provenance(name):
     dataset = data.load(name)
     assert len(set(dataset.ids)) == len(dataset.x) == len(dataset.labels) == len(dataset.part)
     assert dataset.info["name"] == name
     assert {"title", "source", "licence", "value_range"} <= set(dataset.info)
     if dataset.info["value_range"] is not None:
-        low, high = dataset.info["value_range"]
+        low, high = np.array(dataset.info["value_range"]) * (255 if dataset.x.dtype == np.uint8 else 1)
         assert low <= dataset.x.min() and dataset.x.max() <= high
 
 
@@ -143,16 +146,32 @@ def test_missing_mnist_says_what_to_put_where(tmp_path):
     assert "\n" not in message
 
 
-def test_mnist_without_a_network_gives_the_same_remedy(tmp_path, monkeypatch):
-    import torchvision.datasets
+def replace_download(monkeypatch, download):
+    """Let `download(name) -> bytes` answer in place of the network; returns the addresses that were asked for."""
+    import torchvision.datasets.utils
 
-    def fail(*arguments, **options):
+    asked = []
+
+    def fetch(url, root, filename, md5):
+        asked.append(url)
+        content = download(url.rsplit("/")[-1])
+        (Path(root) / filename).write_bytes(content)
+        if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+            raise RuntimeError("File not found or corrupted.")
+
+    monkeypatch.setattr(torchvision.datasets.utils, "download_url", fetch)
+    return asked
+
+
+def test_mnist_without_a_network_gives_the_same_remedy(tmp_path, monkeypatch):
+    def fail(name):
         raise RuntimeError("several\nlines: no network here")
 
-    monkeypatch.setattr(torchvision.datasets, "MNIST", fail)
+    asked = replace_download(monkeypatch, fail)
     with pytest.raises(FileNotFoundError, match="could not be downloaded: call load.*or put train-images") as caught:
         data.load("mnist", root=tmp_path, download=True)
     assert "\n" not in str(caught.value) and "no network here" in str(caught.value.__cause__)
+    assert len(asked) > 1 and all(url.endswith("train-images-idx3-ubyte.gz") for url in asked)  # every mirror
 
 
 def idx(array):
@@ -202,6 +221,133 @@ def test_a_single_missing_mnist_file_counts_as_missing(tmp_path, monkeypatch):
     (tmp_path / "mnist" / "t10k-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(FileNotFoundError, match="MNIST is not in"):
         data.load("mnist", root=tmp_path)
+
+
+def test_a_download_fetches_what_is_missing_and_puts_it_in_place(tmp_path, monkeypatch):
+    arrays = write_small_mnist(tmp_path / "elsewhere", monkeypatch)
+    asked = replace_download(monkeypatch, lambda name: (tmp_path / "elsewhere" / name).read_bytes())
+    dataset = data.load("mnist", root=tmp_path, download=True)
+    assert np.array_equal(dataset.x[:12, 0], arrays["train-images-idx3-ubyte.gz"])
+    assert len(asked) == 4
+    assert sorted(file.name for file in (tmp_path / "MNIST" / "raw").iterdir()) == sorted(data.MNIST_FILES)
+    data.load("mnist", root=tmp_path, download=True)
+    assert len(asked) == 4
+
+
+@pytest.mark.parametrize("kill", [True, False])
+def test_a_download_cut_off_midway_leaves_nothing_that_a_second_run_trusts(kill, tmp_path, monkeypatch):
+    write_small_mnist(tmp_path / "elsewhere", monkeypatch)
+    broken = {"train-labels-idx1-ubyte.gz"}
+
+    def download(name):
+        content = (tmp_path / "elsewhere" / name).read_bytes()
+        if name in broken and kill:
+            raise KeyboardInterrupt
+        return content[:-5] if name in broken else content
+
+    asked = replace_download(monkeypatch, download)
+    with pytest.raises(KeyboardInterrupt if kill else FileNotFoundError):
+        data.load("mnist", root=tmp_path, download=True)
+    assert not (tmp_path / "MNIST" / "raw" / "train-labels-idx1-ubyte.gz").exists()
+    with pytest.raises(FileNotFoundError, match="MNIST is not in"):
+        data.load("mnist", root=tmp_path)
+    broken.clear()
+    del asked[:]
+    assert data.load("mnist", root=tmp_path, download=True).x.shape == (17, 1, 28, 28)
+    assert len(asked) == 3  # the first file was whole
+
+
+def forbid(monkeypatch, path):
+    """Make the operating system refuse to list one folder or to open one file, whoever runs the test."""
+    for module, name in ((os, "scandir"), (io, "open")):
+        allowed = getattr(module, name)
+
+        def refuse(where, *arguments, allowed=allowed, **options):
+            if str(where) == str(path):
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return allowed(where, *arguments, **options)
+
+        monkeypatch.setattr(module, name, refuse)
+
+
+@pytest.mark.parametrize("name", ["mnist", "chairs"])
+@pytest.mark.parametrize("download", [True, False])
+def test_a_root_without_permission_is_one_sentence(name, download, tmp_path, monkeypatch):
+    forbid(monkeypatch, tmp_path)
+    with pytest.raises(PermissionError, match="change its permissions, or name another folder by root= or") as caught:
+        data.load(name, root=tmp_path, download=download)
+    assert f"the data in {tmp_path} cannot be used (Permission denied)" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_without_permission_is_named(tmp_path, monkeypatch):
+    write_small_mnist(tmp_path / "mnist", monkeypatch)
+    forbid(monkeypatch, tmp_path / "mnist" / "t10k-labels-idx1-ubyte.gz")
+    with pytest.raises(PermissionError, match="the data in .*t10k-labels-idx1-ubyte.gz cannot be used"):
+        data.load("mnist", root=tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="permissions do not bind the superuser")
+@pytest.mark.parametrize("name", ["mnist", "chairs"])
+def test_a_real_folder_without_permission_is_refused(name, tmp_path):
+    (tmp_path / "locked").mkdir(mode=0)
+    with pytest.raises(PermissionError, match="cannot be used"):
+        data.load(name, root=tmp_path / "locked")
+
+
+def test_a_root_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError, match="is not a folder: name another folder by root="):
+        data.load("mnist", root=tmp_path / "file")
+
+
+def test_an_unknown_option_names_the_known_ones():
+    with pytest.raises(ValueError, match="digits takes no option 'partition': it takes none"):
+        data.load("digits", partition="model")
+    known = "num_designs, partition, views_per_design"
+    with pytest.raises(ValueError, match=f"procedural_chairs takes no option 'views': it takes {known}"):
+        data.load("procedural_chairs", views=3)
+    with pytest.raises(ValueError, match="chairs takes no option 'num_designs': it takes on_corrupt, partition"):
+        data.load("chairs", num_designs=3)
+
+
+def test_an_option_reaches_its_loader():
+    assert len(data.load("eight_gaussians", num_per_class=10).x) == 80
+
+
+def test_procedural_chairs_are_images_with_designs_as_labels_and_views_in_the_ids():
+    dataset = data.load("procedural_chairs", num_designs=4, views_per_design=62)
+    assert dataset.x.shape == (248, 1, 64, 64)
+    assert dataset.x.dtype == np.uint8
+    assert dataset.labels.tolist() == np.repeat(np.arange(4), 62).tolist()
+    assert dataset.ids[0] == "chair000-p020-t000" and dataset.ids[-1] == "chair003-p030-t348"
+    assert dataset.ids[4] == "chair000-p020-t046"
+    assert dataset.info["stands_for"] == "3D Chairs"
+
+
+def test_procedural_chairs_are_a_few_thousand_by_default():
+    dataset = data.load("procedural_chairs")
+    assert len(dataset.x) == 3200
+    assert len(set(dataset.labels)) == 200
+    assert abs((dataset.part == 1).sum() - 1600) == 0
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_random_partition_halves_the_images_and_a_partition_by_model_keeps_models_whole(seed):
+    by_image = data.load("procedural_chairs", num_designs=20, views_per_design=6, seed=seed)
+    by_model = data.load("procedural_chairs", num_designs=20, views_per_design=6, seed=seed, partition="model")
+    assert np.array_equal(by_image.x, by_model.x)
+    assert np.bincount(by_image.part).tolist() == np.bincount(by_model.part).tolist() == [0, 60, 60]
+    assert len(set(by_image.labels[by_image.part == 1])) > 10
+    first, second = (set(by_model.labels[by_model.part == part]) for part in (1, 2))
+    assert len(first) == len(second) == 10 and not first & second
+    again = data.load("procedural_chairs", num_designs=20, views_per_design=6, seed=seed, partition="model")
+    assert np.array_equal(by_model.part, again.part)
+
+
+def test_an_unknown_partition_names_the_known_ones():
+    with pytest.raises(ValueError, match=r"partition must be one of \['model', 'random'\], not 'chair'"):
+        data.load("procedural_chairs", partition="chair")
 
 
 @pytest.mark.skipif(data.DATA_VARIABLE not in os.environ, reason=f"{data.DATA_VARIABLE} is not set")
