@@ -128,7 +128,7 @@ def mnist(profile: str, folder: Path | None = None) -> list[Unit]:
     """Tables 1 and 2, 4 and 7 on MNIST, with 64 and 32 points."""
 
     def run(recipe, num_points, extra):
-        setting = image_setting("mnist", num_points, folder=folder, **SCALES[profile])
+        setting = image_setting("mnist", num_points, folder=folder, progress=True, **SCALES[profile])
         return recipe(setting._replace(methods=setting.methods | extra))
 
     return [
@@ -151,7 +151,7 @@ def chairs(profile: str, folder: Path | None = None) -> list[Unit]:
             name = "chairs"
         except FileNotFoundError:
             name = "procedural_chairs"
-        setting = image_setting(name, 128, folder=folder, **CHAIRS_SCALES[profile])
+        setting = image_setting(name, 128, folder=folder, progress=True, **CHAIRS_SCALES[profile])
         return sequential(setting._replace(methods=setting.methods | REPEATED_ANCHORS))
 
     return [("sequential-R128", run)]
