@@ -181,7 +181,7 @@ def label_transfer(source, source_labels, target, target_labels) -> float:
         source, target: two laboratories' latents (not aligned), (N, K) and (N', K); the data may differ.
         source_labels, target_labels: their labels, (N,) and (N',).
     """
-    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.neighbors import NearestNeighbors
 
     source, target = _points("source", source), _points("target", target)
     if source.shape[1] != target.shape[1]:
@@ -189,5 +189,5 @@ def label_transfer(source, source_labels, target, target_labels) -> float:
     for name, points, labels in (("source", source, source_labels), ("target", target, target_labels)):
         if np.shape(labels) != (len(points),):
             raise ValueError(f"{name}_labels must be one per point ({len(points)}), not of shape {np.shape(labels)}")
-    classifier = KNeighborsClassifier(n_neighbors=1).fit(source, np.asarray(source_labels))
-    return float((classifier.predict(target) == np.asarray(target_labels)).mean())
+    nearest = NearestNeighbors(n_neighbors=1).fit(source).kneighbors(target, return_distance=False)[:, 0]
+    return float((np.asarray(source_labels)[nearest] == np.asarray(target_labels)).mean())

@@ -1,6 +1,6 @@
 """Variational autoencoders: an encoder, a posterior head, a decoder and a likelihood.
 
-Martinez & Pearson (2021), Appendix C and Figure 3.  Letters: B batch, K latent dimension; `*data` is the shape of one example.
+Martinez & Pearson (2021), Appendix C and Figure 3.  Letters: B batch, K latent dimension; `*data` is one example's shape.
 """
 
 import math
@@ -195,7 +195,7 @@ class VAE(nn.Module):
     ) -> "VAE":
         """A small VAE of images: one linear map shared by all square patches, then fully connected layers.
 
-        Not in the paper: on a CPU, M of them train several times faster than M convolutional ones.
+        Not in the paper: on a CPU it trains several times faster than the convolutional one.
 
         Args:
             data_shape: (C, H, W), H and W divisible by patch_size.

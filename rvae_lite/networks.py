@@ -87,7 +87,7 @@ class FromPatches(nn.Module):
 def patches(data_shape: Sequence[int], size: int, channels: int):
     """One linear map shared by all patches (a convolution whose kernel is its stride), ReLU, and its mirror.
 
-    Many replicas of it train side by side as products of matrices, on a CPU several times faster than convolutions.
+    It trains as products of matrices, on a CPU several times faster than the paper's convolutions.
 
     Returns:
         Layers (B, C, H, W) to (B, F), layers (B, F) to (B, C, H, W), and F.

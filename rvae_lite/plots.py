@@ -60,13 +60,20 @@ def colour(method: str) -> str:
 
 
 def _class_colours(labels):
+    """Integers are classes; floats are fractions of a turn, such as directions, on a circle of colours."""
     import matplotlib.pyplot as plt
 
-    return plt.get_cmap("tab10")(np.asarray(labels) % 10)
+    labels = np.asarray(labels)
+    if labels.dtype.kind == "f":
+        return plt.get_cmap("hsv")(labels % 1)
+    return plt.get_cmap("tab10")(labels % 10)
 
 
 def plot_space(means, labels, *, points=None, title: str = "", ax=None):
-    """A latent plane: means (N, 2) coloured by label; the Rosetta points' latents (R, 2) as crosses."""
+    """A latent plane: means (N, 2) coloured by label, the Rosetta points' latents (R, 2) as crosses.
+
+    Integer labels are classes, floats fractions of a turn on a circle of colours.
+    """
     ax = _axes(ax)
     means = np.asarray(means)
     ax.scatter(means[:, 0], means[:, 1], c=_class_colours(labels), s=4, linewidths=0, alpha=0.6, rasterized=True)
@@ -93,7 +100,7 @@ def plot_spaces(spaces: dict, labels, *, points=None, columns: int = 4, size: fl
 
 
 def plane_of(target):
-    """The plane of a target space's two leading principal components, as a function of latents (N, K) -> (N, 2).
+    """The plane of a target space's two leading principal components, as a function of latents (..., K) -> (..., 2).
 
     Linear and fitted on the target alone, so that panels drawn through it can be compared.
     """
@@ -101,6 +108,23 @@ def plane_of(target):
     centre = target.mean(0)
     directions = np.linalg.svd(target - centre, full_matrices=False)[2][:2]
     return lambda means: (np.asarray(means, dtype=np.float64) - centre) @ directions.T
+
+
+def umap_of(target, *, seed: int = 0):
+    """UMAP of a target space (N, K), as a function of latents (..., K) -> (..., 2).
+
+    Fitted once on the target and only applied to the others, so that panels drawn through it can be compared: a map
+    fitted on each panel would undo the very turns and shifts that the panels are to show.
+    """
+    import umap
+
+    reducer = umap.UMAP(random_state=seed, n_jobs=1).fit(np.asarray(target, dtype=np.float32))
+
+    def window(means):
+        means = np.asarray(means, dtype=np.float32)
+        return reducer.transform(means.reshape(-1, means.shape[-1])).reshape(*means.shape[:-1], 2)
+
+    return window
 
 
 def plot_by_method(table, *, metric: str, part: str, label: str, log: bool = False, ax=None):
@@ -146,7 +170,8 @@ def plot_spectra(table, *, ax=None):
         runs = chosen[chosen.method == method].pivot_table(index="index", columns=["template", "seed"], values="value")
         ax.plot(runs.index, runs.to_numpy(), color=colour(method), linewidth=0.5, alpha=0.3)
         ax.plot(runs.index, runs.median(axis=1), color=colour(method), linewidth=2.2, marker="o", label=method)
-    ax.set_xticks(sorted(chosen["index"].unique()))
+    indices = sorted(chosen["index"].unique())
+    ax.set_xticks(indices[:: -(-len(indices) // 8)])
     ax.set(xlabel="index", ylabel="eigenvalue of P", ylim=(0, None))
     ax.legend()
     return ax
@@ -164,16 +189,18 @@ def plot_losses(history, *, methods: dict, term: str = "loss", ax=None):
     return ax
 
 
-def plot_images(images, *, columns: int = 16, size: float = 0.5):
-    """A grid of grey images (N, 1, H, W) or (N, H, W); returns the figure."""
+def plot_images(images, *, columns: int = 16, size: float = 0.5, rows=None):
+    """A grid of grey images (N, 1, H, W) or (N, H, W), with a name for each row if given; returns the figure."""
     import matplotlib.pyplot as plt
 
     images = np.asarray(images)
     images = images[:, 0] if images.ndim == 4 else images
-    rows = -(-len(images) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(size * columns, size * rows), squeeze=False)
+    count = -(-len(images) // columns)
+    figure, axes = plt.subplots(count, columns, figsize=(size * columns, size * count), squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
     for ax, image in zip(axes.flat, images, strict=False):
         ax.imshow(image, cmap="gray", vmin=0, vmax=255 if images.dtype == np.uint8 else 1)
+    for ax, name in zip(axes[:, 0], rows or [], strict=False):
+        ax.text(-0.15, 0.5, name, transform=ax.transAxes, ha="right", va="center")
     return figure

@@ -107,14 +107,58 @@ def _verdict_of(row, theirs) -> str:
     return "—" if theirs is None else verdict(row.median, row.iqr, theirs["median"], theirs.iqr)
 
 
-def format_number(value: float) -> str:
-    """A number to two decimals, with a true minus sign; infinities as such."""
-    return "−∞" if np.isneginf(value) else f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
+def format_number(value: float, *, digits: int = 2) -> str:
+    """A number to so many decimals, with a true minus sign; infinities as such."""
+    return "−∞" if np.isneginf(value) else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
 def format_median(median: float, iqr: float) -> str:
     """Median and, in brackets, interquartile range, as the paper prints them."""
     return f"{format_number(median)} ({format_number(iqr)})"
+
+
+SUMMARY = {  # column -> recipe, metric, part
+    "RV, scale-free, R1": ("reproducibility", "rv_relative", "R1"),
+    "RV, scale-free, rest": ("reproducibility", "rv_relative", "rest"),
+    "distance to template, R1": ("reproducibility", "unaligned", "R1"),
+    "distance to template, rest": ("reproducibility", "unaligned", "rest"),
+    "squared error": ("reproducibility", "squared_error", "rest"),
+    "rate": ("reproducibility", "rate", "rest"),
+    "R² on D1": ("sequential", "r_squared", "D1"),
+    "R² on D2": ("sequential", "r_squared", "D2"),
+    "distance to Alice, D1": ("sequential", "unaligned_first", "D1"),
+    "labels carried over, D1": ("sequential", "label_transfer", "D1"),
+}
+
+
+def summary(table):
+    """What stands beside the paper's two metrics: medians over runs (and templates), a row per quantity.
+
+    Distances are shares of the target's total variance; rate in nats; squared error summed over dimensions.
+    """
+    import pandas as pd
+
+    methods, rows = list(dict.fromkeys(table.method)), {}
+    for name, (recipe, metric, part) in SUMMARY.items():
+        chosen = table[(table.recipe == recipe) & (table.metric == metric) & (table.part == part)]
+        medians = chosen.groupby("method").value.median()
+        rows[name] = {m: format_number(medians[m], digits=3) if m in medians else "—" for m in methods}
+    rows = {name: row for name, row in rows.items() if set(row.values()) != {"—"}}
+    return pd.DataFrame(rows).T[methods]
+
+
+def by_num_points(frames):
+    """Relative retraining variability and distortion over the number of Rosetta points: a column per R, text."""
+    import pandas as pd
+
+    rows = {}
+    for quantity, frame in zip(("RV", "log LSD"), frames, strict=True):
+        for row in frame.itertuples():
+            cells = rows.setdefault((quantity, row.part, row.method), {})
+            cells[f"R = {row.num_points}"] = format_median(row.median, row.iqr)
+    table = pd.DataFrame(rows).T.fillna("—")
+    table.index.names = ["quantity", "part", "method"]
+    return table[sorted(table.columns, key=lambda name: int(name.removeprefix("R = ")))]
 
 
 def provenance(**extra) -> None:

@@ -76,6 +76,28 @@ def test_images_fill_a_grid(images):
     assert len(plots.plot_images(images, columns=4).axes) == 8
 
 
+def test_rows_of_images_have_names():
+    figure = plots.plot_images(np.zeros((4, 8, 8)), columns=2, rows=["above", "below"])
+    assert [text.get_text() for ax in figure.axes for text in ax.texts] == ["above", "below"]
+
+
+def test_classes_take_ten_colours_and_directions_a_circle():
+    ax = plots.plot_space(np.zeros((3, 2)), np.array([0.0, 0.5, 1.0]))
+    first, half, round_again = ax.collections[0].get_facecolor()[:, :3]
+    assert np.allclose(first, round_again) and not np.allclose(first, half)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_umap_is_fitted_on_the_target_and_applied_to_the_others():
+    target = np.repeat(np.eye(3, 6), 20, axis=0) + np.random.default_rng(0).normal(scale=0.01, size=(60, 6))
+    window = plots.umap_of(target)
+    planes = window(np.stack([target, target[::-1]]))
+    assert planes.shape == (2, 60, 2)
+    centres = planes[0].reshape(3, 20, 2).mean(1)
+    reversed_centres = planes[1].reshape(3, 20, 2).mean(1)
+    assert np.allclose(centres, reversed_centres[::-1], atol=2)  # the same islands, reached in another order
+
+
 def test_every_method_of_the_book_has_its_own_colour():
     assert len(set(plots.COLOURS.values())) == len(plots.COLOURS)
     assert plots.colour("a stranger") == plots.INK

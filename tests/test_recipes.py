@@ -102,3 +102,31 @@ def test_selection_prefers_positive_beta_and_the_largest_harmless_rho(setting, r
     assert list(table.columns) == ["parameter", "value", "negative_elbo"] and len(table) == 4
     _, strict, _ = recipes.select_beta_rho(setting, reproducibility.points, betas=(0, 1), rhos=(0, 1e6), tolerance=0)
     assert strict == 0.0
+
+
+def test_trainings_kept_in_a_folder_are_not_run_again(setting, tmp_path, monkeypatch):
+    kept = setting._replace(folder=tmp_path, methods=recipes.methods_of())
+    before = recipes.reproducibility(kept)
+    files = {path.name for path in tmp_path.iterdir()}
+    assert "template-0.npz" in files and "reproducibility-0-R4-beta-VAE.npz" in files and len(files) == 4
+
+    def refuse(*_):
+        raise AssertionError("a finished training was run again")
+
+    monkeypatch.setattr("rvae_lite.train._Trainer.run_epoch", refuse)
+    pd.testing.assert_frame_equal(recipes.reproducibility(kept).table, before.table)
+
+
+def test_methods_trained_apart_equal_methods_trained_together(setting, reproducibility, tmp_path):
+    apart = recipes.reproducibility(setting._replace(folder=tmp_path))
+    pd.testing.assert_frame_equal(
+        apart.table[apart.table.metric == "distortion"],
+        reproducibility.table[reproducibility.table.metric == "distortion"],
+        rtol=1e-3,
+    )
+
+
+def test_reconstruction_stands_beside_reproducibility(reproducibility):
+    runs = reproducibility.fits["R-VAE"]
+    expected = runs.evaluate(reproducibility.validation.x).squared_error
+    assert values(reproducibility.table, method="R-VAE", metric="squared_error") == pytest.approx(expected)

@@ -75,3 +75,23 @@ def test_a_claim_that_is_false_stops(capsys):
     assert capsys.readouterr().out == "✓ one is one\n"
     with pytest.raises(AssertionError, match="not true here: one is two"):
         report.check("one is two", 1 == 2)
+
+
+def test_the_summary_has_a_row_per_quantity_that_was_measured():
+    rows = [
+        dict(method=method, recipe="reproducibility", metric="unaligned", part="rest", value=value)
+        for method, values in (("VAE", (2.0, 2.5, 1.0)), ("R-VAE", (0.1, 0.2, 0.3)))
+        for value in values
+    ]
+    table = report.summary(pd.DataFrame(rows))
+    assert table.to_dict("index") == {"distance to template, rest": {"VAE": "2.000", "R-VAE": "0.200"}}
+
+
+def test_numbers_of_points_are_columns_in_their_order():
+    frame = pd.DataFrame(
+        [dict(part="R1", method="R-VAE", num_points=r, median=-float(r), iqr=1.0) for r in (8, 64, 32)]
+    )
+    table = report.by_num_points([frame, frame[frame.num_points > 8]])
+    assert list(table.columns) == ["R = 8", "R = 32", "R = 64"]
+    assert table.loc[("RV", "R1", "R-VAE"), "R = 64"] == "−64.00 (1.00)"
+    assert table.loc[("log LSD", "R1", "R-VAE"), "R = 8"] == "—"

@@ -413,3 +413,12 @@ def test_fit_refuses_points_of_another_latent_dimension():
 def test_fit_refuses_points_whose_check_has_errors(points, message):
     with pytest.raises(ValueError, match=message):
         fit(VAE.mlp(5, 2, (4,)), draw(20, 5), epochs=1, batch_size=10, rho=1.0, points=points)
+
+
+def test_images_in_another_scale_or_resolution_are_refused():
+    stored = np.random.default_rng(0).integers(0, 256, (40, 1, 8, 8)).astype(np.float32)
+    points = RosettaPoints(stored[:8], np.zeros((8, 2)))
+    assert "different scales" in points.check(stored / 255).errors[0]
+    assert "one resolution" in points.check(stored[:, :, ::2, ::2]).errors[0]
+    whole = RosettaPoints(stored[:8].astype(np.uint8), np.zeros((8, 2)))  # uint8 is divided by 255 on both sides
+    assert whole.check(stored / 255).errors == []

@@ -7,7 +7,7 @@ their numbers, and copied into place only when every cell has succeeded.
     python tools/notebooks.py build [NAME ...]              rebuild the committed notebooks (quick profile)
     python tools/notebooks.py check                         are all pairs in sync?
     python tools/notebooks.py execute --out FOLDER          executed copies for the book, unchanged ones kept
-    python tools/notebooks.py paper NAME [--executed FILE]  book/paper/NAME.ipynb, in the profile `paper`
+    python tools/notebooks.py paper NAME [--executed FILE]  book/paper/NAME.ipynb, in the profile `cpu` or `paper`
 """
 
 import argparse
@@ -254,14 +254,14 @@ def execute(folder: Path, jobs: int) -> None:
     run_all(stale, folder, jobs, keys)
 
 
-def paper(name: str, parameters: Path | None, done: Path | None) -> None:
+def paper(name: str, parameters: Path | None, done: Path | None, profile: str) -> None:
     if done:
         notebook = nbformat.read(done, as_version=4)
     elif parameters:
         notebook = executed(read_source(name), name, yaml.safe_load(parameters.read_text()))
     else:
         profiles = yaml.safe_load((NOTEBOOKS / "profiles.yml").read_text())
-        notebook = executed(read_source(name), name, profiles["paper"][name])
+        notebook = executed(read_source(name), name, profiles[profile][name])
     write(paper_copy(notebook, name), PAPER / f"{name}.ipynb")
     print(f"book/paper/{name}.ipynb written; its entry in _toc.yml is: file: book/paper/{name}")
 
@@ -279,7 +279,8 @@ def main() -> None:
     command.add_argument("--jobs", type=int, default=2, help="notebooks executed at a time")
     command = commands.add_parser("paper", help="write book/paper/NAME.ipynb")
     command.add_argument("name")
-    command.add_argument("--parameters", type=Path, help="YAML file instead of the profile `paper` of profiles.yml")
+    command.add_argument("--profile", choices=["cpu", "paper"], default="cpu", help="of profiles.yml")
+    command.add_argument("--parameters", type=Path, help="YAML file instead of a profile")
     command.add_argument("--executed", type=Path, help="a notebook that already ran at the papers' scale elsewhere")
     options = parser.parse_args()
     if options.command == "build":
@@ -289,7 +290,7 @@ def main() -> None:
     elif options.command == "execute":
         execute(options.out, options.jobs)
     else:
-        paper(Path(options.name).stem, options.parameters, options.executed)
+        paper(Path(options.name).stem, options.parameters, options.executed, options.profile)
 
 
 if __name__ == "__main__":
