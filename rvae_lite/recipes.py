@@ -50,6 +50,7 @@ class Setting(NamedTuple):
 
     dataset, model: data and the pattern of every model.
     num_points: R; selection: how they are chosen.
+    second_model: the second laboratory's pattern in sequential training, by default the first's (Appendix F).
     epochs, batch_size, learning_rate: of every training, the templates' included.
     replicas: M, runs per method.
     methods: name -> Method.
@@ -70,6 +71,7 @@ class Setting(NamedTuple):
     compile: bool | str = "auto"
     folder: Path | None = None
     progress: bool = False
+    second_model: nn.Module | None = None
 
 
 class Study(NamedTuple):
@@ -195,7 +197,8 @@ def sequential(setting: Setting, *, template: int = 0, points_from: str = "first
     first = train(setting, d1.x, seed=template, label=f"first laboratory {template}")
     points = distil(setting, first if points_from == "first" else target, d1)
     label = f"sequential {template} R{setting.num_points} {'' if points_from == 'first' else points_from}".strip()
-    fits = train_methods(setting, d2.x, points, template=template, label=label)
+    second = setting if setting.second_model is None else setting._replace(model=setting.second_model)
+    fits = train_methods(second, d2.x, points, template=template, label=label)
     reference = target.encode(validation.x)[0].numpy()
     alice = first.encode(validation.x)[0].numpy()
     rows = []
@@ -373,6 +376,7 @@ def _table(recipe: str, setting: Setting, template: int, rows: list[dict], **ext
         epochs=setting.epochs,
         num_data=len(setting.dataset.x),
         batch_size=setting.batch_size,
+        selection=setting.selection,
         device="cuda" if torch.cuda.is_available() else "cpu",
         torch=torch.__version__.split("+")[0],
     )

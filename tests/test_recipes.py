@@ -130,3 +130,16 @@ def test_reconstruction_stands_beside_reproducibility(reproducibility):
     runs = reproducibility.fits["R-VAE"]
     expected = runs.evaluate(reproducibility.validation.x).squared_error
     assert values(reproducibility.table, method="R-VAE", metric="squared_error") == pytest.approx(expected)
+
+
+def test_the_second_laboratory_may_have_another_network(setting):
+    second = VAE.mlp(5, 2, (24, 8))
+    study = recipes.sequential(setting._replace(second_model=second, methods=recipes.methods_of()))
+    sizes = {name: runs.rows.shape[1] for name, runs in study.fits.items()}
+    assert set(sizes.values()) == {sum(p.numel() for p in second.parameters())}
+    assert study.first.rows.shape[1] == study.target.rows.shape[1] == sum(p.numel() for p in setting.model.parameters())
+
+
+def test_the_table_says_how_the_points_were_selected(setting):
+    study = recipes.sequential(setting._replace(selection="random", methods={"R-VAE": recipes.Method(rho=15.0)}))
+    assert set(study.table.selection) == {"random"} and study.points.header["selection_method"] == "random"
