@@ -38,7 +38,7 @@ class Images(NamedTuple):
 
     latent_dim, batch_size, noise_variance: K and the paper's choices.
     hidden: widths of the fully connected network.
-    patch: options of the network of patches.
+    patch, residual: options of the network of patches and of the residual one.
     inverted: dark on white becomes bright on black.  A white background would have to come out of the decoder's last
         layer, and early in training latents that are the same for all images serve it as a bias: they then take most
         of the rate and say nothing.
@@ -49,6 +49,7 @@ class Images(NamedTuple):
     noise_variance: float = 0.1
     hidden: tuple[int, ...] = (256, 128)
     patch: dict = {}
+    residual: dict = {}
     inverted: bool = False
 
 
@@ -68,28 +69,28 @@ def image_setting(
     network: str = "residual",
     num_examples: int | None = None,
     side: int | None = None,
-    partition: str | None = None,
+    loading: dict | None = None,
     **changes,
 ) -> Setting:
-    """A set of grey images with one of three networks.
+    """A set of grey images, spectrograms among them, with one of three networks.
 
     Args:
-        name: "digits" (8x8, scikit-learn's), "mnist", "chairs" or "procedural_chairs".
+        name: one of `IMAGES`, for example "digits" (8x8, scikit-learn's), "mnist" or "chairs".
         num_points: R.
         network: "residual", the paper's convolutional one; "patch" or "mlp", faster on a CPU.
         num_examples: images drawn at random; by default all.
         side: pixels to which larger images are averaged down; by default they stay.
-        partition: of the chairs, see `data.load_chairs`.
+        loading: options of `data.load`, for example the chairs' partition.
         changes: other fields of `Setting`.
     """
     if name not in IMAGES:
         raise ValueError(f"name must be one of {sorted(IMAGES)}, not {name!r}")
-    how, options = IMAGES[name], {} if partition is None else dict(partition=partition)
-    images = load(name, num_examples=num_examples, **options)
+    how = IMAGES[name]
+    images = load(name, num_examples=num_examples, **loading or {})
     images = images._replace(x=_averaged(255 - images.x if how.inverted else images.x, side))
     shape, options = images.x.shape[1:], dict(noise_variance=how.noise_variance, value_range=(0.0, 1.0))
     networks = dict(
-        residual=lambda: VAE.residual(shape, how.latent_dim, **options),
+        residual=lambda: VAE.residual(shape, how.latent_dim, **how.residual, **options),
         patch=lambda: VAE.patch(shape, how.latent_dim, **how.patch, **options),
         mlp=lambda: VAE.mlp(shape, how.latent_dim, how.hidden, **options),
     )
