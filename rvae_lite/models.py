@@ -1,6 +1,6 @@
 """Variational autoencoders: an encoder, a posterior head, a decoder and a likelihood.
 
-Martinez & Pearson (2021), Appendix C and Figure 3.  Letters: B batch, K latent dimension; `*data` is one example's shape.
+Martinez & Pearson (2021), Appendix C and Figure 3.  Letters: B batch, K latent dimension; `*data` one example's shape.
 """
 
 import math

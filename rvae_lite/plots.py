@@ -1,5 +1,7 @@
 """The book's figures: one function a figure, one colour a method everywhere, legible in light and in dark mode."""
 
+import warnings
+
 import numpy as np
 
 COLOURS = {
@@ -116,7 +118,9 @@ def umap_of(target, *, seed: int = 0):
     Fitted once on the target and only applied to the others, so that panels drawn through it can be compared: a map
     fitted on each panel would undo the very turns and shifts that the panels are to show.
     """
-    import umap
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the remarks of UMAP's own imports on widgets
+        import umap
 
     reducer = umap.UMAP(random_state=seed, n_jobs=1).fit(np.asarray(target, dtype=np.float32))
 
