@@ -39,9 +39,10 @@ class Images(NamedTuple):
     latent_dim, batch_size, noise_variance: K and the paper's choices.
     hidden: widths of the fully connected network.
     patch, residual: options of the network of patches and of the residual one.
-    inverted: dark on white becomes bright on black.  A white background would have to come out of the decoder's last
-        layer, and early in training latents that are the same for all images serve it as a bias: they then take most
-        of the rate and say nothing.
+    inverted: dark on white becomes bright on black.
+
+    A white background would have to come out of the decoder's last layer, and early in training latents that are the
+    same for all images serve it as a bias: they then take most of the rate and say nothing.
     """
 
     latent_dim: int = 16
