@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import torch
 
 COLOURS = {
     "VAE": "#3b8bc4",
@@ -118,15 +119,19 @@ def umap_of(target, *, seed: int = 0):
     Fitted once on the target and only applied to the others, so that panels drawn through it can be compared: a map
     fitted on each panel would undo the very turns and shifts that the panels are to show.
     """
+    threads = torch.get_num_threads()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the remarks of UMAP's own imports on widgets
         import umap
 
     reducer = umap.UMAP(random_state=seed, n_jobs=1).fit(np.asarray(target, dtype=np.float32))
+    torch.set_num_threads(threads)  # Numba, below UMAP, sets OpenMP's threads for PyTorch as well
 
     def window(means):
         means = np.asarray(means, dtype=np.float32)
-        return reducer.transform(means.reshape(-1, means.shape[-1])).reshape(*means.shape[:-1], 2)
+        planes = reducer.transform(means.reshape(-1, means.shape[-1])).reshape(*means.shape[:-1], 2)
+        torch.set_num_threads(threads)
+        return planes
 
     return window
 

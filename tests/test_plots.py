@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from rvae_lite import plots
 
@@ -90,9 +91,11 @@ def test_classes_take_ten_colours_and_directions_a_circle():
 @pytest.mark.filterwarnings("ignore")
 def test_umap_is_fitted_on_the_target_and_applied_to_the_others():
     target = np.repeat(np.eye(3, 6), 20, axis=0) + np.random.default_rng(0).normal(scale=0.01, size=(60, 6))
+    threads = torch.get_num_threads()
     window = plots.umap_of(target)
     planes = window(np.stack([target, target[::-1]]))
     assert planes.shape == (2, 60, 2)
+    assert torch.get_num_threads() == threads  # or trainings side by side would stand in each other's way
     centres = planes[0].reshape(3, 20, 2).mean(1)
     reversed_centres = planes[1].reshape(3, 20, 2).mean(1)
     assert np.allclose(centres, reversed_centres[::-1], atol=2)  # the same islands, reached in another order
