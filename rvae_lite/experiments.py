@@ -142,7 +142,7 @@ def eight_gaussians(profile: str, folder: Path | None = None) -> list[Unit]:
 
 def digits(profile: str, folder: Path | None = None) -> list[Unit]:
     """Tables 1 and 2 on the 8x8 digits that scikit-learn ships."""
-    templates, changes = ((0, 1, 2), {}) if profile == "paper" else ((0,), dict(replicas=5, epochs=40))
+    templates, changes = ((0,), dict(replicas=5, epochs=40)) if profile == "quick" else ((0, 1, 2), {})
     units: list[Unit] = []
     for template in templates:
         once = image_setting("digits", network="mlp", methods=methods_of(rho=2.75) | SAME_SEED, **changes)
@@ -185,12 +185,11 @@ def chairs(profile: str, folder: Path | None = None) -> list[Unit]:
     """Table 2 on 3D Chairs where they are present, else on procedural chairs; the table says which."""
 
     def run():
+        options = dict(folder=folder, progress=True, **CHAIRS_SCALES[profile])
         try:
-            load("chairs")
-            name = "chairs"
+            setting = image_setting("chairs", 128, **options)
         except FileNotFoundError:
-            name = "procedural_chairs"
-        setting = image_setting(name, 128, folder=folder, progress=True, **CHAIRS_SCALES[profile])
+            setting = image_setting("procedural_chairs", 128, **options)
         return sequential(setting)
 
     return [("sequential-R128", run)]

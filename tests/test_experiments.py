@@ -134,3 +134,11 @@ def test_chairs_run_on_the_procedural_ones_where_the_real_are_not_there(monkeypa
     monkeypatch.setattr(experiments, "sequential", lambda setting: seen.append(setting.dataset.info["name"]))
     experiments.chairs("quick")[0][1]()
     assert seen == ["procedural_chairs"]
+
+
+def test_only_the_quick_profile_of_the_digits_is_small(monkeypatch):
+    seen = []
+    monkeypatch.setattr(experiments, "reproducibility", lambda setting, template: seen.append(setting.replicas))
+    for profile in experiments.PROFILES:
+        experiments.digits(profile)[0][1]()
+    assert seen == [5, 10, 10]
