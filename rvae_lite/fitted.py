@@ -159,16 +159,17 @@ class Fit:
             named = {f"model.{name}": value for name, value in self._parameters.unflatten(row).items()}
             return functional_call(wrapped, named, batch)
 
-        batched = vmap(one, in_dims=(0, *[0 if own else None for _ in inputs]))
-        if engine.one_by_one(self.model, device):
+        def looped(rows, *batch):
+            return torch.stack(
+                [one(row, *[values[m] if own else values for values in batch]) for m, row in enumerate(rows)]
+            )
 
-            def batched(rows, *batch):
-                return torch.stack([one(row, *[b[m] if own else b for b in batch]) for m, row in enumerate(rows)])
-
+        vectorised = vmap(one, in_dims=(0, *[0 if own else None for _ in inputs]))
+        every = looped if engine.one_by_one(self.model, device) else vectorised
         with torch.no_grad():
             for chunk in zip(*(values.split(CHUNK, dim=axis) for values in inputs), strict=True):
                 batch = [engine.to_units(values, rows) for values in chunk]
-                pieces.append(batched(rows, *batch).cpu())
+                pieces.append(every(rows, *batch).cpu())
         return torch.cat(pieces, dim=1)
 
 
