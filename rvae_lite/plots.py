@@ -136,6 +136,11 @@ def umap_of(target, *, seed: int = 0):
     return window
 
 
+def through(window, spaces: dict) -> dict:
+    """Each space, name -> latents (N, K), through one window such as `umap_of`'s: name -> planes (N, 2)."""
+    return dict(zip(spaces, window(np.stack(list(spaces.values()))), strict=True))
+
+
 def plot_by_method(table, *, metric: str, part: str, label: str, log: bool = False, ax=None):
     """One metric of every run, a column per method: runs as dots, their median as a bar."""
     ax = _axes(ax)
@@ -184,6 +189,16 @@ def plot_spectra(table, *, ax=None):
     ax.set(xlabel="index", ylabel="eigenvalue of P", ylim=(0, None))
     ax.legend()
     return ax
+
+
+def plot_linear_maps(table):
+    """Spectra, distance to the identity and shift of the best linear maps (Figures 6 and 7); returns the figure."""
+    figure, (left, middle, right) = figure_row(3, width=2.8)
+    plot_spectra(table, ax=left)
+    distance = "|A / largest s. v. − I|\n(lower is better)"
+    plot_by_method(table, metric="distance_to_identity", part="all", label=distance, ax=middle)
+    plot_by_method(table, metric="bias_norm", part="all", label="|b| (lower is better)", ax=right)
+    return figure
 
 
 def plot_losses(history, *, methods: dict, term: str = "loss", ax=None):

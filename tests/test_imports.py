@@ -23,6 +23,7 @@ LAYERS = [
     {"fitted"},
     {"train", "plots", "report"},
     {"recipes"},
+    {"settings"},
     {"experiments"},
     {"cli"},
 ]
