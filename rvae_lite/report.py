@@ -48,7 +48,9 @@ def relative_lsd(table, *, points_from: str = "first", baseline: str = "VAE"):
     chosen["log_lsd"] = np.log(chosen.value)
     keys = ["data", "num_points", "template", "part"]
     reference = chosen[chosen.method == baseline].groupby(keys).log_lsd.median()
-    chosen["relative"] = chosen.log_lsd - reference.loc[list(chosen[keys].itertuples(index=False, name=None))].to_numpy()
+    chosen["relative"] = (
+        chosen.log_lsd - reference.loc[list(chosen[keys].itertuples(index=False, name=None))].to_numpy()
+    )
     grouped = chosen.groupby([*keys, "method"], sort=False).relative
     result = grouped.median().rename("median").to_frame()
     result["iqr"] = grouped.quantile(0.75) - grouped.quantile(0.25)

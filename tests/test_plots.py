@@ -78,6 +78,11 @@ def test_metrics_over_the_number_of_points_have_a_line_per_method():
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["VAE"]
 
 
+def test_runs_over_the_number_of_points_are_dots_around_a_line(table):
+    ax = plots.plot_runs_over_points(table.assign(num_points=4), metric="lsd", part="all", label="LSD")
+    assert len(ax.collections) == len(ax.lines) == 2 and ax.get_xscale() == "log"
+
+
 def test_losses_show_every_replica(table):
     history = pd.DataFrame(dict(epoch=[1, 1, 2, 2], replica=[0, 1, 0, 1], loss=[3.0, 4.0, 1.0, 2.0]))
     assert len(plots.plot_losses(history, methods={"VAE": range(2)}).lines) == 3
