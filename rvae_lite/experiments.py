@@ -93,7 +93,7 @@ def chairs(profile: str, folder: Path | None = None) -> list[Unit]:
 
 SONG_SCALES = dict(
     quick=dict(network="patch", loading=dict(size=64), num_examples=400, epochs=5, replicas=3),
-    cpu=dict(network="patch", loading=dict(size=64), batch_size=64, epochs=300),
+    cpu=dict(network="patch", loading=dict(size=64), batch_size=64, epochs=150),
     paper=dict(epochs=300),
 )
 ABLATION_SCALES = dict(  # of Appendices D to F
@@ -126,15 +126,15 @@ def _song(names: tuple, folder: Path | None, scale: dict) -> list[Unit]:
 
 
 def how_many_points(profile: str, folder: Path | None = None) -> list[Unit]:
-    """Appendix D on birdsong, Tables 5 and 8: from 4 to 64 points, over templates."""
+    """Appendix D on birdsong, Tables 5 and 8: from 4 to 64 points."""
 
-    def run(recipe, num_points, template):
-        options = dict(folder=folder, progress=True, **ABLATION_SCALES[profile])
-        return recipe(_setting_of_first(ZEBRA_FINCHES, num_points, **options), template=template)
+    def run(recipe, num_points):
+        return recipe(
+            _setting_of_first(ZEBRA_FINCHES, num_points, folder=folder, progress=True, **ABLATION_SCALES[profile])
+        )
 
     return [
-        (f"{recipe.__name__}-R{count}-template{template}", partial(run, recipe, count, template))
-        for template in _templates(profile)
+        (f"{recipe.__name__}-R{count}", partial(run, recipe, count))
         for count in ((8, 32) if profile == "quick" else (4, 8, 16, 32, 64))
         for recipe in (reproducibility, sequential)
     ]
@@ -151,7 +151,7 @@ def which_points(profile: str, folder: Path | None = None) -> list[Unit]:
 
     return [
         (f"{selection}-template{template}", partial(run, selection, template))
-        for template in _templates(profile)
+        for template in ((0,) if profile == "quick" else (0, 1, 2))
         for selection in SELECTION_METHODS
     ]
 
@@ -172,10 +172,6 @@ def any_architecture(profile: str, folder: Path | None = None) -> list[Unit]:
         return study._replace(table=study.table.assign(architecture=name))
 
     return [(name.replace(" ", "-"), partial(run, name)) for name in ARCHITECTURES]
-
-
-def _templates(profile: str) -> tuple[int, ...]:
-    return (0,) if profile == "quick" else (0, 1, 2)
 
 
 def _setting_of_first(names: tuple, num_points: int, **options) -> Setting:
