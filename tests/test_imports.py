@@ -16,6 +16,7 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 # A module may import only from lines above its own.
 LAYERS = [
     {"gaussian", "losses", "networks", "storage", "checks", "alignment", "rendering"},
+    {"recordings", "annotations"},
     {"synthetic", "chairs"},
     {"data"},
     {"models", "rosetta"},
