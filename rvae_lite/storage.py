@@ -59,6 +59,13 @@ def content_hash(header: dict, arrays: dict) -> str:
     return digest.hexdigest()
 
 
+def differences(one: dict, other: dict) -> list[str]:
+    """The entries in which two dictionaries of settings differ, each as "key: value against value"."""
+    plain = [json.loads(json.dumps(settings)) for settings in (one, other)]  # tuples become lists
+    keys = [key for key in {**one, **other} if plain[0].get(key) != plain[1].get(key)]
+    return [f"{key}: {one.get(key)!r} against {other.get(key)!r}" for key in keys]
+
+
 def save_arrays(path, *, kind: str, version: int, header: dict, arrays: dict) -> dict:
     """Write `arrays` and `header` to `path` atomically; returns the header as written, hash included."""
     arrays = {name: np.asarray(array) for name, array in arrays.items()}
