@@ -13,6 +13,7 @@ import numpy as np
 
 from rvae_lite import chairs
 from rvae_lite.datasets import Dataset
+from rvae_lite.finch import load_synthetic_finch
 from rvae_lite.folders import DATA_VARIABLE, another_root, data_root, permission_explained
 from rvae_lite.rendering import AZIMUTHS, ELEVATIONS
 from rvae_lite.synthetic import procedural_chairs
@@ -21,10 +22,11 @@ from rvae_lite.synthetic import procedural_chairs
 def load(
     name: str, *, root=None, download: bool = False, seed: int = 0, num_examples: int | None = None, **options
 ) -> Dataset:
-    """Load a data set by name: "eight_gaussians", "digits", "procedural_chairs", "mnist" or "chairs".
+    """Load a data set by name: those of `LOADERS`.
 
     Args:
-        name: the first three need no files; MNIST and 3D Chairs are looked up in `root`.
+        name: "eight_gaussians", "digits", "procedural_chairs" and "synthetic_finch" need no files; "mnist" and "chairs"
+            are looked up in `root`.
         root: folder of the data sets; by default the one that RVAE_LITE_DATA names, else a user cache.
         download: fetch what is missing, checksums verified.
         seed: of the generated sets, of a random partition, and of the choice of `num_examples`.
@@ -274,6 +276,7 @@ LOADERS = dict(
     eight_gaussians=load_eight_gaussians,
     digits=load_digits,
     procedural_chairs=load_procedural_chairs,
+    synthetic_finch=load_synthetic_finch,
     mnist=load_mnist,
     chairs=load_chairs,
 )
