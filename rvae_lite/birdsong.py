@@ -13,14 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.annotations import Annotations, check_annotations
-from rvae_lite.recordings import Recording, read_recording
-from rvae_lite.songs import Problem, Song, find_songs
-from rvae_lite.spectrograms import SpectrogramSpec, check_spec, log_range, normalise, spectrograms
-from rvae_lite.storage import differences, load_arrays, save_arrays
+from rvae_lite.extraction import extract_or_recall, open_cache
+from rvae_lite.songs import Song, find_songs
+from rvae_lite.spectrograms import SpectrogramSpec, check_spec, log_range, normalise
 
-CACHE_KIND, CACHE_VERSION = "song cache", 1
-FULL_SCALE = 32767 / 32768  # of 16-bit samples; a sample there was probably cut off
 MOST_SHOWN = 5
 
 
@@ -51,15 +47,6 @@ class Syllables(NamedTuple):
         return Syllables(*(field[index] for field in self[:-1]), self.info)
 
 
-class _Extract(NamedTuple):
-    """What one recording gave: images of the good syllables, which rows of its annotation they are, what was wrong."""
-
-    images: np.ndarray
-    kept: np.ndarray
-    clipped: np.ndarray
-    problems: list
-
-
 def load_birds(
     birds: dict,
     *,
@@ -74,9 +61,8 @@ def load_birds(
     """Spectrograms of all annotated syllables of some birds.
 
     Args:
-        birds: name -> folder, searched with its subfolders, or name -> list of (recording, annotation), the latter a
-            file or Annotations.  In a folder a table with a column of file names is preferred to the annotation beside
-            a recording: song.csv, song.tsv, song.wav.not.mat, song.txt, in this order.
+        birds: name -> folder, searched with its subfolders, or name -> list of (recording, annotation); see
+            `find_songs` for what is looked for, and what is preferred, in a folder.
         spec: settings of the spectrograms.
         on_problem: "refuse" where anything is wrong, after all files were read, or "skip": leave the syllables out,
             warn, and count them in `info`.
@@ -97,17 +83,31 @@ def load_birds(
         (709, 1, 128, 128)
     """
     check_spec(spec)
-    if on_problem not in ("refuse", "skip"):
-        raise ValueError(f"on_problem must be 'refuse' or 'skip', not {on_problem!r}")
+    _check_arguments(birds, on_problem, workers)
     found = [find_songs(bird, source, columns=columns) for bird, source in birds.items()]
     songs = [song for some, _ in found for song in some]
     if cache is not None:
-        _open_cache(Path(cache), spec)
-    read = partial(_extract_or_recall, spec=spec, channel=channel, cache=cache)
+        open_cache(Path(cache), spec)
+    read = partial(extract_or_recall, spec=spec, channel=channel, cache=cache)
     extracts = _map(read, songs, workers, progress)
     problems = [problem for _, some in found for problem in some]
-    _report(problems + [problem for extract in extracts for problem in extract.problems], on_problem)
-    return _assemble(list(birds), songs, extracts, spec, problems)
+    problems += [problem for extract in extracts for problem in extract.problems]
+    _report(problems, on_problem)
+    syllables = _assemble(list(birds), songs, extracts, spec)
+    syllables.info["skipped"] = _count(problems)
+    if clipped := syllables.info["clipped"]:
+        some = f"{clipped} of {len(syllables.ids)} syllables"
+        warnings.warn(f"{some} were cut off at full scale: record with less gain if you can", stacklevel=2)
+    return syllables
+
+
+def _check_arguments(birds, on_problem, workers) -> None:
+    if not isinstance(birds, dict) or not birds:
+        raise ValueError(f"birds must be a dictionary, name -> folder or list of pairs, not {birds!r}")
+    if on_problem not in ("refuse", "skip"):
+        raise ValueError(f"on_problem must be 'refuse' or 'skip', not {on_problem!r}")
+    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
+        raise ValueError(f"workers must be a positive integer, not {workers!r}")
 
 
 def counts(syllables: Syllables):
@@ -124,68 +124,6 @@ def _map(function, songs: list, workers: int | None, progress: bool) -> list:
     # Threads: nearly all the time passes in functions of numpy and scipy that leave the interpreter to others.
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         return list(tqdm(pool.map(function, songs), total=len(songs), desc="songs", unit="file", disable=not progress))
-
-
-def _extract(song: Song, spec: SpectrogramSpec, channel: int | None) -> _Extract:
-    annotations = song.annotations
-    try:
-        recording = read_recording(song.audio, channel=channel)
-        if recording.rate < 2 * spec.max_freq:
-            reach = f"{recording.rate} Hz hold nothing above {recording.rate / 2:g} Hz"
-            raise ValueError(f"{song.audio}: {reach}, lower max_freq = {spec.max_freq:g} for all birds")
-    except (ValueError, FileNotFoundError) as error:
-        nothing = np.empty((0, spec.num_freqs, spec.num_times), np.float32)
-        problem = Problem("unusable recording", str(error), max(1, len(annotations.rows)))
-        return _Extract(nothing, np.empty(0, int), np.empty(0, bool), [problem])
-    problems = _row_problems(song, recording, spec)
-    kept = np.flatnonzero(~np.isin(annotations.rows, list(problems)))
-    onsets = annotations.onsets[kept]
-    offsets = np.minimum(annotations.offsets[kept], recording.duration)  # times in tables are rounded
-    images = spectrograms(recording, onsets, offsets, spec=spec)
-    clipped = np.array([_is_clipped(recording, *times) for times in zip(onsets, offsets, strict=True)], bool)
-    return _Extract(images, kept, clipped, list(problems.values()))
-
-
-def _row_problems(song: Song, recording: Recording, spec: SpectrogramSpec) -> dict:
-    """row -> Problem, of one recording's annotation."""
-    annotations = song.annotations
-    position = {row: i for i, row in enumerate(annotations.rows.tolist())}
-    problems = {}
-    for row, text in check_annotations(annotations, path=song.source, duration=recording.duration):
-        reason = _reason(annotations.onsets[position[row]], annotations.offsets[position[row]], recording.duration)
-        problems[row] = Problem(reason, text)
-    for row, i in position.items():
-        seconds = annotations.offsets[i] - annotations.onsets[i]
-        where = f"{song.source}, row {row}: a syllable of {seconds:.4g} s"
-        if row not in problems and seconds > spec.max_duration:
-            text = f"{where} is longer than max_duration = {spec.max_duration:g} s: raise max_duration for all birds"
-            problems[row] = Problem("too long", text)
-        elif row not in problems and seconds < spec.min_duration:
-            problems[row] = Problem("too short", f"{where} is too short to be seen ({spec.min_duration:.2g} s)")
-    return problems
-
-
-def _reason(onset: float, offset: float, duration: float) -> str:
-    if not np.isfinite(onset + offset) or onset < 0:
-        return "time missing or negative"
-    if onset >= offset:
-        return "zero length" if onset == offset else "onset after offset"
-    return "outside the recording" if offset > duration else "overlap"
-
-
-def _is_clipped(recording: Recording, onset: float, offset: float) -> bool:
-    inside = recording.samples[int(onset * recording.rate) : int(offset * recording.rate)]
-    return bool((np.abs(inside) >= FULL_SCALE).any())
-
-
-def _open_cache(folder: Path, spec: SpectrogramSpec) -> None:
-    raise NotImplementedError
-
-
-def _extract_or_recall(song: Song, *, spec: SpectrogramSpec, channel: int | None, cache) -> _Extract:
-    if cache is None:
-        return _extract(song, spec, channel)
-    raise NotImplementedError
 
 
 def _report(problems: list, on_problem: str) -> None:
@@ -208,28 +146,29 @@ def _count(problems: list) -> dict:
     return dict(count)
 
 
-def _assemble(birds: list, songs: list, extracts: list, spec: SpectrogramSpec, problems: list) -> Syllables:
+def _assemble(birds: list, songs: list, extracts: list, spec: SpectrogramSpec) -> Syllables:
     """One array of all birds, each normalised by itself."""
     total = sum(len(extract.kept) for extract in extracts)
     images = np.empty((total, 1, spec.num_freqs, spec.num_times), np.float32)
     columns, ranges, start = [], {}, 0
     for bird in birds:
         own = [(song, extract) for song, extract in zip(songs, extracts, strict=True) if song.bird == bird]
-        logs = np.concatenate([extract.images for _, extract in own]) if own else ()
-        if not len(logs):
+        stop = start + sum(len(extract.kept) for _, extract in own)
+        if start == stop:
             raise ValueError(f"there is no usable syllable of bird {bird}: check its folder, or leave it out")
-        ranges[bird] = list(log_range(logs, spec))
-        images[start : start + len(logs), 0] = normalise(logs, *ranges[bird])
-        start += len(logs)
+        logs = np.concatenate([extract.images for _, extract in own], out=images[start:stop, 0])
+        try:
+            ranges[bird] = list(log_range(logs, spec))
+        except ValueError as error:
+            raise ValueError(f"bird {bird}: {error}") from error
+        normalise(logs, *ranges[bird], out=logs)
         columns += [_columns_of(song, extract.kept) for song, extract in own]
-    clipped = sum(int(extract.clipped.sum()) for extract in extracts)
-    if clipped:
-        warnings.warn(f"{clipped} of {total} syllables touch full scale: lower the gain if you can", stacklevel=3)
+        start = stop
     info = dict(
         preprocessing=spec.as_dict() | dict(normalisation=ranges),
         value_range=(0.0, 1.0),
-        skipped=_count(problems + [problem for extract in extracts for problem in extract.problems]),
-        clipped=clipped,
+        skipped={},
+        clipped=sum(int(extract.clipped.sum()) for extract in extracts),
     )
     return Syllables(images, *(np.concatenate(parts) for parts in zip(*columns, strict=True)), info)
 

@@ -215,6 +215,8 @@ def log_range(images: np.ndarray, spec: SpectrogramSpec) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def normalise(images: np.ndarray, low: float, high: float) -> np.ndarray:
-    """(images - low) / (high - low) within [0, 1]; 0 outside the syllable."""
-    return np.clip((images - np.float32(low)) / np.float32(high - low), 0, 1)
+def normalise(images: np.ndarray, low: float, high: float, *, out: np.ndarray | None = None) -> np.ndarray:
+    """(images - low) / (high - low) within [0, 1], in `out` if given; 0 outside the syllable."""
+    out = np.subtract(images, np.float32(low), out=out)
+    out /= np.float32(high - low)
+    return np.clip(out, 0, 1, out=out)

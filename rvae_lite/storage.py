@@ -59,10 +59,10 @@ def content_hash(header: dict, arrays: dict) -> str:
     return digest.hexdigest()
 
 
-def differences(one: dict, other: dict) -> list[str]:
+def differences(one: dict, other: dict, *, ignore: tuple = ()) -> list[str]:
     """The entries in which two dictionaries of settings differ, each as "key: value against value"."""
-    plain = [json.loads(json.dumps(settings)) for settings in (one, other)]  # tuples become lists
-    keys = [key for key in {**one, **other} if plain[0].get(key) != plain[1].get(key)]
+    one, other = (json.loads(json.dumps(settings)) for settings in (one, other))  # tuples become lists, as in a file
+    keys = [key for key in one | other if key not in ignore and one.get(key) != other.get(key)]
     return [f"{key}: {one.get(key)!r} against {other.get(key)!r}" for key in keys]
 
 

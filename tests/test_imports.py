@@ -17,8 +17,10 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 LAYERS = [
     {"gaussian", "losses", "networks", "storage", "checks", "alignment", "rendering", "datasets", "folders", "syrinx"},
     {"recordings", "annotations"},
-    {"synthetic", "chairs"},
-    {"finch"},
+    {"synthetic", "chairs", "songs", "spectrograms"},
+    {"extraction"},
+    {"birdsong"},
+    {"ava", "finch"},
     {"data"},
     {"models", "rosetta"},
     {"replicas", "checkpoints"},
