@@ -134,7 +134,9 @@ def _preprocessing_errors(theirs, own) -> list[str]:
         return []
     theirs, own = (value if isinstance(value, dict) else dict(preprocessing=value) for value in (theirs, own))
     differing = "; ".join(differences(theirs, own, ignore=("normalisation",)))
-    return [f"the points and the data were prepared differently ({differing}): prepare the data alike"] * bool(differing)
+    return [f"the points and the data were prepared differently ({differing}): prepare the data alike"] * bool(
+        differing
+    )
 
 
 def _root_mean_square(x: np.ndarray) -> float:
