@@ -15,8 +15,12 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 
 # A module may import only from lines above its own.
 LAYERS = [
-    {"gaussian", "losses", "networks", "storage", "checks", "alignment", "rendering"},
-    {"synthetic", "chairs"},
+    {"gaussian", "losses", "networks", "storage", "checks", "alignment", "rendering", "datasets", "folders", "syrinx"},
+    {"recordings", "annotations"},
+    {"synthetic", "chairs", "songs", "spectrograms"},
+    {"extraction"},
+    {"birdsong"},
+    {"ava", "finch"},
     {"data"},
     {"models", "rosetta"},
     {"replicas", "checkpoints"},
