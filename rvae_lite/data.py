@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from rvae_lite import chairs
+from rvae_lite.birds import load_bengalese_finch, load_zebra_finch
 from rvae_lite.datasets import Dataset
 from rvae_lite.finch import load_synthetic_finch
 from rvae_lite.folders import DATA_VARIABLE, another_root, data_root, permission_explained
@@ -25,10 +26,10 @@ def load(
     """Load a data set by name: those of `LOADERS`.
 
     Args:
-        name: "eight_gaussians", "digits", "procedural_chairs" and "synthetic_finch" need no files; "mnist" and "chairs"
-            are looked up in `root`.
+        name: "eight_gaussians", "digits", "procedural_chairs" and "synthetic_finch" need no files; "mnist", "chairs",
+            "zebra_finch" and "bengalese_finch" are looked up in `root`.
         root: folder of the data sets; by default the one that RVAE_LITE_DATA names, else a user cache.
-        download: fetch what is missing, checksums verified.
+        download: fetch what is missing, checksums verified where they are known.
         seed: of the generated sets, of a random partition, and of the choice of `num_examples`.
         num_examples: keep so many, drawn at random without replacement; by default all.
         options: those of one data set, for its function `load_<name>`.
@@ -279,4 +280,6 @@ LOADERS = dict(
     synthetic_finch=load_synthetic_finch,
     mnist=load_mnist,
     chairs=load_chairs,
+    zebra_finch=load_zebra_finch,
+    bengalese_finch=load_bengalese_finch,
 )
