@@ -194,8 +194,10 @@ def plot_runs_over_points(table, *, metric: str, part: str, label: str, ax=None)
 
 
 def plot_groups(frame, *, label: str, ax=None):
-    """A number per row and column of a frame: a group of bars for each row, a shade for each column."""
-    ax = _axes(ax)
+    """A number per row and column of a frame: a group of bars for each row, a colour for each column."""
+    import matplotlib.pyplot as plt
+
+    ax = plt.subplots(figsize=(5, 2.7))[1] if ax is None else ax
     width = 0.8 / len(frame.columns)
     for position, name in enumerate(frame.columns):
         x = np.arange(len(frame)) + width * (position - (len(frame.columns) - 1) / 2)
@@ -207,15 +209,15 @@ def plot_groups(frame, *, label: str, ax=None):
 
 
 def plot_by_type(frame, *, label: str, ax=None):
-    """Numbers of each type of syllable (or class): a dot per row and method; the column "points" is written below."""
+    """Numbers of each type of syllable (or class): a dot per row and method, with the column "points" beside its name."""
     import matplotlib.pyplot as plt
 
-    ax = plt.subplots(figsize=(8, 2.7))[1] if ax is None else ax
+    ax = plt.subplots(figsize=(8, 3))[1] if ax is None else ax
     for method in frame.columns.drop("points"):
-        ax.scatter(range(len(frame)), frame[method], color=colour(method), label=method)
-    names = [f"{name}\n{count}" for name, count in zip(frame.index, frame["points"], strict=True)]
-    ax.set_xticks(range(len(frame)), names, rotation=60)
-    ax.set(xlabel="type, and its number of points", ylabel=label, ylim=(0, None))
+        ax.scatter(range(len(frame)), frame[method], s=16, color=colour(method), label=method)
+    names = [f"{name} ({count})" for name, count in zip(frame.index, frame["points"], strict=True)]
+    ax.set_xticks(range(len(frame)), names, rotation=90)
+    ax.set(xlabel="type (number of points)", ylabel=label, yscale="log")
     ax.legend()
     return ax
 
