@@ -155,7 +155,7 @@ def _find_birds(folder: Path) -> dict:
 def _load(folder: Path, spec: SpectrogramSpec, on_problem: str) -> Syllables:
     with warnings.catch_warnings():
         # These recordings were made long ago: nobody can lower their gain, and info counts the syllables.
-        warnings.filterwarnings("ignore", message=".*at full scale")
+        warnings.filterwarnings("ignore", message=".*full scale")
         return load_birds(_find_birds(folder), spec=spec, on_problem=on_problem, progress=False)
 
 

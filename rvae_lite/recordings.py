@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-FULL_SCALE = 0.9999  # the largest 16-bit sample is 32767 / 32768
+FULL_SCALE = 0.9999  # a sample from here on was cut off: the largest one of 16 bits is 32767 / 32768
 MOST_OVERSHOOT = 2.0  # beyond it, floating-point samples are in other units
 
 
@@ -57,11 +57,6 @@ def read_recording(path, *, channel: int | None = None) -> Recording:
     if not samples.any():
         raise ValueError(f"{path} has no sound ({len(samples)} samples, all zero): leave it out")
     return Recording(samples, rate)
-
-
-def clipped_fraction(samples: np.ndarray) -> float:
-    """Share of the samples, (T,), that stand at full scale, where the microphone's signal was cut off."""
-    return float(np.mean(np.abs(samples) >= FULL_SCALE)) if len(samples) else 0.0
 
 
 def _select_channel(sound: np.ndarray, channel: int | None, path: Path) -> np.ndarray:

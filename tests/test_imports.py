@@ -20,7 +20,7 @@ LAYERS = [
     {"synthetic", "chairs", "songs", "spectrograms"},
     {"extraction"},
     {"birdsong"},
-    {"ava", "finch"},
+    {"ava", "birds", "finch"},
     {"data"},
     {"models", "rosetta"},
     {"replicas", "checkpoints"},

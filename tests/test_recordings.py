@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
-from rvae_lite.recordings import Recording, clipped_fraction, read_recording
+from rvae_lite.recordings import FULL_SCALE, Recording, read_recording
 
 RAMP = np.array([0.0, 0.5, -0.5, 0.25, -1.0])
 
@@ -147,7 +147,6 @@ def test_soundfile_reads_another_format(tmp_path, monkeypatch):
         read_recording(tmp_path / "a.flac")
 
 
-def test_the_clipped_fraction_counts_samples_at_full_scale(tmp_path):
-    wavfile.write(tmp_path / "a.wav", 8000, np.array([32767, -32768, 16000, 0], np.int16))
-    assert clipped_fraction(read_recording(tmp_path / "a.wav").samples) == 0.5
-    assert clipped_fraction(RAMP[:4]) == clipped_fraction(RAMP[:0]) == 0.0
+def test_the_largest_and_smallest_samples_stand_at_full_scale(tmp_path):
+    wavfile.write(tmp_path / "a.wav", 8000, np.array([32767, -32768, 32000, 0], np.int16))
+    assert (np.abs(read_recording(tmp_path / "a.wav").samples) >= FULL_SCALE).tolist() == [True, True, False, False]
