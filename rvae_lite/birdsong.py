@@ -96,8 +96,8 @@ def load_birds(
     syllables = _assemble(list(birds), songs, extracts, spec)
     syllables.info["skipped"] = _count(problems)
     if clipped := syllables.info["clipped"]:
-        some = f"{clipped} of {len(syllables.ids)} syllables"
-        warnings.warn(f"{some} were cut off at full scale: record with less gain if you can", stacklevel=2)
+        what = f"{clipped} of {len(syllables.ids)} syllables touch full scale, where sound is cut off"
+        warnings.warn(f"{what}: record with less gain if you can", stacklevel=2)
     return syllables
 
 

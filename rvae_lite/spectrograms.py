@@ -12,6 +12,7 @@ from rvae_lite.recordings import Recording
 
 FULL_SCALE = 32768.0  # of 16-bit samples
 SMALLEST = 1e-12  # keeps the logarithm of silence finite
+ROUNDING = 1e-6  # s, by which a syllable may exceed a limit: times are sums and differences
 BLOCK = 256  # syllables at a time, so that a long recording does not fill the memory
 
 
@@ -135,9 +136,10 @@ def _check_syllables(recording: Recording, onsets: np.ndarray, offsets: np.ndarr
         reach = f"{recording.rate} Hz hold nothing above {recording.rate / 2:g} Hz"
         raise ValueError(f"{reach}, max_freq is {spec.max_freq:g} Hz: lower max_freq for all birds")
     durations, length = offsets - onsets, len(recording.samples) / recording.rate
-    wrong = ~(durations >= spec.min_duration) | (durations > spec.max_duration) | (onsets < 0) | (offsets > length)
-    if wrong.any():
-        first = int(wrong.argmax())
+    fits = (durations >= spec.min_duration) & (durations <= spec.max_duration + ROUNDING)
+    fits &= (onsets >= 0) & (offsets <= length + ROUNDING)
+    if not fits.all():
+        first = int(fits.argmin())
         raise ValueError(
             f"syllable {first} from {onsets[first]:g} to {offsets[first]:g} s must lie within 0 and {length:g} s and "
             f"last between {spec.min_duration:.2g} and {spec.max_duration:g} s: correct it or change max_duration"
@@ -210,7 +212,7 @@ def log_range(images: np.ndarray, spec: SpectrogramSpec) -> tuple[float, float]:
     if spec.log_range is not None:
         return float(spec.log_range[0]), float(spec.log_range[1])
     low, high = np.percentile(images[np.isfinite(images)], spec.percentiles)
-    if not low < high:
+    if high - low < 1e-3:  # interpolation makes equal values differ a little
         raise ValueError(f"all pixels are {low:g}: the syllables are silent, choose others")
     return float(low), float(high)
 
