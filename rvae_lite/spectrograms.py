@@ -70,6 +70,9 @@ class SpectrogramSpec(NamedTuple):
         return max(seconds, 1 / self.sample_rate)
 
 
+DEFAULT = SpectrogramSpec()
+
+
 def check_spec(spec: SpectrogramSpec) -> None:
     """Raises ValueError where a setting is out of its range, naming it."""
     for name in ("sample_rate", "window", "hop", "num_freqs", "num_times"):
@@ -91,16 +94,13 @@ def check_spec(spec: SpectrogramSpec) -> None:
         raise ValueError(f"log_range must be two rising log-amplitudes, not {spec.log_range!r}")
 
 
-def spectrograms(
-    recording: Recording,
-    onsets,
-    offsets,
-    *,
-    spec: SpectrogramSpec = SpectrogramSpec(),  # noqa: B008
-) -> np.ndarray:
+def spectrograms(recording: Recording, onsets, offsets, *, spec: SpectrogramSpec = DEFAULT) -> np.ndarray:
     """Log-amplitudes of the syllables of one recording, before normalisation.
 
-    The windows are centred on the onset and every hop after it, and reach into the sound around the syllable.
+    The windows are centred on the onset and on every hop after it.
+
+    Differs from AVA's code: the windows reach into the sound around the syllable, not into silence; and "stretch" is
+    just what its name says, where AVA shows a syllable somewhat narrower.
 
     Args:
         recording: samples in [-1, 1], (T,), and their rate in Hz.
@@ -118,13 +118,14 @@ def spectrograms(
     check_spec(spec)
     onsets, offsets = np.asarray(onsets, dtype=np.float64), np.asarray(offsets, dtype=np.float64)
     _check_syllables(recording, onsets, offsets, spec)
-    samples = resample(recording, spec.sample_rate)
+    # A window that begins at i is centred on sample i.
+    padded = np.pad(resample(recording, spec.sample_rate), (spec.window // 2, spec.window + spec.hop))
     images = np.empty((len(onsets), spec.num_freqs, spec.num_times), np.float32)
     for start in range(0, len(onsets), BLOCK):
         rows = slice(start, start + BLOCK)
         durations = offsets[rows] - onsets[rows]
         counts = np.ceil(durations * spec.sample_rate / spec.hop).astype(int) + 1
-        frames = _log_frames(samples, np.rint(onsets[rows] * spec.sample_rate).astype(int), counts, spec)
+        frames = _log_frames(padded, np.rint(onsets[rows] * spec.sample_rate).astype(int), counts, spec)
         images[rows] = _at_columns(frames, counts, durations, spec)
     return images
 
@@ -148,10 +149,10 @@ def _check_syllables(recording: Recording, onsets: np.ndarray, offsets: np.ndarr
 
 def resample(recording: Recording, rate: int) -> np.ndarray:
     """The samples at another rate (Hz), (T,) float32, by a polyphase filter."""
-    from scipy.signal import resample_poly
-
     if recording.rate == rate:
         return recording.samples
+    from scipy.signal import resample_poly
+
     common = np.gcd(int(recording.rate), int(rate))
     return resample_poly(recording.samples, rate // common, recording.rate // common)
 
@@ -168,22 +169,17 @@ AXES = dict(
 )
 
 
-def _log_frames(samples: np.ndarray, starts: np.ndarray, counts: np.ndarray, spec: SpectrogramSpec) -> np.ndarray:
+def _log_frames(padded: np.ndarray, starts: np.ndarray, counts: np.ndarray, spec: SpectrogramSpec) -> np.ndarray:
     """`counts` windows from each of `starts` on, one below the other: log-amplitudes, (counts.sum(), num_freqs)."""
-    from scipy.fft import rfft
-    from scipy.signal.windows import hann
-
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     centres = np.repeat(starts, counts) + spec.hop * within
-    half = spec.window // 2
-    padded = np.pad(samples, (half, spec.window + spec.hop))  # a window that begins at i is centred on sample i
-    taper = hann(spec.window, sym=False)
+    taper = np.hanning(spec.window + 1)[:-1]
     frames = np.lib.stride_tricks.sliding_window_view(padded, spec.window)[centres] * (taper * FULL_SCALE / taper.sum())
     place = target_frequencies(spec) * spec.window / spec.sample_rate
-    below = np.minimum(place.astype(int), half - 1)
+    below = np.minimum(place.astype(int), spec.window // 2 - 1)
     first, last = below[0], below[-1] + 2
-    logs = np.log(np.abs(rfft(frames)[:, first:last]) + SMALLEST).astype(np.float32)
-    share = (place - below).astype(np.float32)
+    logs = np.log(np.abs(np.fft.rfft(frames)[:, first:last]) + SMALLEST).astype(np.float32)
+    share = np.minimum(place - below, 1).astype(np.float32)
     return logs[:, below - first] * (1 - share) + logs[:, below - first + 1] * share
 
 
