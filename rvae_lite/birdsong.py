@@ -15,7 +15,7 @@ import numpy as np
 
 from rvae_lite.extraction import extract_or_recall, open_cache
 from rvae_lite.songs import Song, find_songs
-from rvae_lite.spectrograms import SpectrogramSpec, check_spec, log_range, normalise
+from rvae_lite.spectrograms import DEFAULT, SpectrogramSpec, check_spec, log_range, normalise
 
 MOST_SHOWN = 5
 
@@ -29,8 +29,11 @@ class Syllables(NamedTuple):
     birds: (n,) text.
     onsets, offsets: seconds in the recording, (n,).
     files: recording, relative to the bird's folder, (n,) text.
-    info: preprocessing (the settings, and under `normalisation` each bird's range of log-amplitudes), value_range,
-        skipped (reason -> number of syllables left out; of recordings for those without annotation) and clipped.
+    info: preprocessing, value_range, skipped and clipped.
+
+    `info["preprocessing"]` holds the settings, and under `normalisation` each bird's range of log-amplitudes;
+    `info["skipped"]` maps a reason to the number of syllables left out (of recordings, for those without annotation);
+    `info["clipped"]` counts syllables that touch full scale.
     """
 
     spectrograms: np.ndarray
@@ -50,7 +53,7 @@ class Syllables(NamedTuple):
 def load_birds(
     birds: dict,
     *,
-    spec: SpectrogramSpec = SpectrogramSpec(),  # noqa: B008
+    spec: SpectrogramSpec = DEFAULT,
     on_problem: str = "refuse",
     channel: int | None = None,
     columns: dict | None = None,
@@ -96,8 +99,8 @@ def load_birds(
     syllables = _assemble(list(birds), songs, extracts, spec)
     syllables.info["skipped"] = _count(problems)
     if clipped := syllables.info["clipped"]:
-        some = f"{clipped} of {len(syllables.ids)} syllables"
-        warnings.warn(f"{some} were cut off at full scale: record with less gain if you can", stacklevel=2)
+        what = f"{clipped} of {len(syllables.ids)} syllables touch full scale, where sound is cut off"
+        warnings.warn(f"{what}: record with less gain if you can", stacklevel=2)
     return syllables
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from rvae_lite.annotations import check_annotations
 from rvae_lite.recordings import FULL_SCALE, Recording, read_recording
 from rvae_lite.songs import Problem, Song
-from rvae_lite.spectrograms import SpectrogramSpec, spectrograms
+from rvae_lite.spectrograms import ROUNDING, SpectrogramSpec, spectrograms
 from rvae_lite.storage import content_hash, differences, load_arrays, save_arrays, write_atomically
 
 CACHE_KIND, CACHE_VERSION = "song cache", 1
@@ -75,7 +75,7 @@ def _row_problems(song: Song, recording: Recording, spec: SpectrogramSpec) -> di
     for row, i in position.items():
         seconds = min(annotations.offsets[i], recording.duration) - annotations.onsets[i]
         where = f"{song.source}, row {row}: a syllable of {seconds:.4g} s"
-        if row not in problems and seconds > spec.max_duration:
+        if row not in problems and seconds > spec.max_duration + ROUNDING:
             text = f"{where} is longer than max_duration = {spec.max_duration:g} s: raise max_duration for all birds"
             problems[row] = Problem("too long", text)
         elif row not in problems and seconds < spec.min_duration:
