@@ -164,6 +164,7 @@ def any_architecture(profile: str, folder: Path | None = None) -> list[Unit]:
 
     def run(name):
         scale = dict(ABLATION_SCALES[profile], network="residual")
+        scale |= dict(epochs=40) if profile == "cpu" else {}
         options = dict(scale, folder=folder and folder / name.replace(" ", "-"), progress=True)
         setting = _setting_of_first(ZEBRA_FINCHES, 32, **options)
         other = VAE.from_config(setting.model.config | {k: list(v) for k, v in ARCHITECTURES[name].items()})
