@@ -93,13 +93,13 @@ def chairs(profile: str, folder: Path | None = None) -> list[Unit]:
 
 SONG_SCALES = dict(
     quick=dict(network="patch", loading=dict(size=64), num_examples=400, epochs=5, replicas=3),
-    cpu=dict(network="patch", loading=dict(size=64), batch_size=64, epochs=150),
-    paper=dict(epochs=300),
+    cpu=dict(network="patch", loading=dict(size=64), epochs=150),
+    paper=dict(batch_size=256, epochs=300),
 )
 ABLATION_SCALES = dict(  # of Appendices D to F
     quick=dict(SONG_SCALES["quick"], side=32),
-    cpu=dict(network="patch", loading=dict(size=64), side=32, batch_size=64, epochs=60),
-    paper=dict(epochs=60),
+    cpu=dict(network="patch", loading=dict(size=64), side=32, epochs=60),
+    paper=dict(batch_size=256, epochs=60),
 )
 ZEBRA_FINCHES, BENGALESE_FINCH = ("zebra_finch", "synthetic_finch"), ("bengalese_finch", "synthetic_finch")
 
