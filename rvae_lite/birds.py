@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from rvae_lite.birdsong import Syllables, load_birds
+from rvae_lite.birdsong import Syllables, as_dataset, load_birds
 from rvae_lite.datasets import Dataset
 from rvae_lite.folders import another_root, data_root, permission_explained
 from rvae_lite.spectrograms import SpectrogramSpec
@@ -168,14 +168,11 @@ def _choose_first(first_laboratory, birds: list) -> list:
 
 
 def _as_dataset(syllables: Syllables, part: np.ndarray, *, name: str, title: str) -> Dataset:
-    types = [f"{bird} {label}" for bird, label in zip(syllables.birds, syllables.labels, strict=True)]
-    names, labels = np.unique(types, return_inverse=True)
     birds = {}
     for bird in np.unique(syllables.birds).tolist():
         birds.setdefault(CREDITS.get(bird, OTHERS), []).append(bird)
     source, licence = ("; ".join(f"{', '.join(birds[credit])}: {credit[i]}" for credit in birds) for i in (0, 1))
-    facts = dict(name=name, title=title, source=source, licence=licence, label_names=names.tolist())
-    return Dataset(syllables.spectrograms, labels, syllables.ids, part, syllables.info | facts)
+    return as_dataset(syllables, part, name=name, title=title, source=source, licence=licence)
 
 
 def _download(folder: Path, url: str | None, sha256: str | None, allow_unverified: bool) -> None:

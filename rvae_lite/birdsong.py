@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rvae_lite.datasets import Dataset
 from rvae_lite.extraction import extract_or_recall, open_cache
 from rvae_lite.songs import Song, find_songs
 from rvae_lite.spectrograms import DEFAULT, SpectrogramSpec, check_spec, log_range, normalise
@@ -111,6 +112,23 @@ def _check_arguments(birds, on_problem, workers) -> None:
         raise ValueError(f"on_problem must be 'refuse' or 'skip', not {on_problem!r}")
     if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
         raise ValueError(f"workers must be a positive integer, not {workers!r}")
+
+
+def as_dataset(syllables: Syllables, part, *, name: str, title: str, source: str, licence: str, **info) -> Dataset:
+    """Syllables in the form of `data.load`, for recipes.
+
+    A label is one type of one bird, as types of different birds are unrelated: `info["label_names"]` has "bird/type".
+
+    Args:
+        syllables: N syllables.
+        part: 1 where a syllable belongs to the first laboratory, 2 where to the second, (N,).
+        name, title, source, licence: what and whose it is.
+        info: further entries of `info`.
+    """
+    types = [f"{bird}/{label}" for bird, label in zip(syllables.birds, syllables.labels, strict=True)]
+    names, labels = np.unique(types, return_inverse=True)
+    facts = dict(name=name, title=title, source=source, licence=licence, label_names=names.tolist())
+    return Dataset(syllables.spectrograms, labels, syllables.ids, np.asarray(part), syllables.info | facts | info)
 
 
 def counts(syllables: Syllables):

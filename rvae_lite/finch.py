@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.birdsong import load_birds
+from rvae_lite.birdsong import as_dataset, load_birds
 from rvae_lite.datasets import Dataset
 from rvae_lite.spectrograms import SpectrogramSpec
 from rvae_lite.storage import write_atomically
@@ -164,18 +164,15 @@ def load_synthetic_finch(
             folder, num_birds=num_birds, songs_per_bird=songs_per_bird, num_motifs=num_motifs, seed=seed
         )
         syllables = load_birds(folders, spec=spec, progress=False)
-    types = [f"{bird}/{label}" for bird, label in zip(syllables.birds, syllables.labels, strict=True)]
-    names, labels = np.unique(types, return_inverse=True)
-    info = syllables.info | dict(
+    return as_dataset(
+        syllables,
+        np.where(np.isin(syllables.birds, list(folders)[: num_birds // 2]), 1, 2),
         name="synthetic_finch",
         title="synthetic finch",
         source="generated here",
         licence="none needed",
         stands_for="zebra finch song",
-        label_names=names.tolist(),
     )
-    part = np.where(np.isin(syllables.birds, list(folders)[: num_birds // 2]), 1, 2)
-    return Dataset(syllables.spectrograms, labels, syllables.ids, part, info)
 
 
 def _check(**values) -> None:

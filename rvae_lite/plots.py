@@ -13,7 +13,7 @@ COLOURS = {
     "VAE, anchors repeated": "#2a9d74",
     "VAE (same seed)": "#8c8c8c",
 }
-GROUPS = ["#3b8bc4", "#e69f00", "#d6336c"]  # bars within a group
+GROUPS = ["#8c8c8c", "#3b8bc4", "#e69f00", "#2a9d74", "#d6336c"]  # bars within a group
 INK = "#7f8790"  # grey that reads on white and on black
 
 
@@ -197,19 +197,20 @@ def plot_groups(frame, *, label: str, ax=None):
     """A number per row and column of a frame: a group of bars for each row, a colour for each column."""
     import matplotlib.pyplot as plt
 
-    ax = plt.subplots(figsize=(5, 2.7))[1] if ax is None else ax
+    ax = plt.subplots(figsize=(max(5, 0.6 * len(frame)), 2.7))[1] if ax is None else ax
     width = 0.8 / len(frame.columns)
     for position, name in enumerate(frame.columns):
         x = np.arange(len(frame)) + width * (position - (len(frame.columns) - 1) / 2)
         ax.bar(x, frame[name], width, color=GROUPS[position % len(GROUPS)], label=name)
-    ax.set_xticks(range(len(frame)), [str(row).replace("_", "\n") for row in frame.index])
+    names = [str(row).replace("_", "\n").replace("/", "\n").replace(" ", "\n") for row in frame.index]
+    ax.set_xticks(range(len(frame)), names)
     ax.set(ylabel=label)
     ax.legend()
     return ax
 
 
 def plot_by_type(frame, *, label: str, ax=None):
-    """Numbers of each type of syllable (or class): a dot per row and method, with the column "points" beside its name."""
+    """Numbers of each type of syllable (or class): a dot per row and method; the column "points" joins its name."""
     import matplotlib.pyplot as plt
 
     ax = plt.subplots(figsize=(8, 3))[1] if ax is None else ax

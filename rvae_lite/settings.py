@@ -52,9 +52,7 @@ SIMPLE = BIRDSONG | dict(blocks=(0, 0, 0, 2))
 COMPLEX = BIRDSONG | dict(blocks=(0, 2, 1, 2))
 
 # The paper's batch of 256 would leave four steps an epoch of a thousand syllables.
-FINCH = Images(
-    latent_dim=32, batch_size=64, patch=dict(patch_size=8, channels=16, hidden=(128,)), residual=BIRDSONG
-)
+FINCH = Images(latent_dim=32, batch_size=64, patch=dict(patch_size=8, channels=16, hidden=(128,)), residual=BIRDSONG)
 
 IMAGES = dict(
     # With 64 pixels in place of 784, the paper's noise variance would leave five of eight dimensions collapsed.

@@ -59,9 +59,9 @@ def test_zebra_finches_are_images_between_0_and_1_with_a_label_for_each_type_of_
     assert 0 <= dataset.x.min() and 0.9 < dataset.x.max() <= 1
     assert len(set(dataset.ids)) == 12
     names = dataset.info["label_names"]
-    assert names == ["R402 a", "R402 b", "blu285 a", "blu285 b", "green7 a", "green7 b"]
+    assert names == ["R402/a", "R402/b", "blu285/a", "blu285/b", "green7/a", "green7/b"]
     assert np.bincount(dataset.labels).tolist() == [2, 1, 4, 2, 2, 1]
-    assert all(key.startswith(names[label].split()[0]) for key, label in zip(dataset.ids, dataset.labels, strict=True))
+    assert all(key.startswith(names[label].split("/")[0]) for key, label in zip(dataset.ids, dataset.labels, strict=True))
 
 
 def test_info_says_where_the_birds_come_from_and_how_they_were_prepared(root):
@@ -107,7 +107,7 @@ def test_settings_of_the_spectrograms_reach_them(root):
 def test_the_halves_of_the_bengalese_finch_share_no_recording(root):
     dataset = data.load("bengalese_finch", root=root, size=16)
     assert dataset.x.shape == (15, 1, 16, 16)
-    assert dataset.info["label_names"] == ["gy6or6 a", "gy6or6 b"]
+    assert dataset.info["label_names"] == ["gy6or6/a", "gy6or6/b"]
     assert "CC BY 4.0" in dataset.info["licence"] and "figshare.4805749" in dataset.info["source"]
     files = np.array([key.split(":")[0] for key in dataset.ids])
     halves = [set(files[dataset.part == part]) for part in (1, 2)]
@@ -267,9 +267,9 @@ def counts_of(dataset):
 
 def test_the_real_zebra_finches_have_their_counts_of_every_type():
     dataset = real(load_zebra_finch, "zebra_finch")
-    expected = {f"blu285 syll_{i}": count for i, count in enumerate([79, 78, 79, 79, 79, 79])}
-    expected |= {f"R402 {key}": n for key, n in zip("abcdefghi", [98, 98, 98, 91, 91, 21, 29, 3, 180], strict=True)}
-    expected |= {f"G402 {key}": n for key, n in zip("abcdefgi", [82, 82, 76, 76, 41, 40, 18, 179], strict=True)}
+    expected = {f"blu285/syll_{i}": count for i, count in enumerate([79, 78, 79, 79, 79, 79])}
+    expected |= {f"R402/{key}": n for key, n in zip("abcdefghi", [98, 98, 98, 91, 91, 21, 29, 3, 180], strict=True)}
+    expected |= {f"G402/{key}": n for key, n in zip("abcdefgi", [82, 82, 76, 76, 41, 40, 18, 179], strict=True)}
     assert counts_of(dataset) == expected
     assert dataset.x.shape == (1776, 1, 128, 128) and len(set(dataset.ids)) == 1776
     assert np.bincount(dataset.part).tolist() == [0, 473, 709 + 594]
@@ -279,5 +279,5 @@ def test_the_real_zebra_finches_have_their_counts_of_every_type():
 def test_the_real_bengalese_finch_has_its_counts_of_every_type():
     dataset = real(load_bengalese_finch, "bengalese_finch")
     counts = [47, 46, 45, 45, 90, 45, 41, 38, 128, 38, 38]
-    assert counts_of(dataset) == {f"gy6or6 {key}": n for key, n in zip("abcdefghijk", counts, strict=True)}
+    assert counts_of(dataset) == {f"gy6or6/{key}": n for key, n in zip("abcdefghijk", counts, strict=True)}
     assert len(dataset.x) == 601 and 0 < (dataset.part == 1).sum() < 601
