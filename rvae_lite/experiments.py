@@ -161,15 +161,17 @@ ARCHITECTURES = {"same architecture": BIRDSONG, "simple": SIMPLE, "complex": COM
 
 def any_architecture(profile: str, folder: Path | None = None) -> list[Unit]:
     """Appendix F, Table 10: the second laboratory's network is the first's, a simpler or a more complex one."""
+    small, scale = profile != "paper", dict(ABLATION_SCALES[profile], network="residual")
+    scale |= dict(epochs=40) if profile == "cpu" else {}
 
     def run(name):
-        scale = dict(ABLATION_SCALES[profile], network="residual")
-        scale |= dict(epochs=40) if profile == "cpu" else {}
         options = dict(scale, folder=folder and folder / name.replace(" ", "-"), progress=True)
         setting = _setting_of_first(ZEBRA_FINCHES, 32, **options)
-        other = VAE.from_config(setting.model.config | {k: list(v) for k, v in ARCHITECTURES[name].items()})
-        methods = {"R-VAE": setting.methods["R-VAE"]}
-        study = sequential(setting._replace(methods=methods, second_model=other))
+        # A sixteenth of the pixels, and a dense layer to match.
+        template = setting.model.config | (dict(hidden=[128]) if small else {})
+        other = template | dict(blocks=list(ARCHITECTURES[name]["blocks"]))
+        models = dict(model=VAE.from_config(template), second_model=VAE.from_config(other))
+        study = sequential(setting._replace(methods={"R-VAE": setting.methods["R-VAE"]}, **models))
         return study._replace(table=study.table.assign(architecture=name))
 
     return [(name.replace(" ", "-"), partial(run, name)) for name in ARCHITECTURES]
