@@ -96,7 +96,8 @@ print((birds["finch0"] / "song000.csv").read_text()[:90])
 # %%
 spec = spectrograms.SpectrogramSpec(num_freqs=64, num_times=64)
 song = birdsong.load_birds(birds, spec=spec, progress=False)
-birdsong.counts(song).pivot(index="bird", columns="type", values="count")
+counts = birdsong.counts(song).pivot(index="bird", columns="type", values="count")
+counts.fillna(0).astype(int)
 
 # %%
 some = [np.flatnonzero(song.labels == label)[:12] for label in "abc"]
@@ -112,9 +113,7 @@ songs = VAE.patch(
     song.spectrograms.shape[1:], 8, patch_size=8, channels=16, hidden=(64,)
 )
 here = song.birds == "finch0"
-plan["batch_size"] = (
-    16  # a few hundred examples: small batches, or there would be few steps
-)
+plan["batch_size"] = 16  # or a few hundred examples would make few steps
 alice = fit(songs, song.spectrograms[here], epochs=epochs, seed=1, **plan)
 header = dict(
     preprocessing=song.info["preprocessing"], licence="CC0", source="synthetic"
