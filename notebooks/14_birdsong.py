@@ -142,7 +142,7 @@ check("a fixed range: it changes every pixel", change["a fixed range"] > 0.05)
 #
 # ## A colony
 #
-# Four birds, a folder each; D1 holds the first two, D2 the others, as in the paper, where the laboratories' birds are distinct.
+# One folder a bird: D1 holds some of the birds, D2 the others, as in the paper, where the laboratories' birds are distinct.
 
 # %%
 syllables = setting.dataset
@@ -232,7 +232,7 @@ check(
 # %% [markdown]
 # ## The second laboratory
 #
-# Alice records the first two birds, Bob the others.
+# Alice records the birds of D1, Bob those of D2.
 # He receives 32 syllables of birds that he has never heard, and trains on these and on his own.
 
 # %%

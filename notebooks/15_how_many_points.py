@@ -93,7 +93,7 @@ check(
 # %%
 import warnings
 
-# Short trainings may stay away from some points, and `fit` says so: here that is expected.
+# `fit` warns where a short training stays away from points: expected here.
 warnings.simplefilter("ignore", RuntimeWarning)
 song = setting.dataset
 few, quick = song.x[:256], dict(epochs=12, batch_size=64, learning_rate=learning_rate)
