@@ -187,7 +187,7 @@ window = plots.plane_of(target)
 _ = plots.plot_spaces(plots.through(window, spaces), held_out.labels)
 
 # %% [markdown]
-# **Figure 2, birdsong, in small.** Held-out syllables, coloured by type, through one window, a UMAP fitted on the template.
+# **Figure 2, birdsong, in small.** Held-out syllables, coloured by type, through one window, the plane of the template's leading principal components (the paper has a UMAP).
 
 # %%
 apart = study.table[study.table.metric == "unaligned"]
