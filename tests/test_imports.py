@@ -15,11 +15,12 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 
 # A module may import only from lines above its own.
 LAYERS = [
-    {"gaussian", "losses", "networks", "storage", "checks", "alignment", "rendering", "linear_vae"},
-    {"synthetic", "chairs"},
+    {"gaussian", "losses", "networks", "schedules", "storage", "alignment", "rendering", "linear_vae"},
+    {"synthetic", "chairs", "gates"},
     {"data"},
     {"models", "rosetta"},
-    {"replicas", "checkpoints"},
+    {"multirate"},
+    {"replicas", "checkpoints", "checks"},
     {"fitted"},
     {"train", "plots", "report"},
     {"recipes"},
