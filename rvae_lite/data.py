@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite import chairs
+from rvae_lite import chairs, pictures
 from rvae_lite.rendering import AZIMUTHS, ELEVATIONS
 from rvae_lite.synthetic import procedural_chairs
 
@@ -44,10 +44,11 @@ class Dataset(NamedTuple):
 def load(
     name: str, *, root=None, download: bool = False, seed: int = 0, num_examples: int | None = None, **options
 ) -> Dataset:
-    """Load a data set by name: "eight_gaussians", "digits", "procedural_chairs", "mnist" or "chairs".
+    """Load a data set by name: those of `LOADERS`, such as "eight_gaussians", "digits", "mnist" or "binary_mnist".
 
     Args:
-        name: the first three need no files; MNIST and 3D Chairs are looked up in `root`.
+        name: "eight_gaussians", "digits", "binary_digits" and "procedural_chairs" need no files; "mnist", "chairs",
+            "binary_mnist", "omniglot", "cifar10", "svhn" and "celeba" are looked up in `root`.
         root: folder of the data sets; by default the one that RVAE_LITE_DATA names, else a user cache.
         download: fetch what is missing, checksums verified.
         seed: of the generated sets, of a random partition, and of the choice of `num_examples`.
@@ -327,4 +328,10 @@ LOADERS = dict(
     procedural_chairs=load_procedural_chairs,
     mnist=load_mnist,
     chairs=load_chairs,
+    binary_digits=pictures.load_binary_digits,
+    binary_mnist=pictures.load_binary_mnist,
+    omniglot=pictures.load_omniglot,
+    cifar10=pictures.load_cifar10,
+    svhn=pictures.load_svhn,
+    celeba=pictures.load_celeba,
 )

@@ -16,7 +16,8 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 # A module may import only from lines above its own.
 LAYERS = [
     {"gaussian", "losses", "networks", "schedules", "storage", "alignment", "rendering", "linear_vae", "metrics"},
-    {"synthetic", "chairs", "gates"},
+    {"datasets", "folders"},
+    {"synthetic", "chairs", "gates", "pictures"},
     {"data"},
     {"models", "rosetta"},
     {"multirate"},
