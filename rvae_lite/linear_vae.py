@@ -205,9 +205,51 @@ def excess_loss(response: Response, log_beta: Tensor, *, eigenvalues: Tensor, no
     return distortion + beta * rate - (best.distortion + beta * best.rate)
 
 
+def response_trained(
+    log_beta: Tensor, *, eigenvalues: Tensor, noise_variance: float, decoder_gate: str = "sqrt", starts: int = 3
+) -> Response:
+    """The best that two gated layers do in practice: their weights minimise the mean excess loss over the log betas.
+
+    Each of E and C is a product of two sigmoid gates and a number, D of two gates of the kind `decoder_gate`; every
+    latent is optimised by itself (BFGS, the best of some random starts), so the result is an upper bound.
+
+    Args:
+        log_beta, eigenvalues, noise_variance: as for `response_corrected`; log_beta has at least two values.
+        decoder_gate: "sqrt", the paper's, or "sigmoid".
+        starts: how many random starts, seeded 0, 1, ...
+    """
+    from scipy.optimize import minimize
+
+    gates = dict(sqrt=sqrt_gate, sigmoid=torch.sigmoid)
+    if decoder_gate not in gates:
+        raise ValueError(f"decoder_gate must be one of {sorted(gates)}, not {decoder_gate!r}")
+    log_beta, values = (torch.as_tensor(v, dtype=torch.float64) for v in (log_beta, eigenvalues))
+    inputs = (log_beta - log_beta.mean()) / log_beta.std()  # (T,)
+    kinds = (torch.sigmoid, gates[decoder_gate], torch.sigmoid)
+
+    def weights(flat: Tensor) -> Response:  # for each of E, D, C: log scale, two slopes, two shifts
+        gated = zip(kinds, flat.view(3, 5), strict=True)
+        parts = [p[0].exp() * gate(torch.outer(inputs, p[1:3]) + p[3:]).prod(1) for gate, p in gated]
+        return Response(*(part.unsqueeze(1) for part in parts))  # (T, 1) each
+
+    def trained(value: Tensor, start: int):
+        def mean_excess(flat):
+            flat = torch.tensor(flat, requires_grad=True)
+            excess = excess_loss(weights(flat), log_beta, eigenvalues=value[None], noise_variance=noise_variance).mean()
+            return excess.item(), torch.autograd.grad(excess, flat)[0].numpy()
+
+        first = np.random.default_rng(start).standard_normal((3, 5))
+        first[1, 3:] -= 2  # gates of the decoder start open
+        return minimize(mean_excess, first.ravel(), jac=True, method="BFGS")
+
+    best = [min((trained(value, s) for s in range(starts)), key=lambda found: found.fun) for value in values]
+    return Response(*(torch.cat(parts, 1) for parts in zip(*(weights(torch.tensor(b.x)) for b in best), strict=True)))
+
+
 def sqrt_gate(x: Tensor) -> Tensor:
-    """sqrt(max(0, 1 - exp(x))), without overflow."""
-    return (-torch.expm1(x.clamp(max=0.0))).sqrt()
+    """sqrt(max(0, 1 - exp(x))), without overflow, its gradient finite where it is closed."""
+    is_open = x < 0
+    return torch.where(is_open, (-torch.expm1(torch.where(is_open, x, -1.0))).sqrt(), 0.0)
 
 
 def _gate_inputs(log_beta, eigenvalues, noise_variance: float) -> tuple[Tensor, Tensor]:
