@@ -9,6 +9,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from rvae_lite.networks import LogScale
 
@@ -104,7 +105,9 @@ class Gated(nn.Module):
             raise ValueError(f"beta has {len(h)} entries for a batch of {len(a)}: pass a number or one per example")
         if self.inputs:
             return self.layer(self._respond(a, h))
-        return self._respond(self.layer(a), h)
+        if h.ndim or isinstance(self.layer, nn.Linear):
+            return self._respond(self.layer(a), h)
+        return functional_call(self.layer, self._scaled(h), a)  # weights are fewer than what they put out
 
     def _respond(self, s: Tensor, h: Tensor) -> Tensor:
         scale, shift = self.gate.scale(h), self.gate.shift(h)
@@ -121,23 +124,28 @@ class Gated(nn.Module):
     def folded(self, h: Tensor) -> nn.Module:
         """The plain layer that this one is at h (): the gate is multiplied into its weights and bias."""
         layer = copy.deepcopy(self.layer)
-        scale, shift = self.gate.scale(h), self.gate.shift(h)
         if self.inputs:
+            scale, shift = self.gate.scale(h), self.gate.shift(h)
             if shift is not None:
                 offset = layer.weight @ shift
                 layer.bias = nn.Parameter(offset if layer.bias is None else layer.bias + offset)
             layer.weight = nn.Parameter(layer.weight * scale)
             return layer
         layer.affine = True  # of a batch norm; the others do not look at it
-        weight = torch.ones_like(scale) if layer.weight is None else layer.weight
-        layer.weight = nn.Parameter(weight * _along_outputs(layer, scale, weight))
-        bias = None if layer.bias is None else layer.bias * scale
-        if shift is not None:
-            bias = shift if bias is None else bias + shift
-        elif bias is None and isinstance(layer, BATCH_NORMS):
-            bias = torch.zeros_like(scale)
-        layer.bias = None if bias is None else nn.Parameter(bias)
+        for name, value in self._scaled(h).items():
+            setattr(layer, name, nn.Parameter(value))
         return layer
+
+    def _scaled(self, h: Tensor) -> dict[str, Tensor]:
+        """The layer's weight, and its bias where there is one, with the gate at h () multiplied in."""
+        layer, scale, shift = self.layer, self.gate.scale(h), self.gate.shift(h)
+        weight = torch.ones_like(scale) if layer.weight is None else layer.weight
+        scaled = dict(weight=weight * _along_outputs(layer, scale, weight))
+        if layer.bias is not None:
+            scaled["bias"] = layer.bias * scale if shift is None else layer.bias * scale + shift
+        elif shift is not None or isinstance(layer, BATCH_NORMS):
+            scaled["bias"] = torch.zeros_like(scale) if shift is None else shift
+        return scaled
 
 
 def _along_outputs(layer: nn.Module, scale: Tensor, weight: Tensor) -> Tensor:

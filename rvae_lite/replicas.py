@@ -92,9 +92,11 @@ def running_statistics(model: nn.Module):
     norms = [layer for layer in model.modules() if type(layer) in BATCH_NORMS and layer.training]
     for norm in norms:
         norm.training = False
-    yield
-    for norm in norms:
-        norm.training = True
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.training = True
 
 
 class Parameters:
