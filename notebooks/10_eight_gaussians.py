@@ -49,8 +49,9 @@ import warnings
 import numpy as np
 
 from rvae_lite import RosettaPoints, alignment, fit, plots, recipes, report
-from rvae_lite.experiments import load_results, toy_setting
+from rvae_lite.experiments import load_results
 from rvae_lite.report import check, fingerprint, provenance
+from rvae_lite.settings import toy_setting
 
 plots.use_style()
 methods = recipes.methods_of(beta=beta, rho=rho)
@@ -404,19 +405,7 @@ check(
 # If two spaces differed by a rotation and one global scale, all eigenvalues of $P$ would be equal.
 
 # %%
-figure, axes = plots.figure_row(3, width=2.8)
-plots.plot_spectra(runs[runs.method.isin(list(methods))], ax=axes[0])
-both = runs[runs.method.isin(list(methods))]
-plots.plot_by_method(
-    both,
-    metric="distance_to_identity",
-    part="all",
-    label="|A / largest s. v. − I|\n(lower is better)",
-    ax=axes[1],
-)
-_ = plots.plot_by_method(
-    both, metric="bias_norm", part="all", label="|b| (lower is better)", ax=axes[2]
-)
+_ = plots.plot_linear_maps(runs[runs.method.isin(list(methods))])
 flat = median["spectrum_1", "all"] / median["spectrum_0", "all"]
 check("the R-VAE's spectrum is flatter than the VAE's", flat["R-VAE"] > flat["VAE"])
 

@@ -48,8 +48,9 @@ import numpy as np
 import pandas as pd
 
 from rvae_lite import RosettaPoints, alignment, fit, plots, recipes, report
-from rvae_lite.experiments import image_setting, load_results
+from rvae_lite.experiments import load_results
 from rvae_lite.report import check, fingerprint, provenance
+from rvae_lite.settings import image_setting
 
 plots.use_style()
 methods = recipes.methods_of(rho=rho)

@@ -50,8 +50,9 @@ import numpy as np
 from torch import zeros
 
 from rvae_lite import VAE, alignment, fit, plots, recipes, report
-from rvae_lite.experiments import image_setting, load_results
+from rvae_lite.experiments import load_results
 from rvae_lite.report import check, fingerprint, provenance
+from rvae_lite.settings import image_setting
 
 plots.use_style()
 methods = recipes.methods_of(rho=rho) | recipes.SAME_SEED
@@ -128,8 +129,7 @@ for name, runs in study.fits.items():
 del spaces["VAE (same seed), run 2"]
 
 # %%
-planes = dict(zip(spaces, window(np.stack(list(spaces.values()))), strict=True))
-_ = plots.plot_spaces(planes, held_out.labels)
+_ = plots.plot_spaces(plots.through(window, spaces), held_out.labels)
 
 # %%
 carried = {
@@ -276,8 +276,7 @@ corrected = {
 # %%
 spaces = {"joint": joint} | bob | corrected
 window = plots.umap_of(joint)
-planes = dict(zip(spaces, window(np.stack(list(spaces.values()))), strict=True))
-_ = plots.plot_spaces(planes, held_out.labels)
+_ = plots.plot_spaces(plots.through(window, spaces), held_out.labels)
 
 # %% [markdown]
 # **Figures 4 and 5, in small.** A linear map brings every method's digits near their places, for it sees all of them while it is fitted.
@@ -288,8 +287,7 @@ _ = plots.plot_spaces(planes, held_out.labels)
 hers = held_out.part == 1
 window = plots.umap_of(alice[hers])
 spaces = {"Alice": alice[hers]} | {name: means[hers] for name, means in bob.items()}
-planes = dict(zip(spaces, window(np.stack(list(spaces.values()))), strict=True))
-_ = plots.plot_spaces(planes, held_out.labels[hers])
+_ = plots.plot_spaces(plots.through(window, spaces), held_out.labels[hers])
 
 # %%
 runs = sequel.table[sequel.table.seed.notna()]
@@ -315,15 +313,7 @@ check(
 # The norm of $A$ minus the identity, $A$ scaled to a largest singular value of one, tells how much there is to do, and the norm of $b$ how far the space has to be shifted.
 
 # %%
-figure, (left, middle, right) = plots.figure_row(3, width=2.8)
-plots.plot_spectra(sequel.table, ax=left)
-label = "distance of A to identity"
-plots.plot_by_method(
-    sequel.table, metric="distance_to_identity", part="all", label=label, ax=middle
-)
-_ = plots.plot_by_method(
-    sequel.table, metric="bias_norm", part="all", label="norm of b", ax=right
-)
+_ = plots.plot_linear_maps(sequel.table)
 
 # %% [markdown]
 # **Figures 6 and 7, in small**, for the maps onto the joint model.

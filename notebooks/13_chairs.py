@@ -49,8 +49,9 @@ import re
 import numpy as np
 
 from rvae_lite import alignment, data, fit, plots, recipes, report
-from rvae_lite.experiments import image_setting, load_results
+from rvae_lite.experiments import load_results
 from rvae_lite.report import check, fingerprint, provenance
+from rvae_lite.settings import image_setting
 
 plots.use_style()
 methods = recipes.methods_of(rho=rho) | recipes.REPEATED_ANCHORS
@@ -137,8 +138,7 @@ for name, means in bobs.items():
     if "," not in name:
         spaces[f"{name}, corrected"] = alignment.linear_map(means, joint)(means)
 window = plots.umap_of(joint)
-planes = dict(zip(spaces, window(np.stack(list(spaces.values()))), strict=True))
-_ = plots.plot_spaces(planes, turn)
+_ = plots.plot_spaces(plots.through(window, spaces), turn)
 
 # %% [markdown]
 # After the correction the maps look alike, as the paper found: its Table 2 sees no gain of the R-VAE over the VAE on chairs, and neither does ours, at the end of this page.
@@ -231,15 +231,7 @@ check("R-VAEs draw what Alice draws", astray["R-VAE"] < astray["VAE"] / 2)
 # ## What the linear maps look like
 
 # %%
-figure, (left, middle, right) = plots.figure_row(3, width=2.8)
-plots.plot_spectra(study.table, ax=left)
-label = "distance of A to identity"
-plots.plot_by_method(
-    study.table, metric="distance_to_identity", part="all", label=label, ax=middle
-)
-_ = plots.plot_by_method(
-    study.table, metric="bias_norm", part="all", label="norm of b", ax=right
-)
+_ = plots.plot_linear_maps(study.table)
 
 # %% [markdown]
 # **Figures 6 and 7, in small.** Eigenvalues of the stretch in the best linear map onto the joint space; large ones belong to directions in which the source hardly varies.

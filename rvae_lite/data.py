@@ -6,51 +6,31 @@ Martinez & Pearson (2021), Appendix A.  Letters: N data points.
 import gzip
 import hashlib
 import os
-from contextlib import contextmanager
 from inspect import Parameter, signature
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from rvae_lite import chairs, pictures
+from rvae_lite.birds import load_bengalese_finch, load_zebra_finch
+from rvae_lite.datasets import Dataset
+from rvae_lite.finch import load_synthetic_finch
+from rvae_lite.folders import DATA_VARIABLE, another_root, data_root, permission_explained
 from rvae_lite.rendering import AZIMUTHS, ELEVATIONS
 from rvae_lite.synthetic import procedural_chairs
-
-DATA_VARIABLE = "RVAE_LITE_DATA"
-
-
-class Dataset(NamedTuple):
-    """N examples.
-
-    x: (N, *data), float32, or uint8 for images in 0-255.
-    labels: class of each example, (N,) integers.
-    ids: its name, (N,) text, stable from load to load.
-    part: 1 where the example belongs to the paper's D1, 2 where to D2, (N,).
-    info: name, title, source, licence, value_range; `stands_for` where it is a stand-in for another set.
-    """
-
-    x: np.ndarray
-    labels: np.ndarray
-    ids: np.ndarray
-    part: np.ndarray
-    info: dict
-
-    def take(self, index) -> "Dataset":
-        """The examples at `index` (integers, a mask or a slice)."""
-        return Dataset(self.x[index], self.labels[index], self.ids[index], self.part[index], self.info)
 
 
 def load(
     name: str, *, root=None, download: bool = False, seed: int = 0, num_examples: int | None = None, **options
 ) -> Dataset:
-    """Load a data set by name: those of `LOADERS`, such as "eight_gaussians", "digits", "mnist" or "binary_mnist".
+    """Load a data set by name: those of `LOADERS`.
 
     Args:
-        name: "eight_gaussians", "digits", "binary_digits" and "procedural_chairs" need no files; "mnist", "chairs",
-            "binary_mnist", "omniglot", "cifar10", "svhn" and "celeba" are looked up in `root`.
+        name: "eight_gaussians", "digits", "binary_digits", "procedural_chairs" and "synthetic_finch" need no files;
+            "mnist", "chairs", "zebra_finch", "bengalese_finch", "binary_mnist", "omniglot", "cifar10", "svhn" and
+            "celeba" are looked up in `root`.
         root: folder of the data sets; by default the one that RVAE_LITE_DATA names, else a user cache.
-        download: fetch what is missing, checksums verified.
+        download: fetch what is missing, checksums verified where they are known.
         seed: of the generated sets, of a random partition, and of the choice of `num_examples`.
         num_examples: keep so many, drawn at random without replacement; by default all.
         options: those of one data set, for its function `load_<name>`.
@@ -82,34 +62,6 @@ def load(
 def _options(loader) -> list:
     keywords = (key for key, value in signature(loader).parameters.items() if value.kind is Parameter.KEYWORD_ONLY)
     return sorted(set(keywords) - {"root", "download", "seed"})
-
-
-@contextmanager
-def _permission_explained(root: Path):
-    """Say what to do where a folder or file may not be read or written."""
-    try:
-        if root.exists():
-            os.scandir(root).close()
-        yield
-    except NotADirectoryError as error:
-        raise NotADirectoryError(error.errno, f"{root} is not a folder: {_another_root()}") from error
-    except PermissionError as error:
-        place = error.filename or root
-        remedy = f"change its permissions, or {_another_root()}"
-        raise PermissionError(
-            error.errno, f"the data in {place} cannot be used ({error.strerror}): {remedy}"
-        ) from error
-
-
-def _another_root() -> str:
-    return f"name another folder by root= or {DATA_VARIABLE}"
-
-
-def data_root(root=None) -> Path:
-    """The folder of the data sets: the argument, else the variable RVAE_LITE_DATA, else a user cache."""
-    import pooch
-
-    return Path(root or os.environ.get(DATA_VARIABLE) or pooch.os_cache("rvae_lite"))
 
 
 def split(dataset: Dataset, *, train_fraction: float = 0.6, seed: int = 0) -> np.ndarray:
@@ -177,7 +129,7 @@ def load_mnist(*, root=None, download: bool = False, **_) -> Dataset:
     Files: <root>/mnist/*.gz or torchvision's <root>/MNIST/raw/*.gz; with `download` they are fetched into the latter.
     """
     root = data_root(root)
-    with _permission_explained(root):
+    with permission_explained(root):
         folder = _mnist_folder(root)
         if folder is None and download:
             folder = _download_mnist(root)
@@ -295,7 +247,7 @@ def load_chairs(
     """
     split_in_two = chairs.select_partition(partition)
     root = data_root(root)
-    with _permission_explained(root):
+    with permission_explained(root):
         path = chairs.find_source(root)
         if path is None:
             raise FileNotFoundError(_missing_chairs(root, download))
@@ -319,15 +271,18 @@ def _missing_chairs(root: Path, download: bool) -> str:
     refusal = "cannot be downloaded for you, as no checksum of it is known" if download else f"is not in {root}"
     where = f"the Seeing 3D Chairs page of WILLOW/INRIA ({chairs.PAGE})"
     put = f"put it, or the folder rendered_chairs that it holds, into {root}"
-    return f"3D Chairs {refusal}: fetch rendered_chairs.tar from {where} and {put}; or {_another_root()}"
+    return f"3D Chairs {refusal}: fetch rendered_chairs.tar from {where} and {put}; or {another_root()}"
 
 
 LOADERS = dict(
     eight_gaussians=load_eight_gaussians,
     digits=load_digits,
     procedural_chairs=load_procedural_chairs,
+    synthetic_finch=load_synthetic_finch,
     mnist=load_mnist,
     chairs=load_chairs,
+    zebra_finch=load_zebra_finch,
+    bengalese_finch=load_bengalese_finch,
     binary_digits=pictures.load_binary_digits,
     binary_mnist=pictures.load_binary_mnist,
     omniglot=pictures.load_omniglot,

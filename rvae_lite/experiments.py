@@ -6,117 +6,17 @@ on from the last finished unit.
 
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
-
-from rvae_lite.data import load
 from rvae_lite.models import VAE
 from rvae_lite.recipes import REPEATED_ANCHORS, SAME_SEED, Method, Setting, methods_of, reproducibility, sequential
+from rvae_lite.rosetta import SELECTION_METHODS
+from rvae_lite.settings import BIRDSONG, COMPLEX, SIMPLE, image_setting, toy_setting
 from rvae_lite.storage import write_atomically
 
 PROFILES = ("quick", "cpu", "paper")
 Unit = tuple[str, Callable]  # its name, and a function without arguments that returns a tidy table
-
-
-def toy_setting(num_points: int = 8, *, methods: dict | None = None, **changes) -> Setting:
-    """8 Gaussians as the paper trains them (Appendix A; batch, beta and rho from the authors' code)."""
-    setting = Setting(
-        dataset=load("eight_gaussians"),
-        model=VAE.mlp(5, 2),
-        num_points=num_points,
-        epochs=200,
-        batch_size=100,
-        methods=methods_of() if methods is None else methods,
-    )
-    return setting._replace(**changes)
-
-
-class Images(NamedTuple):
-    """How a set of images is modelled.
-
-    latent_dim, batch_size, noise_variance: K and the paper's choices.
-    hidden: widths of the fully connected network.
-    patch, residual: options of the network of patches and of the residual one.
-    inverted: dark on white becomes bright on black.
-
-    A white background would have to come out of the decoder's last layer, and early in training latents that are the
-    same for all images serve it as a bias: they then take most of the rate and say nothing.
-    """
-
-    latent_dim: int = 16
-    batch_size: int = 256
-    noise_variance: float = 0.1
-    hidden: tuple[int, ...] = (256, 128)
-    patch: dict = {}
-    residual: dict = {}
-    inverted: bool = False
-
-
-IMAGES = dict(
-    # With 64 pixels in place of 784, the paper's noise variance would leave five of eight dimensions collapsed.
-    digits=Images(latent_dim=8, batch_size=64, noise_variance=0.02, hidden=(128,)),
-    mnist=Images(),
-    procedural_chairs=Images(patch=dict(patch_size=8, channels=16, hidden=(64,)), inverted=True),
-    chairs=Images(patch=dict(patch_size=8, channels=16, hidden=(64,)), inverted=True),
-)
-
-
-def image_setting(
-    name: str,
-    num_points: int = 64,
-    *,
-    network: str = "residual",
-    num_examples: int | None = None,
-    side: int | None = None,
-    loading: dict | None = None,
-    **changes,
-) -> Setting:
-    """A set of grey images, spectrograms among them, with one of three networks.
-
-    Args:
-        name: one of `IMAGES`, for example "digits" (8x8, scikit-learn's), "mnist" or "chairs".
-        num_points: R.
-        network: "residual", the paper's convolutional one; "patch" or "mlp", faster on a CPU.
-        num_examples: images drawn at random; by default all.
-        side: pixels to which larger images are averaged down; by default they stay.
-        loading: options of `data.load`, for example the chairs' partition.
-        changes: other fields of `Setting`.
-    """
-    if name not in IMAGES:
-        raise ValueError(f"name must be one of {sorted(IMAGES)}, not {name!r}")
-    how = IMAGES[name]
-    images = load(name, num_examples=num_examples, **loading or {})
-    images = images._replace(x=_averaged(255 - images.x if how.inverted else images.x, side))
-    shape, options = images.x.shape[1:], dict(noise_variance=how.noise_variance, value_range=(0.0, 1.0))
-    networks = dict(
-        residual=lambda: VAE.residual(shape, how.latent_dim, **how.residual, **options),
-        patch=lambda: VAE.patch(shape, how.latent_dim, **how.patch, **options),
-        mlp=lambda: VAE.mlp(shape, how.latent_dim, how.hidden, **options),
-    )
-    if network not in networks:
-        raise ValueError(f"network must be one of {sorted(networks)}, not {network!r}")
-    setting = Setting(
-        dataset=images,
-        model=networks[network](),
-        num_points=num_points,
-        epochs=200,
-        batch_size=how.batch_size,
-        methods=methods_of(rho=2.75),
-    )
-    return setting._replace(**changes)
-
-
-def _averaged(x: np.ndarray, side: int | None) -> np.ndarray:
-    """Square images (N, 1, H, H) averaged over blocks down to (N, 1, side, side), uint8 as it was."""
-    if side is None or side == x.shape[-1]:
-        return x
-    if side < 1 or x.shape[-1] % side:
-        raise ValueError(f"side must divide {x.shape[-1]}, the images' own, not be {side}")
-    block = x.shape[-1] // side
-    mean = x.reshape(len(x), 1, side, block, side, block).mean((3, 5), dtype=np.float32)
-    return np.rint(mean).astype(np.uint8) if x.dtype == np.uint8 else mean
 
 
 def eight_gaussians(profile: str, folder: Path | None = None) -> list[Unit]:
@@ -186,16 +86,116 @@ def chairs(profile: str, folder: Path | None = None) -> list[Unit]:
 
     def run():
         options = dict(folder=folder, progress=True, **CHAIRS_SCALES[profile])
-        try:
-            setting = image_setting("chairs", 128, **options)
-        except FileNotFoundError:
-            setting = image_setting("procedural_chairs", 128, **options)
-        return sequential(setting)
+        return sequential(_setting_of_first(("chairs", "procedural_chairs"), 128, **options))
 
     return [("sequential-R128", run)]
 
 
-EXPERIMENTS = dict(eight_gaussians=eight_gaussians, digits=digits, mnist=mnist, chairs=chairs)
+SONG_SCALES = dict(
+    quick=dict(network="patch", loading=dict(size=64), num_examples=400, epochs=5, replicas=3),
+    cpu=dict(network="patch", loading=dict(size=64), batch_size=64, epochs=150),
+    paper=dict(epochs=300),
+)
+ABLATION_SCALES = dict(  # of Appendices D to F
+    quick=dict(SONG_SCALES["quick"], side=32),
+    cpu=dict(network="patch", loading=dict(size=64), side=32, batch_size=64, epochs=60),
+    paper=dict(epochs=60),
+)
+ZEBRA_FINCHES, BENGALESE_FINCH = ("zebra_finch", "synthetic_finch"), ("bengalese_finch", "synthetic_finch")
+
+
+def zebra_finch(profile: str, folder: Path | None = None) -> list[Unit]:
+    """Tables 1 and 2 on birdsong: three zebra finches where they are present, else synthetic ones."""
+    return _song(ZEBRA_FINCHES, folder, SONG_SCALES[profile])
+
+
+def bengalese_finch(profile: str, folder: Path | None = None) -> list[Unit]:
+    """The same on the recordings of one Bengalese finch, a half of them in each of D1 and D2."""
+    return _song(BENGALESE_FINCH, folder, SONG_SCALES[profile])
+
+
+def _song(names: tuple, folder: Path | None, scale: dict) -> list[Unit]:
+    def run(recipe, num_points, extra):
+        setting = _setting_of_first(names, num_points, folder=folder, progress=True, **scale)
+        return recipe(setting._replace(methods=setting.methods | extra))
+
+    return [
+        ("reproducibility-R64", lambda: run(reproducibility, 64, SAME_SEED)),
+        ("sequential-R32", lambda: run(sequential, 32, REPEATED_ANCHORS)),
+    ]
+
+
+def how_many_points(profile: str, folder: Path | None = None) -> list[Unit]:
+    """Appendix D on birdsong, Tables 5 and 8: from 4 to 64 points."""
+
+    def run(recipe, num_points):
+        return recipe(
+            _setting_of_first(ZEBRA_FINCHES, num_points, folder=folder, progress=True, **ABLATION_SCALES[profile])
+        )
+
+    return [
+        (f"{recipe.__name__}-R{count}", partial(run, recipe, count))
+        for count in ((8, 32) if profile == "quick" else (4, 8, 16, 32, 64))
+        for recipe in (reproducibility, sequential)
+    ]
+
+
+def which_points(profile: str, folder: Path | None = None) -> list[Unit]:
+    """Appendix E, Table 9: four ways of choosing 32 points, over templates."""
+
+    def run(selection, template):
+        options = dict(ABLATION_SCALES[profile], folder=folder and folder / selection, progress=True)
+        setting = _setting_of_first(ZEBRA_FINCHES, 32, selection=selection, **options)
+        methods = {"R-VAE": setting.methods["R-VAE"]}
+        return sequential(setting._replace(methods=methods), template=template)
+
+    return [
+        (f"{selection}-template{template}", partial(run, selection, template))
+        for template in ((0,) if profile == "quick" else (0, 1, 2))
+        for selection in SELECTION_METHODS
+    ]
+
+
+ARCHITECTURES = {"same architecture": BIRDSONG, "simple": SIMPLE, "complex": COMPLEX}
+
+
+def any_architecture(profile: str, folder: Path | None = None) -> list[Unit]:
+    """Appendix F, Table 10: the second laboratory's network is the first's, a simpler or a more complex one."""
+
+    def run(name):
+        scale = dict(ABLATION_SCALES[profile], network="residual")
+        scale |= dict(epochs=40) if profile == "cpu" else {}
+        options = dict(scale, folder=folder and folder / name.replace(" ", "-"), progress=True)
+        setting = _setting_of_first(ZEBRA_FINCHES, 32, **options)
+        other = VAE.from_config(setting.model.config | {k: list(v) for k, v in ARCHITECTURES[name].items()})
+        methods = {"R-VAE": setting.methods["R-VAE"]}
+        study = sequential(setting._replace(methods=methods, second_model=other))
+        return study._replace(table=study.table.assign(architecture=name))
+
+    return [(name.replace(" ", "-"), partial(run, name)) for name in ARCHITECTURES]
+
+
+def _setting_of_first(names: tuple, num_points: int, **options) -> Setting:
+    """The setting of the first data set that is present; the last one is generated."""
+    for name in names[:-1]:
+        try:
+            return image_setting(name, num_points, **options)
+        except FileNotFoundError:
+            continue
+    return image_setting(names[-1], num_points, **options)
+
+
+EXPERIMENTS = dict(
+    eight_gaussians=eight_gaussians,
+    digits=digits,
+    mnist=mnist,
+    chairs=chairs,
+    zebra_finch=zebra_finch,
+    bengalese_finch=bengalese_finch,
+    how_many_points=how_many_points,
+    which_points=which_points,
+    any_architecture=any_architecture,
+)
 
 
 def results_folder() -> Path:

@@ -13,6 +13,7 @@ COLOURS = {
     "VAE, anchors repeated": "#2a9d74",
     "VAE (same seed)": "#8c8c8c",
 }
+GROUPS = ["#3b8bc4", "#e69f00", "#d6336c"]  # bars within a group
 INK = "#7f8790"  # grey that reads on white and on black
 
 
@@ -136,6 +137,11 @@ def umap_of(target, *, seed: int = 0):
     return window
 
 
+def through(window, spaces: dict) -> dict:
+    """Each space, name -> latents (N, K), through one window such as `umap_of`'s: name -> planes (N, 2)."""
+    return dict(zip(spaces, window(np.stack(list(spaces.values()))), strict=True))
+
+
 def plot_by_method(table, *, metric: str, part: str, label: str, log: bool = False, ax=None):
     """One metric of every run, a column per method: runs as dots, their median as a bar."""
     ax = _axes(ax)
@@ -170,6 +176,71 @@ def plot_over_points(frame, *, part: str, label: str, ax=None):
     return ax
 
 
+def plot_runs_over_points(table, *, metric: str, part: str, label: str, ax=None):
+    """One metric over the number of Rosetta points: every run a dot, the median of each method a line."""
+    ax = _axes(ax)
+    chosen = table[(table.metric == metric) & (table.part == part)]
+    for method in dict.fromkeys(chosen.method):
+        runs = chosen[chosen.method == method]
+        ax.scatter(runs.num_points, runs.value, s=8, color=colour(method), alpha=0.35, linewidths=0)
+        median = runs.groupby("num_points").value.median()
+        ax.plot(median.index, median, color=colour(method), marker="o", markersize=4, label=method)
+    counts = sorted(chosen.num_points.unique())
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(counts, [str(count) for count in counts])
+    ax.set(xlabel="number of Rosetta points", ylabel=label, ylim=(0, None))
+    ax.legend()
+    return ax
+
+
+def plot_groups(frame, *, label: str, ax=None):
+    """A number per row and column of a frame: a group of bars for each row, a colour for each column."""
+    import matplotlib.pyplot as plt
+
+    ax = plt.subplots(figsize=(5, 2.7))[1] if ax is None else ax
+    width = 0.8 / len(frame.columns)
+    for position, name in enumerate(frame.columns):
+        x = np.arange(len(frame)) + width * (position - (len(frame.columns) - 1) / 2)
+        ax.bar(x, frame[name], width, color=GROUPS[position % len(GROUPS)], label=name)
+    ax.set_xticks(range(len(frame)), [str(row).replace("_", "\n") for row in frame.index])
+    ax.set(ylabel=label)
+    ax.legend()
+    return ax
+
+
+def plot_by_type(frame, *, label: str, ax=None):
+    """Numbers of each type of syllable (or class): a dot per row and method, with the column "points" beside its name."""
+    import matplotlib.pyplot as plt
+
+    ax = plt.subplots(figsize=(8, 3))[1] if ax is None else ax
+    for method in frame.columns.drop("points"):
+        ax.scatter(range(len(frame)), frame[method], s=16, color=colour(method), label=method)
+    names = [f"{name} ({count})" for name, count in zip(frame.index, frame["points"], strict=True)]
+    ax.set_xticks(range(len(frame)), names, rotation=90)
+    ax.set(xlabel="type (number of points)", ylabel=label, yscale="log")
+    ax.legend()
+    return ax
+
+
+def plot_song(samples, rate: int, onsets, offsets, labels, *, ax=None):
+    """A recording (T,) as a spectrogram, its syllables' names above and a line below each."""
+    import matplotlib.pyplot as plt
+
+    ax = plt.subplots(figsize=(9, 2.4))[1] if ax is None else ax
+    ax.specgram(samples, NFFT=512, Fs=rate, noverlap=384, cmap="magma", vmin=-110)
+    for onset, offset, label in zip(onsets, offsets, labels, strict=True):
+        ax.text((onset + offset) / 2, 10_400, label, ha="center")
+        ax.hlines(250, onset, offset, color=INK, linewidth=3)
+    ax.set(ylim=(0, 10_000), xlabel="seconds", ylabel="frequency, kHz")
+    ax.set_yticks([0, 2000, 4000, 6000, 8000, 10_000], [0, 2, 4, 6, 8, 10])
+    return ax
+
+
+def plot_spectrograms(images, *, columns: int = 16, size: float = 0.6, rows=None):
+    """A grid of spectrograms (N, 1, F, T), low frequencies at the bottom, with a name for each row if given."""
+    return plot_images(np.asarray(images)[..., ::-1, :], columns=columns, size=size, rows=rows, cmap="magma")
+
+
 def plot_spectra(table, *, ax=None):
     """Eigenvalues of P in A = U P (Figure 6, top): every run thin, the median bold, a colour per method."""
     ax = _axes(ax)
@@ -186,6 +257,16 @@ def plot_spectra(table, *, ax=None):
     return ax
 
 
+def plot_linear_maps(table):
+    """Spectra, distance to the identity and shift of the best linear maps (Figures 6 and 7); returns the figure."""
+    figure, (left, middle, right) = figure_row(3, width=2.8)
+    plot_spectra(table, ax=left)
+    distance = "|A / largest s. v. − I|\n(lower is better)"
+    plot_by_method(table, metric="distance_to_identity", part="all", label=distance, ax=middle)
+    plot_by_method(table, metric="bias_norm", part="all", label="|b| (lower is better)", ax=right)
+    return figure
+
+
 def plot_losses(history, *, methods: dict, term: str = "loss", ax=None):
     """A loss term over epochs: every replica thin, the median bold; methods: name -> positions of its replicas."""
     ax = _axes(ax)
@@ -198,7 +279,7 @@ def plot_losses(history, *, methods: dict, term: str = "loss", ax=None):
     return ax
 
 
-def plot_images(images, *, columns: int = 16, size: float = 0.5, rows=None):
+def plot_images(images, *, columns: int = 16, size: float = 0.5, rows=None, cmap: str = "gray"):
     """A grid of grey images (N, 1, H, W) or (N, H, W), with a name for each row if given; returns the figure."""
     import matplotlib.pyplot as plt
 
@@ -209,7 +290,7 @@ def plot_images(images, *, columns: int = 16, size: float = 0.5, rows=None):
     for ax in axes.flat:
         ax.axis("off")
     for ax, image in zip(axes.flat, images, strict=False):
-        ax.imshow(image, cmap="gray", vmin=0, vmax=255 if images.dtype == np.uint8 else 1)
+        ax.imshow(image, cmap=cmap, vmin=0, vmax=255 if images.dtype == np.uint8 else 1)
     for ax, name in zip(axes[:, 0], rows or [], strict=False):
         ax.text(-0.15, 0.5, name, transform=ax.transAxes, ha="right", va="center")
     return figure

@@ -220,6 +220,8 @@ def sequential(setting: Setting, *, template: int = 0, points_from: str = "first
 def distil(setting: Setting, model: Fit, dataset: Dataset) -> RosettaPoints:
     """Select the setting's Rosetta points from a trained model (one replica) and its training data."""
     header = dict(source=dataset.info["title"], licence=dataset.info["licence"], likelihood=setting.model.likelihood)
+    if "preprocessing" in dataset.info:
+        header["preprocessing"] = dataset.info["preprocessing"]
     return select_points(
         dataset.x,
         model.encode(dataset.x)[0],

@@ -25,30 +25,32 @@ def fingerprint(fit, *, replica: int = 0) -> None:
     print(f"fingerprint after {len(fit.terms)} epochs: {text}")
 
 
-def relative_rv(table):
-    """Retraining variability relative to the median VAE, nats: a row per method, part, R and template.
+def relative_rv(table, *, recipe: str = "reproducibility", baseline: str = "VAE"):
+    """Retraining variability relative to the baseline's median, nats: a row per method, part, R and template.
 
     `median` and `iqr` are over the data points, each point's variability being over the M runs.
     """
-    wide = table[table.metric.isin(["rv_median", "rv_q25", "rv_q75"]) & (table.recipe == "reproducibility")]
+    wide = table[table.metric.isin(["rv_median", "rv_q25", "rv_q75"]) & (table.recipe == recipe)]
     keys = ["data", "num_points", "template", "part", "method"]
     wide = wide.pivot_table(index=keys, columns="metric", values="value", aggfunc="first", sort=False).reset_index()
-    baseline = wide[wide.method == "VAE"].set_index(keys[:-1]).rv_median
+    reference = wide[wide.method == baseline].set_index(keys[:-1]).rv_median
     with np.errstate(invalid="ignore"):
         wide["median"] = (
-            wide.rv_median - baseline.loc[list(wide[keys[:-1]].itertuples(index=False, name=None))].to_numpy()
+            wide.rv_median - reference.loc[list(wide[keys[:-1]].itertuples(index=False, name=None))].to_numpy()
         )
         wide["iqr"] = np.where(np.isneginf(wide.rv_median), 0.0, wide.rv_q75 - wide.rv_q25)
     return wide[[*keys, "median", "iqr"]]
 
 
-def relative_lsd(table, *, points_from: str = "first"):
-    """log LSD relative to the median VAE: a row per method, part, R and template; median and IQR over the M runs."""
+def relative_lsd(table, *, points_from: str = "first", baseline: str = "VAE"):
+    """log LSD relative to the median baseline: a row per method, part, R and template, with IQR over the M runs."""
     chosen = table[(table.metric == "lsd") & (table.recipe == "sequential") & (table.points_from == points_from)].copy()
     chosen["log_lsd"] = np.log(chosen.value)
     keys = ["data", "num_points", "template", "part"]
-    baseline = chosen[chosen.method == "VAE"].groupby(keys).log_lsd.median()
-    chosen["relative"] = chosen.log_lsd - baseline.loc[list(chosen[keys].itertuples(index=False, name=None))].to_numpy()
+    reference = chosen[chosen.method == baseline].groupby(keys).log_lsd.median()
+    chosen["relative"] = (
+        chosen.log_lsd - reference.loc[list(chosen[keys].itertuples(index=False, name=None))].to_numpy()
+    )
     grouped = chosen.groupby([*keys, "method"], sort=False).relative
     result = grouped.median().rename("median").to_frame()
     result["iqr"] = grouped.quantile(0.75) - grouped.quantile(0.25)
@@ -71,7 +73,7 @@ def verdict(ours: float, our_iqr: float, paper: float, paper_iqr: float) -> str:
     return "same trend" if ours * paper > 0 else "differs"
 
 
-def against_paper(frame, published):
+def against_paper(frame, published, *, baseline: str = "VAE"):
     """Ours beside the paper's: `frame` as from `over_templates`, `published` rows of results/published.csv.
 
     Returns a table of text, indexed by part: R, method, paper, here, range over templates, verdict ("—" where the
@@ -84,7 +86,7 @@ def against_paper(frame, published):
         found = published[
             (published.method == row.method)
             & published.part.isin([row.part, "all"])
-            & (published.num_points == row.num_points)
+            & (published.num_points.isna() | (published.num_points == row.num_points))
         ]
         theirs = found.iloc[0] if len(found) else None
         rows.append(
@@ -95,15 +97,13 @@ def against_paper(frame, published):
                 "paper": format_median(theirs["median"], theirs.iqr) if theirs is not None else "—",
                 "here": format_median(row.median, row.iqr),
                 "range": f"{format_number(row.lowest)} to {format_number(row.highest)}",
-                "verdict": _verdict_of(row, theirs),
+                "verdict": "reference" if row.method == baseline else _verdict_of(row, theirs),
             }
         )
     return pd.DataFrame(rows).set_index("part")
 
 
 def _verdict_of(row, theirs) -> str:
-    if row.method == "VAE":
-        return "reference"
     return "—" if theirs is None else verdict(row.median, row.iqr, theirs["median"], theirs.iqr)
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from rvae_lite.storage import load_arrays, save_arrays
+from rvae_lite.storage import differences, load_arrays, save_arrays
 
 SCHEMA_VERSION = 1
 RANGE_FACTOR = 10.0  # root mean squares further apart than this are another scale, not other data
@@ -90,18 +90,25 @@ class RosettaPoints:
             raise ValueError(f"{path} holds {sorted(arrays)} instead of ids, x and z: get a fresh copy of it")
         return cls(arrays["x"], arrays["z"], ids=arrays["ids"], header=header)
 
-    def check(self, x) -> CheckReport:
-        """Compare with one's own data x (N, *data) before hours are spent on training.
+    def check(self, x, preprocessing=None) -> CheckReport:
+        """Compare with one's own data before hours are spent on training.
 
-        Errors: another shape, another scale (0-255 against 0-1), NaN.  Warnings: a shifted scale, very few points.
+        Errors: another preprocessing, shape or scale (0-255 against 0-1), NaN.  Warnings: a shifted scale, very few
+        points.
+
+        Args:
+            x: data, (N, *data).
+            preprocessing: how they were made, as in a data set's info["preprocessing"]; it is compared where the
+                points' header has one too, but for `normalisation`, which holds values of each bird or instrument.
         """
+        errors = _preprocessing_errors(self.header.get("preprocessing"), preprocessing)
         data = x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
         if tuple(data.shape[1:]) != tuple(self.x.shape[1:]):
             text = f"the points' inputs have shape {self.x.shape[1:]}, the data's {tuple(data.shape[1:])}"
-            return CheckReport([f"{text}: bring both to one resolution"], [])
+            return CheckReport([*errors, f"{text}: bring both to one resolution"], [])
         if not len(data):
-            return CheckReport(["the data are empty: pass at least one example"], [])
-        errors, warnings = [], []
+            return CheckReport([*errors, "the data are empty: pass at least one example"], [])
+        warnings = []
         if len(self) > len(data):
             errors.append(f"there are {len(self)} points for {len(data)} examples: select fewer points")
         own, theirs = _root_mean_square(self.x), _root_mean_square(data)
@@ -120,6 +127,16 @@ class RosettaPoints:
                 f"{self.z.shape[1] + 1}"
             )
         return CheckReport(errors, warnings)
+
+
+def _preprocessing_errors(theirs, own) -> list[str]:
+    if theirs is None or own is None:
+        return []
+    theirs, own = (value if isinstance(value, dict) else dict(preprocessing=value) for value in (theirs, own))
+    differing = "; ".join(differences(theirs, own, ignore=("normalisation",)))
+    return [f"the points and the data were prepared differently ({differing}): prepare the data alike"] * bool(
+        differing
+    )
 
 
 def _root_mean_square(x: np.ndarray) -> float:

@@ -59,6 +59,13 @@ def content_hash(header: dict, arrays: dict) -> str:
     return digest.hexdigest()
 
 
+def differences(one: dict, other: dict, *, ignore: tuple = ()) -> list[str]:
+    """The entries in which two dictionaries of settings differ, each as "key: value against value"."""
+    one, other = (json.loads(json.dumps(settings)) for settings in (one, other))  # tuples become lists, as in a file
+    keys = [key for key in one | other if key not in ignore and one.get(key) != other.get(key)]
+    return [f"{key}: {one.get(key)!r} against {other.get(key)!r}" for key in keys]
+
+
 def save_arrays(path, *, kind: str, version: int, header: dict, arrays: dict) -> dict:
     """Write `arrays` and `header` to `path` atomically; returns the header as written, hash included."""
     arrays = {name: np.asarray(array) for name, array in arrays.items()}

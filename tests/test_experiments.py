@@ -99,35 +99,6 @@ def test_running_an_unknown_notebook_names_the_known_ones(tmp_path):
     assert "no notebook 99_unknown" in str(result.exception) and "00_known" in str(result.exception)
 
 
-@pytest.mark.parametrize("network", ["residual", "patch", "mlp"])
-def test_images_take_any_of_three_networks(network):
-    setting = experiments.image_setting("digits", 16, network=network, num_examples=40, epochs=3)
-    assert setting.model.data_shape == setting.dataset.x.shape[1:] == (1, 8, 8)
-    assert (setting.model.latent_dim, setting.num_points, setting.epochs) == (8, 16, 3)
-
-
-def test_chairs_are_averaged_down_and_inverted():
-    setting = experiments.image_setting("procedural_chairs", 16, network="patch", num_examples=20, side=32)
-    whole = experiments.load("procedural_chairs", num_examples=20)
-    assert setting.dataset.x.shape == (20, 1, 32, 32) and setting.dataset.x.dtype == np.uint8
-    corner = whole.x[:, 0, 30:32, 30:32].astype(float).mean((1, 2))
-    assert np.abs(setting.dataset.x[:, 0, 15, 15] - (255 - corner)).max() <= 0.5
-    assert (setting.dataset.x[:, 0, 0] == 0).all()  # the background
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (dict(name="cats"), "name must be one of .*'digits'.*, not 'cats'"),
-        (dict(network="transformer"), r"network must be one of \['mlp', 'patch', 'residual'\], not 'transformer'"),
-        (dict(side=3), "side must divide 8, the images' own, not be 3"),
-    ],
-)
-def test_impossible_settings_of_images_are_refused(options, message):
-    with pytest.raises(ValueError, match=message):
-        experiments.image_setting(**dict(name="digits") | options)
-
-
 def test_chairs_run_on_the_procedural_ones_where_the_real_are_not_there(monkeypatch, tmp_path):
     monkeypatch.setenv("RVAE_LITE_DATA", str(tmp_path))
     seen = []

@@ -16,8 +16,12 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 # A module may import only from lines above its own.
 LAYERS = [
     {"gaussian", "losses", "networks", "schedules", "storage", "alignment", "rendering", "linear_vae", "metrics"},
-    {"datasets", "folders"},
-    {"synthetic", "chairs", "gates", "pictures"},
+    {"datasets", "folders", "syrinx"},
+    {"recordings", "annotations"},
+    {"synthetic", "chairs", "gates", "pictures", "songs", "spectrograms"},
+    {"extraction"},
+    {"birdsong"},
+    {"ava", "birds", "finch"},
     {"data"},
     {"models", "rosetta"},
     {"multirate"},
@@ -25,6 +29,7 @@ LAYERS = [
     {"fitted"},
     {"train", "plots", "report"},
     {"recipes"},
+    {"settings"},
     {"experiments"},
     {"cli"},
 ]

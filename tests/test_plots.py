@@ -61,10 +61,26 @@ def test_spectra_show_every_run_and_the_median(table):
     assert len(plots.plot_spectra(table).lines) == 2 * (3 + 1)
 
 
+def test_the_linear_maps_fill_three_panels(table):
+    more = [table[table.metric == "lsd"].assign(metric=name) for name in ("distance_to_identity", "bias_norm")]
+    figure = plots.plot_linear_maps(pd.concat([table, *more]))
+    assert [bool(ax.collections or ax.lines) for ax in figure.axes] == [True] * 3
+
+
+def test_spaces_pass_through_one_window():
+    planes = plots.through(lambda means: means[..., :2] + 1, {"a": np.zeros((3, 4)), "b": np.ones((3, 4))})
+    assert list(planes) == ["a", "b"] and planes["b"].shape == (3, 2) and (planes["b"] == 2).all()
+
+
 def test_metrics_over_the_number_of_points_have_a_line_per_method():
     frame = pd.DataFrame(dict(part="D1", method="VAE", num_points=[2, 4], median=[0.0, 1.0], lowest=-1.0, highest=2.0))
     ax = plots.plot_over_points(frame, part="D1", label="LSD")
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["VAE"]
+
+
+def test_runs_over_the_number_of_points_are_dots_around_a_line(table):
+    ax = plots.plot_runs_over_points(table.assign(num_points=4), metric="lsd", part="all", label="LSD")
+    assert len(ax.collections) == len(ax.lines) == 2 and ax.get_xscale() == "log"
 
 
 def test_losses_show_every_replica(table):

@@ -41,6 +41,13 @@ def test_log_distortion_is_relative_to_the_median_vae():
     assert frame.loc["VAE", "iqr"] == pytest.approx(1.0)
 
 
+def test_another_method_may_be_the_baseline():
+    assert set(report.relative_rv(rv_table(), baseline="R-VAE")["median"]) == {0.0, 12.0}
+    frame = report.relative_lsd(lsd_table(), baseline="R-VAE").set_index("method")
+    assert frame.loc["VAE", "median"] == pytest.approx(1.0)
+    assert report.relative_rv(rv_table().assign(recipe="sequential"), recipe="sequential").shape == (4, 7)
+
+
 def test_templates_are_summarised_by_their_median_and_range():
     frame = pd.DataFrame(
         dict(data="toy", num_points=8, part="rest", method="R-VAE", median=[-3.0, -1.0, -2.0], iqr=1.0)
@@ -95,3 +102,12 @@ def test_numbers_of_points_are_columns_in_their_order():
     assert list(table.columns) == ["R = 8", "R = 32", "R = 64"]
     assert table.loc[("RV", "R1", "R-VAE"), "R = 64"] == "−64.00 (1.00)"
     assert table.loc[("log LSD", "R1", "R-VAE"), "R = 8"] == "—"
+
+
+def test_a_row_of_the_paper_without_a_number_of_points_stands_beside_any():
+    published = pd.DataFrame([dict(method=name, part="D1", num_points=np.nan, median=0.5, iqr=1.0) for name in "ab"])
+    frame = pd.DataFrame(
+        [dict(method=name, part="D1", num_points=32, median=0.0, iqr=0.2, lowest=0, highest=0) for name in "ab"]
+    )
+    table = report.against_paper(frame, published, baseline="a")
+    assert list(table.verdict) == ["reference", "agrees"]

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from rvae_lite import RosettaPoints, data, select_points
-from rvae_lite.experiments import image_setting, toy_setting
 from rvae_lite.recipes import distil, train
+from rvae_lite.settings import image_setting, toy_setting
 
 FOLDER = Path(__file__).resolve().parents[1] / "rvae_lite" / "points"
 SETTINGS = dict(eight_gaussians=toy_setting, digits=partial(image_setting, "digits", network="mlp"))
