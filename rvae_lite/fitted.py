@@ -169,7 +169,11 @@ class Fit:
         rows = torch.from_numpy(arrays["rows"])
         if rows.shape[1] != sum(engine.Parameters(model).sizes):
             raise ValueError(f"{path} holds {rows.shape[1]} parameters a replica, the model has another number")
-        buffers = {name: torch.from_numpy(arrays[f"buffer {name}"]) for name, _ in model.named_buffers()}
+        names = [name for name, _ in model.named_buffers()]
+        missing = [name for name in names if f"buffer {name}" not in arrays]
+        if missing:
+            raise ValueError(f"{path} holds no buffers {missing} of the model: pass the model that it was saved with")
+        buffers = {name: torch.from_numpy(arrays[f"buffer {name}"]) for name in names}
         kept = {key: arrays[key] for key in ("terms", "beta", "rho")}
         return cls(model.to(rows.dtype), rows, buffers=buffers, seeds=header["seeds"], info=header["info"], **kept)
 

@@ -144,12 +144,7 @@ class VAE(nn.Module):
     def linear(cls, data_dim: int, latent_dim: int, *, noise_variance: float = 0.1) -> "VAE":
         """The linear VAE, whose optimum is known: p(x|z) = N(D z + mu, s2 I), q(z|x) = N(E (x - mu), C), C diagonal.
 
-        C does not depend on x.  Bae et al. (2023), Section 2.2, after Lucas et al. (2019).
-
-        Args:
-            data_dim: number of data dimensions.
-            latent_dim: K.
-            noise_variance: s2.
+        C does not depend on x; noise_variance is s2 (Bae et al. 2023, Section 2.2, after Lucas et al. 2019).
         """
         _check_sizes(data_dim=(data_dim,), latent_dim=(latent_dim,))
         model = cls(
@@ -157,12 +152,10 @@ class VAE(nn.Module):
             nn.Sequential(nn.Linear(latent_dim, data_dim)),
             data_shape=(data_dim,),
             feature_dim=data_dim,
-            latent_dim=latent_dim,
             posterior="constant",
-            noise_variance=noise_variance,
+            **(sizes := dict(latent_dim=latent_dim, noise_variance=noise_variance)),
         )
-        config = dict(network="linear", data_dim=data_dim, latent_dim=latent_dim)
-        model.config = config | dict(noise_variance=noise_variance)
+        model.config = dict(network="linear", data_dim=data_dim) | sizes
         return model
 
     @classmethod
@@ -248,8 +241,7 @@ class VAE(nn.Module):
     def cnn(cls, data_shape: Sequence[int], latent_dim: int, *, width: float = 1.0, **options) -> "VAE":
         """The convolutional VAE of Bae et al. (2023): 128, 256, 512, 1024 channels, 4x4, stride 2, batch norm, ReLU.
 
-        The decoder is its mirror behind one linear layer.  By default the posterior is diagonal, the likelihood
-        Bernoulli.
+        The decoder is its mirror behind a linear layer; the defaults are a diagonal posterior and Bernoulli.
 
         Args:
             data_shape: (C, H, W), H and W at least 16.
@@ -264,11 +256,7 @@ class VAE(nn.Module):
     def resnet(cls, data_shape: Sequence[int], latent_dim: int, *, width: float = 1.0, **options) -> "VAE":
         """The residual VAE of Bae et al. (2023): 64, 128 (4x4), 128 (3x3) channels, stride 2, ReLU, two blocks of 128.
 
-        The decoder is its mirror behind one linear layer.  By default the posterior is diagonal, the likelihood
-        Bernoulli.
-
-        Args:
-            data_shape, latent_dim, width, options: as in `VAE.cnn`; H and W at least 8.
+        Its mirror, defaults and arguments are those of `VAE.cnn`, but H and W at least 8.
         """
         plan = dict(channels=(64, 128, 128), kernels=(4, 4, 3), norm=False, blocks=2)
         return cls._strided("resnet", plan, data_shape, latent_dim, width, options)
@@ -316,7 +304,7 @@ class VAE(nn.Module):
         options = dict(config)
         network = options.pop("network", None)
         if network not in networks:
-            raise ValueError(f"network must be one of {sorted(networks)}, not {network!r}")
+            raise ValueError(f"network must be one of {list(networks)}, not {network!r}")
         return networks[network](**options)
 
     @property

@@ -19,5 +19,5 @@ def learning_rate_factor(step: int, *, num_steps: int, warmup_steps: int = 0, sc
 
 
 def anneal_factor(step: int, *, num_steps: int, anneal: float) -> float:
-    """What beta is multiplied by at a step counted from 1: it rises from 0 to 1 over the share `anneal` of the steps."""
+    """What beta is multiplied by at a step counted from 1: from 0 in a line to 1 over a share `anneal` of all."""
     return min(1.0, (step - 1) / (anneal * num_steps)) if anneal else 1.0

@@ -233,6 +233,17 @@ def test_anchors_do_not_enter_the_batch_statistics():
     assert (pulled.rows - plain.rows).abs().max() > 1e-3
 
 
+def test_a_file_without_the_models_running_statistics_is_refused(tmp_path):
+    def model(norm):
+        decoder = nn.Sequential(nn.Linear(3, 256), nn.Unflatten(1, (1, 16, 16)))
+        encoder = nn.Sequential(nn.Flatten(), nn.Linear(256, 6), norm)
+        return VAE(encoder, decoder, data_shape=(1, 16, 16), feature_dim=6, latent_dim=3).double()
+
+    fit(model(nn.LayerNorm(6)), IMAGES, epochs=1, batch_size=8, compile=False).save(tmp_path / "fit.npz")
+    with pytest.raises(ValueError, match=r"holds no buffers \['encoder.2.running_mean', .* pass the model that it was"):
+        Fit.load(tmp_path / "fit.npz", model=model(nn.BatchNorm1d(6)))
+
+
 # The exact oracle
 
 
