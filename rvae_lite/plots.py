@@ -12,6 +12,12 @@ COLOURS = {
     "R-VAE, rho 2.75": "#b07aa1",
     "VAE, anchors repeated": "#2a9d74",
     "VAE (same seed)": "#8c8c8c",
+    "MR-VAE": "#7c6fe0",
+    "exact": "#1fa3a3",
+    "water": "#3b8bc4",
+    "proof's weights": "#c8553d",
+    "same gates, optimised": "#7c6fe0",
+    "all sigmoid, optimised": "#b59a00",
 }
 GROUPS = ["#3b8bc4", "#e69f00", "#d6336c"]  # bars within a group
 INK = "#7f8790"  # grey that reads on white and on black

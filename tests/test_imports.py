@@ -28,7 +28,7 @@ LAYERS = [
     {"replicas", "checkpoints", "checks"},
     {"fitted"},
     {"train", "plots", "report"},
-    {"recipes"},
+    {"recipes", "curves"},
     {"settings"},
     {"experiments"},
     {"cli"},
