@@ -16,7 +16,10 @@ COLOURS = {
     "exact": "#1fa3a3",
     "water": "#3b8bc4",
     "proof's weights": "#c8553d",
-    "same gates, optimised": "#7c6fe0",
+    "corrected gates": "#7c6fe0",
+    "sigmoid encoder": "#4f9d3a",
+    "same gates, optimised": "#4f9d3a",
+    "all sigmoid": "#b59a00",
     "all sigmoid, optimised": "#b59a00",
 }
 GROUPS = ["#3b8bc4", "#e69f00", "#d6336c"]  # bars within a group
