@@ -28,8 +28,8 @@ LAYERS = [
     {"replicas", "checkpoints", "checks"},
     {"fitted"},
     {"train", "plots", "report"},
-    {"recipes", "curves"},
-    {"settings"},
+    {"recipes", "curves", "rates", "linear_rates"},
+    {"settings", "rate_experiments"},
     {"experiments"},
     {"cli"},
 ]
