@@ -243,7 +243,7 @@ check("300 other decoders with their best answers all cost more", min(rivals) > 
 # \text{distortion} &= \tfrac{1}{2\sigma^2} \Bigl( \sum_{i \le K} \min(\lambda_i, \beta\sigma^2) + \sum_{i > K} \lambda_i \Bigr) \\
 # &\quad + \tfrac n2 \log(2\pi\sigma^2) .
 # \end{aligned}
-# $$ (eq-water-filling)
+# $$ (eq-exact-curve)
 #
 # This is Shannon's rate-distortion function of a Gaussian source, cut off at $K$ components {cite:p}`cover2006elements`.
 # Think of the eigenvalues as a row of bars, flooded up to the **water level** $\beta\sigma^2$: what is under water is given up, and what stands out is transmitted, at half a nat for each factor of $e$.
@@ -446,7 +446,7 @@ check(f"β = {lowest:g}: mixing costs less than 0.1 % of the loss", share < 1e-3
 # %% [markdown]
 # With a *full* covariance $C$ nothing holds them.
 # The bound {eq}`eq-ppca` is then reached for every $R$, and two trainings differ by an arbitrary rotation.
-# That is the freedom which Rosetta points take away (see {ref}`eight-gaussians`), and why {func}`rvae_lite.metrics.active_units` counts eigenvalues rather than axes.
+# That is the freedom which Rosetta points take away (see {ref}`eight-gaussians`), and why `metrics.active_units` counts eigenvalues rather than axes.
 
 # %%
 R = np.linalg.qr(random.normal(size=(K, K)))[0]
