@@ -198,9 +198,13 @@ excess = {
     name: linear_vae.excess_loss(response, log_beta, **case).numpy()
     for name, response in responses.items()
 }
-bounds = [("< 1e-12", 1e-12), ("< 0.01", 0.01), ("< 0.05", 0.05)]
-told = lambda gap: next((t for t, limit in bounds if gap < limit), f"{gap:.2f}")
-cells = {name: [told(gap.mean()), told(gap.max())] for name, gap in excess.items()}
+told = lambda gap, limit: next(
+    (f"< {most:g}" for most in (1e-12, limit) if gap < most), f"{gap:.2f}"
+)
+cells = {
+    name: [told(gap.mean(), 0.01), told(gap.max(), 0.05)]
+    for name, gap in excess.items()
+}
 columns = ["mean excess, nats", "largest excess, nats"]
 pd.DataFrame.from_dict(cells, orient="index", columns=columns)
 
