@@ -147,7 +147,7 @@ def curve_study(setting: RateSetting) -> CurveStudy:
     Metrics by beta: rate, distortion, loss, negative_elbo (the loss at beta = 1), squared_error, active_units, and
     with `num_images` frechet_samples and frechet_reconstructions.  By curve: seconds that it cost, the number of
     trainings, parameters of one model, closed_share of the gates; of a multi-rate curve against each plain one, over
-    the plain ones' betas within its range: area (nats squared, negative is better) and dominance.
+    the rates that both reach: area (nats squared, negative is better) and dominance.
 
     Multi-rate curves are read off at the setting's betas and at the geometric middles between them.
 
@@ -256,7 +256,7 @@ def measure_curve(trained: Fit, x, betas=None):
 
 
 def compare_curves(setting: RateSetting, curves: dict) -> list[dict]:
-    """Area and dominance of every multi-rate curve against every plain one, at the betas that both have.
+    """Area and dominance of every multi-rate curve against every plain one, read off at the plain one's betas.
 
     NaN where the two reach no rate in common, as after a training too short to leave the collapse.
     """
@@ -265,11 +265,7 @@ def compare_curves(setting: RateSetting, curves: dict) -> list[dict]:
         if not setting.methods[name].multirate or setting.methods[against].multirate:
             continue
         ours, theirs = curves[name], curves[against]
-        near = [
-            np.isclose(one.beta.to_numpy()[:, None], other.beta.to_numpy()).any(1)
-            for one, other in ((ours, theirs), (theirs, ours))
-        ]
-        ours, theirs = ours[near[0]], theirs[near[1]]
+        ours = ours[np.isclose(ours.beta.to_numpy()[:, None], theirs.beta.to_numpy()).any(1)]
         common = max(ours.rate.min(), theirs.rate.min()) < min(ours.rate.max(), theirs.rate.max())
         for metric, measure in (("area", area_between), ("dominance", dominance)):
             value = measure(ours, theirs) if common else np.nan

@@ -18,7 +18,7 @@ METHODS = rates.METHODS | RANGES  # betas so low that a short training leaves th
 @pytest.fixture(scope="module")
 def setting():
     options = dict(width=0.25, latent_dim=4, num_train=200, num_test=80, betas=BETAS, methods=METHODS)
-    scale = dict(epochs=50, batch_size=20, learning_rate=1e-2, replicas=2, num_images=30, compile=False)
+    scale = dict(epochs=30, batch_size=20, learning_rate=1e-2, replicas=2, num_images=30, compile=False)
     return rates.rate_setting("binary_digits", network="mlp", **options, **scale)
 
 
@@ -36,7 +36,7 @@ def chosen(table, **keys):
 def test_every_method_has_a_curve_for_every_seed(study):
     counts = {name: [len(trained) for trained in fits] for name, fits in study.fits.items()}
     assert counts == {"MR-VAE": [1, 1], "beta-VAE": [3, 3], "beta-VAE, annealed": [3, 3], "narrow": [1, 1]}
-    assert set(study.table.seed) == {0, 1} and study.table.value.notna().all()
+    assert set(study.table.seed) == {0, 1} and study.table[study.table.method != "narrow"].value.notna().all()
 
 
 def test_plain_curves_lie_at_the_betas_and_multirate_ones_between_them_too(study):
@@ -62,7 +62,7 @@ def test_the_table_holds_what_the_models_say(setting, study):
     assert row["active_units"] == metrics.active_units(means, axes=True)
 
 
-def test_areas_are_taken_at_the_betas_that_both_curves_have(study):
+def test_areas_are_taken_with_the_multirate_curve_read_off_at_the_plain_ones_betas(study):
     rows = chosen(study.table, seed=0)
     curves = {}
     for method in ("MR-VAE", "beta-VAE"):
@@ -95,7 +95,7 @@ def test_frechet_distances_are_to_the_test_images(study):
 
 def test_the_scale_stands_beside_every_number(study):
     row = study.table.iloc[0]
-    assert (row.network, row.width, row.epochs, row.num_data, row.num_test) == ("mlp", 0.25, 50, 200, 80)
+    assert (row.network, row.width, row.epochs, row.num_data, row.num_test) == ("mlp", 0.25, 30, 200, 80)
     assert (row.batch_size, row.learning_rate, row.replicas, row.latent_dim) == (20, 1e-2, 2, 4)
 
 
