@@ -255,6 +255,13 @@ def measure_curve(trained: Fit, x, betas=None):
     return pd.DataFrame(rows).sort_values("beta", ignore_index=True)
 
 
+def curve_of(table, method: str, *, seed: int | None = None):
+    """A method's curve out of a study's table: a row per beta, a column per metric; by default medians over seeds."""
+    rows = table[(table.method == method) & table.beta.notna()]
+    rows = rows if seed is None else rows[rows.seed == seed]
+    return rows.pivot_table(index="beta", columns="metric", values="value", aggfunc="median").reset_index()
+
+
 def compare_curves(setting: RateSetting, curves: dict) -> list[dict]:
     """Area and dominance of every multi-rate curve against every plain one, read off at the plain one's betas.
 

@@ -124,6 +124,14 @@ def test_curves_without_a_common_rate_have_no_area(setting):
     assert [row["metric"] for row in rows] == ["area", "dominance"] and np.isnan([row["value"] for row in rows]).all()
 
 
+def test_a_curve_is_read_out_of_the_table(study):
+    one, both = rates.curve_of(study.table, "beta-VAE", seed=1), rates.curve_of(study.table, "beta-VAE")
+    rows = chosen(study.table, method="beta-VAE", metric="rate")
+    assert list(one.beta) == pytest.approx(BETAS)
+    assert list(one.rate) == pytest.approx(list(rows[rows.seed == 1].sort_values("beta").value))
+    assert list(both.rate) == pytest.approx(list(rows.groupby("beta").value.median()))
+
+
 def test_images_are_turned_by_quarters():
     images = np.arange(8).reshape(2, 1, 2, 2)
     turned, turns = rates.quarter_turns(images)
