@@ -1,6 +1,7 @@
 """Checkpoints from which an interrupted training goes on to the very same result.
 
-Every random number depends on (seed, purpose, epoch) alone, so parameters, moments and history are the whole state.
+Every random number depends on (seed, purpose, epoch) alone, so parameters, buffers, moments and history are the whole
+state.
 """
 
 import hashlib
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from rvae_lite.gates import Gate
 from rvae_lite.storage import content_hash, load_arrays, save_arrays
 
 
@@ -17,11 +19,13 @@ def settings_of(model, x, points, **numbers) -> dict:
     digest = hashlib.sha256(np.ascontiguousarray(x.cpu().numpy()).tobytes())
     architecture = [[name, list(parameter.shape)] for name, parameter in model.named_parameters()]
     likelihood = [model.likelihood, model.noise_variance]
+    gates = [layer.kind for layer in model.modules() if isinstance(layer, Gate)]
     plain = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in numbers.items()}
     return dict(
         plain,
         model=architecture,
         likelihood=likelihood,
+        gates=gates or None,
         dtype=str(next(model.parameters()).dtype),
         data=digest.hexdigest(),
         points=content_hash({}, dict(x=points.x, z=points.z)) if points is not None else None,
@@ -36,6 +40,7 @@ def write(path, settings: dict, state) -> None:
         second=state.moments.second.cpu().numpy(),
         terms=np.stack(state.terms),
     )
+    arrays |= {f"buffer {name}": buffer.cpu().numpy() for name, buffer in state.buffers.items()}
     save_arrays(path, kind="checkpoint", version=1, header=dict(settings=settings), arrays=arrays)
 
 
@@ -62,4 +67,6 @@ def resume(path, settings: dict, state, *, epochs: int) -> None:
     state.rows.copy_(torch.from_numpy(arrays["rows"]))
     state.moments.first.copy_(torch.from_numpy(arrays["first"]))
     state.moments.second.copy_(torch.from_numpy(arrays["second"]))
+    for name, buffer in state.buffers.items():
+        buffer.copy_(torch.from_numpy(arrays[f"buffer {name}"]))
     state.terms.extend(arrays["terms"])

@@ -6,6 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rvae_lite.multirate import LogUniform, is_multirate
+from rvae_lite.schedules import SCHEDULES
+
 
 def check_data(model, x, *, minimum: int) -> Tensor:
     """x as a tensor (N, *data) that the model can train on: uint8, or finite floats in the declared range.
@@ -65,6 +68,35 @@ def check_positive(**named) -> None:
         if isinstance(value, bool) or not isinstance(value, numeric) or not value > 0 or not math.isfinite(value):
             kind = "number" if name == "learning_rate" else "integer"
             raise ValueError(f"{name} must be a positive {kind}, not {value!r}")
+
+
+def check_schedule(schedule: str, warmup_epochs: int, epochs: int, anneal: float, per: str) -> None:
+    """Raises ValueError for a course of the learning rate or of beta that is impossible."""
+    if schedule not in SCHEDULES:
+        raise ValueError(f"schedule must be one of {sorted(SCHEDULES)}, not {schedule!r}")
+    whole = isinstance(warmup_epochs, (int, np.integer)) and not isinstance(warmup_epochs, bool)
+    if not whole or not 0 <= warmup_epochs < epochs:
+        raise ValueError(f"warmup_epochs must be a whole number below epochs={epochs}, not {warmup_epochs!r}")
+    if isinstance(anneal, bool) or not isinstance(anneal, (int, float, np.floating)) or not 0 <= anneal <= 1:
+        raise ValueError(f"anneal must be a share of the steps, from 0 to 1, not {anneal!r}")
+    if per not in ("example", "batch"):
+        raise ValueError(f"per must be 'example' or 'batch', not {per!r}")
+
+
+def check_rates(model, beta, *, anneal: float, anchored: bool) -> None:
+    """Raises ValueError where beta is no law for a multi-rate model, or one for a plain model."""
+    is_law = isinstance(beta, LogUniform)
+    if not is_multirate(model):
+        if is_law:
+            raise ValueError(f"beta={beta} is for multi-rate models: pass make_multirate(model), or a number")
+        return
+    low, high = model.beta_range
+    if not is_law or (beta.low, beta.high) != (low, high):
+        raise ValueError(f"this multi-rate model needs beta=LogUniform({low:g}, {high:g}), its range, not {beta!r}")
+    if anneal:
+        raise ValueError("anneal is for models of one beta: pass anneal=0 for a multi-rate model")
+    if anchored:
+        raise ValueError("a multi-rate model cannot be anchored yet: pass rho=0, or a model of one beta")
 
 
 def per_replica(name: str, value, replicas: int) -> Tensor:

@@ -14,6 +14,7 @@ from torch.func import functional_call, vmap
 
 from rvae_lite import replicas as engine
 from rvae_lite.checks import check_data
+from rvae_lite.multirate import build, is_multirate, responding
 from rvae_lite.rosetta import RosettaPoints
 from rvae_lite.storage import load_arrays, save_arrays
 
@@ -39,16 +40,22 @@ class Evaluation(NamedTuple):
 class Fit:
     """M trained replicas of one model.
 
+    Methods that take beta need it for a multi-rate model, one number or one per example, (N,), and refuse it for a
+    plain one.
+
     Attributes:
         model: the pattern; `replica(m)` gives a trained copy.
         rows: parameters, (M, P), on the CPU.
-        seeds, beta, rho: one per replica.
+        buffers: running statistics and the like by name, each (M, *shape), on the CPU.
+        seeds, beta, rho: one per replica; beta is NaN for a multi-rate model.
         terms: history of the loss terms, (epochs, 5, M); see `replicas.TERMS`.
         info: how it was trained: epochs, batches, engine, device, seconds.
     """
 
-    def __init__(self, model: nn.Module, rows: Tensor, *, seeds, beta, rho, terms: np.ndarray, info: dict):
-        self.model, self.rows = model, rows
+    def __init__(
+        self, model: nn.Module, rows: Tensor, *, seeds, beta, rho, terms: np.ndarray, info: dict, buffers=None
+    ):
+        self.model, self.rows, self.buffers = model.eval(), rows, buffers or {}
         self.seeds, self.beta, self.rho = list(seeds), np.asarray(beta), np.asarray(rho)
         self.terms, self.info = terms, info
         self._parameters = engine.Parameters(model)
@@ -65,6 +72,7 @@ class Fit:
         return Fit(
             self.model,
             self.rows[index],
+            buffers={name: buffer[index] for name, buffer in self.buffers.items()},
             seeds=[self.seeds[m] for m in index],
             beta=self.beta[index],
             rho=self.rho[index],
@@ -76,7 +84,26 @@ class Fit:
         """Replica m as an ordinary module in eval mode."""
         module = copy.deepcopy(self.model)
         module.load_state_dict(self._parameters.unflatten(self.rows[m]), strict=False)
+        for name, buffer in module.named_buffers():
+            buffer.copy_(self.buffers[name][m])
         return module.eval()
+
+    def at_beta(self, beta: float) -> "Fit":
+        """The plain replicas that multi-rate ones are at one beta: ordinary models, each equal to `encode(x, beta)`."""
+        self._check_beta(beta)
+        plain = [self.replica(m).at_beta(beta) for m in range(len(self))]
+        layout = engine.Parameters(plain[0])
+        named = [dict(module.named_buffers()) for module in plain]
+        return Fit(
+            plain[0],
+            torch.stack([layout.row(module) for module in plain]),
+            buffers={name: torch.stack([buffers[name] for buffers in named]) for name in named[0]},
+            seeds=self.seeds,
+            beta=np.full(len(self), float(beta)),
+            rho=self.rho,
+            terms=self.terms,
+            info=self.info,
+        )
 
     @property
     def history(self):
@@ -93,12 +120,10 @@ class Fit:
 
     def encode(self, x, *, beta=None) -> Tensor:
         """Posterior means of x (N, *data) under every replica: (M, N, K), on the CPU."""
-        if beta is not None:
-            raise ValueError("beta is for multi-rate models; this model encodes at the beta it was trained with")
         x = check_data(self.model, x, minimum=1)
-        return self._over_replicas(lambda model, x: model.encode(x).mean, x)
+        return self._over_replicas(lambda model, x: model.encode(x).mean, x, beta=beta)
 
-    def decode(self, z) -> Tensor:
+    def decode(self, z, *, beta=None) -> Tensor:
         """The likelihood's mean at latents z, (N, K) for all replicas or (M, N, K) one set each: (M, N, *data)."""
         z = torch.as_tensor(z, dtype=self.rows.dtype)
         ranks_fit = z.ndim == 2 or (z.ndim == 3 and len(z) == len(self))
@@ -107,70 +132,94 @@ class Fit:
                 f"z must be (N, {self.model.latent_dim}) or ({len(self)}, N, {self.model.latent_dim}), "
                 f"not {tuple(z.shape)}"
             )
-        return self._over_replicas(lambda model, z: model.decode(z), z, own=z.ndim == 3)
+        return self._over_replicas(lambda model, z: model.decode(z), z, own=z.ndim == 3, beta=beta)
 
-    def reconstruct(self, x) -> Tensor:
+    def reconstruct(self, x, *, beta=None) -> Tensor:
         """decode(mean(x)): x (N, *data) gives (M, N, *data)."""
-        return self.decode(self.encode(x))
+        return self.decode(self.encode(x, beta=beta), beta=beta)
 
-    def evaluate(self, x, *, seed: int = 0) -> Evaluation:
+    def evaluate(self, x, *, beta=None, seed: int = 0) -> Evaluation:
         """Distortion, rate and squared error of x (N, *data); every replica samples with the same noise."""
         x = check_data(self.model, x, minimum=1)
         random = engine.generator(seed, engine.EVALUATION)
         noise = torch.randn((len(x), self.model.noise_dim), generator=random, dtype=self.rows.dtype)
-        terms = self._over_replicas(_terms_per_example, x, noise).double().mean(1)
+        terms = self._over_replicas(_terms_per_example, x, noise, beta=beta).double().mean(1)
         return Evaluation(*terms.numpy().T)
 
-    def anchor_distance(self, points: RosettaPoints) -> np.ndarray:
+    def anchor_distance(self, points: RosettaPoints, *, beta=None) -> np.ndarray:
         """Mean squared distance of each replica's encoded anchors to their latents / total variance: (M,)."""
-        means = self.encode(points.x).double().numpy()
+        means = self.encode(points.x, beta=beta).double().numpy()
         target = np.asarray(points.z, dtype=np.float64)
         return np.square(means - target).sum(-1).mean(-1) / np.maximum(target.var(0).sum(), 1e-300)
 
     def save(self, path) -> None:
         """Write everything to `path` (.npz), atomically and without pickle."""
         arrays = dict(rows=self.rows.numpy(), terms=self.terms, beta=self.beta, rho=self.rho)
+        arrays |= {f"buffer {name}": buffer.numpy() for name, buffer in self.buffers.items()}
         header = dict(seeds=self.seeds, info=self.info, config=getattr(self.model, "config", None))
         save_arrays(path, kind="fit", version=1, header=header, arrays=arrays)
 
     @classmethod
     def load(cls, path, *, model: nn.Module | None = None) -> "Fit":
         """Read a saved Fit; `model`, the pattern, is needed where it was not made by a constructor of `VAE`."""
-        from rvae_lite.models import VAE
-
         header, arrays = load_arrays(path, kind="fit", version=1)
         if model is None and header["config"] is None:
             raise ValueError(f"{path} holds a model of your own: pass model=, a module of the same shape")
-        model = model if model is not None else VAE.from_config(header["config"])
+        model = model if model is not None else build(header["config"])
         rows = torch.from_numpy(arrays["rows"])
         if rows.shape[1] != sum(engine.Parameters(model).sizes):
             raise ValueError(f"{path} holds {rows.shape[1]} parameters a replica, the model has another number")
+        names = [name for name, _ in model.named_buffers()]
+        missing = [name for name in names if f"buffer {name}" not in arrays]
+        if missing:
+            raise ValueError(f"{path} holds no buffers {missing} of the model: pass the model that it was saved with")
+        buffers = {name: torch.from_numpy(arrays[f"buffer {name}"]) for name in names}
         kept = {key: arrays[key] for key in ("terms", "beta", "rho")}
-        return cls(model.to(rows.dtype), rows, seeds=header["seeds"], info=header["info"], **kept)
+        return cls(model.to(rows.dtype), rows, buffers=buffers, seeds=header["seeds"], info=header["info"], **kept)
 
-    def _over_replicas(self, function, *inputs: Tensor, own: bool = False) -> Tensor:
+    def _check_beta(self, beta) -> None:
+        if beta is not None and not is_multirate(self.model):
+            raise ValueError("beta is for multi-rate models; this model answers at the beta it was trained with")
+        if beta is None and is_multirate(self.model):
+            raise ValueError("a multi-rate model answers at every beta: pass beta=, a number or one per example")
+
+    def _over_replicas(self, function, *inputs: Tensor, own: bool = False, beta=None) -> Tensor:
         """function(model, *batch) for each replica over chunks of the inputs: (M, N, ...)."""
+        self._check_beta(beta)
         wrapped = _Call(self.model, function)
         device = torch.device(self.info.get("device", "cpu"))
         device = device if device.type == "cpu" or torch.cuda.is_available() else torch.device("cpu")
-        axis, rows, pieces = (1 if own else 0), self.rows.to(device), []
+        axis, pieces = (1 if own else 0), []
+        rows, buffers = self.rows.to(device), {name: buffer.to(device) for name, buffer in self.buffers.items()}
+        rates = self._rates(beta, inputs[0].shape[axis])
 
-        def one(row, *batch):
-            named = {f"model.{name}": value for name, value in self._parameters.unflatten(row).items()}
-            return functional_call(wrapped, named, batch)
+        def one(row, buffers, h, *batch):
+            named = {f"model.{name}": value for name, value in (self._parameters.unflatten(row) | buffers).items()}
+            return functional_call(wrapped, named, (h, *batch))
 
-        def looped(rows, *batch):
-            return torch.stack(
-                [one(row, *[values[m] if own else values for values in batch]) for m, row in enumerate(rows)]
-            )
+        def looped(rows, buffers, h, *batch):
+            each = enumerate(rows)
+            chosen = [
+                (row, {k: b[m] for k, b in buffers.items()}, [v[m] if own else v for v in batch]) for m, row in each
+            ]
+            return torch.stack([one(row, kept, h, *values) for row, kept, values in chosen])
 
-        vectorised = vmap(one, in_dims=(0, *[0 if own else None for _ in inputs]))
+        vectorised = vmap(one, in_dims=(0, 0, None, *[0 if own else None for _ in inputs]))
         every = looped if engine.one_by_one(self.model, device) else vectorised
         with torch.no_grad():
-            for chunk in zip(*(values.split(CHUNK, dim=axis) for values in inputs), strict=True):
+            for h, *chunk in zip(rates, *(values.split(CHUNK, dim=axis) for values in inputs), strict=True):
                 batch = [engine.to_units(values, rows) for values in chunk]
-                pieces.append(every(rows, *batch).cpu())
+                pieces.append(every(rows, buffers, None if h is None else h.to(rows), *batch).cpu())
         return torch.cat(pieces, dim=1)
+
+    def _rates(self, beta, num_data: int) -> list:
+        """The standardised log beta of each chunk of N examples, () or (B,); None for a plain model."""
+        h = None if beta is None else self.model.h(beta)
+        if h is None or not h.ndim:
+            return [h] * -(-num_data // CHUNK)
+        if len(h) != num_data:
+            raise ValueError(f"beta has {len(h)} entries for {num_data} examples: pass a number or one per example")
+        return list(h.split(CHUNK))
 
 
 class _Call(nn.Module):
@@ -180,8 +229,9 @@ class _Call(nn.Module):
         super().__init__()
         self.model, self.function = model, function
 
-    def forward(self, *batch):
-        return self.function(self.model, *batch)
+    def forward(self, h, *batch):
+        with responding(self.model, h) as model:
+            return self.function(model, *batch)
 
 
 def _terms_per_example(model: nn.Module, x: Tensor, noise: Tensor) -> Tensor:

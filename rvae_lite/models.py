@@ -1,6 +1,7 @@
 """Variational autoencoders: an encoder, a posterior head, a decoder and a likelihood.
 
-Martinez & Pearson (2021), Appendix C and Figure 3.  Letters: B batch, K latent dimension; `*data` one example's shape.
+Martinez & Pearson (2021), Appendix C and Figure 3; Bae et al. (2023), Section 2.2 and Appendix C.
+Letters: B batch, K latent dimension; `*data` one example's shape.
 """
 
 import math
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from rvae_lite.gaussian import DiagonalPosterior, FullPosterior, LowRankPosterior, Posterior
 from rvae_lite.losses import bernoulli_nll, gaussian_nll
-from rvae_lite.networks import convolutional, dense_relu, patches
+from rvae_lite.networks import LogScale, convolutional, dense_relu, patches, strided
 
 
 class PosteriorHead(nn.Module):
@@ -20,7 +21,8 @@ class PosteriorHead(nn.Module):
     Args:
         feature_dim: F.
         latent_dim: K.
-        posterior: "full" (Cholesky factor, the paper's), "diagonal" or "low_rank" (rank `rank` plus diagonal).
+        posterior: "full" (Cholesky factor, the paper's), "diagonal", "low_rank" (rank `rank` plus diagonal) or
+            "constant" (diagonal, the same for all data: the linear VAE's).
         rank: r of the low-rank factor.
         hidden_dim: width of a hidden layer with ReLU that each of the posterior's parts has to itself; by default none.
     """
@@ -31,12 +33,14 @@ class PosteriorHead(nn.Module):
         super().__init__()
         num_lower = latent_dim * (latent_dim - 1) // 2
         extra = {"full": num_lower, "diagonal": 0, "low_rank": latent_dim * rank}
-        if posterior not in extra:
+        if posterior not in (*extra, "constant"):
             raise ValueError(f"posterior must be one of {sorted(extra)}, not {posterior!r}")
         self.posterior, self.rank = posterior, rank
-        self.sizes = [latent_dim, latent_dim, extra[posterior]]
+        self.sizes = [latent_dim, 0 if posterior == "constant" else latent_dim, extra.get(posterior, 0)]
         self.noise_dim = latent_dim + (rank if posterior == "low_rank" else 0)
         self.hidden_dim = hidden_dim
+        if posterior == "constant":
+            self.log_scale = LogScale(latent_dim)
         if hidden_dim is None:
             self.linear = nn.Linear(feature_dim, sum(self.sizes))
         else:
@@ -56,6 +60,8 @@ class PosteriorHead(nn.Module):
             return FullPosterior(mean, log_scale, rest)
         if self.posterior == "low_rank":
             return LowRankPosterior(mean, log_scale, rest.unflatten(-1, (-1, self.rank)))
+        if self.posterior == "constant":
+            return DiagonalPosterior(mean, self.log_scale(mean))
         return DiagonalPosterior(mean, log_scale)
 
 
@@ -68,7 +74,7 @@ class VAE(nn.Module):
         data_shape: shape of one example.
         feature_dim: F, width of the encoder's output.
         latent_dim: K.
-        posterior: "full", "diagonal" or "low_rank".
+        posterior: "full", "diagonal" or "low_rank", see `PosteriorHead`.
         likelihood: "gaussian" (needs `noise_variance`) or "bernoulli".
         head_dim: width of a hidden layer in the posterior head, see `PosteriorHead`; by default none.
         noise_variance: variance of the Gaussian likelihood; the paper's precision of 10 is the default, 0.1.
@@ -132,6 +138,24 @@ class VAE(nn.Module):
         )
         config = dict(network="mlp", data_dim=list(data_shape), latent_dim=latent_dim, hidden=list(hidden))
         model.config = config | options
+        return model
+
+    @classmethod
+    def linear(cls, data_dim: int, latent_dim: int, *, noise_variance: float = 0.1) -> "VAE":
+        """The linear VAE, whose optimum is known: p(x|z) = N(D z + mu, s2 I), q(z|x) = N(E (x - mu), C), C diagonal.
+
+        C does not depend on x; noise_variance is s2 (Bae et al. 2023, Section 2.2, after Lucas et al. 2019).
+        """
+        _check_sizes(data_dim=(data_dim,), latent_dim=(latent_dim,))
+        model = cls(
+            nn.Identity(),
+            nn.Sequential(nn.Linear(latent_dim, data_dim)),
+            data_shape=(data_dim,),
+            feature_dim=data_dim,
+            posterior="constant",
+            **(sizes := dict(latent_dim=latent_dim, noise_variance=noise_variance)),
+        )
+        model.config = dict(network="linear", data_dim=data_dim) | sizes
         return model
 
     @classmethod
@@ -214,6 +238,46 @@ class VAE(nn.Module):
         return model
 
     @classmethod
+    def cnn(cls, data_shape: Sequence[int], latent_dim: int, *, width: float = 1.0, **options) -> "VAE":
+        """The convolutional VAE of Bae et al. (2023): 128, 256, 512, 1024 channels, 4x4, stride 2, batch norm, ReLU.
+
+        The decoder is its mirror behind a linear layer; the defaults are a diagonal posterior and Bernoulli.
+
+        Args:
+            data_shape: (C, H, W), H and W at least 16.
+            latent_dim: K.
+            width: factor of all numbers of channels.
+            options: head_dim, posterior, likelihood, noise_variance, value_range: see `VAE`.
+        """
+        plan = dict(channels=(128, 256, 512, 1024), kernels=(4, 4, 4, 4), norm=True, blocks=0)
+        return cls._strided("cnn", plan, data_shape, latent_dim, width, options)
+
+    @classmethod
+    def resnet(cls, data_shape: Sequence[int], latent_dim: int, *, width: float = 1.0, **options) -> "VAE":
+        """The residual VAE of Bae et al. (2023): 64, 128 (4x4), 128 (3x3) channels, stride 2, ReLU, two blocks of 128.
+
+        Its mirror, defaults and arguments are those of `VAE.cnn`, but H and W at least 8.
+        """
+        plan = dict(channels=(64, 128, 128), kernels=(4, 4, 3), norm=False, blocks=2)
+        return cls._strided("resnet", plan, data_shape, latent_dim, width, options)
+
+    @classmethod
+    def _strided(cls, network: str, plan: dict, data_shape, latent_dim: int, width: float, options: dict) -> "VAE":
+        data_shape, smallest = _image_shape(data_shape), 2 ** len(plan["channels"])
+        if min(data_shape[1:]) < smallest:
+            raise ValueError(f"data_shape {data_shape} must be at least {smallest} in height and width: pad the images")
+        if not width > 0:
+            raise ValueError(f"width must be positive, not {width}")
+        options = dict(posterior="diagonal", likelihood="bernoulli") | options
+        channels = [max(1, round(width * number)) for number in plan["channels"]]
+        encoder, decoder, flat_dim = strided(data_shape, **plan | dict(channels=channels))
+        sizes = dict(data_shape=data_shape, latent_dim=latent_dim)
+        first = nn.Linear(latent_dim, flat_dim)
+        model = cls(nn.Sequential(*encoder), nn.Sequential(first, *decoder), feature_dim=flat_dim, **sizes, **options)
+        model.config = dict(network=network, data_shape=list(data_shape), latent_dim=latent_dim, width=width) | options
+        return model
+
+    @classmethod
     def _with_dense(cls, layers, data_shape, latent_dim: int, hidden, head_dim: int | None, options) -> "VAE":
         """Fully connected layers between an image network and the latents, on both sides."""
         encoder, decoder, flat_dim = layers
@@ -235,11 +299,12 @@ class VAE(nn.Module):
     @classmethod
     def from_config(cls, config: dict) -> "VAE":
         """Build the model that a constructor such as `VAE.mlp` described in its `config`."""
-        networks = {"mlp": cls.mlp, "residual": cls.residual, "patch": cls.patch}
+        networks = {"mlp": cls.mlp, "residual": cls.residual, "patch": cls.patch, "linear": cls.linear}
+        networks |= {"cnn": cls.cnn, "resnet": cls.resnet}
         options = dict(config)
         network = options.pop("network", None)
         if network not in networks:
-            raise ValueError(f"network must be one of {sorted(networks)}, not {network!r}")
+            raise ValueError(f"network must be one of {list(networks)}, not {network!r}")
         return networks[network](**options)
 
     @property

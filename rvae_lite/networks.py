@@ -1,11 +1,13 @@
 """Encoders and their mirrored decoders: fully connected, convolutional with residual blocks, and patches.
 
-Martinez & Pearson (2021), Figure 3.  Letters: B batch, K latent dimension, F features; an image is (C, H, W).
+Martinez & Pearson (2021), Figure 3; Bae et al. (2023), Appendix C, for those with batch norm and the deeper residual
+ones.  Letters: B batch, K latent dimension, F features; an image is (C, H, W).
 """
 
 import math
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 
@@ -15,17 +17,39 @@ def dense_relu(widths: Sequence[int]) -> list[nn.Module]:
     return [layer for inputs, outputs in pairs for layer in (nn.Linear(inputs, outputs), nn.ReLU())]
 
 
-class ResidualBlock(nn.Module):
-    """x + conv1x1(relu(conv3x3(relu(x)))), twice as many channels inside: (B, C, H, W) to the same."""
+class LogScale(nn.Module):
+    """A log standard deviation for each latent, (K,), that does not depend on the data."""
 
-    def __init__(self, channels: int):
+    def __init__(self, latent_dim: int):
         super().__init__()
+        self.value = nn.Parameter(torch.empty(latent_dim))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Standard deviation 1, the prior's."""
+        nn.init.zeros_(self.value)
+
+    def forward(self, mean: Tensor) -> Tensor:
+        return self.value.expand_as(mean)
+
+
+class ResidualBlock(nn.Module):
+    """x + conv1x1(relu(conv3x3(relu(x)))): (B, C, H, W) to the same.
+
+    Args:
+        channels: C.
+        hidden: channels inside, by default twice as many.
+    """
+
+    def __init__(self, channels: int, hidden: int | None = None):
+        super().__init__()
+        hidden = hidden if hidden is not None else 2 * channels
         # Not in place: that would rectify the skip path too.
         self.branch = nn.Sequential(
             nn.ReLU(),
-            nn.Conv2d(channels, 2 * channels, 3, padding=1),
+            nn.Conv2d(channels, hidden, 3, padding=1),
             nn.ReLU(),
-            nn.Conv2d(2 * channels, channels, 1),
+            nn.Conv2d(hidden, channels, 1),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -54,6 +78,37 @@ def convolutional(data_shape: Sequence[int], channels: Sequence[int], blocks: Se
         decoder += [ResidualBlock(inputs) for _ in range(count)]
         decoder += [nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1), nn.ReLU()]
     return [*encoder, nn.Flatten(1)], decoder[:-1], math.prod(small)
+
+
+def strided(data_shape: Sequence[int], channels: Sequence[int], kernels: Sequence[int], *, norm: bool, blocks: int):
+    """Convolutions of stride 2, each with ReLU, then residual blocks; and their mirror, for images of any size.
+
+    Args:
+        data_shape: (C, H, W).
+        channels: of each convolution's output.
+        kernels: of each convolution: 4 halves the image rounding down, 3 rounding up.
+        norm: a batch norm after each convolution, which then has no bias.
+        blocks: residual blocks after the last convolution, with as many channels inside.
+
+    Returns:
+        Layers (B, C, H, W) to (B, F), layers (B, F) to (B, C, H, W), and F.
+    """
+    widths, sizes = (data_shape[0], *channels), [tuple(data_shape[1:])]
+    for kernel in kernels:
+        sizes.append(tuple((side + (kernel == 3)) // 2 for side in sizes[-1]))
+    encoder, decoder = [], []
+    for i, kernel in enumerate(kernels):
+        encoder += [nn.Conv2d(widths[i], widths[i + 1], kernel, stride=2, padding=1, bias=not norm)]
+        encoder += [*([nn.BatchNorm2d(widths[i + 1])] if norm else []), nn.ReLU()]
+        # What the mirror lacks in each direction to reach the size before the convolution
+        extra = tuple(side - 2 * small - (kernel - 4) for side, small in zip(sizes[i], sizes[i + 1], strict=True))
+        last = [nn.BatchNorm2d(widths[i]), nn.ReLU()] if norm else [nn.ReLU()]
+        up = dict(stride=2, padding=1, output_padding=extra, bias=not norm or i == 0)
+        decoder = [nn.ConvTranspose2d(widths[i + 1], widths[i], kernel, **up), *(last if i else []), *decoder]
+    small = (widths[-1], *sizes[-1])
+    encoder += [ResidualBlock(widths[-1], widths[-1]) for _ in range(blocks)]
+    before = [nn.Unflatten(1, small), *(ResidualBlock(widths[-1], widths[-1]) for _ in range(blocks))]
+    return [*encoder, nn.Flatten(1)], [*before, *decoder], math.prod(small)
 
 
 class ToPatches(nn.Module):

@@ -12,6 +12,16 @@ COLOURS = {
     "R-VAE, rho 2.75": "#b07aa1",
     "VAE, anchors repeated": "#2a9d74",
     "VAE (same seed)": "#8c8c8c",
+    "MR-VAE": "#7c6fe0",
+    "beta-VAE, annealed": "#b58863",
+    "exact": "#1fa3a3",
+    "water": "#3b8bc4",
+    "proof's weights": "#c8553d",
+    "corrected gates": "#7c6fe0",
+    "sigmoid encoder": "#4f9d3a",
+    "same gates, optimised": "#4f9d3a",
+    "all sigmoid": "#b59a00",
+    "all sigmoid, optimised": "#b59a00",
 }
 GROUPS = ["#8c8c8c", "#3b8bc4", "#e69f00", "#2a9d74", "#d6336c"]  # bars within a group
 INK = "#7f8790"  # grey that reads on white and on black

@@ -5,6 +5,7 @@ and its own beta and rho.  A replica's numbers do not depend on its neighbours.
 Letters: M replicas, N data points, B batch, P parameters of one model, K latent dimension, R Rosetta points.
 """
 
+import contextlib
 import copy
 import math
 import shutil
@@ -17,11 +18,13 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 
+from rvae_lite.gates import BATCH_NORMS, standardise
 from rvae_lite.losses import beta_loss, rosetta_penalty
+from rvae_lite.multirate import is_multirate, responding
 
 TERMS = ("loss", "distortion", "rate", "anchor_x", "anchor_z")
 ADAM_BETA1, ADAM_BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-8
-INITIALISATION, ORDER, NOISE, EVALUATION = range(4)  # what a replica's seed is used for
+INITIALISATION, ORDER, NOISE, EVALUATION, RATE = range(5)  # what a replica's seed is used for
 
 
 def generator(seed: int, purpose: int, epoch: int = 0) -> torch.Generator:
@@ -60,20 +63,40 @@ class Objective(nn.Module):
         self.model = model
 
     def forward(self, x: Tensor, noise: Tensor, beta: Tensor, rho: Tensor, anchors: Anchors | None):
-        """The loss and its terms (see TERMS): x (B, *data), noise (B, noise_dim), beta and rho scalars."""
-        posterior = self.model.encode(x)  # q(z|x)
-        z = posterior.sample(noise)
-        distortion = self.model.distortion(x, z).mean()  # -log p(x|z)
-        rate = posterior.kl_divergence().mean()  # KL(q(z|x) || N(0, I))
-        loss = beta_loss(distortion, rate, beta=beta)
+        """The loss and its terms (see TERMS): x (B, *data), noise (B, noise_dim), beta () or (B,), rho ()."""
+        h = standardise(beta, self.model.beta_range) if is_multirate(self.model) else None
+        with responding(self.model, h) as model:
+            posterior = model.encode(x)  # q(z|x)
+            z = posterior.sample(noise)
+            distortion = model.distortion(x, z)  # -log p(x|z)
+            rate = posterior.kl_divergence()  # KL(q(z|x) || N(0, I))
+        return self._loss(distortion, rate, beta, rho, anchors)
+
+    def _loss(self, distortion: Tensor, rate: Tensor, beta: Tensor, rho: Tensor, anchors: Anchors | None):
+        means = distortion.mean(), rate.mean()
+        loss = beta_loss(distortion, rate, beta=beta).mean() if beta.ndim else beta_loss(*means, beta=beta)
         if anchors is None:
             nothing = torch.zeros_like(loss)
-            return loss, torch.stack([loss, distortion, rate, nothing, nothing]).detach()
-        recon = self.model.decode(anchors.z)
-        mean = self.model.encode(anchors.x).mean
+            return loss, torch.stack([loss, *means, nothing, nothing]).detach()
+        with running_statistics(self.model):
+            recon = self.model.decode(anchors.z)
+            mean = self.model.encode(anchors.x).mean
         anchor_x, anchor_z = rosetta_penalty(recon, anchors.x, mean, anchors.z)
         loss = loss + rho * (anchors.x_weight * anchor_x + anchors.z_weight * anchor_z)
-        return loss, torch.stack([loss, distortion, rate, anchor_x, anchor_z]).detach()
+        return loss, torch.stack([loss, *means, anchor_x, anchor_z]).detach()
+
+
+@contextlib.contextmanager
+def running_statistics(model: nn.Module):
+    """Inside the block, batch norms use their running statistics and leave them alone."""
+    norms = [layer for layer in model.modules() if type(layer) in BATCH_NORMS and layer.training]
+    for norm in norms:
+        norm.training = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.training = True
 
 
 class Parameters:
@@ -99,6 +122,16 @@ def initial_rows(model: nn.Module, seeds: list[int]) -> Tensor:
     """A freshly initialised row of parameters for each seed: (M, P) on the CPU."""
     module, layout = copy.deepcopy(model).cpu(), Parameters(model)
     return torch.stack([layout.row(_reinitialise(module, seed)) for seed in seeds])
+
+
+def initial_buffers(model: nn.Module, seeds: list[int]) -> dict[str, Tensor]:
+    """The buffers, such as a batch norm's running statistics, of such models: names and (M, *shape) on the CPU."""
+    names = [name for name, _ in model.named_buffers()]
+    if not names:
+        return {}
+    module = copy.deepcopy(model).cpu()
+    copies = [copy.deepcopy(dict(_reinitialise(module, seed).named_buffers())) for seed in seeds]
+    return {name: torch.stack([buffers[name] for buffers in copies]) for name in names}
 
 
 def _reinitialise(module: nn.Module, seed: int) -> nn.Module:
@@ -141,6 +174,12 @@ class EpochPlan(NamedTuple):
         draws = [torch.randn(shape, generator=generator(seed, NOISE, epoch), dtype=dtype) for seed in seeds]
         return torch.stack(draws, dim=1)
 
+    def betas(self, seeds: list[int], epoch: int, low: float, high: float, *, per_example: bool) -> Tensor:
+        """beta with log beta uniform, one per example or per batch: (num_batches, M, B) or (num_batches, M)."""
+        shape = (self.num_batches, self.batch_size) if per_example else (self.num_batches,)
+        draws = [torch.rand(shape, generator=generator(seed, RATE, epoch), dtype=torch.float64) for seed in seeds]
+        return (math.log(low) + math.log(high / low) * torch.stack(draws, dim=1)).exp()
+
 
 class Adam(NamedTuple):
     """Adam's two moments for every replica, each (M, P)."""
@@ -150,30 +189,35 @@ class Adam(NamedTuple):
 
 
 def make_step(model: nn.Module, *, compiled: bool):
-    """The training step of all replicas: one call updates rows and moments in place, returns the terms (5, M).
+    """The training step of all replicas: it updates rows, buffers and moments in place, returns the terms (5, M).
 
     Bias corrections come in as tensors: a Python number would recompile the step, a 0-dim counter updated inside the
     compiled graph has been computed wrongly by PyTorch.
     """
-    objective, layout = Objective(model), Parameters(model)
+    objective, layout = Objective(copy.deepcopy(model).train()), Parameters(model)
 
-    def replica_loss(row, x, noise, beta, rho, anchors):
-        named = {f"model.{name}": parameter for name, parameter in layout.unflatten(row).items()}
-        return functional_call(objective, named, (x, noise, beta, rho, anchors))
+    def replica_loss(row, buffers, x, noise, beta, rho, anchors):
+        buffers = {name: buffer.clone() for name, buffer in buffers.items()}  # batch norms write into theirs
+        named = {f"model.{name}": value for name, value in (layout.unflatten(row) | buffers).items()}
+        loss, terms = functional_call(objective, named, (x, noise, beta, rho, anchors))
+        return loss, (terms, buffers)
 
-    batched = vmap(grad_and_value(replica_loss, has_aux=True), in_dims=(0, 0, 0, 0, 0, None))
+    batched = vmap(grad_and_value(replica_loss, has_aux=True), in_dims=(0, 0, 0, 0, 0, 0, None))
 
-    def gradient(rows, x, noise, beta, rho, anchors):
+    def gradient(rows, buffers, x, noise, beta, rho, anchors):
         if compiled or len(rows) > 1:
-            gradients, (_, terms) = batched(rows, x, noise, beta, rho, anchors)
-            return gradients, terms
+            gradients, (_, (terms, changed)) = batched(rows, buffers, x, noise, beta, rho, anchors)
+            return gradients, terms, changed
         row = rows[0].detach().requires_grad_()  # a single replica needs no vmap: the same sums, half the time
-        loss, terms = replica_loss(row, x[0], noise[0], beta[0], rho[0], anchors)
-        return torch.autograd.grad(loss, row)[0].unsqueeze(0), terms.unsqueeze(0)
+        own = {name: buffer[0] for name, buffer in buffers.items()}
+        loss, (terms, changed) = replica_loss(row, own, x[0], noise[0], beta[0], rho[0], anchors)
+        return torch.autograd.grad(loss, row)[0].unsqueeze(0), terms.unsqueeze(0), changed
 
-    def step(rows, moments, x, noise, beta, rho, anchors, step_size, second_correction):
-        gradients, terms = gradient(rows, x, noise, beta, rho, anchors)
+    def step(rows, buffers, moments, x, noise, beta, rho, anchors, step_size, second_correction):
+        gradients, terms, changed = gradient(rows, buffers, x, noise, beta, rho, anchors)
         with torch.no_grad():
+            for name, buffer in buffers.items():
+                buffer.copy_(changed[name])
             moments.first.mul_(ADAM_BETA1).add_(gradients, alpha=1 - ADAM_BETA1)
             moments.second.mul_(ADAM_BETA2).addcmul_(gradients, gradients, value=1 - ADAM_BETA2)
             denominator = (moments.second * second_correction).sqrt_().add_(ADAM_EPSILON).div_(step_size)

@@ -103,6 +103,40 @@ def against_paper(frame, published, *, baseline: str = "VAE"):
     return pd.DataFrame(rows).set_index("part")
 
 
+def best_negative_elbos(table, *, baseline: str = "beta-VAE"):
+    """The lowest test -ELBO over the baseline's betas, nats: a row per data set, network, method and seed.
+
+    `table` as from `rates.curve_study`; a multi-rate curve is read off at more betas, which would favour it.
+    """
+    rows = table[(table.metric == "negative_elbo") & table.beta.notna()]
+    betas = np.unique(rows[rows.method == baseline].beta)
+    rows = rows[np.isclose(rows.beta.to_numpy()[:, None], betas, rtol=1e-4).any(1)]
+    return rows.groupby(["data", "network", "method", "seed"], sort=False).value.min().reset_index()
+
+
+def curves_against_paper(table, published, *, baseline: str = "beta-VAE", tolerance: float = 0.02):
+    """The lowest test -ELBO over beta beside the paper's: data, network, method, paper, here, verdict.
+
+    "agrees" within a share `tolerance` of the paper's number, else "same trend" where the method is on the paper's
+    side of the baseline, else "differs".
+    """
+    import pandas as pd
+
+    keys = ["data", "network", "method"]
+    ours = best_negative_elbos(table, baseline=baseline).groupby(keys, sort=False).value.median()
+    theirs = published[published.metric == "negative_elbo"].set_index(["data", "part", "method"])["median"]
+    rows = []
+    for (data, network, method), value in ours.items():
+        paper, verdict = theirs.get((data, network, method)), "—"
+        if paper is not None:
+            gain, published_gain = value - ours[data, network, baseline], paper - theirs[data, network, baseline]
+            same = "reference" if method == baseline else "same trend" if gain * published_gain > 0 else "differs"
+            verdict = "agrees" if abs(value - paper) <= tolerance * paper else same
+        shown = "—" if paper is None else format_number(paper)
+        rows.append([data, network, method, shown, format_number(value), verdict])
+    return pd.DataFrame(rows, columns=[*keys, "paper", "here", "verdict"]).set_index("data")
+
+
 def _verdict_of(row, theirs) -> str:
     return "—" if theirs is None else verdict(row.median, row.iqr, theirs["median"], theirs.iqr)
 

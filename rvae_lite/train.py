@@ -16,9 +16,11 @@ from torch import Tensor, nn
 
 from rvae_lite import checkpoints
 from rvae_lite import replicas as engine
-from rvae_lite.checks import check_data, check_points, check_positive, per_replica
+from rvae_lite.checks import check_data, check_points, check_positive, check_rates, check_schedule, per_replica
 from rvae_lite.fitted import Fit
+from rvae_lite.multirate import LogUniform
 from rvae_lite.rosetta import RosettaPoints
+from rvae_lite.schedules import anneal_factor, learning_rate_factor
 
 COMPILE_ABOVE = 100_000  # replica-steps from which compiling (5 to 30 s) pays, as measured on a CPU
 LARGEST_BLOCK = 10  # replicas trained side by side on a CPU; more of them fall out of its cache
@@ -34,13 +36,17 @@ def fit(
     replicas: int = 1,
     epochs: int,
     batch_size: int,
-    beta: float | Sequence[float] = 1.0,
+    beta: float | Sequence[float] | LogUniform = 1.0,
+    per: str = "example",
+    anneal: float = 0.0,
     rho: float | Sequence[float] = 0.0,
     points: RosettaPoints | None = None,
     x_weight: float = 1.0,
     z_weight: float = 1.0,
     seed: int | Sequence[int] = 0,
     learning_rate: float = 1e-3,
+    schedule: str = "constant",
+    warmup_epochs: int = 0,
     device: str | torch.device | None = None,
     compile: bool | str = "auto",
     checkpoint=None,
@@ -50,7 +56,8 @@ def fit(
 
         distortion + beta * rate + rho * mean_r(x_weight |x_r - decode(z_r)|^2 + z_weight |z_r - mean(x_r)|^2)
 
-    (Eq. 1 of Martinez & Pearson 2021; distortion and rate in nats, summed over dimensions).
+    (Eq. 1 of Martinez & Pearson 2021; distortion and rate in nats, summed over dimensions), for a multi-rate model
+    also over beta (Bae et al. 2023, Algorithm 1).
 
     Args:
         model: the pattern; each replica re-initialises it.  Its parameters' dtype is the training's.
@@ -58,13 +65,17 @@ def fit(
         replicas: M.
         epochs: passes over the data.
         batch_size: the largest batch.  An epoch is cut into equal batches, so that at most a few examples sit it out.
-        beta: weight of the rate, a number or one per replica.
+        beta: weight of the rate, a number or one per replica; for a multi-rate model `LogUniform`, drawn anew.
+        per: draw beta for every "example" or every "batch": both are unbiased, the first varies less.
+        anneal: share of the steps over which beta rises in a line from 0 to its value.
         rho: weight of the Rosetta points, a number or one per replica; 0 is the plain VAE.
         points: Rosetta points, needed where rho is not 0.  They are not added to the data.
         x_weight, z_weight: weights of the two halves of the Rosetta term.
         seed: an integer from which each replica's seed is derived, or one per replica; replica m of
             [s0, s1, ...] equals a single training with [s_m].
         learning_rate: of Adam.
+        schedule: "constant", or "cosine": the learning rate falls along a cosine to 0.
+        warmup_epochs: epochs over which the learning rate first rises in a line from 0.
         device: "cpu", "cuda", ...; by default a CUDA device where there is one.
         compile: True, False, or "auto": where the training is long enough and a compiler is there.
         checkpoint: a path; an interrupted training goes on from it to the very same result.
@@ -92,7 +103,11 @@ def fit(
     x = check_data(model, x, minimum=2)
     check_positive(replicas=replicas, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
     seeds = engine.replica_seeds(seed, replicas)
-    beta, rho = per_replica("beta", beta, replicas), per_replica("rho", rho, replicas)
+    check_schedule(schedule, warmup_epochs, epochs, anneal, per)
+    rho = per_replica("rho", rho, replicas)
+    check_rates(model, beta, anneal=anneal, anchored=bool((rho > 0).any()))
+    law = beta if isinstance(beta, LogUniform) else None
+    beta = torch.full((replicas,), torch.nan, dtype=torch.float64) if law else per_replica("beta", beta, replicas)
     for name, weight in (("x_weight", x_weight), ("z_weight", z_weight)):
         per_replica(name, weight, 1)
     anchored = bool((rho > 0).any())
@@ -104,21 +119,22 @@ def fit(
     plan = engine.EpochPlan.of(len(x), batch_size)
     compiled = _choose_engine(compile, model, device, epochs * plan.num_batches * replicas)
 
-    rows = engine.initial_rows(model, seeds).to(device)
-    state = _State(rows, engine.Adam(torch.zeros_like(rows), torch.zeros_like(rows)), [])
+    course = _Course(beta, law, per == "example", anneal, learning_rate, schedule, warmup_epochs, epochs)
+
+    state = _State.initial(model, seeds, device)
     if checkpoint is not None:
         settings = checkpoints.settings_of(
-            model, x, points if anchored else None, seeds=seeds, beta=beta, rho=rho, batch_size=plan.batch_size,
-            learning_rate=learning_rate, x_weight=x_weight, z_weight=z_weight,
+            model, x, points if anchored else None, seeds=seeds, rho=rho, batch_size=plan.batch_size,
+            x_weight=x_weight, z_weight=z_weight, **course.settings(),
         )  # fmt: skip
         checkpoints.resume(checkpoint, settings, state, epochs=epochs)
-    anchors = _anchors(points, rows, x_weight, z_weight) if anchored else None
-    trainer = _Trainer(model, x.to(device), plan, seeds, beta, rho, anchors, learning_rate, compiled, compile == "auto")
+    anchors = _anchors(points, state.rows, x_weight, z_weight) if anchored else None
+    trainer = _Trainer(model, x.to(device), plan, seeds, course, rho, anchors, compiled, compile == "auto")
     started = written = time.monotonic()
     pause = CHECKPOINT_SECONDS
     for epoch in _progress_bar(len(state.terms), epochs, progress):
         state.terms.append(trainer.run_epoch(state, epoch))
-        _stop_if_not_finite(state.terms[-1][0], epoch, seeds, beta, rho)
+        _stop_if_not_finite(state.terms[-1][0], epoch, seeds, law or beta, rho)
         overdue = time.monotonic() - written > pause
         if checkpoint is not None and (overdue or epoch == epochs - 1):
             begun = time.monotonic()
@@ -127,9 +143,12 @@ def fit(
             pause = max(CHECKPOINT_SECONDS, (written - begun) / CHECKPOINT_SHARE)
     info = dict(plan._asdict(), epochs=epochs, learning_rate=learning_rate, device=str(device), torch=torch.__version__)
     info |= dict(engine="compiled" if trainer.compiled else "eager", seconds=round(time.monotonic() - started, 3))
+    info |= dict(schedule=schedule, warmup_epochs=warmup_epochs, anneal=anneal)
+    info |= dict(beta_range=[law.low, law.high], per=per) if law else {}
     result = Fit(
         copy.deepcopy(model).cpu(),
         state.rows.cpu(),
+        buffers={name: buffer.cpu() for name, buffer in state.buffers.items()},
         seeds=seeds,
         beta=beta.numpy(),
         rho=rho.numpy(),
@@ -148,18 +167,61 @@ def _anchors(points: RosettaPoints, rows: Tensor, x_weight: float, z_weight: flo
 
 class _State(NamedTuple):
     rows: Tensor
+    buffers: dict[str, Tensor]
     moments: engine.Adam
     terms: list  # per epoch (5, M) float64
+
+    @classmethod
+    def initial(cls, model: nn.Module, seeds: list[int], device: torch.device) -> "_State":
+        rows = engine.initial_rows(model, seeds).to(device)
+        buffers = {name: buffer.to(device) for name, buffer in engine.initial_buffers(model, seeds).items()}
+        return cls(rows, buffers, engine.Adam(torch.zeros_like(rows), torch.zeros_like(rows)), [])
+
+
+class _Course(NamedTuple):
+    """How beta and the learning rate go over the training."""
+
+    beta: Tensor  # (M,), without meaning where beta is drawn
+    law: LogUniform | None
+    per_example: bool
+    anneal: float
+    learning_rate: float
+    schedule: str
+    warmup_epochs: int
+    epochs: int
+
+    def settings(self) -> dict:
+        """What must not change between a training and its resumption; plain ones may be prolonged."""
+        prolonged = self.schedule == "constant" and not self.anneal
+        return dict(
+            beta=self.beta if self.law is None else [self.law.low, self.law.high, self.per_example],
+            learning_rate=self.learning_rate,
+            anneal=self.anneal or None,
+            schedule=None if self.schedule == "constant" else self.schedule,
+            warmup_epochs=self.warmup_epochs or None,
+            epochs=None if prolonged else self.epochs,
+        )
+
+    def learning_rate_at(self, number: int, num_batches: int) -> float:
+        steps = dict(num_steps=self.epochs * num_batches, warmup_steps=self.warmup_epochs * num_batches)
+        return self.learning_rate * learning_rate_factor(number, schedule=self.schedule, **steps)
+
+    def betas(self, plan: engine.EpochPlan, seeds: list[int], epoch: int, block: slice, like: Tensor) -> list[Tensor]:
+        """beta of an epoch's batches, for each (M,), or (M, B) where every example has its own."""
+        if self.law is not None:
+            drawn = plan.betas(seeds, epoch, self.law.low, self.law.high, per_example=self.per_example)
+            return list(drawn.to(like.device, like.dtype))
+        beta, numbers = self.beta[block].to(like.device, like.dtype), range(1, plan.num_batches + 1)
+        steps = dict(num_steps=self.epochs * plan.num_batches, anneal=self.anneal)
+        return [beta * anneal_factor(epoch * plan.num_batches + number, **steps) for number in numbers]
 
 
 class _Trainer:
     """Runs epochs: block by block of replicas, batch by batch."""
 
-    def __init__(self, model, x, plan, seeds, beta, rho, anchors, learning_rate, compiled, may_fall_back):
-        dtype = next(model.parameters()).dtype
-        self.model, self.x, self.plan, self.seeds = model, x, plan, seeds
-        self.beta, self.rho = beta.to(x.device, dtype), rho.to(x.device, dtype)
-        self.anchors, self.learning_rate = anchors, learning_rate
+    def __init__(self, model, x, plan, seeds, course, rho, anchors, compiled, may_fall_back):
+        self.model, self.x, self.plan, self.seeds, self.course = model, x, plan, seeds, course
+        self.rho, self.anchors = rho.to(x.device, next(model.parameters()).dtype), anchors
         self.compiled, self.may_fall_back = compiled, may_fall_back
         self.step = engine.make_step(model, compiled=compiled)
         self.blocks = engine.blocks(len(seeds), self._largest_block())
@@ -174,18 +236,20 @@ class _Trainer:
         return np.concatenate([self._run_block(state, epoch, block) for block in self.blocks], axis=1)
 
     def _run_block(self, state: _State, epoch: int, block: slice) -> np.ndarray:
-        rows = state.rows[block]
+        rows, seeds, rho = state.rows[block], self.seeds[block], self.rho[block]
         moments = engine.Adam(state.moments.first[block], state.moments.second[block])
-        seeds, beta, rho = self.seeds[block], self.beta[block], self.rho[block]
+        buffers = {name: buffer[block] for name, buffer in state.buffers.items()}
         orders = self.plan.orders(seeds, epoch).to(self.x.device)
         noises = self.plan.noises(seeds, epoch, self.model.noise_dim, rows.dtype).to(self.x.device)
+        betas = self.course.betas(self.plan, seeds, epoch, block, rows)
         totals = torch.zeros((len(engine.TERMS), len(seeds)), dtype=torch.float64, device=self.x.device)
-        for batch, (order, noise) in enumerate(zip(orders, noises, strict=True)):
+        for batch, (order, noise, beta) in enumerate(zip(orders, noises, betas, strict=True)):
             number = epoch * self.plan.num_batches + batch + 1
-            corrections = engine.adam_corrections(number, self.learning_rate, rows)
+            learning_rate = self.course.learning_rate_at(number, self.plan.num_batches)
+            corrections = engine.adam_corrections(number, learning_rate, rows)
             examples = self.x.index_select(0, order.flatten()).unflatten(0, order.shape)  # (M, B, *data)
             examples = engine.to_units(examples, rows)
-            totals += self._take_step(rows, moments, examples, noise, beta, rho, self.anchors, *corrections)
+            totals += self._take_step(rows, buffers, moments, examples, noise, beta, rho, self.anchors, *corrections)
         return (totals / self.plan.num_batches).cpu().numpy()
 
     def _take_step(self, *arguments) -> Tensor:
@@ -224,8 +288,9 @@ def _stop_if_not_finite(loss: np.ndarray, epoch: int, seeds, beta, rho) -> None:
     bad = np.flatnonzero(~np.isfinite(loss))
     if bad.size:
         m = int(bad[0])
+        at = beta if isinstance(beta, LogUniform) else f"{beta[m]:g}"
         raise FloatingPointError(
-            f"the loss is not finite in epoch {epoch + 1}, replica {m} (seed {seeds[m]}, beta {beta[m]:g}, "
+            f"the loss is not finite in epoch {epoch + 1}, replica {m} (seed {seeds[m]}, beta {at}, "
             f"rho {rho[m]:g}): lower learning_rate, or rescale the data"
         )
 

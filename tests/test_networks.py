@@ -13,6 +13,8 @@ SMALL = dict(
     residual=lambda: VAE.residual((1, 8, 8), 3, (4, 6), blocks=(1, 2), hidden=(10,), head_dim=7),
     conv=lambda: VAE.conv((2, 8, 8), 3, (4, 6), head_dim=5, posterior="diagonal"),
     patch=lambda: VAE.patch((1, 8, 8), 3, patch_size=4, channels=5, hidden=(9,)),
+    cnn=lambda: VAE.cnn((1, 18, 16), 3, width=0.03),
+    resnet=lambda: VAE.resnet((3, 9, 12), 3, width=0.06, posterior="full"),
 )
 every_network = pytest.mark.parametrize("name", sorted(SMALL))
 
@@ -52,6 +54,36 @@ def test_the_papers_network_for_birdsong_can_be_said():
     model = VAE.residual((1, 128, 128), 32, (12, 24, 48, 96), blocks=(0, 2, 0, 2), hidden=(1568,))
     flattened = [layer for layer in model.encoder if isinstance(layer, torch.nn.Linear)]
     assert (flattened[0].in_features, flattened[0].out_features) == (6144, 1568)
+
+
+def test_the_multi_rate_papers_networks_have_its_layers():
+    def convolutions(model):
+        return [layer for layer in model.encoder.modules() if isinstance(layer, torch.nn.Conv2d)]
+
+    cnn, resnet = VAE.cnn((1, 28, 28), 32), VAE.resnet((1, 28, 28), 32)
+    assert [(layer.out_channels, *layer.kernel_size) for layer in convolutions(cnn)] == [
+        (channels, 4, 4) for channels in (128, 256, 512, 1024)
+    ]
+    strided = [layer for layer in convolutions(resnet) if layer.stride == (2, 2)]
+    assert [(layer.out_channels, layer.kernel_size[0]) for layer in strided] == [(64, 4), (128, 4), (128, 3)]
+    assert [block.branch[1].out_channels for block in resnet.encoder if isinstance(block, ResidualBlock)] == [128, 128]
+    assert (cnn.likelihood, cnn.head.posterior, resnet.likelihood) == ("bernoulli", "diagonal", "bernoulli")
+
+
+@pytest.mark.parametrize("build", [VAE.cnn, VAE.resnet])
+@pytest.mark.parametrize("side", [(16, 17), (28, 28), (31, 19), (32, 32)])
+def test_mirrors_meet_images_of_any_size(build, side):
+    model = build((1, *side), 2, width=0.02)
+    assert model.decode(torch.zeros(2, 2)).shape == (2, 1, *side)
+
+
+def test_the_linear_vae_is_linear_and_its_variance_the_same_everywhere():
+    model, x = VAE.linear(5, 2, noise_variance=0.3), torch.randn(4, 5)
+    posterior = model.encode(x)
+    torch.testing.assert_close(posterior.mean, x @ model.head.linear.weight.T + model.head.linear.bias)
+    assert torch.equal(posterior.covariance(), torch.eye(2).expand(4, 2, 2))
+    again = VAE.from_config(model.config)
+    assert (again.noise_variance, again.latent_dim, again.data_shape) == (0.3, 2, (5,))
 
 
 def test_a_residual_block_keeps_negative_values_on_its_skip_path():
@@ -131,6 +163,9 @@ def test_the_squared_error_is_of_the_decoded_posterior_mean():
         (lambda: VAE.conv((1, 8, 8), 3, ()), r"channels must be positive, not \(\)"),
         (lambda: VAE.patch((1, 9, 9), 3), "must divide by 4 in height and width for patch_size 4"),
         (lambda: VAE.patch((1, 8, 8), 0), "latent_dim must be positive, not 0"),
+        (lambda: VAE.cnn((1, 12, 28), 2), r"data_shape \(1, 12, 28\) must be at least 16 in height and width: pad"),
+        (lambda: VAE.resnet((1, 28, 28), 2, width=0), "width must be positive, not 0"),
+        (lambda: VAE.linear(0, 2), "data_dim must be positive, not 0"),
     ],
 )
 def test_impossible_networks_are_refused(build, message):

@@ -111,3 +111,33 @@ def test_a_row_of_the_paper_without_a_number_of_points_stands_beside_any():
     )
     table = report.against_paper(frame, published, baseline="a")
     assert list(table.verdict) == ["reference", "agrees"]
+
+
+def negative_elbos(values):
+    """A study's table, method -> -ELBO at the betas 0.1 and 1, and for the multi-rate one between them too."""
+    rows = [
+        dict(data="D", network="cnn", method=method, seed=0, metric="negative_elbo", beta=beta, value=value)
+        for method, by_beta in values.items()
+        for beta, value in by_beta.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_curves_are_compared_at_the_baselines_betas():
+    table = negative_elbos({"MR-VAE": {0.1: 9.0, 0.3: 1.0, 1.0: 8.0}, "beta-VAE": {0.1: 10.0, 1.0: 12.0}})
+    best = report.best_negative_elbos(table).set_index("method").value
+    assert best.to_dict() == {"MR-VAE": 8.0, "beta-VAE": 10.0}
+
+
+def test_the_verdict_on_curves_is_about_size_first_and_about_direction_else():
+    table = negative_elbos({"MR-VAE": {0.1: 20.0}, "beta-VAE": {0.1: 10.0}, "other": {0.1: 1.0}})
+    published = dict(data="D", part="cnn", metric="negative_elbo")
+    methods = pd.DataFrame(
+        [published | dict(method="MR-VAE", median=9.0), published | dict(method="beta-VAE", median=9.9)]
+    )
+    compared = report.curves_against_paper(table, methods).set_index("method")
+    assert compared.verdict.to_dict() == {"MR-VAE": "differs", "beta-VAE": "agrees", "other": "—"}
+    assert compared.paper["other"] == "—" and compared.here["MR-VAE"] == "20.00"
+    better = negative_elbos({"MR-VAE": {0.1: 19.0}, "beta-VAE": {0.1: 20.0}})
+    compared = report.curves_against_paper(better, methods).set_index("method")
+    assert compared.verdict.to_dict() == {"MR-VAE": "same trend", "beta-VAE": "reference"}

@@ -1,0 +1,136 @@
+"""How near a trained linear multi-rate VAE comes to the exact optimum at every beta.
+
+Bae et al. (2023), Section 5.1 and Figure 4.  Losses are distortion + beta * rate in nats, summed over dimensions and
+averaged over data; gaps are shares of the optimal loss without its constant D/2 log(2 pi s2).
+Letters: D data dimension, K latent dimension, T values of beta.
+"""
+
+import math
+import time
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rvae_lite import linear_vae
+from rvae_lite.models import VAE
+from rvae_lite.multirate import LogUniform, MultiRate, make_multirate
+from rvae_lite.train import fit
+
+REFINED_BETAS = 60
+
+
+def linear_study(
+    x,
+    *,
+    latent_dim: int,
+    epochs: int,
+    iterations: int = 0,
+    noise_variance: float = 0.1,
+    beta_range: tuple[float, float] = (0.01, 10.0),
+    betas=None,
+    gate=None,
+    per: str = "example",
+    seed: int = 0,
+    batch_size: int | None = None,
+    learning_rate: float = 0.02,
+):
+    """Train a linear multi-rate VAE and measure its gap to the exact optimum (Figure 4, in numbers).
+
+    "sampled" is `fit` alone (Adam, a fortieth of the epochs warm-up, cosine); "exact" goes on with L-BFGS on the
+    expected loss divided by its optimum, averaged over 60 betas.
+
+    Args:
+        x: data, (N, D); they are centred here.
+        latent_dim: K.
+        epochs, batch_size, learning_rate: of the sampled training; by default one batch an epoch.
+        iterations: of L-BFGS; 0 leaves the exact training out.
+        noise_variance: s2, in squared units of the data.
+        beta_range, gate, per: as in `make_multirate` and `fit`.
+        betas: where the gap is measured, by default 25 over the range.
+        seed: of the training.
+
+    Returns:
+        A pandas DataFrame with a row per training and beta: training, beta, gap, loss, seconds (of computing).
+    """
+    import pandas as pd
+
+    x = torch.as_tensor(np.asarray(x), dtype=torch.float32)
+    x = x - x.mean(0)
+    covariance = torch.cov(x.double().T, correction=0)
+    betas = torch.as_tensor(np.geomspace(*beta_range, 25) if betas is None else betas, dtype=torch.float64)
+    model = VAE.linear(x.shape[1], latent_dim, noise_variance=noise_variance)
+    course = dict(epochs=epochs, warmup_epochs=epochs // 40, schedule="cosine", learning_rate=learning_rate)
+    begun = time.process_time()
+    trained = fit(
+        make_multirate(model, beta_range=beta_range, gate=gate),
+        x,
+        batch_size=len(x) if batch_size is None else batch_size,
+        beta=LogUniform(*beta_range),
+        per=per,
+        seed=seed,
+        compile=False,
+        **course,
+    )
+    gated = trained.replica(0).double()
+    with torch.no_grad():
+        gated.module.head.linear.layer.bias.zero_()  # the data are centred
+    pieces = [_measured("sampled", gated, covariance, betas, begun)]
+    if iterations:
+        refine(gated, covariance, iterations)
+        pieces.append(_measured("exact", gated, covariance, betas, begun))
+    return pd.concat(pieces, ignore_index=True)
+
+
+def expected_loss(gated: MultiRate, covariance: Tensor, betas: Tensor) -> Tensor:
+    """The gated linear VAE's loss at betas (T,), without its constant, for centred data and no biases: (T,).
+
+    Exact and differentiable: nothing is sampled.
+    """
+    h, head, decoder = gated.h(betas), gated.module.head, gated.module.decoder[0]
+    encoder = head.linear.gate.scale(h).unsqueeze(2) * head.linear.layer.weight  # (T, K, D)
+    decoder = decoder.layer.weight * decoder.gate.scale(h).unsqueeze(1)  # (T, D, K)
+    variance = (h.unsqueeze(1) * head.log_scale.weight + head.log_scale.bias).clamp(max=0).exp()  # (T, K)
+    options = dict(posterior=variance, noise_variance=gated.noise_variance)
+    distortion = linear_vae.expected_distortion(covariance, encoder, decoder, **options)
+    rate = linear_vae.expected_rate(covariance, encoder, variance)
+    return distortion - _constant(gated, covariance) + betas * rate
+
+
+def optimal_loss(gated: MultiRate, covariance: Tensor, betas: Tensor) -> Tensor:
+    """The least loss that any linear VAE of this size has at betas (T,), without its constant: (T,)."""
+    options = dict(latent_dim=gated.latent_dim, betas=betas, noise_variance=gated.noise_variance)
+    best = linear_vae.rate_distortion(covariance, **options)
+    return best.distortion - _constant(gated, covariance) + betas * best.rate
+
+
+def refine(gated: MultiRate, covariance: Tensor, iterations: int) -> None:
+    """L-BFGS on the mean over betas of the expected loss divided by its optimum; `gated` is changed in place."""
+    betas = torch.from_numpy(np.geomspace(*gated.beta_range, REFINED_BETAS))
+    best = optimal_loss(gated, covariance, betas)
+    weights = [parameter for name, parameter in gated.named_parameters() if not name.endswith("layer.bias")]
+    optimiser = torch.optim.LBFGS(
+        weights, max_iter=iterations, history_size=50, line_search_fn="strong_wolfe", tolerance_change=1e-14
+    )
+
+    def closure():
+        optimiser.zero_grad()
+        loss = (expected_loss(gated, covariance, betas) / best).mean()
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
+
+
+def _measured(training: str, gated: MultiRate, covariance: Tensor, betas: Tensor, begun: float):
+    import pandas as pd
+
+    best = optimal_loss(gated, covariance, betas)
+    with torch.no_grad():
+        loss = expected_loss(gated, covariance, betas)
+    columns = dict(beta=betas.numpy(), gap=(loss / best - 1).numpy(), loss=loss.numpy())
+    return pd.DataFrame(dict(training=training, **columns, seconds=time.process_time() - begun))
+
+
+def _constant(gated: MultiRate, covariance: Tensor) -> float:
+    return 0.5 * len(covariance) * math.log(2 * math.pi * gated.noise_variance)

@@ -1,0 +1,307 @@
+"""The linear VAE solved exactly: its optimum at every beta, its rate-distortion curve, and the response functions.
+
+p(x|z) = N(D z + mu, s2 I) and q(z|x) = N(E (x - mu), C) with C diagonal (Bae et al. 2023, Section 2.2, Theorem 1).
+The optimum is reverse water-filling of a Gaussian source: every principal component keeps the variance beta s2, or all
+of its own variance where that is less.  Everything is in nats, summed over dimensions and averaged over data; the loss
+is distortion + beta * rate, the distortion with its 1/(2 s2) and its constant.
+Letters: D data dimension (data_dim), K latent dimension, T values of beta.  In code the matrices are decoder, encoder
+and posterior_variance, s2 is noise_variance.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class Optimum(NamedTuple):
+    """The linear VAE that minimises distortion + beta * rate.
+
+    encoder: E, (K, D); decoder: D, (D, K); posterior_variance: diagonal of C, (K,); rate and distortion in nats, 0-dim.
+    Latents are ordered by the variance that they explain; any signed permutation of them is as good.
+    """
+
+    encoder: Tensor
+    decoder: Tensor
+    posterior_variance: Tensor
+    rate: Tensor
+    distortion: Tensor
+
+
+class RateDistortion(NamedTuple):
+    """The exact curve, each (T,): rate and distortion in nats, latents in use, and the water level beta * s2."""
+
+    rate: Tensor
+    distortion: Tensor
+    active_units: Tensor
+    water_level: Tensor
+
+
+class Response(NamedTuple):
+    """What each latent's weights are at each log beta, (T, K): in the basis of the principal components."""
+
+    encoder: Tensor
+    decoder: Tensor
+    posterior_variance: Tensor
+
+
+def optimum(covariance, *, latent_dim: int, beta: float, noise_variance: float) -> Optimum:
+    """The exact optimum of a linear VAE with diagonal posterior covariance, collapsed latents included.
+
+    With covariance U diag(lambda) U^T and g_i = sqrt(max(0, 1 - beta s2 / lambda_i)) it is D = U_K Lambda^(1/2) G,
+    E = Lambda^(-1/2) G U_K^T, C = I - G^2, up to a signed permutation of the latents.
+
+    Args:
+        covariance: of the data, (D, D), symmetric and positive semidefinite, array or tensor.
+        latent_dim: K; where K > D the latents beyond D collapse.
+        beta: weight of the rate, positive (module docstring for the convention).
+        noise_variance: s2, variance of the likelihood, in squared units of the data.
+
+    Returns:
+        Float64 tensors.
+
+    Raises:
+        ValueError: a covariance that is not one, or a number that is not positive.
+
+    Example:
+        >>> optimum(torch.eye(2) * 4, latent_dim=1, beta=1.0, noise_variance=1.0).posterior_variance
+        tensor([0.2500], dtype=torch.float64)
+    """
+    _check_positive("beta", beta)
+    curve = rate_distortion(covariance, latent_dim=latent_dim, betas=[beta], noise_variance=noise_variance)
+    values, vectors = _spectrum(covariance, latent_dim)
+    gate = _gate(values, curve.water_level)  # (K,)
+    scale = torch.where(values > 0, values, 1.0).sqrt()
+    encoder = (gate / scale).unsqueeze(1) * vectors.T
+    return Optimum(encoder, vectors * (scale * gate), 1 - gate.square(), curve.rate[0], curve.distortion[0])
+
+
+def rate_distortion(covariance, *, latent_dim: int, betas, noise_variance: float) -> RateDistortion:
+    """Rate and distortion of the optimum at many betas: reverse water-filling with K components.
+
+    rate = 1/2 sum_{i<=K} max(0, log(lambda_i / (beta s2))); the slope d distortion / d rate is -beta wherever a
+    latent is in use.
+
+    Args:
+        covariance, latent_dim, noise_variance: as for `optimum`.
+        betas: weights of the rate, (T,), positive.
+
+    Raises:
+        ValueError: as for `optimum`.
+    """
+    betas = torch.as_tensor(betas, dtype=torch.float64)
+    if betas.ndim != 1 or not len(betas) or not bool((torch.isfinite(betas) & (betas > 0)).all()):
+        raise ValueError(f"betas must be positive finite numbers, (T,), not {betas.tolist()}")
+    _check_positive("noise_variance", noise_variance)
+    values, _ = _spectrum(covariance, latent_dim)
+    every, _ = _spectrum(covariance, len(covariance))
+    level = betas * noise_variance  # (T,)
+    ratio = (values / level.unsqueeze(1)).clamp(min=1.0)  # (T, K)
+    lost = torch.minimum(values, level.unsqueeze(1)).sum(1) + every[latent_dim:].sum()
+    distortion = _constant(len(covariance), noise_variance) + lost / (2 * noise_variance)
+    return RateDistortion(0.5 * ratio.log().sum(1), distortion, (ratio > 1).sum(1), level)
+
+
+def collapse_betas(covariance, *, latent_dim: int, noise_variance: float) -> Tensor:
+    """The beta at which each latent of the optimum collapses, lambda_i / s2, descending: (K,).  Arguments as above."""
+    _check_positive("noise_variance", noise_variance)
+    return _spectrum(covariance, latent_dim)[0] / noise_variance
+
+
+def expected_rate(covariance, encoder: Tensor, posterior: Tensor, *, latent_mean: Tensor | None = None) -> Tensor:
+    """Mean over the data of KL(N(E (x - mu), C) || N(0, I)), exact and differentiable, for any linear encoder.
+
+    Args:
+        covariance: of the data, (D, D).
+        encoder: E, (..., K, D); leading axes, such as one of beta, are kept.
+        posterior: C, its diagonal (..., K) or the whole matrix (..., K, K).
+        latent_mean: mean of the posterior means over the data, (..., K), where the biases leave one; by default 0.
+
+    Returns:
+        Nats, (...).
+    """
+    covariance, full = torch.as_tensor(covariance).to(encoder), _as_matrix(posterior, encoder)
+    log_det = torch.linalg.slogdet(full).logabsdet if posterior.ndim == encoder.ndim else posterior.log().sum(-1)
+    trace = _trace(full) + _trace(encoder @ covariance @ encoder.mT)
+    shift = 0.0 if latent_mean is None else latent_mean.square().sum(-1)
+    return 0.5 * (trace + shift - encoder.shape[-2] - log_det)
+
+
+def expected_distortion(
+    covariance,
+    encoder: Tensor,
+    decoder: Tensor,
+    *,
+    posterior: Tensor,
+    noise_variance: float,
+    residual_mean: Tensor | None = None,
+) -> Tensor:
+    """Mean over the data and the posterior of -log N(x; D z + mu, s2 I), exact and differentiable.
+
+    Args:
+        covariance, encoder, posterior: as for `expected_rate`.
+        decoder: D, (..., D, K).
+        noise_variance: s2.
+        residual_mean: mean of x - reconstruction over the data, (..., D), where the biases leave one; by default 0.
+
+    Returns:
+        Nats, constant included, (...).
+    """
+    _check_positive("noise_variance", noise_variance)
+    covariance, data_dim = torch.as_tensor(covariance).to(encoder), decoder.shape[-2]
+    missed = torch.eye(data_dim).to(encoder) - decoder @ encoder  # (..., D, D)
+    squared = _trace(missed @ covariance @ missed.mT) + _trace(decoder @ _as_matrix(posterior, encoder) @ decoder.mT)
+    shift = 0.0 if residual_mean is None else residual_mean.square().sum(-1)
+    return _constant(data_dim, noise_variance) + (squared + shift) / (2 * noise_variance)
+
+
+def response_corrected(log_beta: Tensor, *, eigenvalues: Tensor, noise_variance: float) -> Response:
+    """The exact response functions: one sqrt gate for encoder *and* decoder, and log C = min(0, affine in log beta).
+
+    Args:
+        log_beta: (T,) or a number.
+        eigenvalues: lambda, the data's leading variances, (K,), positive.
+        noise_variance: s2.
+    """
+    shifted, scale = _gate_inputs(log_beta, eigenvalues, noise_variance)
+    gate = sqrt_gate(shifted)
+    return Response(gate / scale, gate * scale, shifted.clamp(max=0.0).exp())
+
+
+def response_published(
+    log_beta: Tensor, *, eigenvalues: Tensor, noise_variance: float, decoder_scale: Tensor | None = None
+) -> Response:
+    """The weights that the proof of Theorem 1 names: sigmoid gates for E and C, the sqrt gate for D.
+
+    E = sigmoid(log(d^2 / (beta s2))) / d and C = sigmoid(log(beta s2 / d^2)) are the best responses to a *fixed*
+    decoder with column norms d; D is that of the *joint* optimum.  Together they minimise the loss at no beta.
+
+    Args:
+        log_beta, eigenvalues, noise_variance: as for `response_corrected`.
+        decoder_scale: d, (K,); by default sqrt(lambda), the optimum's as beta goes to 0.
+    """
+    shifted, scale = _gate_inputs(log_beta, eigenvalues, noise_variance)
+    fixed = scale if decoder_scale is None else torch.as_tensor(decoder_scale, dtype=torch.float64)
+    against_fixed = shifted + 2 * (scale / fixed).log()
+    return Response(torch.sigmoid(-against_fixed) / fixed, sqrt_gate(shifted) * scale, torch.sigmoid(against_fixed))
+
+
+def excess_loss(response: Response, log_beta: Tensor, *, eigenvalues: Tensor, noise_variance: float) -> Tensor:
+    """How much larger distortion + beta * rate is with these weights than at the optimum, nats: (T,).
+
+    Args:
+        response: weights (T, K) at each log beta (T,); the other arguments as for `response_corrected`.
+    """
+    log_beta, values = (torch.as_tensor(v, dtype=torch.float64) for v in (log_beta, eigenvalues))
+    covariance, beta = values.diag(), log_beta.exp()
+    encoder, decoder = response.encoder.diag_embed(), response.decoder.diag_embed()  # (T, K, K)
+    rate = expected_rate(covariance, encoder, response.posterior_variance)
+    distortion = expected_distortion(
+        covariance, encoder, decoder, posterior=response.posterior_variance, noise_variance=noise_variance
+    )
+    best = rate_distortion(covariance, latent_dim=len(values), betas=beta, noise_variance=noise_variance)
+    return distortion + beta * rate - (best.distortion + beta * best.rate)
+
+
+def response_trained(
+    log_beta: Tensor, *, eigenvalues: Tensor, noise_variance: float, decoder_gate: str = "sqrt", starts: int = 3
+) -> Response:
+    """The best that two gated layers do in practice: their weights minimise the mean excess loss over the log betas.
+
+    Each of E and C is a product of two sigmoid gates and a number, D of two gates of the kind `decoder_gate`; every
+    latent is optimised by itself (BFGS, the best of some random starts), so the result is an upper bound.
+
+    Args:
+        log_beta, eigenvalues, noise_variance: as for `response_corrected`; log_beta has at least two values.
+        decoder_gate: "sqrt", the paper's, or "sigmoid".
+        starts: how many random starts, seeded 0, 1, ...
+    """
+    from scipy.optimize import minimize
+
+    gates = dict(sqrt=sqrt_gate, sigmoid=torch.sigmoid)
+    if decoder_gate not in gates:
+        raise ValueError(f"decoder_gate must be one of {sorted(gates)}, not {decoder_gate!r}")
+    log_beta, values = (torch.as_tensor(v, dtype=torch.float64) for v in (log_beta, eigenvalues))
+    inputs = (log_beta - log_beta.mean()) / log_beta.std()  # (T,)
+    kinds = (torch.sigmoid, gates[decoder_gate], torch.sigmoid)
+
+    def weights(flat: Tensor) -> Response:  # for each of E, D, C: log scale, two slopes, two shifts
+        gated = zip(kinds, flat.view(3, 5), strict=True)
+        parts = [p[0].exp() * gate(torch.outer(inputs, p[1:3]) + p[3:]).prod(1) for gate, p in gated]
+        return Response(*(part.unsqueeze(1) for part in parts))  # (T, 1) each
+
+    def trained(value: Tensor, start: int):
+        def mean_excess(flat):
+            flat = torch.tensor(flat, requires_grad=True)
+            excess = excess_loss(weights(flat), log_beta, eigenvalues=value[None], noise_variance=noise_variance).mean()
+            return excess.item(), torch.autograd.grad(excess, flat)[0].numpy()
+
+        first = np.random.default_rng(start).standard_normal((3, 5))
+        first[1, 3:] -= 2  # gates of the decoder start open
+        return minimize(mean_excess, first.ravel(), jac=True, method="BFGS")
+
+    best = [min((trained(value, s) for s in range(starts)), key=lambda found: found.fun) for value in values]
+    return Response(*(torch.cat(parts, 1) for parts in zip(*(weights(torch.tensor(b.x)) for b in best), strict=True)))
+
+
+def sqrt_gate(x: Tensor) -> Tensor:
+    """sqrt(max(0, 1 - exp(x))), without overflow, its gradient finite where it is closed."""
+    is_open = x < 0
+    return torch.where(is_open, (-torch.expm1(torch.where(is_open, x, -1.0))).sqrt(), 0.0)
+
+
+def _gate_inputs(log_beta, eigenvalues, noise_variance: float) -> tuple[Tensor, Tensor]:
+    """log(beta s2 / lambda), (T, K), and sqrt(lambda), (K,)."""
+    _check_positive("noise_variance", noise_variance)
+    log_beta, values = (torch.as_tensor(v, dtype=torch.float64) for v in (log_beta, eigenvalues))
+    if values.ndim != 1 or not bool((values > 0).all()):
+        raise ValueError(f"eigenvalues must be positive numbers, (K,), not {values.tolist()}")
+    return log_beta.unsqueeze(-1) + math.log(noise_variance) - values.log(), values.sqrt()
+
+
+def _gate(values: Tensor, level: Tensor) -> Tensor:
+    active = values > level
+    return torch.where(active, 1 - level / torch.where(active, values, 1.0), 0.0).sqrt()
+
+
+def _spectrum(covariance, latent_dim: int) -> tuple[Tensor, Tensor]:
+    """The K largest eigenvalues, descending, and their eigenvectors (D, K), both padded by zeros where K > D."""
+    matrix = torch.as_tensor(covariance, dtype=torch.float64).detach().cpu()
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not len(matrix):
+        raise ValueError(f"covariance must be (D, D), not {tuple(matrix.shape)}: pass np.cov(x, rowvar=False)")
+    if isinstance(latent_dim, bool) or not isinstance(latent_dim, (int, np.integer)) or latent_dim < 1:
+        raise ValueError(f"latent_dim must be a positive integer, not {latent_dim!r}")
+    size = float(matrix.abs().max())
+    if not math.isfinite(size) or not torch.allclose(matrix, matrix.T, rtol=0, atol=1e-6 * size):
+        raise ValueError("covariance must be finite and symmetric: pass np.cov(x, rowvar=False)")
+    values, vectors = torch.linalg.eigh((matrix + matrix.T) / 2)
+    if float(values[0]) < -1e-6 * size:
+        smallest = float(values[0])
+        raise ValueError(f"covariance has a negative eigenvalue, {smallest:.3g}: it must be positive semidefinite")
+    padding = max(0, latent_dim - len(matrix))
+    values = torch.nn.functional.pad(values.flip(0).clamp(min=0.0), (0, padding))
+    return values[:latent_dim], torch.nn.functional.pad(vectors.flip(1), (0, padding))[:, :latent_dim]
+
+
+def _check_positive(name: str, value) -> None:
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be a positive number, not {value!r}")
+
+
+def _constant(data_dim: int, noise_variance: float) -> float:
+    return 0.5 * data_dim * math.log(2 * math.pi * noise_variance)
+
+
+def _as_matrix(posterior: Tensor, encoder: Tensor) -> Tensor:
+    if posterior.ndim not in (encoder.ndim - 1, encoder.ndim):
+        raise ValueError(
+            f"posterior must be variances (..., K) or a covariance (..., K, K) beside an encoder of shape "
+            f"{tuple(encoder.shape)}, not {tuple(posterior.shape)}"
+        )
+    return posterior if posterior.ndim == encoder.ndim else posterior.diag_embed()
+
+
+def _trace(matrix: Tensor) -> Tensor:
+    return matrix.diagonal(dim1=-2, dim2=-1).sum(-1)

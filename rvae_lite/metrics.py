@@ -1,0 +1,290 @@
+"""How good a model is: its rate-distortion curve, its active units, and the Frechet distance of what it draws.
+
+Bae et al. (2023), Section 5 and Appendix B.  Rates and distortions are in nats, summed over dimensions and averaged
+over data; everything is accumulated in float64.  Letters: M replicas, N images or data points, K latent dimension,
+F features, T points of a curve.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+INCEPTION_WEIGHTS = "inception_v3_google-0cc3c7bd.pth"
+IMAGENET_MEAN, IMAGENET_STD, INCEPTION_SIZE = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 299
+NUM_FEATURES, EPOCHS, BATCH = 64, 10, 64
+
+
+def active_units(means, *, threshold: float = 0.01, axes: bool = False):
+    """How many latent directions the posterior mean uses: eigenvalues of cov(mean) of at least `threshold`.
+
+    Args:
+        means: posterior means of N data, (N, K), or of M replicas, (M, N, K).
+        threshold: smallest variance that counts, squared latent units, where the prior's is 1.
+        axes: count latent axes of at least this variance instead; for models whose posterior is diagonal.
+
+    Returns:
+        A number, or one per replica, (M,).
+
+    Differs from the paper: it counts axes.  With a full posterior covariance the axes are arbitrary and all of them
+    look used, however few directions are.
+    """
+    means = _finite("means", means)
+    if means.ndim == 3 and len(means):
+        return np.array([active_units(replica, threshold=threshold, axes=axes) for replica in means])
+    if means.ndim != 2 or len(means) < 2 or not means.shape[1]:
+        raise ValueError(f"means must be (N, K) or (M, N, K) with at least 2 data, not {means.shape}: encode more data")
+    covariance = np.atleast_2d(np.cov(means, rowvar=False))
+    variances = covariance.diagonal() if axes else np.linalg.eigvalsh(covariance)
+    return int((variances >= threshold).sum())
+
+
+def rate_distortion_curve(fit, x, betas=None, *, seed: int = 0):
+    """The rate and distortion of data at many betas, one posterior sample per example.
+
+    Args:
+        fit: a multi-rate Fit, or a plain one whose replicas were trained at the betas wanted.
+        x: data, (N, *data).
+        betas: where a multi-rate Fit is read off, (T,); leave it out for a plain one: every replica gives one point.
+        seed: of the posterior samples; the same noise at every beta.
+
+    Returns:
+        A pandas DataFrame, a row per replica and beta: replica, beta, rate, distortion, loss (distortion + beta *
+        rate), in nats, and squared_error.
+
+    Raises:
+        ValueError: betas for a plain Fit, none for a multi-rate one, or betas that are not positive.
+    """
+    import pandas as pd
+
+    trained = np.asarray(fit.beta, dtype=np.float64)
+    multirate = bool(np.isnan(trained).any())
+    if multirate != (betas is not None):
+        need = "a multi-rate Fit answers at every beta: pass betas" if multirate else "betas are for a multi-rate Fit"
+        raise ValueError(f"{need}; a plain Fit has one beta per replica")
+    if not multirate:
+        return _rows(pd, fit.evaluate(x, seed=seed), trained)
+    betas = np.asarray(betas, dtype=np.float64)
+    if betas.ndim != 1 or not len(betas) or not (np.isfinite(betas) & (betas > 0)).all():
+        raise ValueError(f"betas must be positive finite numbers, (T,), not {betas.tolist()}")
+    pieces = [_rows(pd, fit.evaluate(x, beta=float(b), seed=seed), np.full(len(fit), b)) for b in betas]
+    return pd.concat(pieces).sort_values(["replica", "beta"], ignore_index=True)
+
+
+def _rows(pd, evaluation, beta: np.ndarray):
+    return pd.DataFrame(
+        dict(
+            replica=np.arange(len(beta)),
+            beta=beta,
+            rate=evaluation.rate,
+            distortion=evaluation.distortion,
+            loss=evaluation.loss(beta),
+            squared_error=evaluation.squared_error,
+        )
+    )
+
+
+def curve_seconds(*fits) -> float:
+    """What a rate-distortion curve cost: the training seconds of the Fits it was read from, added up."""
+    missing = [i for i, fit in enumerate(fits) if "seconds" not in fit.info]
+    if missing:
+        raise ValueError(f"fits {missing} do not say how long they trained: pass what fit() returned")
+    return float(sum(fit.info["seconds"] for fit in fits))
+
+
+def area_between(curve_a, curve_b) -> float:
+    """The area between two rate-distortion curves, integral of (distortion_a - distortion_b) d rate: nats squared.
+
+    Negative where a is better (below).  It is taken over the rates that both curves reach, distortion interpolated
+    linearly in rate, which overestimates a convex curve between its points: give both about as many.
+
+    Args:
+        curve_a, curve_b: tables with columns rate and distortion (`rate_distortion_curve`, one curve of it), or pairs
+            (rates, distortions) of arrays (T,), in any order.
+
+    Raises:
+        ValueError: several points at one beta, fewer than two rates, or no common range of rates.
+    """
+    rates, difference = _difference(curve_a, curve_b)
+    return float(((difference[1:] + difference[:-1]) / 2 * np.diff(rates)).sum())
+
+
+def dominance(curve_a, curve_b) -> float:
+    """The share of the common range of rates where curve a lies strictly below (has the lower distortion than) b.
+
+    Arguments, interpolation and errors as for `area_between`.
+    """
+    rates, difference = _difference(curve_a, curve_b)
+    ends = np.stack([difference[:-1], difference[1:]])
+    depth, height = (-ends).max(0).clip(min=0.0), ends.max(0).clip(min=0.0)
+    # A segment that crosses zero lies below it for depth / (depth + height) of its length.
+    below = depth / np.where(depth > 0, depth + height, 1.0)
+    return float((below * np.diff(rates)).sum() / (rates[-1] - rates[0]))
+
+
+def _difference(curve_a, curve_b) -> tuple[np.ndarray, np.ndarray]:
+    """distortion_a - distortion_b at every rate of either curve within their common range."""
+    (rate_a, distortion_a), (rate_b, distortion_b) = _curve("curve_a", curve_a), _curve("curve_b", curve_b)
+    low, high = max(rate_a[0], rate_b[0]), min(rate_a[-1], rate_b[-1])
+    if not low < high:
+        raise ValueError(
+            f"curve_a has rates {rate_a[0]:.4g} to {rate_a[-1]:.4g}, curve_b {rate_b[0]:.4g} to {rate_b[-1]:.4g}: "
+            f"they have no range in common, so choose betas that give one"
+        )
+    rates = np.unique(np.concatenate([rate_a, rate_b]).clip(low, high))
+    return rates, np.interp(rates, rate_a, distortion_a) - np.interp(rates, rate_b, distortion_b)
+
+
+def _curve(name: str, curve) -> tuple[np.ndarray, np.ndarray]:
+    """Increasing rates and their distortions, averaged where a rate occurs twice."""
+    if hasattr(curve, "columns"):
+        if "beta" in curve and curve["beta"].duplicated().any():
+            raise ValueError(f"{name} has several points at one beta: pass one curve, as table[table.replica == 0]")
+        curve = curve["rate"], curve["distortion"]
+    rate, distortion = (_finite(name, values) for values in curve)
+    if rate.ndim != 1 or rate.shape != distortion.shape:
+        raise ValueError(f"{name} must be rates and distortions of one length, not {rate.shape} and {distortion.shape}")
+    rates, place, count = np.unique(rate, return_inverse=True, return_counts=True)
+    if len(rates) < 2:
+        raise ValueError(f"{name} must have at least two different rates, not {len(rates)}: take more betas")
+    return rates, np.bincount(place, weights=distortion) / count
+
+
+def frechet_distance(a, b) -> float:
+    """Frechet distance of two Gaussians fitted to features: |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)).
+
+    Squared units of the features.  Comparable only between features of one encoder and sets of about one size: the
+    estimate is biased upwards by few examples.
+
+    Args:
+        a, b: features, (N, F) and (N', F), at least 2 each.
+    """
+    a, b = _finite("a", a), _finite("b", b)
+    for name, features in (("a", a), ("b", b)):
+        if features.ndim != 2 or len(features) < 2 or not features.shape[1]:
+            raise ValueError(f"{name} must be features (N, F) of at least 2 examples, not {features.shape}")
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(f"a has {a.shape[1]} features, b {b.shape[1]}: take both from one encoder")
+    covariance_a, covariance_b = (np.atleast_2d(np.cov(features, rowvar=False)) for features in (a, b))
+    values, vectors = np.linalg.eigh(covariance_a)
+    root = (vectors * np.sqrt(values.clip(min=0.0))) @ vectors.T
+    # S_a S_b has the eigenvalues of the symmetric S_a^(1/2) S_b S_a^(1/2).
+    overlap = np.sqrt(np.linalg.eigvalsh(root @ covariance_b @ root).clip(min=0.0)).sum()
+    distance = np.square(a.mean(0) - b.mean(0)).sum() + covariance_a.trace() + covariance_b.trace() - 2 * overlap
+    return float(max(distance, 0.0))
+
+
+def features_of(images, *, reference=None, labels=None, seed: int = 0) -> tuple[np.ndarray, str]:
+    """Features of images for `frechet_distance`, and the name of the encoder that they come from.
+
+    It is torchvision's Inception v3 (2048 features) where its weights lie in torch's folder of checkpoints already:
+    nothing is ever downloaded.  Elsewhere it is a small network (two convolutions of stride 2, 64 features) that is
+    trained here, at every call, to classify the labelled `reference`.  Report the name: distances of different
+    encoders, and published ones from another Inception, do not compare.
+
+    Args:
+        images: (N, C, H, W), uint8, or floats in [0, 1].
+        reference: labelled images that train the small encoder, (N', C, H, W); the same for all sets compared.
+        labels: their classes, (N',) integers.
+        seed: of the small encoder's weights and batches.
+
+    Returns:
+        Features (N, F) float64, and the encoder's name.
+
+    Raises:
+        ValueError: images of another kind, or neither weights nor a labelled reference.
+    """
+    images, weights = _images("images", images), inception_weights()
+    if weights.is_file():
+        return _features(_inception(weights), images, _for_inception), "Inception v3 of torchvision (ImageNet)"
+    if reference is None or labels is None:
+        raise ValueError(
+            f"there are no Inception weights here: pass reference= and labels=, labelled images that a small encoder "
+            f"learns from, or put {weights.name} into {weights.parent}"
+        )
+    reference, labels = _images("reference", reference), np.asarray(labels)
+    if labels.shape != (len(reference),) or reference.shape[1:] != images.shape[1:]:
+        raise ValueError(
+            f"reference must be labelled images like images, not {reference.shape} with labels {labels.shape} "
+            f"beside {images.shape}"
+        )
+    encoder = _small_encoder(reference, labels, seed)
+    return _features(encoder, images, lambda batch: batch), f"small classifier of {len(labels):,} images (seed {seed})"
+
+
+def inception_weights() -> Path:
+    """Where torchvision keeps the weights of Inception v3, whether they are there or not."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_WEIGHTS
+
+
+def _inception(weights: Path) -> nn.Module:
+    from torchvision.models import inception_v3
+
+    network = inception_v3(weights=None, init_weights=False, aux_logits=True)
+    network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    network.fc = nn.Identity()
+    return network.eval()
+
+
+def _for_inception(batch: torch.Tensor) -> torch.Tensor:
+    size = (INCEPTION_SIZE, INCEPTION_SIZE)
+    resized = nn.functional.interpolate(batch, size, mode="bilinear", antialias=True, align_corners=False)
+    mean, std = (torch.tensor(numbers).view(1, 3, 1, 1) for numbers in (IMAGENET_MEAN, IMAGENET_STD))
+    return (resized.expand(-1, 3, -1, -1) - mean) / std
+
+
+def _small_encoder(images: np.ndarray, labels: np.ndarray, seed: int) -> nn.Module:
+    random, classes = torch.Generator().manual_seed(seed), torch.from_numpy(np.unique(labels, return_inverse=True)[1])
+    with torch.random.fork_rng(devices=[]):  # layers draw from torch's global generator, which is the caller's
+        torch.default_generator.manual_seed(seed)
+        encoder = nn.Sequential(
+            nn.Conv2d(images.shape[1], 16, 4, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(16, 32, 4, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(32 * (images.shape[2] // 4) * (images.shape[3] // 4), NUM_FEATURES),
+            nn.ReLU(),
+        )
+        classifier = nn.Linear(NUM_FEATURES, int(classes.max()) + 1)
+    optimiser = torch.optim.Adam([*encoder.parameters(), *classifier.parameters()], lr=1e-3)
+    for _ in range(EPOCHS):
+        for index in torch.randperm(len(images), generator=random).split(BATCH):
+            logits = classifier(encoder(_units(images[index.numpy()])))
+            loss = nn.functional.cross_entropy(logits, classes[index])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+    return encoder.eval()
+
+
+def _features(encoder: nn.Module, images: np.ndarray, prepare) -> np.ndarray:
+    starts = range(0, len(images), BATCH)
+    with torch.no_grad():
+        pieces = [encoder(prepare(_units(images[start : start + BATCH]))) for start in starts]
+    return torch.cat(pieces).double().numpy()
+
+
+def _units(batch: np.ndarray) -> torch.Tensor:
+    scaled = torch.from_numpy(np.ascontiguousarray(batch)).float()
+    return scaled / 255 if batch.dtype == np.uint8 else scaled
+
+
+def _images(name: str, images) -> np.ndarray:
+    images = np.asarray(images.detach().cpu() if hasattr(images, "detach") else images)
+    fits = images.ndim == 4 and images.shape[1] in (1, 3) and min(images.shape) and min(images.shape[2:]) >= 4
+    if fits and images.dtype == np.uint8:
+        return images
+    if not fits or images.dtype.kind != "f" or not (images.min() >= 0 and images.max() <= 1):
+        raise ValueError(
+            f"{name} must be (N, 1 or 3, H, W), uint8 or floats in [0, 1], not {images.dtype} {images.shape}"
+        )
+    return images
+
+
+def _finite(name: str, values) -> np.ndarray:
+    array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, dtype=np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} holds NaN or infinite values: check the training that it comes from")
+    return array

@@ -1,0 +1,311 @@
+"""Multi-rate models: one training, every beta.
+
+Bae et al. (2023), Section 3: layers are gated by log beta (`make_multirate`), beta is drawn anew for every example
+(`LogUniform`), and at any one beta the gates fold into a plain network (`MultiRate.at_beta`).
+Letters: B batch, K latent dimension; h is the standardised log beta.
+"""
+
+import contextlib
+import copy
+import math
+import warnings
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from rvae_lite.gates import BATCH_NORMS, GATEABLE, GATES, Gate, Gated, LogScaleResponse, Rate, standardise
+from rvae_lite.models import VAE
+
+BETA_RANGE = (0.01, 10.0)
+CLOSED = 1e-6  # a channel multiplied by less is closed
+
+
+class LogUniform:
+    """The law from which training draws beta: log beta uniform between log low and log high (Section 3.3).
+
+    Args:
+        low, high: lowest and highest beta, the weight of the rate in distortion + beta * rate, both in nats and summed
+            over dimensions.
+    """
+
+    def __init__(self, low: float, high: float):
+        self.low, self.high = _check_range((low, high))
+
+    def __repr__(self) -> str:
+        return f"LogUniform({self.low:g}, {self.high:g})"
+
+
+class MultiRate(nn.Module):
+    """A module whose gated layers respond to beta; `make_multirate` builds it.
+
+    gated(x, beta) calls the module; a gated VAE has encode(x, beta), decode(z, beta) and distortion(x, z, beta).
+    beta, the weight of the rate in distortion + beta * rate (nats, both summed over dimensions), is a number or one
+    per example, (B,).  It lasts for the call and leaves nothing behind.
+
+    Attributes:
+        module: the module, some of its layers replaced by `gates.Gated`.
+        beta_range: (lowest, highest) beta that training draws.
+    """
+
+    def __init__(self, module: nn.Module, rate: Rate, *, beta_range: tuple[float, float], outside: str):
+        super().__init__()
+        self.module, self.rate = module, rate
+        self.beta_range, self.outside = beta_range, outside
+        self.config: dict | None = None  # how to build it again, see `build`
+        for name in ("data_shape", "latent_dim", "likelihood", "noise_variance", "value_range", "noise_dim"):
+            if hasattr(module, name):
+                setattr(self, name, getattr(module, name))
+
+    def forward(self, x: Tensor, beta) -> Tensor:
+        with self.responding(self.h(beta)) as module:
+            return module(x)
+
+    def encode(self, x: Tensor, beta):
+        """The posterior q(z|x) at beta of x (B, *data)."""
+        with self.responding(self.h(beta)) as module:
+            return module.encode(x)
+
+    def decode(self, z: Tensor, beta) -> Tensor:
+        """The likelihood's mean at beta and z (B, K): (B, *data)."""
+        with self.responding(self.h(beta)) as module:
+            return module.decode(z)
+
+    def distortion(self, x: Tensor, z: Tensor, beta) -> Tensor:
+        """-log p(x|z) at beta in nats, summed over dimensions: x (B, *data), z (B, K) give (B,)."""
+        with self.responding(self.h(beta)) as module:
+            return module.distortion(x, z)
+
+    def at_beta(self, beta: float) -> nn.Module:
+        """A plain copy of the module, in eval mode, equal to the gated one at one beta and as fast as if never gated.
+
+        Raises:
+            ValueError: beta is not one positive number.
+        """
+        h = self.h(beta)
+        if h.ndim:
+            raise ValueError(f"at_beta takes one number, not beta of shape {tuple(h.shape)}")
+        plain = copy.deepcopy(self)
+        gated = [name for name, layer in _named_layers(plain) if isinstance(layer, (Gated, LogScaleResponse))]
+        with torch.no_grad():
+            for name in gated:
+                layer = plain.get_submodule(name)
+                if hasattr(layer, "folded"):  # a block that stands in several places is folded at the first
+                    plain.set_submodule(name, layer.folded(h))
+        return plain.module.eval()
+
+    def h(self, beta) -> Tensor:
+        """The standardised log beta of a number or of one beta per example: () or (B,).
+
+        Raises:
+            ValueError: beta is not positive, or outside `beta_range` where that is refused.
+
+        Warns:
+            UserWarning: once per model, of a beta outside `beta_range`.
+        """
+        like = next(self.parameters())
+        try:
+            values = torch.as_tensor(beta, device=like.device)
+            values = values if values.is_floating_point() and values.ndim else values.double()
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"beta must be a number or one per example, not {beta!r}") from error
+        if values.ndim > 1 or not values.numel():
+            raise ValueError(f"beta must be a number or one per example, (B,), not of shape {tuple(values.shape)}")
+        low, high = float(values.min()), float(values.max())
+        if not (low > 0 and math.isfinite(high)):
+            raise ValueError(f"beta must be positive and finite, not {low if not low > 0 else high:g}")
+        if low < self.beta_range[0] * (1 - 1e-6) or high > self.beta_range[1] * (1 + 1e-6):
+            self._outside(low, high)
+        return standardise(values, self.beta_range).to(like.dtype)
+
+    def _outside(self, low: float, high: float) -> None:
+        wrong = low if low < self.beta_range[0] else high
+        message = "beta {:g} is outside [{:g}, {:g}], the range of training".format(wrong, *self.beta_range)
+        if self.outside == "refuse":
+            raise ValueError(f"{message}: choose one inside")
+        if self.outside == "warn":
+            self.outside = "warned"
+            warnings.warn(f"{message}: the response is extrapolated", UserWarning, stacklevel=4)
+
+    @contextlib.contextmanager
+    def responding(self, h: Tensor):
+        """Inside the block, the module (yielded) answers at h, () or (B,)."""
+        before, self.rate.h = self.rate.h, h
+        try:
+            yield self.module
+        finally:
+            self.rate.h = before
+
+
+def make_multirate(
+    module: nn.Module,
+    *,
+    beta_range: tuple[float, float] = BETA_RANGE,
+    gate: str | Sequence[str] | None = None,
+    layers: Sequence[str] | Callable[[str, nn.Module], bool] | None = None,
+    outside: str = "warn",
+) -> MultiRate:
+    """Gate a copy of a module's layers by log beta (Bae et al. 2023, Eqs. 6 to 8).
+
+    Where a batch norm follows a layer, the gate follows the batch norm.
+
+    Args:
+        module: a `VAE`, or any module of linear layers, convolutions and batch norms.
+        beta_range: (lowest, highest) beta of training.
+        gate: "sigmoid", "sqrt" or "film"; for a VAE also (encoder's, decoder's).  By default sqrt, but sigmoid in the
+            encoder of a VAE that is not linear.
+        layers: names of the layers to gate, as in `module.named_modules()`, or a function of (name, layer) that says
+            which.  By default all; of a VAE all but the posterior's head and the decoder's first linear and its
+            output layer, unless no layer of the decoder is left: then its first is gated too.  A linear VAE is gated
+            at its latents on both sides, and its variance responds as log C_ii = min(0, affine in log beta).
+        outside: what a beta outside `beta_range` does: "warn" (once) or "refuse".
+
+    Raises:
+        ValueError: an argument is impossible, or layers cannot be gated; they are named.
+
+    Differs from the paper: gates start open (w = 0); for the linear VAE the encoder's gate is the decoder's, and the
+    variance is no product of sigmoids, because these are the exact responses.
+
+    Example:
+        >>> gated = make_multirate(VAE.mlp(5, 2))
+        >>> gated.encode(torch.zeros(3, 5), 0.5).mean.shape
+        torch.Size([3, 2])
+    """
+    beta_range = _check_range(beta_range)
+    if outside not in ("warn", "refuse"):
+        raise ValueError(f"outside must be 'warn' or 'refuse', not {outside!r}")
+    linear = isinstance(module, VAE) and module.head.posterior == "constant" and layers is None
+    kinds = _gate_kinds(gate, module, linear)
+    names = ["head.linear", "decoder.0"] if linear else _choose_layers(module, layers)
+    rate, config = Rate(), getattr(module, "config", None)
+    gated = MultiRate(copy.deepcopy(module), rate, beta_range=beta_range, outside=outside)
+    for name in names:
+        kind = kinds[1] if name.split(".")[0] == "decoder" else kinds[0]
+        _gate_layer(gated, f"module.{name}".rstrip("."), kind, inputs=linear and name == "decoder.0")
+    if linear:
+        response = LogScaleResponse(module.latent_dim, rate).to(next(module.parameters()))
+        gated.module.head.log_scale = response
+    if config is not None:
+        gated.config = dict(network="multirate", module=config, beta_range=list(beta_range), gate=list(kinds))
+        gated.config |= dict(layers=None if linear else names, outside=outside)
+    return gated
+
+
+def build(config: dict) -> nn.Module:
+    """Build the VAE, plain or multi-rate, that a `config` describes."""
+    options = dict(config)
+    if options.get("network") != "multirate":
+        return VAE.from_config(config)
+    options.pop("network")
+    return make_multirate(VAE.from_config(options.pop("module")), **options)
+
+
+def is_multirate(model: nn.Module) -> bool:
+    """Whether a model takes a beta in every call."""
+    return isinstance(model, MultiRate)
+
+
+def responding(model: nn.Module, h: Tensor | None):
+    """A context in which the model (yielded) is called like a plain one: at h if it is multi-rate."""
+    return model.responding(h) if is_multirate(model) else contextlib.nullcontext(model)
+
+
+def closed_share(gated: MultiRate) -> float:
+    """The share of gated channels that are closed at every beta of the range: dead weight, 0 at initialisation."""
+    gates = [layer for layer in gated.modules() if isinstance(layer, Gate)]
+    ends = next(gated.parameters()).new_tensor([-math.sqrt(3), math.sqrt(3)])
+    with torch.no_grad():
+        # Every gate is monotone in h, so that what is closed at both ends is closed between them.
+        closed = torch.cat([(gate.scale(ends).abs() < CLOSED).all(0) for gate in gates])
+    return float(closed.double().mean())
+
+
+def _check_range(beta_range) -> tuple[float, float]:
+    try:
+        low, high = (float(end) for end in beta_range)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the range of beta must be two numbers, lowest and highest, not {beta_range!r}") from error
+    if not (0 < low < high < math.inf):
+        raise ValueError(f"the range of beta must be positive, finite and ascending, not [{low:g}, {high:g}]")
+    return low, high
+
+
+def _gate_kinds(gate, module: nn.Module, linear: bool) -> tuple[str, str]:
+    """The gates of (encoder, decoder); a module that is no VAE has the first throughout."""
+    if gate is None:
+        gate = ("sigmoid", "sqrt") if isinstance(module, VAE) and not linear else "sqrt"
+    kinds = (gate, gate) if isinstance(gate, str) else tuple(gate)
+    if len(kinds) != 2 or any(kind not in GATES for kind in kinds):
+        raise ValueError(f"gate must be one of {sorted(GATES)}, or two (encoder, decoder), not {gate!r}")
+    return kinds
+
+
+def _named_layers(module: nn.Module) -> list[tuple[str, nn.Module]]:
+    """Every place in a module; a layer that stands in several is named for each."""
+    return list(module.named_modules(remove_duplicate=False))
+
+
+def _choose_layers(module: nn.Module, layers) -> list[str]:
+    """Names of the layers to gate."""
+    named = dict(module.named_modules())
+    if callable(layers):
+        chosen = [name for name, layer in named.items() if layers(name, layer)]
+    elif layers is not None:
+        chosen = list(layers)
+        unknown = [name for name in chosen if name not in named]
+        if unknown:
+            known = [name for name, layer in named.items() if type(layer) in GATEABLE]
+            raise ValueError(f"layers {unknown} are not in the module, which has {known}")
+    elif isinstance(module, VAE):
+        chosen = [f"encoder.{name}".rstrip(".") for name in _default_layers(module.encoder)]
+        chosen += _default_decoder(module.decoder)
+    else:
+        chosen = _default_layers(module)
+    refused = [f"{name} ({type(named[name]).__name__})" for name in chosen if type(named[name]) not in GATEABLE]
+    if refused:
+        raise ValueError(f"layers {refused} cannot be gated: only linear layers, convolutions and batch norms can")
+    if not chosen:
+        raise ValueError("the module has no layers to gate: name some in layers=")
+    return chosen
+
+
+def _default_layers(module: nn.Module) -> list[str]:
+    """All that can be gated; where a batch norm follows a layer, the batch norm in its place."""
+    holders = [(name, layer) for name, layer in module.named_modules() if _has_own_parameters(layer)]
+    strange = [f"{name} ({type(layer).__name__})" for name, layer in holders if type(layer) not in GATEABLE]
+    if strange:
+        raise ValueError(f"layers {strange} cannot be gated: name in layers= those that shall be")
+    followed = [(a, b) for (a, one), (b, other) in zip(holders, holders[1:], strict=False) if _normalises(other, one)]
+    replaced = {name for name, _ in followed}
+    return [name for name, _ in holders if name not in replaced]
+
+
+def _has_own_parameters(layer: nn.Module) -> bool:
+    return type(layer) in BATCH_NORMS or next(layer.parameters(recurse=False), None) is not None
+
+
+def _normalises(norm: nn.Module, layer: nn.Module) -> bool:
+    return type(norm) in BATCH_NORMS and norm.num_features == _num_outputs(layer)
+
+
+def _num_outputs(layer: nn.Module) -> int:
+    return next(getattr(layer, key) for key in ("num_features", "out_channels", "out_features") if hasattr(layer, key))
+
+
+def _default_decoder(decoder: nn.Module) -> list[str]:
+    names = _default_layers(decoder)
+    first, inner = names[:1], names[1:-1]
+    starts_linear = bool(first) and isinstance(decoder.get_submodule(first[0]), nn.Linear)
+    kept = inner if starts_linear and inner else names[:-1]
+    return [f"decoder.{name}".rstrip(".") for name in kept]
+
+
+def _gate_layer(gated: MultiRate, name: str, kind: str, *, inputs: bool) -> None:
+    layer = gated.get_submodule(name)
+    if isinstance(layer, Gated):
+        return  # it stands in several places, and was gated at the first
+    like = next(gated.parameters()) if layer.weight is None else layer.weight
+    gate = Gate(kind, layer.in_features if inputs else _num_outputs(layer)).to(like)
+    replacement = Gated(layer, gate, gated.rate, inputs=inputs)
+    for place in [place for place, other in _named_layers(gated) if other is layer]:
+        gated.set_submodule(place, replacement)
