@@ -6,12 +6,17 @@ from typing import Annotated
 
 import typer
 
+RECIPES = (  # the keys of experiments.EXPERIMENTS, without its imports
+    "eight_gaussians digits mnist chairs zebra_finch bengalese_finch how_many_points which_points any_architecture "
+    "multi_rate sensitivity linear_multirate"
+).split()
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 
 
 @app.command()
 def recipe(
-    name: Annotated[str, typer.Argument(help="Which experiment: eight_gaussians, digits, mnist or chairs.")],
+    name: Annotated[str, typer.Argument(help=f"Which experiment: {', '.join(RECIPES)}.")],
     profile: Annotated[
         str,
         typer.Option(help="quick: minutes on a laptop; cpu: hours on two cores; paper: the paper's epochs and runs."),

@@ -85,6 +85,10 @@ def test_the_recipe_command_runs_and_says_where_the_table_is(calls, tmp_path):
     assert result.exit_code == 0 and "2 rows in" in result.output
 
 
+def test_the_help_names_every_experiment():
+    assert set(cli.RECIPES) == set(experiments.EXPERIMENTS)
+
+
 def test_errors_of_use_are_one_sentence_and_exit_code_1(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["rvae-lite", "recipe", "nothing"])
     with pytest.raises(SystemExit) as stop:
