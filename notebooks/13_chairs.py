@@ -89,7 +89,7 @@ check(
 )
 
 # %%
-few, quick = chairs.x[:512], dict(epochs=12, batch_size=64, learning_rate=learning_rate)
+few, quick = chairs.x[:512], dict(epochs=2, batch_size=64, learning_rate=learning_rate)
 first = fit(setting.model, few, seed=0, **quick)
 pairs = recipes.select_points(few, first.encode(few)[0], 16, method="random")
 anchored = fit(setting.model, few, seed=1, rho=4 * rho, points=pairs, **quick)

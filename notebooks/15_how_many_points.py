@@ -96,7 +96,7 @@ import warnings
 # `fit` warns where a short training stays away from points: expected here.
 warnings.simplefilter("ignore", RuntimeWarning)
 song = setting.dataset
-few, quick = song.x[:256], dict(epochs=12, batch_size=64, learning_rate=learning_rate)
+few, quick = song.x[:256], dict(epochs=3, batch_size=64, learning_rate=learning_rate)
 first = fit(setting.model, few, seed=0, **quick)
 pairs = recipes.select_points(few, first.encode(few)[0], 16, method="random")
 anchored = fit(setting.model, few, seed=1, rho=4 * rho, points=pairs, **quick)

@@ -340,7 +340,7 @@ x = x - x.mean(0)
 n, variance = x.shape[1], noise_variance
 model = VAE.linear(n, latent_dim, noise_variance=variance)
 plan = dict(beta=law, batch_size=600, learning_rate=learning_rate, compile=False)
-first_steps = fit(make_multirate(model), x, epochs=80, schedule="cosine", **plan)
+first_steps = fit(make_multirate(model), x, epochs=20, schedule="cosine", **plan)
 fingerprint(first_steps)
 
 # %%
