@@ -22,6 +22,13 @@ COLOURS = {
     "same gates, optimised": "#4f9d3a",
     "all sigmoid": "#b59a00",
     "all sigmoid, optimised": "#b59a00",
+    "sigmoid, sigmoid": "#b59a00",
+    "sqrt, sqrt": "#1fa3a3",
+    "FiLM": "#c8553d",
+    "[0.1, 1]": "#b59a00",
+    "[0.01, 1]": "#1fa3a3",
+    "[0.001, 100]": "#c8553d",
+    "one beta a batch": "#b59a00",
 }
 GROUPS = ["#8c8c8c", "#3b8bc4", "#e69f00", "#2a9d74", "#d6336c"]  # bars within a group
 INK = "#7f8790"  # grey that reads on white and on black
