@@ -261,7 +261,7 @@ def paper(name: str, parameters: Path | None, done: Path | None, profile: str) -
         notebook = executed(read_source(name), name, yaml.safe_load(parameters.read_text()))
     else:
         profiles = yaml.safe_load((NOTEBOOKS / "profiles.yml").read_text())
-        notebook = executed(read_source(name), name, profiles[profile][name])
+        notebook = executed(read_source(name), name, profiles[profile].get(name, {}))
     write(paper_copy(notebook, name), PAPER / f"{name}.ipynb")
     print(f"book/paper/{name}.ipynb written; its entry in _toc.yml is: file: book/paper/{name}")
 
