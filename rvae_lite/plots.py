@@ -15,6 +15,8 @@ COLOURS = {
     "MR-VAE": "#7c6fe0",
     "beta-VAE, annealed": "#b58863",
     "exact": "#1fa3a3",
+}
+VARIANTS = {  # lines of one figure each; another figure may use a colour again
     "water": "#3b8bc4",
     "proof's weights": "#c8553d",
     "corrected gates": "#7c6fe0",
@@ -76,8 +78,8 @@ def figure_row(columns: int, *, width: float = 2.4, height: float = 2.7):
 
 
 def colour(method: str) -> str:
-    """The method's colour, grey for one that the book does not know."""
-    return COLOURS.get(method, INK)
+    """The colour of a method or variant, grey for one that the book does not know."""
+    return (VARIANTS | COLOURS).get(method, INK)
 
 
 def _class_colours(labels):
