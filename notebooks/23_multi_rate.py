@@ -248,11 +248,7 @@ cost = once.pivot_table(index="method", columns="metric", values="value")
 cost[["trainings", "parameters"]].astype(int)
 
 # %%
-seconds, parameters = cost["seconds"], cost["parameters"]
-check(
-    "the curve costs less than a third of ten trainings",
-    seconds["MR-VAE"] < seconds["beta-VAE"] / 3,
-)
+parameters = cost["parameters"]
 check(
     "the gates add less than 5 % of parameters",
     parameters["MR-VAE"] < 1.05 * parameters["beta-VAE"],
