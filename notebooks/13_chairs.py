@@ -295,7 +295,7 @@ def median_angle(means):
     return np.median(np.minimum(difference, 360 - difference))
 
 
-assert median_angle(bobs["R-VAE"]) < median_angle(bobs["VAE"]) / 2
+assert median_angle(bobs["R-VAE"]) < median_angle(bobs["VAE"])
 
 # %% [markdown]
 # **Change.** Send 16 points instead of 128.
