@@ -5,6 +5,7 @@ state.
 """
 
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,14 @@ import torch
 
 from rvae_lite.gates import Gate
 from rvae_lite.storage import content_hash, load_arrays, save_arrays
+
+
+def kept_as(folder, label: str) -> Path | None:
+    """Where a training called `label` is kept in a folder, which is made if need be; None without one."""
+    if folder is None:
+        return None
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    return Path(folder) / f"{re.sub('[^A-Za-z0-9]+', '-', label).strip('-')}.npz"
 
 
 def settings_of(model, x, points, **numbers) -> dict:

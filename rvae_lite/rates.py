@@ -6,7 +6,6 @@ is empty where the value belongs to the whole curve, `against` names the other c
 Letters: M replicas, N images, T values of beta.
 """
 
-import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,14 +15,15 @@ import numpy as np
 import torch
 from torch import nn
 
+from rvae_lite.checkpoints import kept_as
 from rvae_lite.data import Dataset, load
 from rvae_lite.fitted import Fit
 from rvae_lite.metrics import active_units, area_between, dominance, features_of, frechet_distance
 from rvae_lite.models import VAE
 from rvae_lite.multirate import BETA_RANGE, LogUniform, closed_share, is_multirate, make_multirate
+from rvae_lite.pictures import TEST, TRAIN
 from rvae_lite.train import fit
 
-TRAIN, TEST = 1, 3  # Dataset.part of sets that are split in three
 NETWORKS = ("mlp", "cnn", "resnet")
 TIMED_EXAMPLES, TIMED_RUNS = 1024, 3
 FRECHET = ("samples", "reconstructions")
@@ -175,10 +175,8 @@ def train_curve(setting: RateSetting, name: str, *, seed: int) -> Fit:
     """One method's trainings with one seed: a multi-rate model, or a plain one for each of the setting's betas."""
     curve, count = setting.methods[name], len(setting.betas)
     label = f"{name}, seed {seed}"
-    options = dict(compile=setting.compile, checkpoint=None, progress=label if setting.progress else False)
-    if setting.folder is not None:
-        Path(setting.folder).mkdir(parents=True, exist_ok=True)
-        options["checkpoint"] = Path(setting.folder) / f"{re.sub('[^A-Za-z0-9]+', '-', label)}.npz"
+    options = dict(compile=setting.compile, checkpoint=kept_as(setting.folder, label))
+    options["progress"] = label if setting.progress else False
     trainings = dict(replicas=1, seed=[seed]) if curve.multirate else dict(replicas=count, seed=[seed] * count)
     beta = LogUniform(*curve.beta_range) if curve.multirate else list(setting.betas)
     return _fit(setting, curve, setting.train, epochs=setting.epochs, beta=beta, **trainings, **options)

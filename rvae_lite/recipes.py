@@ -5,7 +5,6 @@ A table has one row per (recipe, data, method, beta, rho, R, template, seed, par
 value belongs to the whole ensemble.  Letters: M replicas, N data points, K latent dimension, R Rosetta points.
 """
 
-import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 from torch import nn
 
 from rvae_lite import alignment
+from rvae_lite.checkpoints import kept_as
 from rvae_lite.data import Dataset, split
 from rvae_lite.fitted import Fit
 from rvae_lite.rosetta import RosettaPoints, select_points
@@ -95,10 +95,6 @@ class Study(NamedTuple):
 
 def train(setting: Setting, x, *, seed, label: str, replicas: int = 1, **options) -> Fit:
     """`fit` with the setting's model, epochs and batches; in the setting's folder the training is kept as `label`."""
-    checkpoint = None
-    if setting.folder is not None:
-        Path(setting.folder).mkdir(parents=True, exist_ok=True)
-        checkpoint = Path(setting.folder) / f"{re.sub('[^A-Za-z0-9]+', '-', label).strip('-')}.npz"
     return fit(
         setting.model,
         x,
@@ -108,7 +104,7 @@ def train(setting: Setting, x, *, seed, label: str, replicas: int = 1, **options
         batch_size=setting.batch_size,
         learning_rate=setting.learning_rate,
         compile=setting.compile,
-        checkpoint=checkpoint,
+        checkpoint=kept_as(setting.folder, label),
         progress=label if setting.progress else False,
         **options,
     )
