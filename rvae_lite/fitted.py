@@ -236,7 +236,4 @@ class _Call(nn.Module):
 
 def _terms_per_example(model: nn.Module, x: Tensor, noise: Tensor) -> Tensor:
     """Distortion, rate and squared error of each example: (B, 3)."""
-    posterior = model.encode(x)
-    distortion = model.distortion(x, posterior.sample(noise))
-    squared_error = (model.decode(posterior.mean) - x).square().flatten(1).sum(1)
-    return torch.stack([distortion, posterior.kl_divergence(), squared_error], dim=-1)
+    return torch.stack([*model.distortion_and_rate(x, noise), model.squared_error(x)], dim=-1)

@@ -321,6 +321,18 @@ class VAE(nn.Module):
         output = self.decoder(z)
         return output.sigmoid() if self.likelihood == "bernoulli" else output
 
+    def distortion_and_rate(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """-log p(x|z) at one posterior sample and KL(q(z|x) || N(0, I)), in nats, each (B,).
+
+        x: (B, *data); noise: standard normal, (B, noise_dim).
+        """
+        posterior = self.encode(x)
+        return self.distortion(x, posterior.sample(noise)), posterior.kl_divergence()
+
+    def squared_error(self, x: Tensor) -> Tensor:
+        """|x - decode(mean(x))|^2 summed over dimensions, in squared units of the data: x (B, *data) gives (B,)."""
+        return (self.decode(self.encode(x).mean) - x).square().flatten(1).sum(1)
+
     def distortion(self, x: Tensor, z: Tensor) -> Tensor:
         """-log p(x|z) in nats, summed over dimensions, constant included: x (B, *data), z (B, K) give (B,)."""
         if self.likelihood == "bernoulli":

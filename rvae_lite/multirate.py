@@ -155,9 +155,10 @@ def make_multirate(
         gate: "sigmoid", "sqrt" or "film"; for a VAE also (encoder's, decoder's).  By default sqrt, but sigmoid in the
             encoder of a VAE that is not linear.
         layers: names of the layers to gate, as in `module.named_modules()`, or a function of (name, layer) that says
-            which.  By default all; of a VAE all but the posterior's head and the decoder's first linear and its
-            output layer, unless no layer of the decoder is left: then its first is gated too.  A linear VAE is gated
-            at its latents on both sides, and its variance responds as log C_ii = min(0, affine in log beta).
+            which.  By default those that the module's own `layers_to_gate()` lists, else all; of a VAE all but the
+            posterior's head and the decoder's first linear and its output layer, unless no layer of the decoder is
+            left: then its first is gated too.  A linear VAE is gated at its latents on both sides, and its variance
+            responds as log C_ii = min(0, affine in log beta).
         outside: what a beta outside `beta_range` does: "warn" (once) or "refuse".
 
     Raises:
@@ -197,7 +198,7 @@ def build(config: dict) -> nn.Module:
     if options.get("network") != "multirate":
         return VAE.from_config(config)
     options.pop("network")
-    return make_multirate(VAE.from_config(options.pop("module")), **options)
+    return make_multirate(build(options.pop("module")), **options)
 
 
 def is_multirate(model: nn.Module) -> bool:
@@ -233,7 +234,8 @@ def _check_range(beta_range) -> tuple[float, float]:
 def _gate_kinds(gate, module: nn.Module, linear: bool) -> tuple[str, str]:
     """The gates of (encoder, decoder); a module that is no VAE has the first throughout."""
     if gate is None:
-        gate = ("sigmoid", "sqrt") if isinstance(module, VAE) and not linear else "sqrt"
+        autoencoder = isinstance(module, VAE) or hasattr(module, "layers_to_gate")
+        gate = ("sigmoid", "sqrt") if autoencoder and not linear else "sqrt"
     kinds = (gate, gate) if isinstance(gate, str) else tuple(gate)
     if len(kinds) != 2 or any(kind not in GATES for kind in kinds):
         raise ValueError(f"gate must be one of {sorted(GATES)}, or two (encoder, decoder), not {gate!r}")
@@ -256,6 +258,8 @@ def _choose_layers(module: nn.Module, layers) -> list[str]:
         if unknown:
             known = [name for name, layer in named.items() if type(layer) in GATEABLE]
             raise ValueError(f"layers {unknown} are not in the module, which has {known}")
+    elif hasattr(module, "layers_to_gate"):
+        chosen = module.layers_to_gate()
     elif isinstance(module, VAE):
         chosen = [f"encoder.{name}".rstrip(".") for name in _default_layers(module.encoder)]
         chosen += _default_decoder(module.decoder)

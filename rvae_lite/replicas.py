@@ -66,10 +66,8 @@ class Objective(nn.Module):
         """The loss and its terms (see TERMS): x (B, *data), noise (B, noise_dim), beta () or (B,), rho ()."""
         h = standardise(beta, self.model.beta_range) if is_multirate(self.model) else None
         with responding(self.model, h) as model:
-            posterior = model.encode(x)  # q(z|x)
-            z = posterior.sample(noise)
-            distortion = model.distortion(x, z)  # -log p(x|z)
-            rate = posterior.kl_divergence()  # KL(q(z|x) || N(0, I))
+            # -log p(x|z) at one sample of q(z|x), and KL(q(z|x) || N(0, I))
+            distortion, rate = model.distortion_and_rate(x, noise)
         return self._loss(distortion, rate, beta, rho, anchors)
 
     def _loss(self, distortion: Tensor, rate: Tensor, beta: Tensor, rho: Tensor, anchors: Anchors | None):
