@@ -61,7 +61,9 @@ def test_zebra_finches_are_images_between_0_and_1_with_a_label_for_each_type_of_
     names = dataset.info["label_names"]
     assert names == ["R402/a", "R402/b", "blu285/a", "blu285/b", "green7/a", "green7/b"]
     assert np.bincount(dataset.labels).tolist() == [2, 1, 4, 2, 2, 1]
-    assert all(key.startswith(names[label].split("/")[0]) for key, label in zip(dataset.ids, dataset.labels, strict=True))
+    assert all(
+        key.startswith(names[label].split("/")[0]) for key, label in zip(dataset.ids, dataset.labels, strict=True)
+    )
 
 
 def test_info_says_where_the_birds_come_from_and_how_they_were_prepared(root):
