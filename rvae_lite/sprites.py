@@ -189,7 +189,7 @@ def _dataset(
     """The images with those of their factors that vary; `classes` is (N, len(names)) and has the shape."""
     counted = [np.unique(column, return_inverse=True) for column in classes.T]
     varying = [i for i, (values, _) in enumerate(counted) if len(values) > 1]
-    factors = np.stack([counted[i][1] for i in varying] or [np.zeros((len(images), 0))], axis=-1)
+    factors = np.array([counted[i][1] for i in varying], dtype=np.int64).reshape(len(varying), len(images)).T
     labels = classes[:, names.index("shape")].astype(int)
     info = info | dict(
         value_range=(0.0, 1.0),
@@ -238,8 +238,9 @@ def _read_dsprites(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             known = "original_dataset_indices.npy" in archive.namelist()
             ids = _read_member(archive, "original_dataset_indices") if known else np.arange(len(images))
         _check(images, classes, ids)
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
-        raise ValueError(f"{damaged(path)} ({error}): get it again from {DSPRITES_PAGE}") from error
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{damaged(path)} ({reason}): get it again from {DSPRITES_PAGE}") from error
     return images, classes, ids
 
 
@@ -269,6 +270,9 @@ def _check(images: np.ndarray, classes: np.ndarray, ids: np.ndarray) -> None:
         raise ValueError(f"latents_classes must be integers (N, 5) or (N, 6), not {classes.dtype} {classes.shape}")
     if len(classes) != len(images):
         raise ValueError(f"latents_classes has {len(classes):,} rows for {len(images):,} imgs")
+    shapes = classes[:, FACTORS.index("shape") - len(FACTORS)]
+    if shapes.min() < 0 or shapes.max() >= len(SHAPES):
+        raise ValueError(f"shapes must be 0 to {len(SHAPES) - 1}, not {shapes.min()} to {shapes.max()}")
     if ids.shape != (len(images),) or ids.dtype.kind not in "iu":
         raise ValueError(f"original_dataset_indices must be {len(images):,} integers, not {ids.dtype} {ids.shape}")
     if images.max() > 1:
