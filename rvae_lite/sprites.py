@@ -3,8 +3,8 @@
 Bae et al. (2023), Section 5.3, and Chen et al. (2018) train on dSprites (Matthey et al., 2017): one image for every
 combination of shape, scale, orientation, x and y.  Letters: N images, F factors, H pixels a side.
 
-Here scale runs from 0.5 to 1, orientation turns counter-clockwise as one sees it, x to the right, y downwards.  A
-sprite that is turned onto itself gives the same image again: a square every 90 degrees, an ellipse every 180.
+Scale runs from 0.5 to 1, orientation turns counter-clockwise as one sees it, x to the right, y downwards.  A square
+is turned onto itself every 90 degrees and an ellipse every 180: no model can tell these orientations apart.
 """
 
 import io
