@@ -11,6 +11,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -105,8 +106,8 @@ class MultiRate(nn.Module):
         """
         like = next(self.parameters())
         try:
-            values = torch.as_tensor(beta, device=like.device)
-            values = values if values.is_floating_point() and values.ndim else values.double()
+            values = beta if isinstance(beta, Tensor) else np.asarray(beta, dtype=np.float64)
+            values = torch.as_tensor(values, dtype=torch.float64, device=like.device)
         except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"beta must be a number or one per example, not {beta!r}") from error
         if values.ndim > 1 or not values.numel():
