@@ -16,14 +16,15 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 # A module may import only from lines above its own.
 LAYERS = [
     {"gaussian", "losses", "networks", "schedules", "storage", "alignment", "rendering", "linear_vae", "metrics"},
-    {"datasets", "folders", "syrinx"},
+    {"datasets", "folders", "syrinx", "grammar", "vocabulary"},
     {"recordings", "annotations"},
-    {"synthetic", "chairs", "gates", "pictures", "songs", "spectrograms"},
+    {"synthetic", "chairs", "gates", "pictures", "songs", "spectrograms", "texts"},
     {"extraction"},
     {"birdsong"},
     {"ava", "birds", "finch"},
     {"data"},
     {"models", "rosetta"},
+    {"text"},
     {"multirate"},
     {"replicas", "checkpoints", "checks"},
     {"fitted"},
