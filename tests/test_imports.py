@@ -30,7 +30,7 @@ LAYERS = [
     {"fitted"},
     {"train", "plots", "report"},
     {"recipes", "curves", "rates", "linear_rates"},
-    {"settings", "rate_experiments"},
+    {"settings", "rate_experiments", "text_rates"},
     {"experiments"},
     {"cli"},
 ]
