@@ -1,7 +1,7 @@
 """A variational autoencoder of sentences: LSTM encoder, diagonal posterior, autoregressive LSTM decoder.
 
 Bae et al. (2023), Section 5.2, whose set-up is that of He et al. (2019); word dropout after Bowman et al. (2016).
-Letters: B batch, K latent dimension, S samples, T time (tokens of the longest sentence), H hidden units, V tokens in
+Letters: B batch, K latent dimension, S samples, T time (tokens of the longest sentence), F hidden units, V tokens in
 the vocabulary.
 """
 
@@ -15,7 +15,7 @@ from rvae_lite.gaussian import DiagonalPosterior
 from rvae_lite.models import PosteriorHead
 from rvae_lite.vocabulary import END, PAD, SPECIAL, START, UNKNOWN
 
-State = tuple[Tensor, Tensor]  # what an LSTM remembers: (h, c), each (B, H)
+State = tuple[Tensor, Tensor]  # what an LSTM remembers: (h, c), each (B, F)
 
 
 class Recurrent(nn.Linear):
@@ -36,11 +36,11 @@ class LSTMCell(nn.Module):
 
         i, f, g, o = W x + b + U h + d        c' = sigmoid(f) c + sigmoid(i) tanh(g)        h' = sigmoid(o) tanh(c')
 
-    `inputs` holds W (4H, D) and b, `recurrent` U (4H, H) and d.
+    `inputs` holds W (4F, D) and b, `recurrent` U (4F, F) and d.
 
     Args:
         input_dim: D.
-        hidden_dim: H.
+        hidden_dim: F.
     """
 
     def __init__(self, input_dim: int, hidden_dim: int):
@@ -52,7 +52,7 @@ class LSTMCell(nn.Module):
         return self.step(self.inputs(x), state)
 
     def step(self, a: Tensor, state: State) -> State:
-        """The next (h, c) from a = W x + b, (B, 4H), which for a whole sentence is one product."""
+        """The next (h, c) from a = W x + b, (B, 4F), which for a whole sentence is one product."""
         h, c = state
         i, f, g, o = (a + self.recurrent(h)).chunk(4, dim=-1)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
@@ -60,7 +60,7 @@ class LSTMCell(nn.Module):
 
 
 class TextEncoder(nn.Module):
-    """Tokens (B, T) to what an LSTM remembers when it has read the end token: (B, H)."""
+    """Tokens (B, T) to what an LSTM remembers when it has read the end token: (B, F)."""
 
     def __init__(self, num_tokens: int, embedding_dim: int, hidden_dim: int):
         super().__init__()
@@ -69,7 +69,7 @@ class TextEncoder(nn.Module):
         self.hidden_dim = hidden_dim
 
     def forward(self, tokens: Tensor) -> Tensor:
-        inputs = self.cell.inputs(self.embedding(tokens))  # (B, T, 4H)
+        inputs = self.cell.inputs(self.embedding(tokens))  # (B, T, 4F)
         state = (inputs.new_zeros(len(tokens), self.hidden_dim),) * 2
         remembered = []
         for a in inputs.unbind(1):
@@ -95,14 +95,14 @@ class TextDecoder(nn.Module):
         self.output = nn.Linear(hidden_dim, num_tokens)
 
     def start(self, z: Tensor) -> tuple[State, Tensor]:
-        """The first (h, c) and what z (B, K) adds at every step, (B, 4H)."""
+        """The first (h, c) and what z (B, K) adds at every step, (B, 4F)."""
         c = self.initial(z)
         return (c.tanh(), c), self.latent(z)
 
     def forward(self, words: Tensor, z: Tensor) -> Tensor:
         """Logits of the token after each word: words (B, T), the start token first, and z (B, K) give (B, T, V)."""
         state, added = self.start(z)
-        inputs = self.cell.inputs(self.embedding(words)) + added.unsqueeze(1)  # (B, T, 4H)
+        inputs = self.cell.inputs(self.embedding(words)) + added.unsqueeze(1)  # (B, T, 4F)
         outputs = []
         for a in inputs.unbind(1):
             state = self.cell.step(a, state)
@@ -126,7 +126,7 @@ class TextVAE(nn.Module):
         length: T, of the longest sentence with its end token.
         latent_dim: K.
         embedding_dim: of a word.
-        hidden_dim: H, of both LSTMs.
+        hidden_dim: F, of both LSTMs.
         word_dropout: share of the words that the decoder does not get to see in training; the unknown token stands in
             their place.
 

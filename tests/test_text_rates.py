@@ -76,9 +76,8 @@ def test_a_row_is_what_the_model_says(setting, study):
     row = curve_of(study.table, "MR-VAE").set_index("beta").loc[0.2]
     model = study.fits["MR-VAE"].at_beta(0.2).replica(0)
     found = bounds(model, setting.test)
-    assert row["rate"] == pytest.approx(found.rate.mean()) and row["distortion"] == pytest.approx(
-        found.distortion.mean()
-    )
+    assert row["rate"] == pytest.approx(found.rate.mean())
+    assert row["distortion"] == pytest.approx(found.distortion.mean())
     assert row["loss"] == pytest.approx(row["distortion"] + 0.2 * row["rate"])
     assert row["perplexity"] == pytest.approx(math.exp(row["negative_elbo"] / lengths(setting.test).mean()))
     source, vocabulary = everyday(), Vocabulary(setting.dataset.info["vocabulary"])
