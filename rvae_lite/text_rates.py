@@ -197,7 +197,7 @@ def _table(setting: RateSetting, rows: list[dict]):
 
 SCALES = dict(
     quick=dict(loading=dict(num_train=2000, num_test=500), epochs=4),
-    cpu=dict(loading=dict(num_train=8000, num_test=2000), epochs=8),
+    cpu=dict(loading=dict(num_train=8000, num_test=1000), epochs=10),
     # The paper's network and batch; K and the data are those of He et al. (2019).
     paper=dict(
         name="yahoo", embedding_dim=256, hidden_dim=256, latent_dim=32, batch_size=32, learning_rate=1e-3, epochs=200
