@@ -12,12 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from rvae_lite import grammar
-from rvae_lite.datasets import Dataset
+from rvae_lite.datasets import PARTS, TEST, TRAIN, VALID, Dataset
 from rvae_lite.folders import another_root, data_root, permission_explained
 from rvae_lite.vocabulary import SPECIAL, Vocabulary
 
-TRAIN, VALID, TEST = 1, 2, 3
-PARTS = ["training", "validation", "test"]
 YAHOO_FILES = ("yahoo.train.txt", "yahoo.valid.txt", "yahoo.test.txt")
 YAHOO_WORDS = 20_000
 WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")

@@ -18,7 +18,7 @@ LAYERS = [
     {"gaussian", "losses", "networks", "schedules", "storage", "alignment", "rendering", "linear_vae", "metrics"},
     {"datasets", "folders", "syrinx", "grammar", "vocabulary"},
     {"recordings", "annotations"},
-    {"synthetic", "chairs", "gates", "pictures", "songs", "spectrograms", "texts"},
+    {"synthetic", "chairs", "gates", "pictures", "songs", "spectrograms", "sprites", "texts"},
     {"extraction"},
     {"birdsong"},
     {"ava", "birds", "finch"},
