@@ -110,3 +110,15 @@ def test_the_paper_profile_names_the_yahoo_files(tmp_path, monkeypatch):
     run = dict(experiments.EXPERIMENTS["text"]("paper", None))["seed0"]
     with pytest.raises(FileNotFoundError, match="the Yahoo answers are not in .*: put yahoo.train.txt"):
         run()
+
+
+def test_the_committed_curves_keep_to_the_entropy_and_show_the_collapse():
+    table = experiments.load_results("text")
+    points = table[table.beta.notna()].pivot_table(index=["method", "seed", "beta"], columns="metric", values="value")
+    entropy = everyday().entropy
+    assert np.allclose(table.entropy, entropy) and set(table.method) == set(METHODS)
+    assert (points.negative_elbo + 3 * points.negative_elbo_error > entropy).all()
+    assert (points.excess + 3 * points.excess_error > 0).all()
+    highest = points.xs(points.index.levels[2].max(), level="beta")
+    assert (highest.rate < text_rates.COLLAPSED).all() and (highest.active_units == 0).all()
+    assert (highest.distortion < 1.1 * entropy).all()  # the language is learnt without the latent
