@@ -178,7 +178,7 @@ class TextVAE(nn.Module):
         return self.latent_dim + (self.data_shape[0] if self.word_dropout else 0)
 
     def layers_to_gate(self) -> list[str]:
-        """What a multi-rate model gates: the words' way into both LSTMs, and the latent's out of one and into the other.
+        """What a multi-rate model gates: the words' way into both LSTMs, the latent's out of one and into the other.
 
         The paper does not say how it gates an LSTM.  Gates on the recurrent maps too would have to be applied at every
         step, which costs half as much again and gained nothing; gates on the posterior's head, which the authors leave
