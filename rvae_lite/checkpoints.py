@@ -35,6 +35,7 @@ def settings_of(model, x, points, **numbers) -> dict:
         model=architecture,
         likelihood=likelihood,
         gates=gates or None,
+        word_dropout=getattr(model, "word_dropout", None),
         dtype=str(next(model.parameters()).dtype),
         data=digest.hexdigest(),
         points=content_hash({}, dict(x=points.x, z=points.z)) if points is not None else None,

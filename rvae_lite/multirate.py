@@ -17,8 +17,10 @@ from torch import Tensor, nn
 
 from rvae_lite.gates import BATCH_NORMS, GATEABLE, GATES, Gate, Gated, LogScaleResponse, Rate, standardise
 from rvae_lite.models import VAE
+from rvae_lite.text import TextVAE
 
 BETA_RANGE = (0.01, 10.0)
+BUILDERS = dict(text=TextVAE.from_config)  # of models that are no `VAE`, by their config's "network"
 CLOSED = 1e-6  # a channel multiplied by less is closed
 
 
@@ -54,7 +56,8 @@ class MultiRate(nn.Module):
         self.module, self.rate = module, rate
         self.beta_range, self.outside = beta_range, outside
         self.config: dict | None = None  # how to build it again, see `build`
-        for name in ("data_shape", "latent_dim", "likelihood", "noise_variance", "value_range", "noise_dim"):
+        shared = ("data_shape", "latent_dim", "likelihood", "noise_variance", "value_range", "noise_dim")
+        for name in (*shared, "num_tokens", "word_dropout"):
             if hasattr(module, name):
                 setattr(self, name, getattr(module, name))
 
@@ -194,10 +197,10 @@ def make_multirate(
 
 
 def build(config: dict) -> nn.Module:
-    """Build the VAE, plain or multi-rate, that a `config` describes."""
+    """Build the model, plain or multi-rate, that a `config` describes."""
     options = dict(config)
     if options.get("network") != "multirate":
-        return VAE.from_config(config)
+        return BUILDERS.get(options.get("network"), VAE.from_config)(config)
     options.pop("network")
     return make_multirate(build(options.pop("module")), **options)
 

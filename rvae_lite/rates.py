@@ -161,7 +161,7 @@ def curve_study(setting: RateSetting) -> CurveStudy:
         curves = {}
         for name, trained in found.items():
             fits[name].append(trained)
-            curves[name] = measure_curve(trained, setting.test, _read_at(setting, setting.methods[name]))
+            curves[name] = measure_curve(trained, setting.test, read_at(setting, setting.methods[name]))
             rows += _long(curves[name], method=name, seed=seed)
             whole = _cost_of(trained, seconds[name])
             rows += [dict(method=name, seed=seed, metric=metric, value=value) for metric, value in whole.items()]
@@ -219,8 +219,8 @@ def _inside(setting: RateSetting, curve: Curve) -> np.ndarray:
     return np.array([beta for beta in setting.betas if low * (1 - 1e-9) <= beta <= high * (1 + 1e-9)])
 
 
-def _read_at(setting: RateSetting, curve: Curve) -> np.ndarray | None:
-    """Where a multi-rate curve is read off: the betas within its range and the middles between them."""
+def read_at(setting: RateSetting, curve: Curve) -> np.ndarray | None:
+    """Where a multi-rate curve is read off: the betas within its range and the middles between them; else None."""
     if not curve.multirate:
         return None
     inside = _inside(setting, curve)
