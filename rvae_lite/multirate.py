@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from rvae_lite.gates import BATCH_NORMS, GATEABLE, GATES, Gate, Gated, LogScaleResponse, Rate, standardise
+from rvae_lite.hierarchical import LadderVAE
 from rvae_lite.models import VAE
 
 BETA_RANGE = (0.01, 10.0)
@@ -150,7 +151,7 @@ def make_multirate(
     Where a batch norm follows a layer, the gate follows the batch norm.
 
     Args:
-        module: a `VAE`, or any module of linear layers, convolutions and batch norms.
+        module: a `VAE`, a `LadderVAE`, or any module of linear layers, convolutions and batch norms.
         beta_range: (lowest, highest) beta of training.
         gate: "sigmoid", "sqrt" or "film"; for a VAE also (encoder's, decoder's).  By default sqrt, but sigmoid in the
             encoder of a VAE that is not linear.
@@ -193,8 +194,10 @@ def make_multirate(
 
 
 def build(config: dict) -> nn.Module:
-    """Build the VAE, plain or multi-rate, that a `config` describes."""
+    """Build the model, plain or multi-rate, that a `config` describes."""
     options = dict(config)
+    if options.get("network") == "ladder":
+        return LadderVAE.from_config(config)
     if options.get("network") != "multirate":
         return VAE.from_config(config)
     options.pop("network")
