@@ -145,6 +145,7 @@ def make_multirate(
     gate: str | Sequence[str] | None = None,
     layers: Sequence[str] | Callable[[str, nn.Module], bool] | None = None,
     outside: str = "warn",
+    tilt: float = 0.0,
 ) -> MultiRate:
     """Gate a copy of a module's layers by log beta (Bae et al. 2023, Eqs. 6 to 8).
 
@@ -161,12 +162,15 @@ def make_multirate(
             left: then its first is gated too.  A linear VAE is gated at its latents on both sides, and its variance
             responds as log C_ii = min(0, affine in log beta).
         outside: what a beta outside `beta_range` does: "warn" (once) or "refuse".
+        tilt: sigmoid gates start at w = -tilt.  At 0 nothing depends on beta at first, and what does not pay on
+            average over beta may collapse for good, such as the finer scales of a `LadderVAE`; with a tilt of 2 it
+            is kept at low beta.
 
     Raises:
         ValueError: an argument is impossible, or layers cannot be gated; they are named.
 
-    Differs from the paper: gates start open (w = 0); for the linear VAE the encoder's gate is the decoder's, and the
-    variance is no product of sigmoids, because these are the exact responses.
+    Differs from the paper: gates start open (w = 0, or tilted); for the linear VAE the encoder's gate is the
+    decoder's, and the variance is no product of sigmoids, because these are the exact responses.
 
     Example:
         >>> gated = make_multirate(VAE.mlp(5, 2))
@@ -176,6 +180,8 @@ def make_multirate(
     beta_range = _check_range(beta_range)
     if outside not in ("warn", "refuse"):
         raise ValueError(f"outside must be 'warn' or 'refuse', not {outside!r}")
+    if isinstance(tilt, bool) or not isinstance(tilt, (int, float)) or not 0 <= tilt < math.inf:
+        raise ValueError(f"tilt must be a number from 0 upwards, not {tilt!r}")
     linear = isinstance(module, VAE) and module.head.posterior == "constant" and layers is None
     kinds = _gate_kinds(gate, module, linear)
     names = ["head.linear", "decoder.0"] if linear else _choose_layers(module, layers)
@@ -183,13 +189,15 @@ def make_multirate(
     gated = MultiRate(copy.deepcopy(module), rate, beta_range=beta_range, outside=outside)
     for name in names:
         kind = kinds[1] if name.split(".")[0] == "decoder" else kinds[0]
-        _gate_layer(gated, f"module.{name}".rstrip("."), kind, inputs=linear and name == "decoder.0")
+        options = dict(inputs=linear and name == "decoder.0", tilt=tilt)
+        _gate_layer(gated, f"module.{name}".rstrip("."), kind, **options)
     if linear:
         response = LogScaleResponse(module.latent_dim, rate).to(next(module.parameters()))
         gated.module.head.log_scale = response
     if config is not None:
         gated.config = dict(network="multirate", module=config, beta_range=list(beta_range), gate=list(kinds))
         gated.config |= dict(layers=None if linear else names, outside=outside)
+        gated.config |= dict(tilt=tilt) if tilt else {}
     return gated
 
 
@@ -307,12 +315,12 @@ def _default_decoder(decoder: nn.Module) -> list[str]:
     return [f"decoder.{name}".rstrip(".") for name in kept]
 
 
-def _gate_layer(gated: MultiRate, name: str, kind: str, *, inputs: bool) -> None:
+def _gate_layer(gated: MultiRate, name: str, kind: str, *, inputs: bool, tilt: float) -> None:
     layer = gated.get_submodule(name)
     if isinstance(layer, Gated):
         return  # it stands in several places, and was gated at the first
     like = next(gated.parameters()) if layer.weight is None else layer.weight
-    gate = Gate(kind, layer.in_features if inputs else _num_outputs(layer)).to(like)
+    gate = Gate(kind, layer.in_features if inputs else _num_outputs(layer), tilt=tilt).to(like)
     replacement = Gated(layer, gate, gated.rate, inputs=inputs)
     for place in [place for place, other in _named_layers(gated) if other is layer]:
         gated.set_submodule(place, replacement)
