@@ -172,9 +172,12 @@ class LadderVAE(nn.Module):
         return cls(**{name: value for name, value in config.items() if name != "network"})
 
     def layers_to_gate(self) -> list[str]:
-        """What `make_multirate` gates: all convolutions but those that read latents, give Gaussians, or the image."""
-        last = self.num_scales - 1
-        kept = ("decoder.merge", f"decoder.grow.{last}", "prior", *(f"posterior.{i}.2" for i in range(last + 1)))
+        """What `make_multirate` gates: all convolutions but those that read latents, or give the prior or the image.
+
+        Differs from the paper: the posterior's heads are gated.  They give q relative to p, so that a closed gate is
+        q = p, a scale that says nothing.
+        """
+        kept = ("decoder.merge", f"decoder.grow.{self.num_scales - 1}", "prior")
         layers = (name for name, layer in self.named_modules() if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d))
         return [name for name in layers if not name.startswith(kept)]
 

@@ -291,14 +291,25 @@ def test_a_config_builds_the_model_again():
         assert shapes[0] == shapes[1]
 
 
-def test_gates_leave_the_heads_and_the_layers_at_the_latents_alone():
+def test_gates_leave_the_priors_and_the_layers_that_read_latents_alone():
     model = LadderVAE((1, 8, 8), **SMALL)
     gated = {name for name in make_multirate(model).config["layers"]}
     assert gated == set(model.layers_to_gate())
     kinds = {name: type(layer).__name__ for name, layer in model.named_modules() if name in gated}
-    assert set(kinds.values()) == {"Conv2d", "ConvTranspose2d"} and len(gated) == 13
+    assert set(kinds.values()) == {"Conv2d", "ConvTranspose2d"} and len(gated) == 15
+    assert {"posterior.0.2", "posterior.1.2"} < gated
+    assert not [name for name in gated if name.startswith(("prior", "decoder.merge", "decoder.grow.1"))]
     encoder, decoder = (make_multirate(model).module.get_submodule(n) for n in ("encoder.stages.0.0", "decoder.grow.0"))
     assert (encoder.gate.kind, decoder.gate.kind) == ("sigmoid", "sqrt")
+
+
+def test_a_closed_posterior_gate_is_a_scale_that_says_nothing():
+    gated = make_multirate(ladder(2))
+    with torch.no_grad():
+        gated.module.posterior[1][-1].gate.bias.fill_(-1e9)
+    with gated.responding(gated.h(1.0)) as model:
+        rates = model.distortion_and_rates(images(), noise_for(gated))[1]
+    assert (rates[:, 0] > 0).all() and (rates[:, 1] == 0).all()
 
 
 @pytest.mark.parametrize(
