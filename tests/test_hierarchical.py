@@ -253,6 +253,13 @@ def test_a_ladder_is_saved_and_loaded(x, plain, gated, tmp_path):
     assert torch.equal(again.reconstruct(x, beta=0.3), gated.reconstruct(x, beta=0.3))
 
 
+def test_a_checkpoint_of_another_tilt_is_refused(x, tmp_path):
+    options = dict(beta=LogUniform(0.01, 10), checkpoint=tmp_path / "kept.npz", **SHORT)
+    fit(make_multirate(LadderVAE((1, 8, 8), **SMALL), tilt=2.0), x, **options)
+    with pytest.raises(ValueError, match="belongs to a training with another gates: delete it"):
+        fit(make_multirate(LadderVAE((1, 8, 8), **SMALL)), x, **options)
+
+
 def test_a_trained_ladder_folds_to_one_beta(x, gated):
     for beta in BETAS:
         folded = gated.at_beta(beta)
