@@ -163,8 +163,8 @@ def make_multirate(
             responds as log C_ii = min(0, affine in log beta).
         outside: what a beta outside `beta_range` does: "warn" (once) or "refuse".
         tilt: sigmoid gates start at w = -tilt.  At 0 nothing depends on beta at first, and what does not pay on
-            average over beta may collapse for good, such as the finer scales of a `LadderVAE`; with a tilt of 2 it
-            is kept at low beta.
+            average over beta may collapse for good, such as the finer scales of a `LadderVAE`; a tilt of 2 can keep
+            it at low beta, though not always.
 
     Raises:
         ValueError: an argument is impossible, or layers cannot be gated; they are named.
