@@ -31,7 +31,7 @@ VARIANTS = {  # lines of one figure each; another figure may use a colour again
     "[0.01, 1]": "#1fa3a3",
     "[0.001, 100]": "#c8553d",
     "one beta a batch": "#b59a00",
-    "MR-VAE, no tilt": "#c8553d",
+    "MR-VAE, no tilt": "#4f9d3a",
     "coarse": "#1fa3a3",
     "fine": "#c8553d",
 }
