@@ -269,7 +269,7 @@ for ax, name, trained in zip(axes, lines, (multi, no_tilt), strict=True):
     ax.set_ylim(-1, 1.05 * shares["MR-VAE"].max())
 
 # %% [markdown]
-# **The fine scale speaks at low $\beta$ and falls silent first.**
+# **The fine scale speaks at low $\beta$ and is silent at high.**
 # Lines are one multi-rate training each, with and without a tilt; dots are the separate trainings, one run each.
 # With flat gates the fine scale is lost at every $\beta$, and the coarse one has to say everything.
 
