@@ -20,7 +20,9 @@ every_depth = pytest.mark.parametrize("scales", SIZES)
 
 def ladder(scales=2, *, spread=0.3, seed=0):
     """A ladder of 16x16 images in float64 whose parameters are spread enough for q and p to differ."""
-    model = LadderVAE((1, 16, 16), **SIZES[scales]).double()
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        model = LadderVAE((1, 16, 16), **SIZES[scales]).double()
     return scattered(model, spread=spread, seed=seed)
 
 
@@ -141,9 +143,8 @@ def test_posteriors_that_equal_their_priors_have_no_rate_and_reconstruct_samples
     distortion, rates = model.distortion_and_rates(x, noise)
     assert (rates == 0).all()
     drawn = model.sample(noise)
-    torch.testing.assert_close(
-        distortion, torch.nn.functional.binary_cross_entropy(drawn, x, reduction="none").sum((1, 2, 3))
-    )
+    expected = torch.nn.functional.binary_cross_entropy(drawn, x, reduction="none").sum((1, 2, 3))
+    torch.testing.assert_close(distortion, expected, rtol=1e-4, atol=0)  # a probability near 1 has few digits left
 
 
 def test_every_scale_reads_the_image_at_its_own_fineness():
