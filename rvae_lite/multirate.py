@@ -16,11 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from rvae_lite.gates import BATCH_NORMS, GATEABLE, GATES, Gate, Gated, LogScaleResponse, Rate, standardise
+from rvae_lite.hierarchical import LadderVAE
 from rvae_lite.models import VAE
 from rvae_lite.text import TextVAE
 
 BETA_RANGE = (0.01, 10.0)
-BUILDERS = dict(text=TextVAE.from_config)  # of models that are no `VAE`, by their config's "network"
+BUILDERS = dict(text=TextVAE.from_config, ladder=LadderVAE.from_config)  # of models that are no `VAE`, by their config's "network"
 CLOSED = 1e-6  # a channel multiplied by less is closed
 
 
@@ -148,13 +149,14 @@ def make_multirate(
     gate: str | Sequence[str] | None = None,
     layers: Sequence[str] | Callable[[str, nn.Module], bool] | None = None,
     outside: str = "warn",
+    tilt: float = 0.0,
 ) -> MultiRate:
     """Gate a copy of a module's layers by log beta (Bae et al. 2023, Eqs. 6 to 8).
 
     Where a batch norm follows a layer, the gate follows the batch norm.
 
     Args:
-        module: a `VAE`, or any module of linear layers, convolutions and batch norms.
+        module: a `VAE`, a `LadderVAE`, or any module of linear layers, convolutions and batch norms.
         beta_range: (lowest, highest) beta of training.
         gate: "sigmoid", "sqrt" or "film"; for a VAE also (encoder's, decoder's).  By default sqrt, but sigmoid in the
             encoder of a VAE that is not linear.
@@ -164,12 +166,15 @@ def make_multirate(
             left: then its first is gated too.  A linear VAE is gated at its latents on both sides, and its variance
             responds as log C_ii = min(0, affine in log beta).
         outside: what a beta outside `beta_range` does: "warn" (once) or "refuse".
+        tilt: sigmoid gates start at w = -tilt.  At 0 nothing depends on beta at first, and what does not pay on
+            average over beta may collapse for good, such as the finer scales of a `LadderVAE`; a tilt of 2 can keep
+            it at low beta, though not always.
 
     Raises:
         ValueError: an argument is impossible, or layers cannot be gated; they are named.
 
-    Differs from the paper: gates start open (w = 0); for the linear VAE the encoder's gate is the decoder's, and the
-    variance is no product of sigmoids, because these are the exact responses.
+    Differs from the paper: gates start open (w = 0, or tilted); for the linear VAE the encoder's gate is the
+    decoder's, and the variance is no product of sigmoids, because these are the exact responses.
 
     Example:
         >>> gated = make_multirate(VAE.mlp(5, 2))
@@ -179,6 +184,8 @@ def make_multirate(
     beta_range = _check_range(beta_range)
     if outside not in ("warn", "refuse"):
         raise ValueError(f"outside must be 'warn' or 'refuse', not {outside!r}")
+    if isinstance(tilt, bool) or not isinstance(tilt, (int, float)) or not 0 <= tilt < math.inf:
+        raise ValueError(f"tilt must be a number from 0 upwards, not {tilt!r}")
     linear = isinstance(module, VAE) and module.head.posterior == "constant" and layers is None
     kinds = _gate_kinds(gate, module, linear)
     names = ["head.linear", "decoder.0"] if linear else _choose_layers(module, layers)
@@ -186,13 +193,15 @@ def make_multirate(
     gated = MultiRate(copy.deepcopy(module), rate, beta_range=beta_range, outside=outside)
     for name in names:
         kind = kinds[1] if name.split(".")[0] == "decoder" else kinds[0]
-        _gate_layer(gated, f"module.{name}".rstrip("."), kind, inputs=linear and name == "decoder.0")
+        options = dict(inputs=linear and name == "decoder.0", tilt=tilt)
+        _gate_layer(gated, f"module.{name}".rstrip("."), kind, **options)
     if linear:
         response = LogScaleResponse(module.latent_dim, rate).to(next(module.parameters()))
         gated.module.head.log_scale = response
     if config is not None:
         gated.config = dict(network="multirate", module=config, beta_range=list(beta_range), gate=list(kinds))
         gated.config |= dict(layers=None if linear else names, outside=outside)
+        gated.config |= dict(tilt=tilt) if tilt else {}
     return gated
 
 
@@ -308,12 +317,12 @@ def _default_decoder(decoder: nn.Module) -> list[str]:
     return [f"decoder.{name}".rstrip(".") for name in kept]
 
 
-def _gate_layer(gated: MultiRate, name: str, kind: str, *, inputs: bool) -> None:
+def _gate_layer(gated: MultiRate, name: str, kind: str, *, inputs: bool, tilt: float) -> None:
     layer = gated.get_submodule(name)
     if isinstance(layer, Gated):
         return  # it stands in several places, and was gated at the first
     like = next(gated.parameters()) if layer.weight is None else layer.weight
-    gate = Gate(kind, layer.in_features if inputs else _num_outputs(layer)).to(like)
+    gate = Gate(kind, layer.in_features if inputs else _num_outputs(layer), tilt=tilt).to(like)
     replacement = Gated(layer, gate, gated.rate, inputs=inputs)
     for place in [place for place, other in _named_layers(gated) if other is layer]:
         gated.set_submodule(place, replacement)

@@ -23,7 +23,7 @@ LAYERS = [
     {"birdsong"},
     {"ava", "birds", "finch"},
     {"data"},
-    {"models", "rosetta"},
+    {"models", "hierarchical", "rosetta"},
     {"text"},
     {"multirate"},
     {"replicas", "checkpoints", "checks"},
