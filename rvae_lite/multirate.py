@@ -21,7 +21,7 @@ from rvae_lite.models import VAE
 from rvae_lite.text import TextVAE
 
 BETA_RANGE = (0.01, 10.0)
-BUILDERS = dict(text=TextVAE.from_config, ladder=LadderVAE.from_config)  # of models that are no `VAE`, by their config's "network"
+BUILDERS = dict(text=TextVAE.from_config, ladder=LadderVAE.from_config)  # by their config's "network"; others are VAEs
 CLOSED = 1e-6  # a channel multiplied by less is closed
 
 
