@@ -74,20 +74,21 @@ def distil(
 
     rvae-lite distil patients.csv -o alice.npz --share decoded
     """
-    from rvae_lite import laboratory, storage
+    from rvae_lite import storage
     from rvae_lite.files import read_data
+
+    kept = model_out or out.with_suffix(".model.npz")
+    storage.check_outputs(out, *([] if model else [kept]), force=force)
+    prepared = _preprocessing(preprocessing)
+    examples = read_data(data, key=key, per_file=per_file, value_scale=value_scale)
+
+    from rvae_lite import laboratory
     from rvae_lite.fitted import Fit
 
     plan = laboratory.Plan(
         network=network, latent_dim=latent_dim, likelihood=likelihood, noise_variance=noise_variance, beta=beta,
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, held_out=held_out,
     )  # fmt: skip
-    kept = model_out or out.with_suffix(".model.npz")
-    storage.check_outputs(out, *([] if model else [kept]), force=force)
-    prepared, examples = (
-        _preprocessing(preprocessing),
-        read_data(data, key=key, per_file=per_file, value_scale=value_scale),
-    )
     space, report = (Fit.load(model), {}) if model else (None, None)
     if space is None:
         space, _, report = laboratory.train_space(examples.x, plan=plan, progress=_bar(progress, "training"))
@@ -139,19 +140,22 @@ def train(
 
     rvae-lite train digits.h5 book:digits -o mine.npz --key images --network mlp --beta 2
     """
-    from rvae_lite import laboratory, storage
+    from rvae_lite import storage
     from rvae_lite.files import read_data
+
+    report = report or out.with_suffix(".report.json")
+    storage.check_outputs(out, report, force=force)
+    prepared = _preprocessing(preprocessing)
+    examples = read_data(data, key=key, per_file=per_file, value_scale=value_scale)
+
+    from rvae_lite import laboratory
     from rvae_lite.rosetta import RosettaPoints
 
     plan = laboratory.Plan(
         network=network, latent_dim=latent_dim, likelihood=likelihood, noise_variance=noise_variance, beta=beta,
         rho=rho, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, held_out=held_out,
     )  # fmt: skip
-    report = report or out.with_suffix(".report.json")
-    storage.check_outputs(out, report, force=force)
     received = RosettaPoints.load(points)
-    examples = read_data(data, key=key, per_file=per_file, value_scale=value_scale)
-    prepared = _preprocessing(preprocessing)
     trained = laboratory.train_space(
         examples.x, points=received, plan=plan, preprocessing=prepared, progress=_bar(progress, "training")
     )
@@ -189,14 +193,17 @@ def compare(
 
     rvae-lite compare alice=a.npy bob=b.npy carol=c.npy -o report.html
     """
-    from rvae_lite import comparison, pages, storage
+    from rvae_lite import storage
     from rvae_lite.files import read_data
-    from rvae_lite.rosetta import RosettaPoints
-    from rvae_lite.spaces import gather_spaces
 
     storage.check_outputs(out, force=force)
     named = _named(spaces)
     x = read_data(data, key=key, per_file=per_file, value_scale=value_scale).x if data is not None else None
+
+    from rvae_lite import comparison, pages
+    from rvae_lite.rosetta import RosettaPoints
+    from rvae_lite.spaces import gather_spaces
+
     anchors = RosettaPoints.load(points) if points is not None else None
     found = gather_spaces(named, x=x, points=anchors, beta=beta, seed=seed)
     compared = comparison.compare_spaces(

@@ -101,13 +101,14 @@ def _patch_size(shape) -> int | None:
     return next((side for side in sides if 4 * side <= min(height, width)), None)
 
 
-def build_model(shape, plan: Plan, *, bounded: bool) -> VAE:
+def build_model(shape, plan: Plan, *, bounded: bool, posterior: str | None = None) -> VAE:
     """The VAE of a completed plan.
 
     Args:
         shape: of one example: (D,), or (C, H, W) for images.
         plan: as from `complete`.
         bounded: the data keep to [0, 1].
+        posterior: as in `VAE`; by default the network's own.
 
     Raises:
         ValueError: an unknown network, or one that does not fit the shape.
@@ -118,6 +119,7 @@ def build_model(shape, plan: Plan, *, bounded: bool) -> VAE:
         raise ValueError(f"network {plan.network!r} needs images (C, H, W), not {tuple(shape)}: choose mlp")
     options = dict(likelihood=plan.likelihood, noise_variance=plan.noise_variance)
     options["value_range"] = (0.0, 1.0) if bounded else None
+    options |= dict(posterior=posterior) if posterior is not None else {}
     return NETWORKS[plan.network](tuple(shape), plan.latent_dim, **options)
 
 

@@ -29,7 +29,7 @@ LAYERS = [
     {"fitted"},
     {"train", "plots", "report", "comparison", "spaces"},
     {"plans"},
-    {"laboratory", "pages"},
+    {"laboratory", "pages", "estimator"},
     {"inspection"},
     {"recipes", "curves", "rates", "linear_rates"},
     {"settings", "rate_experiments"},
