@@ -89,9 +89,11 @@ class RosettaPoints:
         header, arrays = load_arrays(path, kind="rosetta", version=SCHEMA_VERSION)
         if set(arrays) != {"x", "z", "ids"}:
             raise ValueError(f"{path} holds {sorted(arrays)} instead of ids, x and z: get a fresh copy of it")
-        if arrays["x"].dtype not in (np.uint8, np.float32) or arrays["z"].dtype != np.float32:
-            types = f"{arrays['x'].dtype} and {arrays['z'].dtype}"
-            raise ValueError(f"{path} holds x and z as {types}, not as uint8 or float32: get a fresh copy of it")
+        types = {name: str(array.dtype) for name, array in arrays.items()}
+        if types["x"] not in ("uint8", "float32") or types["z"] != "float32" or arrays["ids"].dtype.kind != "U":
+            raise ValueError(
+                f"{path} holds arrays of other types than Rosetta points ({types}): get a fresh copy of it"
+            )
         try:
             points = cls(arrays["x"], arrays["z"], ids=arrays["ids"], header=header)
         except ValueError as error:
