@@ -229,7 +229,7 @@ def _as_examples(array: np.ndarray, path: Path, value_scale: float | None):
             f"{path} has NaN or infinite values (or empty cells) in {int(bad.sum())} examples, first in "
             f"{int(bad.argmax())}: drop them"
         )
-    return scaled.astype(np.float32), [f"values were divided by {value_scale:g}"] * (value_scale is not None)
+    return scaled.astype(np.float32), [] if value_scale is None else [f"values were divided by {value_scale:g}"]
 
 
 def _channels_first(array: np.ndarray, images: bool | None):
