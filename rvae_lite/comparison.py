@@ -28,7 +28,7 @@ MEASURES = {  # metric -> name, what it says, which way is better
     "lsd": ("LSD, best affine map", "squared units of the target", "lower"),
     "r_squared": ("R² of the best affine map", "1 − LSD / the target's variance", "higher"),
     "cka": ("linear CKA", "0 to 1, blind to rotation and scale", "higher"),
-    "neighbours": (f"{NEIGHBOURS} nearest neighbours in common", "share", "higher"),
+    "neighbours": (f"{NEIGHBOURS} nearest neighbours, in common", "share", "higher"),
 }
 GROUP_MEASURES = {
     "rv": ("retraining variability", "nats, pseudo-determinant of the stated rank", "lower"),

@@ -14,6 +14,7 @@ from rvae_lite.comparison import GROUP_MEASURES, MEASURES, Comparison, value_of,
 from rvae_lite.report import format_number
 
 MOST_DOTS = 4000
+LOWEST = 1e-6  # shares below it are drawn there
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2126; --soft: #5b636b; --line: #d9dde1; --page: #fff; --card: #f6f7f9; }
 @media (prefers-color-scheme: dark) {
@@ -28,7 +29,7 @@ ul { padding-left: 1.2rem; } summary { cursor: pointer; }
 .grid { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 330px), 1fr)); }
 figure { margin: 0; padding: .7rem; background: var(--card); border-radius: 8px; }
 figure img { display: block; width: 100%; max-width: 520px; height: auto; margin: 0 auto .4rem; }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .92rem; }
+.scroll { overflow-x: auto; margin-top: 1rem; } table { border-collapse: collapse; font-size: .92rem; }
 th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top;
   overflow-wrap: normal; }
 th { font-weight: 600; } td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -178,7 +179,10 @@ def _measures(comparison: Comparison) -> list[str]:
 
 def _dots(ax, comparison: Comparison, metrics, *, log: bool) -> None:
     reference, *others = comparison.spaces
-    pairs = comparison.pairs[(comparison.pairs.target == reference)]
+    pairs = comparison.pairs
+    pairs = pairs[(pairs.target == reference) & pairs.metric.isin(metrics)].copy()
+    if log:
+        pairs[["value", "low", "high"]] = pairs[["value", "low", "high"]].clip(lower=LOWEST)
     for position, name in enumerate(others):
         rows = pairs[pairs.source == name].set_index("metric").loc[list(metrics)]
         places = np.arange(len(metrics)) + 0.6 * ((position + 0.5) / len(others) - 0.5)
@@ -186,15 +190,37 @@ def _dots(ax, comparison: Comparison, metrics, *, log: bool) -> None:
         low, high = rows.low.fillna(rows.value), rows.high.fillna(rows.value)
         ax.hlines(places, low, high, color=colour, linewidth=2.5, alpha=0.5)
         ax.plot(rows.value, places, "o", color=colour, markersize=6, label=name)
-    names = [MEASURES[metric][0].replace(", ", ",\n").replace(" nearest", "\nnearest") for metric in metrics]
+    names = [MEASURES[metric][0].replace(", ", ",\n") for metric in metrics]
     ax.set_yticks(range(len(metrics)), names)
     ax.invert_yaxis()
-    ax.set(xlabel="share of the reference's variance" if log else "0 to 1", xscale="log" if log else "linear")
-    if not log:
+    ax.set_xlabel("share of the reference's variance" if log else "0 to 1")
+    if log and pairs.value.notna().any():
+        _on_a_log_axis(ax)
+    elif not log:
         ax.set_xlim(min(0.0, ax.get_xlim()[0]), 1.03)
     ax.grid(axis="x", alpha=0.25)
     if len(others) > 1:
         ax.legend(fontsize=8)
+
+
+def _on_a_log_axis(ax) -> None:
+    """A decade at least, with few and plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    ax.set_xscale("log")
+    low, high = ax.get_xlim()
+    ax.set_xlim(min(low, high / 10), high)
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0) if high / low < 1e3 else (1.0,)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _warmth():
+    """Plasma without its ends, of which one fades on a dark page and the other on a light one."""
+    import matplotlib
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(matplotlib.colormaps["plasma"](np.linspace(0.2, 0.88, 256)))
 
 
 def _cell(row) -> str:
@@ -235,7 +261,13 @@ def _instability(comparison: Comparison) -> list[str]:
         def draw(ax, values=values):
             order = np.argsort(values[rows])
             dots = ax.scatter(
-                *plane[order].T, c=values[rows][order], s=7, cmap="plasma", vmin=0, vmax=max(top, 1e-6), rasterized=True
+                *plane[order].T,
+                c=values[rows][order],
+                s=7,
+                cmap=_warmth(),
+                vmin=0,
+                vmax=max(top, 1e-6),
+                rasterized=True,
             )
             ax.set(aspect="equal", xticks=[], yticks=[])
             ax.figure.colorbar(dots, ax=ax, label="standard deviation / total (lower is better)")
