@@ -4,6 +4,7 @@ Martinez & Pearson (2021), Section 3; one replica of `rvae_lite.fit`.  This modu
 top, since an estimator has to be one.  Letters: N examples, D numbers an example, K latent dimension, R Rosetta points.
 """
 
+import copy
 import math
 import warnings
 
@@ -172,7 +173,9 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             raise ValueError(
                 f"the points' inputs have shape {x.shape[1:]}, X has {self.n_features_in_} features: prepare both alike"
             )
-        return RosettaPoints(x.reshape(len(x), *self._shape()), points.z, ids=points.ids, header=points.header)
+        shaped = copy.copy(points)
+        shaped.x = x.reshape(len(x), *self._shape())
+        return shaped
 
     def _seed(self) -> int:
         if self.random_state is None:

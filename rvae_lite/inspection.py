@@ -44,9 +44,10 @@ def _common(path, kind: str, header: dict) -> dict:
 
 def _describe_points(points: RosettaPoints, path) -> dict:
     header = points.header
-    described = _common(path, "rosetta", header) | dict(num_points=len(points), latent_dim=points.z.shape[1])
+    z = points.z.reshape(-1, points.z.shape[-1])
+    described = _common(path, "rosetta", header) | dict(num_points=len(points), latent_dim=z.shape[1])
     described |= {key: header[key] for key in ("data_shape", "dtype", "value_range")}
-    described |= dict(latent_mean=points.z.mean(0).tolist(), latent_sd=points.z.std(0).tolist())
+    described |= dict(latent_mean=z.mean(0).tolist(), latent_sd=z.std(0).tolist())
     described |= {key: header.get(key) for key in OWN}
     rest = header.keys() - {*described, "versions", "kind"}
     return described | {key: header[key] for key in sorted(rest)} | dict(versions=header.get("versions"))
@@ -119,15 +120,15 @@ def _draw_png(panels: list, file) -> None:
 def _point_panels(path) -> list:
     """Pairs of a function that draws and a caption."""
     points = RosettaPoints.load(path)
+    z = points.z.reshape(-1, points.z.shape[-1])
     count = min(len(points), MOST_POINTS)
     some = f"the first {count} of {len(points)}" if count < len(points) else f"all {count}"
-    decoded = points.header.get("share", {}).get("inputs") == "decoded" if points.header.get("share") else False
-    what = "decoded inputs" if decoded else "inputs"
+    what = "decoded inputs" if (points.header.get("share") or {}).get("inputs") == "decoded" else "inputs"
     if points.x.ndim == 4 and points.x.shape[1] in (1, 3):
         inputs = (lambda ax: _draw_mosaic(ax, points.x[:count]), f"The points' {what}, {some}.")
     else:
         inputs = (lambda ax: _draw_rows(ax, points.x[:count]), f"The points' {what} as rows, {some}.")
-    return [inputs, (lambda ax: _draw_latents(ax, points.z), _latent_caption(points.z))]
+    return [inputs, (lambda ax: _draw_latents(ax, z), _latent_caption(z))]
 
 
 def _draw_mosaic(ax, images: np.ndarray) -> None:

@@ -215,14 +215,6 @@ def _on_a_log_axis(ax) -> None:
     ax.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _warmth():
-    """Plasma without its ends, of which one fades on a dark page and the other on a light one."""
-    import matplotlib
-    from matplotlib.colors import ListedColormap
-
-    return ListedColormap(matplotlib.colormaps["plasma"](np.linspace(0.2, 0.88, 256)))
-
-
 def _cell(row) -> str:
     if not np.isfinite(row.value):
         return "—"
@@ -264,7 +256,7 @@ def _instability(comparison: Comparison) -> list[str]:
                 *plane[order].T,
                 c=values[rows][order],
                 s=7,
-                cmap=_warmth(),
+                cmap=plots.warmth(),
                 vmin=0,
                 vmax=max(top, 1e-6),
                 rasterized=True,

@@ -61,7 +61,7 @@ def complete(plan: Plan, x: np.ndarray, points: RosettaPoints | None = None) -> 
     likelihood = plan.likelihood or theirs.get("likelihood", "gaussian")
     return plan._replace(
         network=plan.network or ("patch" if x.ndim == 4 and _patch_size(x.shape[1:]) else "mlp"),
-        latent_dim=plan.latent_dim or (points.z.shape[1] if points is not None else 8 if num_values >= 32 else 2),
+        latent_dim=plan.latent_dim or (points.z.shape[-1] if points is not None else 8 if num_values >= 32 else 2),
         likelihood=likelihood,
         noise_variance=plan.noise_variance or theirs.get("noise_variance") or float(f"{NOISE_SHARE * variance:.2g}"),
         epochs=plan.epochs or min(400, max(20, math.ceil(STEPS * batch_size / num_train))),
