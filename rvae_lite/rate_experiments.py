@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rvae_lite.data import load
 from rvae_lite.linear_rates import linear_study
-from rvae_lite.rates import METHODS, PLAIN, Curve, curve_study, rate_setting
+from rvae_lite.rates import PLAIN, Curve, curve_study, rate_setting
 
 
 class Table(NamedTuple):
@@ -25,6 +25,7 @@ CURVE_SCALES = dict(
     paper=dict(epochs=200),
 )
 CPU_WIDTHS = dict(cnn=1 / 8, resnet=1 / 4)
+CPU_OMNIGLOT = dict(epochs=10, methods={"MR-VAE": Curve()} | PLAIN)  # a quarter of the cost: no annealing there
 IMAGES = dict(quick=100, cpu=500, paper=5000)  # of every Frechet distance
 
 
@@ -34,9 +35,9 @@ def multi_rate(profile: str, folder: Path | None = None) -> list:
     def run(name, network):
         kept = folder and folder / f"{name}-{network}"
         options = dict(CURVE_SCALES[profile], num_images=IMAGES[profile])
-        if profile == "cpu":  # annealing makes up half of the cost: there on one of the two data sets
-            methods = METHODS if name == "binary_mnist" else {"MR-VAE": Curve()} | PLAIN
-            options |= dict(width=CPU_WIDTHS[network], methods=methods)
+        if profile == "cpu":
+            options |= dict(width=CPU_WIDTHS[network])
+            options |= CPU_OMNIGLOT if name == "omniglot" else {}
         return curve_study(rate_setting(name, network=network, folder=kept, progress=True, **options))
 
     return [

@@ -189,6 +189,32 @@ def test_the_expected_loss_is_what_sampling_finds(linear_data):
         assert float(expected) == pytest.approx(float(found), rel=5e-3)
 
 
+def test_the_expected_loss_is_that_of_the_folded_model(linear_data):
+    import torch
+
+    from rvae_lite import VAE, linear_vae
+    from rvae_lite.multirate import make_multirate
+
+    torch.manual_seed(0)
+    gated = make_multirate(VAE.linear(6, 3)).double()
+    with torch.no_grad():
+        for parameter in gated.parameters():
+            parameter.normal_()
+    covariance = torch.from_numpy(np.cov(linear_data, rowvar=False, ddof=0))
+    betas = torch.tensor([0.01, 0.3, 10.0], dtype=torch.float64)
+    loss = linear_rates.expected_loss(gated, covariance, betas).detach()
+    for beta, found in zip(betas, loss, strict=True):
+        plain = gated.at_beta(float(beta))
+        encoder, decoder = plain.head.linear.weight, plain.decoder[0].weight
+        variance = (2 * plain.head.log_scale.value).exp()
+        rate = linear_vae.expected_rate(covariance, encoder, variance)
+        distortion = linear_vae.expected_distortion(
+            covariance, encoder, decoder, posterior=variance, noise_variance=0.1
+        )
+        exact = (distortion + beta * rate).detach() - 3 * np.log(2 * np.pi * 0.1)
+        assert float(found) == pytest.approx(float(exact), rel=1e-12)
+
+
 def test_the_experiments_have_a_unit_per_set_and_network(monkeypatch):
     names = [name for name, _ in experiments.EXPERIMENTS["multi_rate"]("cpu")]
     assert names == ["binary_mnist-cnn", "binary_mnist-resnet", "omniglot-cnn", "omniglot-resnet"]
