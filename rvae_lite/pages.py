@@ -209,7 +209,9 @@ def _on_a_log_axis(ax) -> None:
 
     ax.set_xscale("log")
     low, high = ax.get_xlim()
-    ax.set_xlim(min(low, high / 10), high)
+    spread = max((10 / (high / low)) ** 0.5, 1.0)
+    low, high = low / spread, high * spread
+    ax.set_xlim(low, high)
     ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0) if high / low < 1e3 else (1.0,)))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
