@@ -85,6 +85,14 @@ def colour(method: str) -> str:
     return (VARIANTS | COLOURS).get(method, INK)
 
 
+def warmth():
+    """A colour map for amounts: plasma without its ends, of which one fades on a dark page and one on a light one."""
+    import matplotlib
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(matplotlib.colormaps["plasma"](np.linspace(0.2, 0.88, 256)))
+
+
 def _class_colours(labels):
     """Integers are classes; floats are fractions of a turn, such as directions, on a circle of colours."""
     import matplotlib.pyplot as plt
