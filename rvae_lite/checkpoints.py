@@ -29,6 +29,10 @@ def settings_of(model, x, points, **numbers) -> dict:
     architecture = [[name, list(parameter.shape)] for name, parameter in model.named_parameters()]
     likelihood = [model.likelihood, model.noise_variance]
     gates = [layer.kind for layer in model.modules() if isinstance(layer, Gate)]
+    if points is not None:
+        curves = {} if points.betas is None else dict(betas=points.betas)
+        curves |= {} if points.recon is None else dict(recon=points.recon)
+        points = content_hash({}, dict(x=points.x, z=points.z) | curves)
     plain = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in numbers.items()}
     return dict(
         plain,
@@ -37,7 +41,7 @@ def settings_of(model, x, points, **numbers) -> dict:
         gates=gates or None,
         dtype=str(next(model.parameters()).dtype),
         data=digest.hexdigest(),
-        points=content_hash({}, dict(x=points.x, z=points.z)) if points is not None else None,
+        points=points,
     )
 
 

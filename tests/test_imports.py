@@ -27,6 +27,7 @@ LAYERS = [
     {"multirate"},
     {"replicas", "checkpoints", "checks"},
     {"fitted"},
+    {"anchors"},
     {"train", "plots", "report"},
     {"recipes", "curves", "rates", "linear_rates"},
     {"settings", "rate_experiments"},

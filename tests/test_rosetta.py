@@ -116,7 +116,7 @@ def test_the_header_tells_how_the_points_were_made(tmp_path):
     assert header["dtype"] == "float32"
     assert header["value_range"] == [points.x.min(), points.x.max()]
     assert header["kind"] == "rosetta"
-    assert header["schema_version"] == rosetta.SCHEMA_VERSION
+    assert header["schema_version"] == 1
     assert len(header["sha256"]) == 64
 
 
@@ -217,9 +217,9 @@ def test_compressed_points_are_refused(tmp_path):
 
 def test_points_of_a_future_version_ask_to_upgrade(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(rosetta, "SCHEMA_VERSION", rosetta.SCHEMA_VERSION + 1)
+        patch.setattr(rosetta, "PLAIN_VERSION", rosetta.SCHEMA_VERSION + 1)
         path = saved(tmp_path)
-    assert "has schema version 2, this rvae_lite reads up to 1: upgrade rvae_lite" in refusal(path)
+    assert "has schema version 3, this rvae_lite reads up to 2: upgrade rvae_lite" in refusal(path)
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path):
