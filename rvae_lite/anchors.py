@@ -5,6 +5,7 @@ template's own anchors run through, and its decoder by the template's own recons
 Letters: M replicas, N data points, K latent dimension, R Rosetta points, J values of beta at which a curve is known.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -89,7 +90,7 @@ class Anchoring:
         beta: of models of one beta, (M,).
         law: of a multi-rate model.
         per_example: how it draws beta.
-        rho_power: the points weigh beta ** -rho_power.
+        rho_power: the points weigh beta ** -rho_power, divided by the mean of that over the law.
     """
 
     def __init__(
@@ -133,5 +134,10 @@ class Anchoring:
         h = weight = None
         if self.law is not None:
             h = standardise(beta, (self.law.low, self.law.high)).to(self.x)
-            weight = beta.pow(-self.rho_power).to(self.x) if self.rho_power else None
+            weight = self._weight(beta).to(self.x) if self.rho_power else None
         return engine.Anchors(self.x, z, *self.weights, target, h, weight)
+
+    def _weight(self, beta: Tensor) -> Tensor:
+        power, low, high = self.rho_power, self.law.low, self.law.high
+        mean = (low**-power - high**-power) / (power * math.log(high / low))
+        return beta.pow(-power) / mean

@@ -31,6 +31,9 @@ VARIANTS = {  # lines of one figure each; another figure may use a colour again
     "[0.01, 1]": "#1fa3a3",
     "[0.001, 100]": "#c8553d",
     "one beta a batch": "#b59a00",
+    "curves": "#d6336c",
+    "fixed anchors": "#e69f00",
+    "raw inputs": "#e69f00",
 }
 GROUPS = ["#8c8c8c", "#3b8bc4", "#e69f00", "#2a9d74", "#d6336c"]  # bars within a group
 INK = "#7f8790"  # grey that reads on white and on black

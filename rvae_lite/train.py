@@ -75,7 +75,8 @@ def fit(
             (see `anchors.curve_points`) their latents are those at beta, and decode(z_r) is drawn to the template's
             own reconstruction at beta; without reconstructions it is drawn to x_r, which biases the decoder.
         x_weight, z_weight: weights of the two halves of the Rosetta term.
-        rho_power: for a multi-rate model the points weigh rho * beta ** -rho_power, each at a beta of its own.
+        rho_power: a multi-rate model meets each point at a beta of its own, where it weighs rho times a multiple of
+            beta ** -rho_power whose mean over the law is 1.  0 served best where it was measured.
         seed: an integer from which each replica's seed is derived, or one per replica; replica m of
             [s0, s1, ...] equals a single training with [s_m].
         learning_rate: of Adam.

@@ -193,7 +193,9 @@ def test_the_rosetta_term_meets_every_point_at_a_beta_of_its_own():
         z, target = (torch.from_numpy(read(beta)).double() for read in (points.z_at, points.recon_at))
         x_term = (target - gated.decode(z, beta)).square().sum(1)
         z_term = (z - gated.encode(torch.from_numpy(points.x).double(), beta).mean).square().sum(1)
-    weight = beta**-0.3
+    weight = beta**-0.3 / float(torch.logspace(-2, 1, 100_001, dtype=torch.float64).pow(-0.3).mean())
+    torch.testing.assert_close(anchors.weight, weight, rtol=1e-4, atol=0)
+    weight = anchors.weight
     torch.testing.assert_close(terms[3:], torch.stack([(weight * x_term).mean(), (weight * z_term).mean()]))
     torch.testing.assert_close(loss - bare, 3 * (weight * (0.5 * x_term + 2 * z_term)).mean())
 

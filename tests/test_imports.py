@@ -30,7 +30,7 @@ LAYERS = [
     {"anchors"},
     {"train", "plots", "report"},
     {"recipes", "curves", "rates", "linear_rates"},
-    {"settings", "rate_experiments"},
+    {"settings", "rate_experiments", "one_space"},
     {"experiments"},
     {"cli"},
 ]
