@@ -158,7 +158,7 @@ def two_networks(setting: Setting, second_model: nn.Module, *, rho: float, betas
                 warnings.simplefilter("ignore", RuntimeWarning)
                 pair.append(train(lab, joined, label=f"{name} {number} {template}", points=points, **options))
         rows += [dict(row, method=name) for row in _between(pair, known, points, validation)]
-    return _table(setting, template, rows)
+    return _table(setting._replace(methods={"one file": Held(rho), "unanchored": Held()}), template, rows)
 
 
 def _between(pair: list[Fit], known: alignment.LinearMap, points: RosettaPoints, validation: Dataset) -> list[dict]:
@@ -185,7 +185,7 @@ def _table(setting: Setting, template: int, rows: list[dict]):
     return table.assign(
         num_points=setting.num_points,
         latent_dim=setting.model.latent_dim,
-        rho=table.method.map(lambda name: getattr(setting.methods.get(name), "rho", np.nan)),
+        rho=table.method.map(lambda name: setting.methods[name].rho),
         replicas=setting.replicas,
         epochs=setting.epochs,
         num_data=len(setting.dataset.x),
