@@ -183,9 +183,9 @@ def any_architecture(profile: str, folder: Path | None = None) -> list[Unit]:
 
 
 SPACE_SCALES = dict(  # epochs, runs, and how many examples of MNIST
-    quick=dict(toy=10, digits=10, mnist=2, replicas=3, num_examples=500, iterations=20),
-    cpu=dict(toy=18, digits=40, mnist=15, replicas=10, num_examples=4000, iterations=1000),
-    paper=dict(toy=200, digits=400, mnist=200, replicas=10, num_examples=None, iterations=1000),
+    quick=dict(toy=10, wide=10, digits=10, mnist=2, replicas=3, num_examples=500, iterations=20),
+    cpu=dict(toy=18, wide=15, digits=40, mnist=15, replicas=10, num_examples=4000, iterations=400),
+    paper=dict(toy=200, wide=200, digits=400, mnist=200, replicas=10, num_examples=None, iterations=2000),
 )
 
 
@@ -196,11 +196,12 @@ def one_space(profile: str, folder: Path | None = None) -> list[Unit]:
     fully connected networks; two laboratories with different networks; the linear model against its exact curve.
     """
     scale = SPACE_SCALES[profile]
-    # Short trainings need larger steps to learn the gates; the plain models of two_networks do not.
+    # Short trainings need larger steps to learn the gates; the plain models of two_networks and wide data do not.
     course = dict(replicas=scale["replicas"], learning_rate=1e-3 if profile == "paper" else 5e-3)
 
     def toy(radius, rho):
-        base = toy_setting(methods=methods_over_beta(rho), epochs=scale["toy"], **course)
+        small = dict(epochs=scale["toy"]) if radius == 1 else dict(epochs=scale["wide"], learning_rate=2e-3)
+        base = toy_setting(methods=methods_over_beta(rho), **course | small)
         title = f"8 Gaussians, radius {radius}"
         x, info = base.dataset.x * (radius / 40), base.dataset.info | dict(title=title)
         return base._replace(dataset=base.dataset._replace(x=x, info=info))
