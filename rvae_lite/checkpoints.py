@@ -28,7 +28,8 @@ def settings_of(model, x, points, **numbers) -> dict:
     digest = hashlib.sha256(np.ascontiguousarray(x.cpu().numpy()).tobytes())
     architecture = [[name, list(parameter.shape)] for name, parameter in model.named_parameters()]
     likelihood = [model.likelihood, model.noise_variance]
-    gates = [layer.kind for layer in model.modules() if isinstance(layer, Gate)]
+    gates = [layer for layer in model.modules() if isinstance(layer, Gate)]
+    gates = [[layer.kind, layer.tilt] if layer.tilt else layer.kind for layer in gates]
     if points is not None:
         curves = {} if points.betas is None else dict(betas=points.betas)
         curves |= {} if points.recon is None else dict(recon=points.recon)
@@ -39,6 +40,7 @@ def settings_of(model, x, points, **numbers) -> dict:
         model=architecture,
         likelihood=likelihood,
         gates=gates or None,
+        word_dropout=getattr(model, "word_dropout", None),
         dtype=str(next(model.parameters()).dtype),
         data=digest.hexdigest(),
         points=points,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from rvae_lite import rate_experiments
+from rvae_lite import rate_experiments, text_rates
 from rvae_lite.data import load
 from rvae_lite.linear_rates import TARGETS, anchored_study
 from rvae_lite.models import VAE
@@ -257,6 +257,7 @@ EXPERIMENTS = dict(
     any_architecture=any_architecture,
     one_space=one_space,
     **rate_experiments.EXPERIMENTS,
+    **text_rates.EXPERIMENTS,
 )
 
 
