@@ -298,7 +298,7 @@ def test_book_points_are_loaded_by_name_and_an_unknown_name_names_the_known_ones
         (draw(3, 2), draw(4, 2), {}, r"and z \(R, K\) of one length, not \(3, 2\) and \(4, 2\)"),
         (draw(3), draw(3, 2), {}, r"points need x \(R, \*data\)"),
         (draw(3, 2), draw(3), {}, r"points need x \(R, \*data\)"),
-        (draw(0, 2), draw(0, 2), {}, "there are no points: select at least one"),
+        (draw(0, 2), draw(0, 2), {}, "there are no points, or empty ones: select at least one"),
         (np.full((3, 2), np.inf), draw(3, 2), {}, "points hold NaN or infinite values"),
         (draw(3, 2), np.full((3, 2), np.nan), {}, "points hold NaN or infinite values"),
         (draw(3, 2), draw(3, 2), dict(ids=["a", "b"]), r"ids must be one per point \(3\), not of shape \(2,\)"),
