@@ -29,12 +29,14 @@ def settings_of(model, x, points, **numbers) -> dict:
     architecture = [[name, list(parameter.shape)] for name, parameter in model.named_parameters()]
     likelihood = [model.likelihood, model.noise_variance]
     gates = [layer.kind for layer in model.modules() if isinstance(layer, Gate)]
+    tanh = [name for name, layer in model.named_modules() if isinstance(layer, torch.nn.Tanh)]
     plain = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in numbers.items()}
     return dict(
         plain,
         model=architecture,
         likelihood=likelihood,
         gates=gates or None,
+        tanh=tanh or None,
         dtype=str(next(model.parameters()).dtype),
         data=digest.hexdigest(),
         points=content_hash({}, dict(x=points.x, z=points.z)) if points is not None else None,

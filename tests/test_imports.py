@@ -15,8 +15,8 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 
 # A module may import only from lines above its own.
 LAYERS = [
-    {"gaussian", "losses", "networks", "schedules", "storage", "alignment", "rendering", "linear_vae", "metrics"},
-    {"datasets", "folders", "syrinx"},
+    {"gaussian", "losses", "networks", "schedules", "storage", "alignment", "rendering", "disentanglement"},
+    {"linear_vae", "metrics", "datasets", "folders", "syrinx"},
     {"recordings", "annotations"},
     {"synthetic", "chairs", "gates", "pictures", "songs", "spectrograms"},
     {"extraction"},
