@@ -14,12 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rvae_lite.datasets import Dataset
-from rvae_lite.folders import another_root, data_root, permission_explained
-
-TRAIN, VALID, TEST = 1, 2, 3
-PARTS = ["training", "validation", "test"]
-VALID_SHARE = 0.1  # of a training set that comes without a validation set
+from rvae_lite.datasets import PARTS, TEST, TRAIN, VALID, Dataset, draw_parts, draw_validation
+from rvae_lite.folders import another_root, damaged, data_root, permission_explained, require_files, verified
 
 BINARY_MNIST_PAGE = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"
 BINARY_MNIST_FILES = {
@@ -59,7 +55,7 @@ def load_binary_digits(*, seed: int = 0, threshold: float = 0.5, **_) -> Dataset
         raise ValueError(f"threshold must be at least 0 and below 1, not {threshold}")
     bunch = load_digits()
     ink = bunch.images > 16 * threshold
-    part = _validation_drawn(np.where(np.random.default_rng(seed).permutation(len(ink)) < 359, TEST, TRAIN), seed)
+    part = draw_parts(len(ink), seed)
     info = dict(
         name="binary_digits",
         title="binary digits",
@@ -81,7 +77,9 @@ def load_binary_mnist(*, root=None, download: bool = False, **_) -> Dataset:
     folder = root / "binarized_mnist"
     files = {name: f"sha256:{known}" for name, known in BINARY_MNIST_FILES.items()}
     with permission_explained(root):
-        _require("binary_mnist", "static binary MNIST", folder, page=BINARY_MNIST_PAGE, files=files, download=download)
+        require_files(
+            "binary_mnist", "static binary MNIST", folder, page=BINARY_MNIST_PAGE, files=files, download=download
+        )
         pieces = [
             _read_amat(folder / name, known, count)
             for (name, known), count in zip(BINARY_MNIST_FILES.items(), BINARY_MNIST_COUNTS, strict=True)
@@ -126,7 +124,7 @@ def load_omniglot(*, root=None, seed: int = 0, **_) -> Dataset:
         binarisation=f"105x105 averaged to 28x28, each pixel drawn once with the probability of its ink, seed {seed}",
     )
     labels = np.unique(characters, return_inverse=True)[1]
-    return _dataset(_binary(binary), _validation_drawn(np.array(part), seed), info, labels=labels)
+    return _dataset(_binary(binary), draw_validation(np.array(part), seed), info, labels=labels)
 
 
 def load_cifar10(
@@ -145,10 +143,10 @@ def load_cifar10(
     root = data_root(root)
     path = root / "cifar10" / CIFAR10_ARCHIVE
     with permission_explained(root):
-        _require("cifar10", "CIFAR-10", path.parent, page=CIFAR10_PAGE, files={path.name: None})
+        require_files("cifar10", "CIFAR-10", path.parent, page=CIFAR10_PAGE, files={path.name: None})
         _verify_archive(path, sha256, allow_unverified)
         records = np.concatenate(_read_cifar10(path))  # (N, 3073)
-    part = _validation_drawn(np.where(np.arange(len(records)) < 5 * CIFAR10_BATCH, TRAIN, TEST), seed)
+    part = draw_validation(np.where(np.arange(len(records)) < 5 * CIFAR10_BATCH, TRAIN, TEST), seed)
     source = f"A. Krizhevsky (2009), {CIFAR10_PAGE}"
     info = dict(name="cifar10", title="CIFAR-10", source=source, licence="not stated by its source")
     return _dataset(records[:, 1:].reshape(-1, 3, 32, 32), part, info, labels=records[:, 0].astype(int))
@@ -163,11 +161,11 @@ def load_svhn(*, root=None, download: bool = False, seed: int = 0, **_) -> Datas
     folder = root / "svhn"
     files = {name: f"md5:{known}" for name, known in SVHN_FILES.items()}
     with permission_explained(root):
-        _require("svhn", "SVHN", folder, page=SVHN_PAGE, files=files, download=download)
-        arrays = [_loadmat(_verified(folder / name, "md5", known), folder / name) for name, known in SVHN_FILES.items()]
+        require_files("svhn", "SVHN", folder, page=SVHN_PAGE, files=files, download=download)
+        arrays = [_loadmat(verified(folder / name, "md5", known), folder / name) for name, known in SVHN_FILES.items()]
     images = np.concatenate([array["X"].transpose(3, 2, 0, 1) for array in arrays])  # (N, 3, 32, 32)
     labels = np.concatenate([array["y"].ravel() for array in arrays]).astype(int) % 10  # the files call a zero 10
-    part = _validation_drawn(np.repeat([TRAIN, TEST], [array["y"].size for array in arrays]), seed)
+    part = draw_validation(np.repeat([TRAIN, TEST], [array["y"].size for array in arrays]), seed)
     source = f"Y. Netzer et al. (2011), Street View House Numbers, {SVHN_PAGE}"
     info = dict(name="svhn", title="SVHN", source=source, licence="non-commercial use only, according to its source")
     return _dataset(images, part, info, labels=labels)
@@ -183,7 +181,7 @@ def load_celeba(*, root=None, **_) -> Dataset:
     folder = root / "celeba"
     files = {"list_eval_partition.txt": None, "img_align_celeba": None}
     with permission_explained(root):
-        _require("celeba", "CelebA", folder, page=CELEBA_PAGE, files=files)
+        require_files("celeba", "CelebA", folder, page=CELEBA_PAGE, files=files)
         names, part = _read_partition(folder / "list_eval_partition.txt")
         images = np.empty((len(names), 3, CELEBA_SIZE, CELEBA_SIZE), dtype=np.uint8)
         for i, name in enumerate(names):
@@ -203,57 +201,13 @@ def _binary(values: np.ndarray) -> np.ndarray:
     return np.where(values, 255, 0).astype(np.uint8)
 
 
-def _validation_drawn(part: np.ndarray, seed: int) -> np.ndarray:
-    """The parts, a random tenth of the training set made the validation set."""
-    members = np.random.default_rng(seed).permutation(np.flatnonzero(part == TRAIN))
-    part = part.copy()
-    part[members[: round(VALID_SHARE * len(members))]] = VALID
-    return part
-
-
-def _require(name: str, title: str, folder: Path, *, page: str, files: dict, download: bool = False) -> None:
-    """Refuse missing files, {name: checksum or None}, or download them from `page` where all checksums are known."""
-    missing = [file for file in files if not (folder / file).exists()]
-    if not missing:
-        return
-    remedy = f"put {' and '.join(missing)} from {page} into {folder}, or {another_root()}"
-    known = all(files.values())
-    if not (download and known):
-        first = f"call load({name!r}, download=True) with a network, or " if known else ""
-        raise FileNotFoundError(f"{title} is not in {folder.parent}: {first}{remedy}")
-    for file in missing:
-        _download(page + file, folder / file, files[file], f"{title} could not be downloaded: {remedy}")
-
-
-def _download(url: str, path: Path, checksum: str, refusal: str) -> None:
-    import pooch
-
-    try:  # pooch puts a file in place only when it is whole and its checksum agrees
-        pooch.retrieve(url, checksum, fname=path.name, path=path.parent, progressbar=False)
-    except PermissionError:
-        raise
-    except Exception as error:  # of many kinds where nothing answers
-        raise FileNotFoundError(refusal) from error
-
-
-def _verified(path: Path, algorithm: str, known: str) -> bytes:
-    content = path.read_bytes()
-    if hashlib.new(algorithm, content, usedforsecurity=False).hexdigest() != known:
-        raise ValueError(f"{_damaged(path)} (its {algorithm.upper()} differs): delete it and download it again")
-    return content
-
-
-def _damaged(path: Path) -> str:
-    return f"{path} is damaged or another file"
-
-
 def _loadmat(content: bytes, path: Path) -> dict:
     from scipy.io import loadmat
 
     try:
         return loadmat(io.BytesIO(content))
     except Exception as error:  # of many kinds, as the file is damaged in many ways
-        raise ValueError(f"{_damaged(path)} (not a readable MATLAB file): get it again") from error
+        raise ValueError(f"{damaged(path)} (not a readable MATLAB file): get it again") from error
 
 
 def _read_amat(path: Path, sha256: str, count: int) -> np.ndarray:
@@ -263,11 +217,11 @@ def _read_amat(path: Path, sha256: str, count: int) -> np.ndarray:
     if is_matlab:
         pixels = _loadmat(path.read_bytes(), path).get("X")
     else:
-        characters = np.frombuffer(_verified(path, "sha256", sha256), np.uint8)
+        characters = np.frombuffer(verified(path, "sha256", sha256), np.uint8)
         pixels = characters[(characters == ord("0")) | (characters == ord("1"))] - ord("0")
         pixels = pixels.reshape(-1, 784) if pixels.size % 784 == 0 else None
     if pixels is None or pixels.shape != (count, 784) or not np.isin(pixels, (0, 1)).all():
-        raise ValueError(f"{_damaged(path)} (it must hold {count:,} rows of 784 zeros and ones): get it again")
+        raise ValueError(f"{damaged(path)} (it must hold {count:,} rows of 784 zeros and ones): get it again")
     return pixels.reshape(-1, 1, 28, 28)
 
 
@@ -289,14 +243,14 @@ def _omniglot_images(path: Path, which: str) -> Iterator[tuple[str, np.ndarray]]
             names = sorted(name for name in archive.namelist() if name.endswith(".png"))
             if len(names) != OMNIGLOT_COUNTS[which]:
                 found = f"{len(names):,} images instead of {OMNIGLOT_COUNTS[which]:,}"
-                raise ValueError(f"{_damaged(path)} ({found}): get it again from {OMNIGLOT_PAGE}")
+                raise ValueError(f"{damaged(path)} ({found}): get it again from {OMNIGLOT_PAGE}")
             for name in names:
                 paper = Image.open(io.BytesIO(archive.read(name))).convert("L").resize((28, 28), Image.Resampling.BOX)
                 yield name.removesuffix(".png").split("/", 1)[1], 255 - np.asarray(paper)
     except (zipfile.BadZipFile, zlib.error, OSError) as error:
         if isinstance(error, PermissionError):
             raise
-        raise ValueError(f"{_damaged(path)} ({error}): get it again from {OMNIGLOT_PAGE}") from error
+        raise ValueError(f"{damaged(path)} ({error}): get it again from {OMNIGLOT_PAGE}") from error
 
 
 def _verify_archive(path: Path, sha256: str | None, allow_unverified: bool) -> None:
@@ -308,7 +262,7 @@ def _verify_archive(path: Path, sha256: str | None, allow_unverified: bool) -> N
     if sha256 is None:
         print(f"SHA-256 of {path}: {found} (pass it as sha256= next time)")
     elif found != sha256:
-        raise ValueError(f"{_damaged(path)} (its SHA-256 differs): delete it and download it again")
+        raise ValueError(f"{damaged(path)} (its SHA-256 differs): delete it and download it again")
 
 
 def _read_cifar10(path: Path) -> list[np.ndarray]:
@@ -321,10 +275,10 @@ def _read_cifar10(path: Path) -> list[np.ndarray]:
                 if member.isreg() and name in CIFAR10_MEMBERS and member.size == wanted:
                     batches[name] = np.frombuffer(archive.extractfile(member).read(), np.uint8)
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        raise ValueError(f"{_damaged(path)} ({error}): delete it and download it again") from error
+        raise ValueError(f"{damaged(path)} ({error}): delete it and download it again") from error
     missing = [name for name in CIFAR10_MEMBERS if name not in batches]
     if missing:
-        raise ValueError(f"{_damaged(path)} (no whole {missing[0]} in it): delete it and download it again")
+        raise ValueError(f"{damaged(path)} (no whole {missing[0]} in it): delete it and download it again")
     return [batches[name].reshape(-1, CIFAR10_RECORD) for name in CIFAR10_MEMBERS]
 
 

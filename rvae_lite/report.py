@@ -117,13 +117,16 @@ def best_negative_elbos(table, *, baseline: str = "beta-VAE"):
 def curves_against_paper(table, published, *, baseline: str = "beta-VAE", tolerance: float = 0.02):
     """The lowest test -ELBO over beta beside the paper's: data, network, method, paper, here, verdict.
 
+    "here" is the median and, in brackets, the interquartile range over seeds.
+
     "agrees" within a share `tolerance` of the paper's number, else "same trend" where the method is on the paper's
     side of the baseline, else "differs".
     """
     import pandas as pd
 
     keys = ["data", "network", "method"]
-    ours = best_negative_elbos(table, baseline=baseline).groupby(keys, sort=False).value.median()
+    groups = best_negative_elbos(table, baseline=baseline).groupby(keys, sort=False).value
+    ours, iqr = groups.median(), groups.quantile(0.75) - groups.quantile(0.25)
     theirs = published[published.metric == "negative_elbo"].set_index(["data", "part", "method"])["median"]
     rows = []
     for (data, network, method), value in ours.items():
@@ -133,7 +136,8 @@ def curves_against_paper(table, published, *, baseline: str = "beta-VAE", tolera
             same = "reference" if method == baseline else "same trend" if gain * published_gain > 0 else "differs"
             verdict = "agrees" if abs(value - paper) <= tolerance * paper else same
         shown = "—" if paper is None else format_number(paper)
-        rows.append([data, network, method, shown, format_number(value), verdict])
+        here = format_median(value, iqr[data, network, method])
+        rows.append([data, network, method, shown, here, verdict])
     return pd.DataFrame(rows, columns=[*keys, "paper", "here", "verdict"]).set_index("data")
 
 

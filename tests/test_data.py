@@ -91,7 +91,7 @@ def test_num_examples_out_of_range_is_refused(num_examples):
 
 
 def test_an_unknown_name_names_the_known_ones():
-    known = r"\[.*'digits', 'eight_gaussians'.*'mnist'.*\]"
+    known = r"\[.*'digits', .*'eight_gaussians'.*'mnist'.*\]"
     with pytest.raises(ValueError, match=f"name must be one of {known}, not 'cats'"):
         data.load("cats")
 

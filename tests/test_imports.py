@@ -18,7 +18,7 @@ LAYERS = [
     {"gaussian", "losses", "networks", "schedules", "storage", "alignment", "rendering", "disentanglement"},
     {"linear_vae", "metrics", "datasets", "folders", "syrinx"},
     {"recordings", "annotations"},
-    {"synthetic", "chairs", "gates", "pictures", "songs", "spectrograms"},
+    {"synthetic", "chairs", "gates", "pictures", "songs", "spectrograms", "sprites"},
     {"extraction"},
     {"birdsong"},
     {"ava", "birds", "finch"},
