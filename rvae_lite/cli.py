@@ -8,7 +8,7 @@ import typer
 
 RECIPES = (  # the keys of experiments.EXPERIMENTS, without its imports
     "eight_gaussians digits mnist chairs zebra_finch bengalese_finch how_many_points which_points any_architecture "
-    "multi_rate sensitivity linear_multirate"
+    "multi_rate sensitivity linear_multirate disentanglement"
 ).split()
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)

@@ -29,7 +29,9 @@ LAYERS = [
     {"fitted"},
     {"train", "plots", "report"},
     {"recipes", "curves", "rates", "linear_rates"},
-    {"settings", "rate_experiments"},
+    {"settings"},
+    {"disentanglement_study"},
+    {"rate_experiments"},
     {"experiments"},
     {"cli"},
 ]
