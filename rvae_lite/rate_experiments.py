@@ -107,7 +107,7 @@ SPRITE_SCALES = dict(
     cpu=dict(
         RELU, hidden=(128, 128), decoder_hidden=(128, 128, 128), side=32, epochs=4, num_samples=256, num_rated=1024
     ),
-    paper=dict(),
+    paper=dict(num_samples=1000),
 )
 
 
