@@ -114,12 +114,14 @@ SPRITE_SCALES = dict(
 def disentanglement(profile: str, folder: Path | None = None) -> list:
     """The mutual information gap over beta, one multi-rate beta-TCVAE against five plain ones (Figure 8)."""
     scale = dict(SPRITE_SCALES[profile])
+    seeds = scale.pop("seeds", (0, 1, 2))
     name = "procedural_sprites" if profile == "quick" else "dsprites"
 
     def run(seed):
-        return disentanglement_study(sprite_setting(name, **scale | dict(seeds=(seed,), folder=folder, progress=True)))
+        study = disentanglement_study(sprite_setting(name, seeds=(seed,), folder=folder, progress=True, **scale))
+        return study._replace(table=study.table.assign(replicas=len(seeds)))
 
-    return [(f"{name}-seed{seed}", partial(run, seed)) for seed in scale.pop("seeds", (0, 1, 2))]
+    return [(f"{name}-seed{seed}", partial(run, seed)) for seed in seeds]
 
 
 EXPERIMENTS = dict(

@@ -144,8 +144,8 @@ def curves_against_paper(table, published, *, baseline: str = "beta-VAE", tolera
 def gaps_against_paper(table, published, *, method: str = "MR-VAE", tolerance: float = 0.05):
     """The mutual information gap over beta beside the published one, in the sampled form, the only one that compares.
 
-    "agrees" within `tolerance`, else "same trend" where the gap above that at the lowest beta has the published sign,
-    else "differs".  `table` as from `disentanglement_study`.
+    "agrees" within `tolerance`, else "same trend" where the gap is above that at the lowest beta by more than that, as
+    the published one is, else "differs".  `table` as from `disentanglement_study`.
     """
     import pandas as pd
 
@@ -156,7 +156,7 @@ def gaps_against_paper(table, published, *, method: str = "MR-VAE", tolerance: f
     shown = {}
     for beta, (low, value, high) in ours.iterrows():
         paper = theirs.iloc[np.abs(np.log(theirs.index / beta)).argmin()]
-        same = (value - ours[0.5].iloc[0]) * (paper - theirs.iloc[0]) > 0
+        same = min(value - ours[0.5].iloc[0], paper - theirs.iloc[0]) > tolerance
         verdict = "agrees" if abs(value - paper) <= tolerance else "same trend" if same else "differs"
         shown[f"{beta:.2g}"] = [format_number(paper), format_median(value, high - low), verdict]
     return pd.DataFrame.from_dict(shown, orient="index", columns=["paper", "here", "verdict"]).rename_axis("beta")
