@@ -290,9 +290,9 @@ labels = {
 }
 for ax, (metric, label) in zip(axes, labels.items(), strict=True):
     curves.plot_over_beta(curve(metric), label=label, lines=["MR-VAE"], ax=ax)
-for ax in axes[:2]:
-    ax.set_yscale("log")
-_ = axes[2].set_ylim(0, None)
+axes[0].set_yscale("log")
+for ax in axes[1:]:
+    ax.set_ylim(0, None)
 
 # %% [markdown]
 # **In one training as in separate ones the total correlation falls as $\beta$ rises, and the gap of the one training hardly depends on $\beta$.**
@@ -407,11 +407,25 @@ axes[2].plot(
 _ = axes[2].legend()
 
 # %% [markdown]
-# **Figure 8, our scale**: medians over seeds; crosses are the published MR-VAE.
+# **Figure 8, our scale: gaps far below the published ones, and in the one training nearly the same at all $\beta$**; medians over seeds, crosses are the published MR-VAE.
 #
+# The absolute gap differs at every $\beta$: after so short a training $x$ and $y$ still share their latents.
+# What the paper says of the curve's *shape* holds: the multi-rate model is less sensitive to $\beta$ than separate trainings are.
+# Below $\beta = 1$, where these are rewarded for dependence, its gap is the larger one.
+
+# %%
+ours = wide.loc["mig_sampled", "MR-VAE"]
+check("our gaps lie below the published ones", ours.max() < theirs["median"].min())
+paired = both.loc["mig_sampled"]
+multi, plain = (paired[name] for name in methods)
+check("the one training depends on β less", np.ptp(multi) < np.ptp(plain) / 2)
+low = paired.index < 1
+check("below β = 1 its gap is the larger one", (multi[low] > plain[low]).all())
+
+# %% [markdown]
 # *Deviations.* The paper trains 2 × 1200 units on all 737,280 images of 64 × 64 pixels, with tanh in the decoder, for 50 epochs of batches of 2048; here everything is smaller, and the decoder has ReLU, with which it leaves the first plateau sooner.
 # A quarter of the pixels means about a quarter of the distortion, so that one $\beta$ weighs more here than there.
-# A batch of 64 underestimates the total correlation, which the objective inherits; the values in the figure come from batches of 1,024.
+# A batch of 64 underestimates the total correlation, which the objective inherits; the values in the figure come from batches of 1,024 and are still somewhat low, at large $\beta$ below 0.
 # The gap averages over five factors, of which shape and orientation are never told at this scale.
 #
 # ## Take-aways
