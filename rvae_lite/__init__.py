@@ -3,11 +3,15 @@
 Martinez & Pearson (2021), arXiv 2201.05206; Bae et al. (2023), arXiv 2212.03905.
 """
 
-from rvae_lite import alignment, data, gaussian, losses, multirate
-from rvae_lite.fitted import Fit
-from rvae_lite.models import VAE
-from rvae_lite.rosetta import RosettaPoints, select_points
-from rvae_lite.train import fit
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rvae_lite import alignment, data, gaussian, losses, multirate
+    from rvae_lite.fitted import Fit
+    from rvae_lite.models import VAE
+    from rvae_lite.rosetta import RosettaPoints, select_points
+    from rvae_lite.train import fit
 
 __version__ = "0.1.0"
 __all__ = [
@@ -22,3 +26,14 @@ __all__ = [
     "multirate",
     "select_points",
 ]
+_HOMES = {"VAE": "models", "Fit": "fitted", "RosettaPoints": "rosetta", "select_points": "rosetta", "fit": "train"}
+
+
+def __getattr__(name: str):
+    """Load a name when it is first asked for, so that `rvae-lite --help` does not wait for PyTorch."""
+    if name not in __all__:
+        raise AttributeError(f"module 'rvae_lite' has no attribute {name!r}")
+    home = importlib.import_module(f"rvae_lite.{_HOMES.get(name, name)}")
+    value = getattr(home, name) if name in _HOMES else home
+    globals()[name] = value
+    return value

@@ -28,7 +28,8 @@ def settings_of(model, x, points, **numbers) -> dict:
     digest = hashlib.sha256(np.ascontiguousarray(x.cpu().numpy()).tobytes())
     architecture = [[name, list(parameter.shape)] for name, parameter in model.named_parameters()]
     likelihood = [model.likelihood, model.noise_variance]
-    gates = [layer.kind for layer in model.modules() if isinstance(layer, Gate)]
+    gates = [layer for layer in model.modules() if isinstance(layer, Gate)]
+    gates = [[layer.kind, layer.tilt] if layer.tilt else layer.kind for layer in gates]
     tanh = [name for name, layer in model.named_modules() if isinstance(layer, torch.nn.Tanh)]
     plain = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in numbers.items()}
     return dict(
@@ -37,6 +38,7 @@ def settings_of(model, x, points, **numbers) -> dict:
         likelihood=likelihood,
         gates=gates or None,
         tanh=tanh or None,
+        word_dropout=getattr(model, "word_dropout", None),
         dtype=str(next(model.parameters()).dtype),
         data=digest.hexdigest(),
         points=content_hash({}, dict(x=points.x, z=points.z)) if points is not None else None,

@@ -15,6 +15,8 @@ OBJECTIVES = ("beta-VAE", "beta-TCVAE")
 def check_data(model, x, *, minimum: int) -> Tensor:
     """x as a tensor (N, *data) that the model can train on: uint8, or finite floats in the declared range.
 
+    A model with `num_tokens` reads integers from 0 to that, and none else.
+
     Raises:
         ValueError: wrong type, shape or range, NaN or infinite values, fewer than `minimum` examples.
     """
@@ -27,6 +29,8 @@ def check_data(model, x, *, minimum: int) -> Tensor:
         raise ValueError(f"x must be (N, {', '.join(map(str, shape))}) for this model, not {tuple(x.shape)}")
     if len(x) < minimum:
         raise ValueError(f"x holds {len(x)} example{'s' * (len(x) != 1)}, at least {minimum} needed: pass more data")
+    if getattr(model, "num_tokens", None) is not None:
+        return _checked_tokens(x, model.num_tokens)
     if x.dtype == torch.uint8:
         return x
     if not x.is_floating_point():
@@ -46,6 +50,19 @@ def check_data(model, x, *, minimum: int) -> Tensor:
     return x.to(next(model.parameters()).dtype)
 
 
+def _checked_tokens(x: Tensor, num_tokens: int) -> Tensor:
+    """Tokens (N, T) as int64, every one known to the model."""
+    if x.is_floating_point() or x.dtype == torch.bool:
+        raise ValueError(f"x holds {x.dtype}, but this model reads tokens: pass integers, as Vocabulary.encode gives")
+    smallest, largest = int(x.min()), int(x.max())
+    if smallest < 0 or largest >= num_tokens:
+        raise ValueError(
+            f"x holds tokens from {smallest} to {largest}, the model knows 0 to {num_tokens - 1}: "
+            f"encode the texts with the vocabulary that the model was built for"
+        )
+    return x.long()
+
+
 def _plain(array: np.ndarray) -> np.ndarray:
     # Torch shares an array's memory only if it is writable, native and without negative strides; others are copied.
     return np.require(array, dtype=array.dtype.newbyteorder("="), requirements=["C", "W"])
@@ -53,6 +70,8 @@ def _plain(array: np.ndarray) -> np.ndarray:
 
 def check_points(model, x: Tensor, points) -> None:
     """Raises ValueError where the points do not fit the model or the data."""
+    if getattr(model, "num_tokens", None) is not None:
+        raise ValueError("a model of texts cannot be anchored, for words have no squared distance: pass rho=0")
     if points.z.shape[1] != model.latent_dim:
         raise ValueError(
             f"points have K = {points.z.shape[1]} latent dimensions, the model has {model.latent_dim}: "

@@ -1,17 +1,23 @@
-"""The command line: `rvae-lite run` for notebooks, `rvae-lite recipe` for experiments without notebooks."""
+"""The command line: your own data (distil, train, compare, inspect), notebooks (run), experiments (recipe)."""
 
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from rvae_lite import commands
+
 RECIPES = (  # the keys of experiments.EXPERIMENTS, without its imports
     "eight_gaussians digits mnist chairs zebra_finch bengalese_finch how_many_points which_points any_architecture "
-    "multi_rate sensitivity linear_multirate disentanglement"
+    "multi_rate sensitivity hierarchy linear_multirate text disentanglement"
 ).split()
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+
+for command in (commands.distil, commands.train, commands.compare, commands.inspect):
+    app.command()(command)
 
 
 @app.command()
@@ -74,12 +80,22 @@ def run(
 
 def main() -> None:
     """Entry point: errors of use are one sentence on stderr and exit code 1; an interrupt exits with 130."""
+    usage_error = typer.BadParameter.__base__.__base__  # whichever Click it is that typer stands on
+    warnings.showwarning = lambda message, *_, **__: print(f"rvae-lite: note: {_sentence(message)}", file=sys.stderr)
     try:
-        app()
-    except (ValueError, OSError, FloatingPointError) as error:
-        sys.exit(f"rvae-lite: {error}")
-    except KeyboardInterrupt:
+        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0)
+    except usage_error as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "rvae-lite"
+        sys.exit(f"rvae-lite: {_sentence(error.format_message())} (see {command} --help)")
+    except (ValueError, OSError, FloatingPointError, MemoryError) as error:
+        sys.exit(f"rvae-lite: {_sentence(getattr(error, 'strerror', None) or error) or type(error).__name__}")
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
+
+
+def _sentence(text) -> str:
+    return " ".join(str(text).split())
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rvae_lite import chairs, pictures, sprites
+from rvae_lite import chairs, pictures, sprites, texts
 from rvae_lite.birds import load_bengalese_finch, load_zebra_finch
 from rvae_lite.datasets import Dataset
 from rvae_lite.finch import load_synthetic_finch
@@ -26,9 +26,10 @@ def load(
     """Load a data set by name: those of `LOADERS`.
 
     Args:
-        name: "eight_gaussians", "digits", "binary_digits", "procedural_chairs", "procedural_sprites" and
-            "synthetic_finch" need no files; "mnist", "chairs", "zebra_finch", "bengalese_finch", "binary_mnist",
-            "omniglot", "dsprites", "cifar10", "svhn" and "celeba" are looked up in `root`.
+        name: "eight_gaussians", "digits", "binary_digits", "procedural_chairs", "procedural_sprites",
+            "synthetic_finch" and "grammar_sentences" need no files; "mnist", "chairs", "zebra_finch",
+            "bengalese_finch", "binary_mnist", "omniglot", "dsprites", "cifar10", "svhn", "celeba" and "yahoo" are
+            looked up in `root`.
         root: folder of the data sets; by default the one that RVAE_LITE_DATA names, else a user cache.
         download: fetch what is missing, checksums verified where they are known.
         seed: of the generated sets, of a random partition, and of the choice of `num_examples`.
@@ -291,4 +292,6 @@ LOADERS = dict(
     cifar10=pictures.load_cifar10,
     svhn=pictures.load_svhn,
     celeba=pictures.load_celeba,
+    grammar_sentences=texts.load_grammar_sentences,
+    yahoo=texts.load_yahoo,
 )

@@ -16,7 +16,7 @@ VALID_SHARE = 0.1  # of a training set that comes without a validation set
 class Dataset(NamedTuple):
     """N examples.
 
-    x: (N, *data), float32, or uint8 for images in 0-255.
+    x: (N, *data), float32, or uint8 for images in 0-255, or int64 for tokens of texts.
     labels: class of each example, (N,) integers.
     ids: its name, (N,) text, stable from load to load.
     part: 1 where the example belongs to the paper's D1, 2 where to D2, (N,); where `info` has `parts`, 1 in the

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from rvae_lite import rate_experiments
+from rvae_lite import rate_experiments, text_rates
 from rvae_lite.models import VAE
 from rvae_lite.recipes import REPEATED_ANCHORS, SAME_SEED, Method, Setting, methods_of, reproducibility, sequential
 from rvae_lite.rosetta import SELECTION_METHODS
@@ -199,6 +199,7 @@ EXPERIMENTS = dict(
     which_points=which_points,
     any_architecture=any_architecture,
     **rate_experiments.EXPERIMENTS,
+    **text_rates.EXPERIMENTS,
 )
 
 

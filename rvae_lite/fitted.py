@@ -140,11 +140,27 @@ class Fit:
 
     def evaluate(self, x, *, beta=None, seed: int = 0) -> Evaluation:
         """Distortion, rate and squared error of x (N, *data); every replica samples with the same noise."""
-        x = check_data(self.model, x, minimum=1)
-        random = engine.generator(seed, engine.EVALUATION)
-        noise = torch.randn((len(x), self.model.noise_dim), generator=random, dtype=self.rows.dtype)
-        terms = self._over_replicas(_terms_per_example, x, noise, beta=beta).double().mean(1)
+        terms = self._over_replicas(_terms_per_example, *self._with_noise(x, seed), beta=beta).double().mean(1)
         return Evaluation(*terms.numpy().T)
+
+    def rates_by_scale(self, x, *, beta=None, seed: int = 0) -> np.ndarray:
+        """The rate of each scale of a `LadderVAE`, coarsest first: x (N, *data) gives (M, L) float64, in nats.
+
+        They sum to the rate that `evaluate` gives with the same seed.
+
+        Raises:
+            ValueError: the model has no scales.
+        """
+        if not hasattr(self.model.module if is_multirate(self.model) else self.model, "distortion_and_rates"):
+            raise ValueError("rates_by_scale is for hierarchical models, such as LadderVAE: use evaluate for this one")
+        return self._over_replicas(_rates_per_example, *self._with_noise(x, seed), beta=beta).double().mean(1).numpy()
+
+    def sample(self, noise, *, beta=None) -> Tensor:
+        """The likelihood's mean at draws from the prior: standard normal noise (N, K) gives (M, N, *data)."""
+        noise = torch.as_tensor(noise, dtype=self.rows.dtype)
+        if noise.ndim != 2 or noise.shape[1] != self.model.latent_dim or not len(noise):
+            raise ValueError(f"noise must be (N, {self.model.latent_dim}), not {tuple(noise.shape)}")
+        return self._over_replicas(lambda model, noise: getattr(model, "sample", model.decode)(noise), noise, beta=beta)
 
     def anchor_distance(self, points: RosettaPoints, *, beta=None) -> np.ndarray:
         """Mean squared distance of each replica's encoded anchors to their latents / total variance: (M,)."""
@@ -176,6 +192,11 @@ class Fit:
         buffers = {name: torch.from_numpy(arrays[f"buffer {name}"]) for name in names}
         kept = {key: arrays[key] for key in ("terms", "beta", "rho")}
         return cls(model.to(rows.dtype), rows, buffers=buffers, seeds=header["seeds"], info=header["info"], **kept)
+
+    def _with_noise(self, x, seed: int) -> tuple[Tensor, Tensor]:
+        """x, checked, and the noise (N, noise_dim) with which all replicas sample its latents."""
+        x, random = check_data(self.model, x, minimum=1), engine.generator(seed, engine.EVALUATION)
+        return x, torch.randn((len(x), self.model.noise_dim), generator=random, dtype=self.rows.dtype)
 
     def _check_beta(self, beta) -> None:
         if beta is not None and not is_multirate(self.model):
@@ -237,3 +258,8 @@ class _Call(nn.Module):
 def _terms_per_example(model: nn.Module, x: Tensor, noise: Tensor) -> Tensor:
     """Distortion, rate and squared error of each example: (B, 3)."""
     return torch.stack([*model.distortion_and_rate(x, noise), model.squared_error(x)], dim=-1)
+
+
+def _rates_per_example(model: nn.Module, x: Tensor, noise: Tensor) -> Tensor:
+    """The rate of each scale of each example: (B, L)."""
+    return model.distortion_and_rates(x, noise)[1]

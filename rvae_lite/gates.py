@@ -60,20 +60,23 @@ class Gate(nn.Module):
     Args:
         kind: "sigmoid", "sqrt" or "film".
         num_channels: F.
+        tilt: a sigmoid starts at w = -tilt, more closed the higher beta is.
     """
 
-    def __init__(self, kind: str, num_channels: int):
+    def __init__(self, kind: str, num_channels: int, *, tilt: float = 0.0):
         super().__init__()
-        self.kind = kind
+        self.kind, self.tilt = kind, tilt
         self.weight, self.bias = (nn.Parameter(torch.empty(num_channels)) for _ in range(2))
         if kind == "film":
             self.shift_weight, self.shift_bias = (nn.Parameter(torch.empty(num_channels)) for _ in range(2))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Open at every beta: w = 0, c = 2 (sigmoid), -2 (sqrt) or 1 (FiLM, whose shift starts at 0)."""
+        """Open at every beta: w = 0, c = 2 (sigmoid), -2 (sqrt) or 1 (FiLM, whose shift starts at 0); but for tilt."""
         for parameter in self.parameters():
             nn.init.zeros_(parameter)
+        if self.kind == "sigmoid":
+            nn.init.constant_(self.weight, -self.tilt)
         nn.init.constant_(self.bias, GATES[self.kind][1])
 
     def scale(self, h: Tensor) -> Tensor:

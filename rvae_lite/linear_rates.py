@@ -88,13 +88,17 @@ def expected_loss(gated: MultiRate, covariance: Tensor, betas: Tensor) -> Tensor
     Exact and differentiable: nothing is sampled.
     """
     h, head, decoder = gated.h(betas), gated.module.head, gated.module.decoder[0]
-    encoder = head.linear.gate.scale(h).unsqueeze(2) * head.linear.layer.weight  # (T, K, D)
-    decoder = decoder.layer.weight * decoder.gate.scale(h).unsqueeze(1)  # (T, D, K)
-    variance = (h.unsqueeze(1) * head.log_scale.weight + head.log_scale.bias).clamp(max=0).exp()  # (T, K)
-    options = dict(posterior=variance, noise_variance=gated.noise_variance)
-    distortion = linear_vae.expected_distortion(covariance, encoder, decoder, **options)
-    rate = linear_vae.expected_rate(covariance, encoder, variance)
-    return distortion - _constant(gated, covariance) + betas * rate
+    encoder_gate, decoder_gate = head.linear.gate.scale(h), decoder.gate.scale(h)  # (T, K)
+    log_variance = (h.unsqueeze(1) * head.log_scale.weight + head.log_scale.bias).clamp(max=0)  # (T, K)
+    E, D = head.linear.layer.weight, decoder.layer.weight
+    # The gates stand at the latents, so that beyond these three (K, K) matrices nothing is as large as the data.
+    seen, mixed, gram = E @ covariance @ E.T, E @ covariance @ D, D.T @ D
+    second = encoder_gate.unsqueeze(2) * seen * encoder_gate.unsqueeze(1)  # E[z z^T], (T, K, K)
+    second = second + torch.diag_embed(log_variance.exp())
+    squared = covariance.trace() - 2 * (encoder_gate * decoder_gate * mixed.diagonal()).sum(1)
+    squared = squared + (decoder_gate.unsqueeze(2) * gram * decoder_gate.unsqueeze(1) * second).sum((1, 2))
+    rate = 0.5 * (second.diagonal(dim1=1, dim2=2) - 1 - log_variance).sum(1)
+    return squared / (2 * gated.noise_variance) + betas * rate
 
 
 def optimal_loss(gated: MultiRate, covariance: Tensor, betas: Tensor) -> Tensor:

@@ -11,13 +11,17 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from rvae_lite.gates import BATCH_NORMS, GATEABLE, GATES, Gate, Gated, LogScaleResponse, Rate, standardise
+from rvae_lite.hierarchical import LadderVAE
 from rvae_lite.models import VAE
+from rvae_lite.text import TextVAE
 
 BETA_RANGE = (0.01, 10.0)
+BUILDERS = dict(text=TextVAE.from_config, ladder=LadderVAE.from_config)  # by their config's "network"; others are VAEs
 CLOSED = 1e-6  # a channel multiplied by less is closed
 
 
@@ -53,7 +57,8 @@ class MultiRate(nn.Module):
         self.module, self.rate = module, rate
         self.beta_range, self.outside = beta_range, outside
         self.config: dict | None = None  # how to build it again, see `build`
-        for name in ("data_shape", "latent_dim", "likelihood", "noise_variance", "value_range", "noise_dim"):
+        shared = ("data_shape", "latent_dim", "likelihood", "noise_variance", "value_range", "noise_dim")
+        for name in (*shared, "num_tokens", "word_dropout"):
             if hasattr(module, name):
                 setattr(self, name, getattr(module, name))
 
@@ -105,8 +110,8 @@ class MultiRate(nn.Module):
         """
         like = next(self.parameters())
         try:
-            values = torch.as_tensor(beta, device=like.device)
-            values = values if values.is_floating_point() and values.ndim else values.double()
+            values = beta if isinstance(beta, Tensor) else np.asarray(beta, dtype=np.float64)
+            values = torch.as_tensor(values, dtype=torch.float64, device=like.device)
         except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"beta must be a number or one per example, not {beta!r}") from error
         if values.ndim > 1 or not values.numel():
@@ -144,13 +149,14 @@ def make_multirate(
     gate: str | Sequence[str] | None = None,
     layers: Sequence[str] | Callable[[str, nn.Module], bool] | None = None,
     outside: str = "warn",
+    tilt: float = 0.0,
 ) -> MultiRate:
     """Gate a copy of a module's layers by log beta (Bae et al. 2023, Eqs. 6 to 8).
 
     Where a batch norm follows a layer, the gate follows the batch norm.
 
     Args:
-        module: a `VAE`, or any module of linear layers, convolutions and batch norms.
+        module: a `VAE`, a `LadderVAE`, or any module of linear layers, convolutions and batch norms.
         beta_range: (lowest, highest) beta of training.
         gate: "sigmoid", "sqrt" or "film"; for a VAE also (encoder's, decoder's).  By default sqrt, but sigmoid in the
             encoder of a VAE that is not linear.
@@ -160,12 +166,15 @@ def make_multirate(
             left: then its first is gated too.  A linear VAE is gated at its latents on both sides, and its variance
             responds as log C_ii = min(0, affine in log beta).
         outside: what a beta outside `beta_range` does: "warn" (once) or "refuse".
+        tilt: sigmoid gates start at w = -tilt.  At 0 nothing depends on beta at first, and what does not pay on
+            average over beta may collapse for good, such as the finer scales of a `LadderVAE`; a tilt of 2 can keep
+            it at low beta, though not always.
 
     Raises:
         ValueError: an argument is impossible, or layers cannot be gated; they are named.
 
-    Differs from the paper: gates start open (w = 0); for the linear VAE the encoder's gate is the decoder's, and the
-    variance is no product of sigmoids, because these are the exact responses.
+    Differs from the paper: gates start open (w = 0, or tilted); for the linear VAE the encoder's gate is the
+    decoder's, and the variance is no product of sigmoids, because these are the exact responses.
 
     Example:
         >>> gated = make_multirate(VAE.mlp(5, 2))
@@ -175,6 +184,8 @@ def make_multirate(
     beta_range = _check_range(beta_range)
     if outside not in ("warn", "refuse"):
         raise ValueError(f"outside must be 'warn' or 'refuse', not {outside!r}")
+    if isinstance(tilt, bool) or not isinstance(tilt, (int, float)) or not 0 <= tilt < math.inf:
+        raise ValueError(f"tilt must be a number from 0 upwards, not {tilt!r}")
     linear = isinstance(module, VAE) and module.head.posterior == "constant" and layers is None
     kinds = _gate_kinds(gate, module, linear)
     names = ["head.linear", "decoder.0"] if linear else _choose_layers(module, layers)
@@ -182,21 +193,23 @@ def make_multirate(
     gated = MultiRate(copy.deepcopy(module), rate, beta_range=beta_range, outside=outside)
     for name in names:
         kind = kinds[1] if name.split(".")[0] == "decoder" else kinds[0]
-        _gate_layer(gated, f"module.{name}".rstrip("."), kind, inputs=linear and name == "decoder.0")
+        options = dict(inputs=linear and name == "decoder.0", tilt=tilt)
+        _gate_layer(gated, f"module.{name}".rstrip("."), kind, **options)
     if linear:
         response = LogScaleResponse(module.latent_dim, rate).to(next(module.parameters()))
         gated.module.head.log_scale = response
     if config is not None:
         gated.config = dict(network="multirate", module=config, beta_range=list(beta_range), gate=list(kinds))
         gated.config |= dict(layers=None if linear else names, outside=outside)
+        gated.config |= dict(tilt=tilt) if tilt else {}
     return gated
 
 
 def build(config: dict) -> nn.Module:
-    """Build the VAE, plain or multi-rate, that a `config` describes."""
+    """Build the model, plain or multi-rate, that a `config` describes."""
     options = dict(config)
     if options.get("network") != "multirate":
-        return VAE.from_config(config)
+        return BUILDERS.get(options.get("network"), VAE.from_config)(config)
     options.pop("network")
     return make_multirate(build(options.pop("module")), **options)
 
@@ -304,12 +317,12 @@ def _default_decoder(decoder: nn.Module) -> list[str]:
     return [f"decoder.{name}".rstrip(".") for name in kept]
 
 
-def _gate_layer(gated: MultiRate, name: str, kind: str, *, inputs: bool) -> None:
+def _gate_layer(gated: MultiRate, name: str, kind: str, *, inputs: bool, tilt: float) -> None:
     layer = gated.get_submodule(name)
     if isinstance(layer, Gated):
         return  # it stands in several places, and was gated at the first
     like = next(gated.parameters()) if layer.weight is None else layer.weight
-    gate = Gate(kind, layer.in_features if inputs else _num_outputs(layer)).to(like)
+    gate = Gate(kind, layer.in_features if inputs else _num_outputs(layer), tilt=tilt).to(like)
     replacement = Gated(layer, gate, gated.rate, inputs=inputs)
     for place in [place for place, other in _named_layers(gated) if other is layer]:
         gated.set_submodule(place, replacement)

@@ -32,6 +32,9 @@ VARIANTS = {  # lines of one figure each; another figure may use a colour again
     "[0.01, 1]": "#1fa3a3",
     "[0.001, 100]": "#c8553d",
     "one beta a batch": "#b59a00",
+    "MR-VAE, no tilt": "#4f9d3a",
+    "coarse": "#1fa3a3",
+    "fine": "#c8553d",
 }
 GROUPS = ["#8c8c8c", "#3b8bc4", "#e69f00", "#2a9d74", "#d6336c"]  # bars within a group
 INK = "#7f8790"  # grey that reads on white and on black
@@ -81,6 +84,14 @@ def figure_row(columns: int, *, width: float = 2.4, height: float = 2.7):
 def colour(method: str) -> str:
     """The colour of a method or variant, grey for one that the book does not know."""
     return (VARIANTS | COLOURS).get(method, INK)
+
+
+def warmth():
+    """A colour map for amounts: plasma without its ends, of which one fades on a dark page and one on a light one."""
+    import matplotlib
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(matplotlib.colormaps["plasma"](np.linspace(0.2, 0.88, 256)))
 
 
 def _class_colours(labels):

@@ -7,9 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from rvae_lite.data import load
 from rvae_lite.disentanglement_study import disentanglement_study, sprite_setting
 from rvae_lite.linear_rates import linear_study
+from rvae_lite.multirate import BETA_RANGE
 from rvae_lite.rates import METHODS, PLAIN, Curve, curve_study, rate_setting
 
 
@@ -26,6 +29,7 @@ CURVE_SCALES = dict(
     paper=dict(epochs=200),
 )
 CPU_WIDTHS = dict(cnn=1 / 8, resnet=1 / 4)
+CPU_OMNIGLOT = dict(epochs=10, methods={"MR-VAE": Curve()} | PLAIN)  # a quarter of the cost: no annealing there
 IMAGES = dict(quick=100, cpu=500, paper=5000)  # of every Frechet distance
 
 
@@ -35,9 +39,9 @@ def multi_rate(profile: str, folder: Path | None = None) -> list:
     def run(name, network):
         kept = folder and folder / f"{name}-{network}"
         options = dict(CURVE_SCALES[profile], num_images=IMAGES[profile])
-        if profile == "cpu":  # annealing makes up half of the cost: there on one of the two data sets
-            methods = METHODS if name == "binary_mnist" else {"MR-VAE": Curve()} | PLAIN
-            options |= dict(width=CPU_WIDTHS[network], methods=methods)
+        if profile == "cpu":
+            options |= dict(width=CPU_WIDTHS[network])
+            options |= CPU_OMNIGLOT if name == "omniglot" else {}
         return curve_study(rate_setting(name, network=network, folder=kept, progress=True, **options))
 
     return [
@@ -69,6 +73,27 @@ def sensitivity(profile: str, folder: Path | None = None) -> list:
         return curve_study(rate_setting("binary_digits", methods=VARIANTS | PLAIN, folder=kept, **options))
 
     return [("binary_digits", partial(run, "binary_digits"))]
+
+
+LADDER_SCALES = dict(
+    quick=dict(width=1 / 8, latent_dim=4, num_train=640, num_test=200, epochs=4, replicas=1),
+    cpu=dict(width=1 / 4, latent_dim=4, num_train=2000, num_test=500, epochs=40, replicas=1),
+    paper=dict(latent_dim=20, epochs=400, batch_size=256, learning_rate=1e-3),
+)
+SHORT_TRAINING = dict(batch_size=32, learning_rate=3e-3)  # beyond the paper profile: few epochs, but many steps
+
+
+def hierarchy(profile: str, folder: Path | None = None) -> list:
+    """One training of a ladder against four on binary MNIST, on a GPU also with annealing (Section 5.2, Figure 5)."""
+
+    def run(name):
+        options = dict(network="ladder", betas=tuple(np.geomspace(*BETA_RANGE, 4)), progress=True)
+        options |= SHORT_TRAINING | LADDER_SCALES[profile]
+        multirate = {"MR-VAE": Curve(tilt=2.0), "MR-VAE, no tilt": Curve()}
+        options |= dict(methods=(METHODS if profile == "paper" else PLAIN) | multirate)
+        return curve_study(rate_setting(name, folder=folder and folder / name, **options))
+
+    return [("binary_mnist", partial(run, "binary_mnist"))]
 
 
 LINEAR_SCALES = dict(
@@ -125,5 +150,9 @@ def disentanglement(profile: str, folder: Path | None = None) -> list:
 
 
 EXPERIMENTS = dict(
-    multi_rate=multi_rate, sensitivity=sensitivity, linear_multirate=linear_multirate, disentanglement=disentanglement
+    multi_rate=multi_rate,
+    sensitivity=sensitivity,
+    hierarchy=hierarchy,
+    linear_multirate=linear_multirate,
+    disentanglement=disentanglement,
 )

@@ -18,13 +18,14 @@ from torch import nn
 from rvae_lite.checkpoints import kept_as
 from rvae_lite.data import Dataset, load
 from rvae_lite.fitted import Fit
+from rvae_lite.hierarchical import LadderVAE
 from rvae_lite.metrics import active_units, area_between, dominance, features_of, frechet_distance
 from rvae_lite.models import VAE
 from rvae_lite.multirate import BETA_RANGE, LogUniform, closed_share, is_multirate, make_multirate
 from rvae_lite.pictures import TEST, TRAIN
 from rvae_lite.train import fit
 
-NETWORKS = ("mlp", "cnn", "resnet")
+NETWORKS = ("mlp", "cnn", "resnet", "ladder")
 TIMED_EXAMPLES, TIMED_RUNS = 1024, 3
 FRECHET = ("samples", "reconstructions")
 
@@ -33,7 +34,7 @@ class Curve(NamedTuple):
     """How one rate-distortion curve is obtained: by one multi-rate training, or by a training for every beta.
 
     multirate: one training with gates.
-    gate, beta_range: of the gates, see `make_multirate`.
+    gate, beta_range, tilt: of the gates, see `make_multirate`.
     per: whether beta is drawn for every "example" or every "batch".
     anneal: share of a plain training over which beta rises from 0.
     """
@@ -43,6 +44,7 @@ class Curve(NamedTuple):
     beta_range: tuple[float, float] = BETA_RANGE
     per: str = "example"
     anneal: float = 0.0
+    tilt: float = 0.0
 
 
 PLAIN = {"beta-VAE": Curve(multirate=False)}
@@ -115,9 +117,10 @@ def rate_setting(
 
     Args:
         name: a set with a test part, for example "binary_mnist", "omniglot" or "binary_digits".
-        network: "cnn", "resnet", or "mlp", two fully connected layers of 256 and 128 units.
+        network: "cnn", "resnet", "mlp", two fully connected layers of 256 and 128 units, or "ladder", a `LadderVAE`
+            of two scales with 64 and 32 channels.
         width: factor of all numbers of channels or units.
-        latent_dim: K.
+        latent_dim: K; of a ladder the latent channels of its coarser scale, four times those of the finer one.
         num_train, num_test: images drawn at random; by default all.
         changes: other fields of `RateSetting`.
     """
@@ -129,7 +132,10 @@ def rate_setting(
     random = np.random.default_rng(0)
     kept = [_some(whole.part == part, number, random) for part, number in ((TRAIN, num_train), (TEST, num_test))]
     dataset, shape = whole.take(np.sort(np.concatenate(kept))), whole.x.shape[1:]
-    if network == "mlp":
+    if network == "ladder":
+        widths = dict(channels=[round(width * number) for number in (64, 32)])
+        model = LadderVAE(shape, **widths, latent_channels=(latent_dim, max(1, latent_dim // 4)))
+    elif network == "mlp":
         hidden = tuple(round(width * units) for units in (256, 128))
         model = VAE.mlp(shape, latent_dim, hidden, posterior="diagonal", likelihood="bernoulli")
     else:
@@ -161,7 +167,7 @@ def curve_study(setting: RateSetting) -> CurveStudy:
         curves = {}
         for name, trained in found.items():
             fits[name].append(trained)
-            curves[name] = measure_curve(trained, setting.test, _read_at(setting, setting.methods[name]))
+            curves[name] = measure_curve(trained, setting.test, read_at(setting, setting.methods[name]))
             rows += _long(curves[name], method=name, seed=seed)
             whole = _cost_of(trained, seconds[name])
             rows += [dict(method=name, seed=seed, metric=metric, value=value) for metric, value in whole.items()]
@@ -185,7 +191,7 @@ def train_curve(setting: RateSetting, name: str, *, seed: int) -> Fit:
 def _fit(setting: RateSetting, curve: Curve, x, **options) -> Fit:
     model = setting.model
     if curve.multirate:
-        model = make_multirate(model, beta_range=curve.beta_range, gate=curve.gate)
+        model = make_multirate(model, beta_range=curve.beta_range, gate=curve.gate, tilt=curve.tilt)
     course = dict(batch_size=setting.batch_size, learning_rate=setting.learning_rate, schedule="cosine")
     return fit(model, x, per=curve.per, anneal=curve.anneal, **course, **options)
 
@@ -219,8 +225,8 @@ def _inside(setting: RateSetting, curve: Curve) -> np.ndarray:
     return np.array([beta for beta in setting.betas if low * (1 - 1e-9) <= beta <= high * (1 + 1e-9)])
 
 
-def _read_at(setting: RateSetting, curve: Curve) -> np.ndarray | None:
-    """Where a multi-rate curve is read off: the betas within its range and the middles between them."""
+def read_at(setting: RateSetting, curve: Curve) -> np.ndarray | None:
+    """Where a multi-rate curve is read off: the betas within its range and the middles between them; else None."""
     if not curve.multirate:
         return None
     inside = _inside(setting, curve)
@@ -236,7 +242,8 @@ def measure_curve(trained: Fit, x, betas=None):
         betas: where the multi-rate one is read off, (T,).
 
     Returns:
-        Columns beta, rate, distortion, loss, negative_elbo, squared_error, active_units.
+        Columns beta, rate, distortion, loss, negative_elbo, squared_error, and active_units, or of a hierarchical model
+        rate_1, rate_2, ..., its scales' from the coarsest.
     """
     import pandas as pd
 
@@ -248,9 +255,16 @@ def measure_curve(trained: Fit, x, betas=None):
         found, beta = piece.evaluate(x), float(piece.beta[0])
         rows.append({name: float(values[0]) for name, values in found._asdict().items()} | dict(beta=beta))
         rows[-1] |= dict(loss=float(found.loss(beta)[0]), negative_elbo=float(found.loss()[0]))
-        diagonal = piece.model.head.posterior == "diagonal"
-        rows[-1]["active_units"] = active_units(piece.encode(x)[0], axes=diagonal)
+        rows[-1] |= _of_latents(piece, x)
     return pd.DataFrame(rows).sort_values("beta", ignore_index=True)
+
+
+def _of_latents(piece: Fit, x) -> dict[str, float]:
+    """Active units; of a hierarchical model, whose means move with those above them, the rate of each scale instead."""
+    if isinstance(piece.model, LadderVAE):
+        return {f"rate_{scale}": float(rate) for scale, rate in enumerate(piece.rates_by_scale(x)[0], start=1)}
+    diagonal = piece.model.head.posterior == "diagonal"
+    return dict(active_units=active_units(piece.encode(x)[0], axes=diagonal))
 
 
 def curve_of(table, method: str, *, seed: int | None = None):
@@ -295,7 +309,7 @@ def frechet_rows(setting: RateSetting, found: dict[str, Fit], *, seed: int) -> l
             plain = [trained.at_beta(float(beta)) for beta in _inside(setting, setting.methods[name])]
         for one in plain:
             keys += [dict(method=name, beta=float(one.beta[0]), metric=f"frechet_{kind}") for kind in FRECHET]
-            sets += [one.decode(z)[0].numpy(), one.reconstruct(real)[0].numpy()]
+            sets += [one.sample(z)[0].numpy(), one.reconstruct(real)[0].numpy()]
     turned, turns = quarter_turns(setting.train[:TIMED_EXAMPLES])
     features = features_of(np.concatenate(sets), reference=turned, labels=turns, seed=seed)[0]
     target, *others = np.split(features, len(sets))

@@ -22,6 +22,7 @@ from rvae_lite.disentanglement import total_correlation
 from rvae_lite.gates import BATCH_NORMS, standardise
 from rvae_lite.losses import beta_loss, rosetta_penalty, total_correlation_loss
 from rvae_lite.multirate import is_multirate, responding
+from rvae_lite.text import LSTMCell
 
 TERMS = ("loss", "distortion", "rate", "anchor_x", "anchor_z")
 TC_TERMS = (*TERMS, "total_correlation")  # of the objective "beta-TCVAE"
@@ -266,13 +267,20 @@ def compiler_available(device: torch.device) -> bool:
 
 
 def one_by_one(model: nn.Module, device: torch.device) -> bool:
-    """Whether replicas are faster one after the other than side by side: with convolutions on a CPU they are."""
-    convolutions = (nn.modules.conv._ConvNd,)
-    return device.type == "cpu" and any(isinstance(layer, convolutions) for layer in model.modules())
+    """Whether replicas are better off one after the other than side by side: on a CPU, convolutions and LSTMs are."""
+    kinds = (nn.modules.conv._ConvNd, LSTMCell)
+    return device.type == "cpu" and any(isinstance(layer, kinds) for layer in model.modules())
+
+
+def compiles_slowly(model: nn.Module) -> bool:
+    """Whether compiling takes minutes: every step of an LSTM over time becomes a piece of the compiled graph."""
+    return any(isinstance(layer, LSTMCell) for layer in model.modules())
 
 
 def to_units(batch: Tensor, like: Tensor) -> Tensor:
-    """A batch on `like`'s device and in its dtype; uint8 is divided by 255."""
+    """A batch on `like`'s device and in its dtype; uint8 is divided by 255, tokens (int64) stay as they are."""
+    if batch.dtype == torch.int64:
+        return batch.to(like.device)
     scaled = batch.to(like.device).to(like.dtype)
     return scaled / 255 if batch.dtype == torch.uint8 else scaled
 

@@ -14,6 +14,7 @@ import torch
 from rvae_lite.storage import differences, load_arrays, save_arrays
 
 SCHEMA_VERSION = 1
+DESCRIBED = ("latent_dim", "data_shape", "num_points", "dtype", "value_range")  # what the arrays say themselves
 RANGE_FACTOR = 10.0  # root mean squares further apart than this are another scale, not other data
 SHIFT_FACTOR = 2.5  # further apart than this they are suspicious
 
@@ -48,8 +49,8 @@ class RosettaPoints:
         x = x if x.dtype == np.uint8 else np.asarray(x, dtype=np.float32)
         if z.ndim != 2 or x.ndim < 2 or len(x) != len(z):
             raise ValueError(f"points need x (R, *data) and z (R, K) of one length, not {x.shape} and {z.shape}")
-        if not len(x):
-            raise ValueError("there are no points: select at least one")
+        if not x.size or not z.size:
+            raise ValueError("there are no points, or empty ones: select at least one, of at least one number")
         if not (np.isfinite(x).all() and np.isfinite(z).all()):
             raise ValueError("points hold NaN or infinite values: select them from clean data")
         ids = np.asarray([""] * len(x) if ids is None else ids).astype(str)
@@ -84,11 +85,23 @@ class RosettaPoints:
             ValueError: the file is truncated, altered, pickled, of another kind or from a newer version.
         """
         if isinstance(path, str) and path.startswith("book:"):
-            path = _book_file(path.removeprefix("book:"))
+            path = book_file(path.removeprefix("book:"))
         header, arrays = load_arrays(path, kind="rosetta", version=SCHEMA_VERSION)
         if set(arrays) != {"x", "z", "ids"}:
             raise ValueError(f"{path} holds {sorted(arrays)} instead of ids, x and z: get a fresh copy of it")
-        return cls(arrays["x"], arrays["z"], ids=arrays["ids"], header=header)
+        types = {name: str(array.dtype) for name, array in arrays.items()}
+        if types["x"] not in ("uint8", "float32") or types["z"] != "float32" or arrays["ids"].dtype.kind != "U":
+            raise ValueError(
+                f"{path} holds arrays of other types than Rosetta points ({types}): get a fresh copy of it"
+            )
+        try:
+            points = cls(arrays["x"], arrays["z"], ids=arrays["ids"], header=header)
+        except ValueError as error:
+            raise ValueError(f"{path} holds no valid points ({error}): get a fresh copy of it") from error
+        wrong = [key for key in DESCRIBED if key in header and header[key] != points.header[key]]
+        if wrong:
+            raise ValueError(f"{path} contradicts its own header ({', '.join(wrong)}): get a fresh copy of it")
+        return points
 
     def check(self, x, preprocessing=None) -> CheckReport:
         """Compare with one's own data before hours are spent on training.
@@ -144,7 +157,8 @@ def _root_mean_square(x: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(x, dtype=np.float64)))) / scale
 
 
-def _book_file(name: str):
+def book_file(name: str):
+    """The file of the points that ship with the package under a name such as "digits"."""
     folder = resources.files("rvae_lite") / "points"
     known = sorted(file.name.removesuffix(".npz") for file in folder.iterdir() if file.name.endswith(".npz"))
     if name not in known:

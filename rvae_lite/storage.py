@@ -5,11 +5,17 @@ import io
 import json
 import math
 import os
+import signal
 import tempfile
+import threading
 import zipfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+
+KINDS = "fiubU"  # of arrays: numbers and text; nothing else is in a file of ours
+MOST_MEMBERS = 100_000
 
 
 def write_atomically(path, write) -> None:
@@ -39,6 +45,44 @@ def write_atomically(path, write) -> None:
     finally:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
+
+
+def check_outputs(*paths, force: bool = False) -> None:
+    """Refuse results that cannot be written, before hours are spent on them.
+
+    Raises:
+        FileExistsError: there is something at one of the paths already, and `force` is not given.
+        OSError: its folder cannot be written, or a folder or another file is in the way.
+    """
+    chosen = [Path(path) for path in paths]
+    for path in chosen:
+        if chosen.count(path) > 1:
+            raise ValueError(f"{path} is named for two results: choose another path for one of them")
+        if path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder: name a file in it")
+        if path.exists() and not force:
+            raise FileExistsError(f"{path} is there already: choose another path, or force to replace it")
+        above = next(folder for folder in (path.absolute().parent, *path.absolute().parents) if folder.exists())
+        if not above.is_dir():
+            raise NotADirectoryError(f"cannot write {path} ({above} is no folder): choose another path")
+        if not os.access(above, os.W_OK):
+            raise PermissionError(f"cannot write {path} ({above} may not be written): choose another path")
+
+
+@contextmanager
+def uninterrupted():
+    """Let an interrupt (SIGINT) wait until the block is done, so that results appear together or not at all."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # interrupts go to the main thread alone
+        return
+    waiting = []
+    before = signal.signal(signal.SIGINT, lambda *_: waiting.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if waiting:
+        raise KeyboardInterrupt
 
 
 def _umask() -> int:
@@ -87,8 +131,33 @@ def load_arrays(path, *, kind: str, version: int) -> tuple[dict, dict]:
 
     Raises:
         FileNotFoundError: there is no such file.
+        PermissionError: it may not be read.
         ValueError: the file is truncated, altered, of another kind, pickled or from a newer version.
     """
+    header, arrays, written = _load(path, kind)
+    if header.get("kind") != kind:
+        raise ValueError(f"{path} is a {repr(header.get('kind'))[:80]} file, not a {kind} file: pass the right one")
+    found = header.get("schema_version")
+    if not isinstance(found, int) or isinstance(found, bool) or found < 1:
+        raise ValueError(f"{path} has no valid schema_version (found {repr(found)[:80]}): get a fresh copy of it")
+    if found > version:
+        raise ValueError(f"{path} has schema version {found}, this rvae_lite reads up to {version}: upgrade rvae_lite")
+    if header.get("sha256") != written:
+        raise ValueError(f"{path} was altered after it was written (its SHA-256 differs): get a fresh copy of it")
+    return header, arrays
+
+
+def kind_of(path) -> str:
+    """Which kind of file `save_arrays` wrote: "rosetta", "fit", "checkpoint", ...
+
+    Raises:
+        FileNotFoundError, PermissionError, ValueError: as for `load_arrays`.
+    """
+    return str(_load(path, "rvae_lite")[0].get("kind"))
+
+
+def _load(path, kind: str) -> tuple[dict, dict, str]:
+    """Header, arrays and the hash of both."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no {kind} file at {path}: check the path")
@@ -97,31 +166,28 @@ def load_arrays(path, *, kind: str, version: int) -> tuple[dict, dict]:
         header = json.loads(str(arrays.pop("header")))
         if not isinstance(header, dict):
             raise ValueError("its header is not a JSON object")
+        return header, arrays, content_hash(header, arrays)
+    except PermissionError as error:
+        raise PermissionError(error.errno, f"{path} may not be read: change its permissions") from error
     except Exception as error:  # any damage, of whatever sort, is one refusal
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = " ".join(str(error)[:200].split()) or type(error).__name__
         raise ValueError(f"{path} is not a readable {kind} file ({reason}): get a fresh copy of it") from error
-    if header.get("kind") != kind:
-        raise ValueError(f"{path} is a {header.get('kind')!r} file, not a {kind} file: pass the right one")
-    found = header.get("schema_version")
-    if not isinstance(found, int) or found < 1:
-        raise ValueError(f"{path} has no valid schema_version (found {found!r}): get a fresh copy of it")
-    if found > version:
-        raise ValueError(f"{path} has schema version {found}, this rvae_lite reads up to {version}: upgrade rvae_lite")
-    if header.get("sha256") != content_hash(header, arrays):
-        raise ValueError(f"{path} was altered after it was written (its SHA-256 differs): get a fresh copy of it")
-    return header, arrays
 
 
 def _read_members(path: Path) -> dict:
-    arrays = {}
+    arrays, left = {}, path.stat().st_size
     with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            # Stored, not compressed: a file never asks for more memory than it has bytes.
-            if member.compress_type != zipfile.ZIP_STORED or member.file_size > path.stat().st_size:
+        members = archive.infolist()
+        if len(members) > MOST_MEMBERS:
+            raise ValueError(f"it holds {len(members)} members")
+        for member in members:
+            # Stored, not compressed, and none twice: a file never asks for more memory than it has bytes.
+            left -= member.file_size
+            if member.compress_type != zipfile.ZIP_STORED or left < 0:
                 raise ValueError("it holds a compressed member")
             name = member.filename.removesuffix(".npy")
             if name in arrays or name == member.filename:
-                raise ValueError(f"unexpected member {member.filename!r}")
+                raise ValueError(f"unexpected member {member.filename[:80]!r}")
             arrays[name] = _read_array(archive.read(member))
     if "header" not in arrays:
         raise ValueError("it has no header")
@@ -135,7 +201,9 @@ def _read_array(content: bytes) -> np.ndarray:
     shape, _, dtype = np.lib.format.read_array_header_1_0(file)
     if dtype.hasobject:
         raise ValueError("it holds pickled objects, which are never loaded")
-    if math.prod(shape) * dtype.itemsize != len(content) - file.tell():
+    if dtype.kind not in KINDS or not dtype.itemsize:
+        raise ValueError(f"it holds {str(dtype)[:40]}, which is neither numbers nor text")
+    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(content) - file.tell():
         raise ValueError("an array of another length than its header says")
     file.seek(0)
     return np.lib.format.read_array(file, allow_pickle=False)

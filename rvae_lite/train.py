@@ -285,7 +285,8 @@ def _choose_engine(compile, model: nn.Module, device: torch.device, replica_step
     if compile not in (True, False, "auto"):
         raise ValueError(f"compile must be True, False or 'auto', not {compile!r}")
     if compile == "auto":
-        worthwhile = replica_steps >= COMPILE_ABOVE and not engine.one_by_one(model, device)
+        slow = engine.one_by_one(model, device) or engine.compiles_slowly(model)
+        worthwhile = replica_steps >= COMPILE_ABOVE and not slow
         return worthwhile and engine.compiler_available(device)
     if compile and not engine.compiler_available(device):
         raise ValueError("compile=True needs a C++ compiler (Triton on CUDA): install one, or leave compile='auto'")

@@ -112,6 +112,15 @@ def test_a_gate_on_the_inputs_folds_into_the_columns(kind, bias):
         torch.testing.assert_close(gated.folded(h)(x), gated(x), rtol=0, atol=1e-12)
 
 
+def test_a_tilted_sigmoid_starts_open_at_low_beta_and_the_others_do_not_tilt():
+    ends = torch.tensor([-(3**0.5), 3**0.5])
+    low, high = Gate("sigmoid", 4, tilt=2.0).scale(ends)
+    assert (low > 0.99).all() and (high < 0.2).all() and (high > 0.1).all()
+    for kind in ("sqrt", "film"):
+        tilted, flat = Gate(kind, 4, tilt=2.0).scale(ends), Gate(kind, 4).scale(ends)
+        assert torch.equal(tilted, flat)
+
+
 def test_a_gate_multiplies_weights_and_bias_of_each_unit():
     gated, x = gated_layer("linear", "sigmoid")
     gated.rate.h = torch.tensor(0.3, dtype=torch.float64)

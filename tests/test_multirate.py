@@ -256,6 +256,16 @@ def test_a_beta_outside_the_range_is_refused_where_asked():
     gated(torch.zeros(2, 4), torch.tensor([0.1, 1.0]))  # the ends belong to it, in float32 too
 
 
+def test_a_tilted_model_starts_and_starts_again_tilted():
+    gated = make_multirate(VAE.mlp(5, 2, (8,)), tilt=2.0)
+    again = build(gated.config)
+    for model in (gated, again):
+        gate = model.module.encoder[1].gate
+        gate.reset_parameters()
+        assert (gate.weight == -2).all() and (gate.bias == 2).all()
+        assert (model.module.decoder[0].gate.weight == 0).all()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -263,6 +273,8 @@ def test_a_beta_outside_the_range_is_refused_where_asked():
         (dict(beta_range=(0.0, 1.0)), r"must be positive, finite and ascending, not \[0, 1\]"),
         (dict(beta_range=3), "the range of beta must be two numbers, lowest and highest, not 3"),
         (dict(gate="relu"), r"gate must be one of \['film', 'sigmoid', 'sqrt'\], or two .* not 'relu'"),
+        (dict(tilt=-1.0), "tilt must be a number from 0 upwards, not -1.0"),
+        (dict(tilt="steep"), "tilt must be a number from 0 upwards, not 'steep'"),
         (dict(outside="ignore"), "outside must be 'warn' or 'refuse', not 'ignore'"),
         (dict(layers=["nothing"]), r"layers \['nothing'\] are not in the module, which has \['encoder.1', "),
         (dict(layers=["encoder.2"]), r"layers \['encoder.2 \(ReLU\)'\] cannot be gated: only linear layers"),

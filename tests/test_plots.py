@@ -67,6 +67,11 @@ def test_the_linear_maps_fill_three_panels(table):
     assert [bool(ax.collections or ax.lines) for ax in figure.axes] == [True] * 3
 
 
+def test_amounts_are_legible_on_a_dark_and_on_a_light_page():
+    brightness = plots.warmth()(np.linspace(0, 1, 9))[:, :3] @ [0.2126, 0.7152, 0.0722]
+    assert 0.1 < brightness.min() and brightness.max() < 0.85
+
+
 def test_spaces_pass_through_one_window():
     planes = plots.through(lambda means: means[..., :2] + 1, {"a": np.zeros((3, 4)), "b": np.ones((3, 4))})
     assert list(planes) == ["a", "b"] and planes["b"].shape == (3, 2) and (planes["b"] == 2).all()

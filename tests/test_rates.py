@@ -154,6 +154,21 @@ def test_a_residual_network_is_built_at_its_width():
     assert set(setting.dataset.part) == {rates.TRAIN, rates.TEST}
 
 
+def test_a_ladder_has_a_curve_for_each_of_its_scales():
+    methods = {"MR-VAE": Curve(tilt=2.0)} | rates.PLAIN
+    options = dict(width=1 / 16, latent_dim=4, num_train=60, num_test=40, betas=BETAS, methods=methods)
+    scale = dict(epochs=2, batch_size=20, learning_rate=1e-2, replicas=1, num_images=30)
+    setting = rates.rate_setting("binary_digits", network="ladder", **options, **scale)
+    assert setting.model.latent_shapes == [(4, 2, 2), (1, 4, 4)]
+    study = rates.curve_study(setting)
+    rows = study.table[study.table.beta.notna()].pivot_table(index=["method", "beta"], columns="metric", values="value")
+    assert (rows.rate_1 + rows.rate_2).to_numpy() == pytest.approx(rows.rate.to_numpy(), rel=1e-5)
+    assert "active_units" not in rows and len(rows) == 3 + 5
+    assert rows.frechet_samples.count() == 6
+    gates = [layer for layer in study.fits["MR-VAE"][0].model.modules() if hasattr(layer, "tilt")]
+    assert gates and all(gate.tilt == 2 for gate in gates)
+
+
 @pytest.fixture(scope="module")
 def linear_data():
     random = np.random.default_rng(0)
@@ -189,6 +204,32 @@ def test_the_expected_loss_is_what_sampling_finds(linear_data):
         assert float(expected) == pytest.approx(float(found), rel=5e-3)
 
 
+def test_the_expected_loss_is_that_of_the_folded_model(linear_data):
+    import torch
+
+    from rvae_lite import VAE, linear_vae
+    from rvae_lite.multirate import make_multirate
+
+    torch.manual_seed(0)
+    gated = make_multirate(VAE.linear(6, 3)).double()
+    with torch.no_grad():
+        for parameter in gated.parameters():
+            parameter.normal_()
+    covariance = torch.from_numpy(np.cov(linear_data, rowvar=False, ddof=0))
+    betas = torch.tensor([0.01, 0.3, 10.0], dtype=torch.float64)
+    loss = linear_rates.expected_loss(gated, covariance, betas).detach()
+    for beta, found in zip(betas, loss, strict=True):
+        plain = gated.at_beta(float(beta))
+        encoder, decoder = plain.head.linear.weight, plain.decoder[0].weight
+        variance = (2 * plain.head.log_scale.value).exp()
+        rate = linear_vae.expected_rate(covariance, encoder, variance)
+        distortion = linear_vae.expected_distortion(
+            covariance, encoder, decoder, posterior=variance, noise_variance=0.1
+        )
+        exact = (distortion + beta * rate).detach() - 3 * np.log(2 * np.pi * 0.1)
+        assert float(found) == pytest.approx(float(exact), rel=1e-12)
+
+
 def test_the_experiments_have_a_unit_per_set_and_network(monkeypatch):
     names = [name for name, _ in experiments.EXPERIMENTS["multi_rate"]("cpu")]
     assert names == ["binary_mnist-cnn", "binary_mnist-resnet", "omniglot-cnn", "omniglot-resnet"]
@@ -199,3 +240,16 @@ def test_the_experiments_have_a_unit_per_set_and_network(monkeypatch):
         run()
     assert {name for name, _ in seen} == {"binary_mnist", "omniglot"}
     assert all(options["epochs"] == 200 and "num_train" not in options for _, options in seen)
+
+
+def test_the_hierarchy_is_one_training_against_four(monkeypatch):
+    seen = []
+    monkeypatch.setattr(rate_experiments, "rate_setting", lambda name, **options: seen.append(options))
+    monkeypatch.setattr(rate_experiments, "curve_study", lambda setting: None)
+    for profile in experiments.PROFILES:
+        ((name, run),) = experiments.EXPERIMENTS["hierarchy"](profile)
+        run()
+        assert name == "binary_mnist" and seen[-1]["betas"] == pytest.approx((0.01, 0.1, 1.0, 10.0))
+        assert seen[-1]["methods"]["MR-VAE"].tilt == 2
+    assert (seen[-1]["epochs"], seen[-1]["batch_size"], "num_train" in seen[-1]) == (400, 256, False)
+    assert "beta-VAE, annealed" in seen[-1]["methods"]

@@ -1,0 +1,17 @@
+"""`rvae-lite` and `python -m rvae_lite`: the command line, behind a door at which an interrupt is always quiet."""
+
+import sys
+
+
+def main() -> None:
+    """Load the command line and run it; an interrupt at any moment, loading included, exits with 130."""
+    try:
+        from rvae_lite.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
