@@ -133,6 +133,8 @@ def check_objective(model, objective: str, *, per: str) -> None:
             f"objective 'beta-TCVAE' is for diagonal posteriors, this model's is {posterior}: build it with "
             f"posterior='diagonal'"
         )
+    if model.noise_dim != model.latent_dim:
+        raise ValueError("objective 'beta-TCVAE' is for models whose only noise is the posterior's: drop no words")
     if is_multirate(model) and per != "batch":
         raise ValueError(
             f"objective 'beta-TCVAE' needs one beta a batch, whose total correlation it weighs: pass per='batch', "

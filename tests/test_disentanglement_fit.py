@@ -8,7 +8,9 @@ from toy import assert_close, toy_data, toy_model
 
 from rvae_lite import VAE, Fit, RosettaPoints, fit, losses
 from rvae_lite import replicas as engine
+from rvae_lite.checks import check_objective
 from rvae_lite.multirate import LogUniform, make_multirate
+from rvae_lite.text import TextVAE
 
 LAW = LogUniform(0.1, 10.0)
 TC = dict(objective="beta-TCVAE", compile=False)
@@ -122,6 +124,9 @@ def test_what_the_objective_does_not_allow_is_refused_in_one_sentence():
     low_rank = make_multirate(toy_model(posterior="low_rank"), beta_range=(0.1, 10.0))
     with pytest.raises(ValueError, match="this model's is low_rank"):
         tc_fit(model=low_rank, beta=LAW, per="batch")
+    dropping = TextVAE(num_tokens=8, length=4, latent_dim=2, word_dropout=0.3)
+    with pytest.raises(ValueError, match="models whose only noise is the posterior's: drop no words"):
+        check_objective(dropping, "beta-TCVAE", per="batch")
 
 
 def test_the_papers_network_has_a_deeper_decoder_with_tanh():
