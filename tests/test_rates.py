@@ -140,7 +140,7 @@ def test_images_are_turned_by_quarters():
 
 
 def test_networks_and_sets_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match=r"network must be one of \('mlp', 'cnn', 'resnet'\), not 'rnn'"):
+    with pytest.raises(ValueError, match=r"network must be one of \('mlp', 'cnn', 'resnet', 'ladder'\), not 'rnn'"):
         rates.rate_setting("binary_digits", network="rnn")
     with pytest.raises(ValueError, match="name must be a set of binary images with a test part.*not 'digits'"):
         rates.rate_setting("digits")
