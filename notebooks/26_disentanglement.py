@@ -38,7 +38,7 @@ dataset = "procedural_sprites"
 hidden_dim = 64
 activation = "relu"
 latent_dim = 10
-epochs = 30
+epochs = 24
 batch_size = 64
 learning_rate = 2e-3
 
@@ -150,7 +150,7 @@ for dims in (2, 4, 6):
     means, exact = gaussian_case(dims, 0.6)
     values = []
     for batch in batches:
-        runs = [drawn(means, batch, random) for _ in range(max(4, 4096 // batch))]
+        runs = [drawn(means, batch, random) for _ in range(4096 // batch)]
         each = [
             disentanglement.total_correlation(*run, num_data=num_data) for run in runs
         ]
@@ -167,7 +167,7 @@ ax.set_xscale("log", base=2)
 _ = ax.legend()
 
 # %% [markdown]
-# **The bias falls with the batch and grows with the number of latents**: 20,000 posteriors of standard deviation 0.5, mean over at least four batches.
+# **The bias falls with the batch and grows with the number of latents**: 20,000 posteriors of standard deviation 0.5, 4,096 samples for every dot.
 # This is why {cite:t}`chen2018isolating` use batches of 2048, and why a total correlation estimated from 64 images may well come out negative.
 
 # %%
@@ -389,38 +389,45 @@ print(
     f"{scale['data']}, {scale.side} x {scale.side}; encoder {scale.hidden}, decoder {scale.decoder}; "
     f"{scale.steps} steps of batch {scale.batch_size}, {own.seed.nunique()} seed(s), {scale.device}"
 )
-own = own.groupby(["method", "metric", "beta"], as_index=False).value.median()
-wide = own.pivot_table(index=["metric", "beta"], columns="method", values="value")
-both = wide.dropna()
+medians = own.groupby(["metric", "beta", "method"]).value.median().unstack()
 
 # %%
 figure, axes = plots.figure_row(4, width=2.5)
 labels |= {"mig_histogram": "MIG, histogram (higher is better)"}
 for ax, (metric, label) in zip(axes, labels.items(), strict=True):
-    found = {name: wide.loc[metric, name].dropna() for name in methods}
+    found = {name: medians.loc[metric, name].dropna() for name in methods}
     found = {name: (part.index, part) for name, part in found.items()}
     curves.plot_over_beta(found, label=label, lines=["MR-VAE"], ax=ax)
+    for (name, _), run in own[own.metric == metric].groupby(["method", "seed"]):
+        thin = dict(color=plots.colour(name), linewidth=0.6, alpha=0.5)
+        ax.plot(run.beta, run.value, **thin)
 theirs = published[published.metric == "mig_sampled"]
-axes[2].plot(
-    theirs.part.astype(float), theirs["median"], "x", color=plots.INK, label="paper"
-)
+at = theirs.part.astype(float)
+axes[2].plot(at, theirs["median"], "x", color=plots.INK, label="paper")
 _ = axes[2].legend()
 
 # %% [markdown]
-# **Figure 8, our scale: gaps far below the published ones, and in the one training nearly the same at all $\beta$**; medians over seeds, crosses are the published MR-VAE.
+# **Figure 8, our scale: gaps far below the published ones, and in one training nearly the same at all $\beta$**; seeds thin, their median bold, crosses are the published MR-VAE.
 #
-# The absolute gap differs at every $\beta$: after so short a training $x$ and $y$ still share their latents.
-# What the paper says of the curve's *shape* holds: the multi-rate model is less sensitive to $\beta$ than separate trainings are.
-# Below $\beta = 1$, where these are rewarded for dependence, its gap is the larger one.
+# The absolute gap differs at every $\beta$: after so short a training $x$ and $y$ still share their latents, and how far depends on the seed.
+# What the paper says of the curve's *shape* holds: the multi-rate model is less sensitive to $\beta$ than separate trainings are, so little that the seed matters more.
+# Below $\beta = 1$, where separate models are rewarded for dependence, its median gap is the larger one; above, no method is ahead at every $\beta$.
 
 # %%
-ours = wide.loc["mig_sampled", "MR-VAE"]
-check("our gaps lie below the published ones", ours.max() < theirs["median"].min())
-paired = both.loc["mig_sampled"]
-multi, plain = (paired[name] for name in methods)
-check("the one training depends on β less", np.ptp(multi) < np.ptp(plain) / 2)
-low = paired.index < 1
-check("below β = 1 its gap is the larger one", (multi[low] > plain[low]).all())
+gaps = own[own.metric == "mig_sampled"].pivot_table(
+    index="beta", columns=["method", "seed"], values="value"
+)
+best = gaps["MR-VAE"].max().max()
+check("every gap of ours lies below the published ones", best < theirs["median"].min())
+spread = {name: np.ptp(gaps[name].dropna(), axis=0).median() for name in methods}
+check("one training depends on β less", spread["MR-VAE"] < spread["beta-TCVAE"] / 2)
+check(
+    "and less than on the seed",
+    spread["MR-VAE"] < np.ptp(gaps["MR-VAE"], axis=1).median(),
+)
+paired = medians.loc["mig_sampled"].dropna()
+low = paired[paired.index < 1]
+check("below β = 1 its gap is larger", (low["MR-VAE"] > low["beta-TCVAE"]).all())
 
 # %% [markdown]
 # *Deviations.* The paper trains 2 × 1200 units on all 737,280 images of 64 × 64 pixels, with tanh in the decoder, for 50 epochs of batches of 2048; here everything is smaller, and the decoder has ReLU, with which it leaves the first plateau sooner.
