@@ -34,12 +34,14 @@ def settings_of(model, x, points, **numbers) -> dict:
         curves = {} if points.betas is None else dict(betas=points.betas)
         curves |= {} if points.recon is None else dict(recon=points.recon)
         points = content_hash({}, dict(x=points.x, z=points.z) | curves)
+    tanh = [name for name, layer in model.named_modules() if isinstance(layer, torch.nn.Tanh)]
     plain = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in numbers.items()}
     return dict(
         plain,
         model=architecture,
         likelihood=likelihood,
         gates=gates or None,
+        tanh=tanh or None,
         word_dropout=getattr(model, "word_dropout", None),
         dtype=str(next(model.parameters()).dtype),
         data=digest.hexdigest(),

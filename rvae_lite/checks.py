@@ -9,6 +9,8 @@ from torch import Tensor
 from rvae_lite.multirate import LogUniform, is_multirate
 from rvae_lite.schedules import SCHEDULES
 
+OBJECTIVES = ("beta-VAE", "beta-TCVAE")
+
 
 def check_data(model, x, *, minimum: int) -> Tensor:
     """x as a tensor (N, *data) that the model can train on: uint8, or finite floats in the declared range.
@@ -119,6 +121,28 @@ def check_rates(model, beta, *, anneal: float, rho_power: float) -> None:
         raise ValueError(f"this multi-rate model needs beta=LogUniform({low:g}, {high:g}), its range, not {beta!r}")
     if anneal:
         raise ValueError("anneal is for models of one beta: pass anneal=0 for a multi-rate model")
+
+
+def check_objective(model, objective: str, *, per: str) -> None:
+    """Raises ValueError for an unknown objective, or one that the model or the way of drawing beta does not allow."""
+    if objective not in OBJECTIVES:
+        raise ValueError(f"objective must be one of {OBJECTIVES}, not {objective!r}")
+    if objective == "beta-VAE":
+        return
+    head = getattr(getattr(model, "module", model), "head", None)
+    posterior = getattr(head, "posterior", "unknown")
+    if posterior not in ("diagonal", "constant"):
+        raise ValueError(
+            f"objective 'beta-TCVAE' is for diagonal posteriors, this model's is {posterior}: build it with "
+            f"posterior='diagonal'"
+        )
+    if model.noise_dim != model.latent_dim:
+        raise ValueError("objective 'beta-TCVAE' is for models whose only noise is the posterior's: drop no words")
+    if is_multirate(model) and per != "batch":
+        raise ValueError(
+            f"objective 'beta-TCVAE' needs one beta a batch, whose total correlation it weighs: pass per='batch', "
+            f"not {per!r}"
+        )
 
 
 def per_replica(name: str, value, replicas: int) -> Tensor:

@@ -48,7 +48,7 @@ class Fit:
         rows: parameters, (M, P), on the CPU.
         buffers: running statistics and the like by name, each (M, *shape), on the CPU.
         seeds, beta, rho: one per replica; beta is NaN for a multi-rate model.
-        terms: history of the loss terms, (epochs, 5, M); see `replicas.TERMS`.
+        terms: history of the loss terms, (epochs, 5, M), see `replicas.TERMS`; 6 with the total correlation.
         info: how it was trained: epochs, batches, engine, device, seconds.
     """
 
@@ -110,8 +110,8 @@ class Fit:
         """A pandas DataFrame, a row per epoch and replica: the loss and its terms, in nats (anchors: squared units)."""
         import pandas as pd
 
-        epochs, _, replicas = self.terms.shape
-        table = pd.DataFrame({name: self.terms[:, i].ravel() for i, name in enumerate(engine.TERMS)})
+        epochs, num_terms, replicas = self.terms.shape
+        table = pd.DataFrame({name: self.terms[:, i].ravel() for i, name in enumerate(engine.TC_TERMS[:num_terms])})
         table.insert(0, "epoch", np.repeat(np.arange(1, epochs + 1), replicas))
         table.insert(1, "replica", np.tile(np.arange(replicas), epochs))
         table.insert(2, "beta", np.tile(self.beta, epochs))

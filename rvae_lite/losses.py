@@ -37,6 +37,17 @@ def beta_loss(distortion: Tensor, rate: Tensor, *, beta) -> Tensor:
     return distortion + beta * rate
 
 
+def total_correlation_loss(distortion: Tensor, rate: Tensor, correlation: Tensor, *, beta) -> Tensor:
+    """distortion + rate + (beta - 1) * total correlation: the negative ELBO but for the weight of one part of the rate.
+
+    Chen et al. (2018), Eq. 4 with alpha = gamma = 1; all in nats, the distortion as for `beta_loss`.
+
+    Differs from the paper: it estimates all three parts of the rate; here the rate is exact and the total correlation
+    alone, which is beta - 1 times in it, is estimated (`disentanglement.total_correlation`), with less variance.
+    """
+    return distortion + rate + (beta - 1) * correlation
+
+
 def rosetta_penalty(
     recon: Tensor, x: Tensor, mean: Tensor, z: Tensor, *, weight: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,6 @@
-"""How good a model is: its rate-distortion curve, its active units, and the Frechet distance of what it draws.
+"""How good a model is: rate-distortion curve, active units, mutual information gap, and the Frechet distance.
+
+`mutual_information_gap` is that of `rvae_lite.disentanglement`.
 
 Bae et al. (2023), Section 5 and Appendix B.  Rates and distortions are in nats, summed over dimensions and averaged
 over data; everything is accumulated in float64.  Letters: M replicas, N images or data points, K latent dimension,
@@ -10,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
+
+from rvae_lite.disentanglement import mutual_information_gap as mutual_information_gap
 
 INCEPTION_WEIGHTS = "inception_v3_google-0cc3c7bd.pth"
 IMAGENET_MEAN, IMAGENET_STD, INCEPTION_SIZE = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 299

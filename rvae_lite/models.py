@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from rvae_lite.gaussian import DiagonalPosterior, FullPosterior, LowRankPosterior, Posterior
 from rvae_lite.losses import bernoulli_nll, gaussian_nll
-from rvae_lite.networks import LogScale, convolutional, dense_relu, patches, strided
+from rvae_lite.networks import LogScale, convolutional, dense, patches, strided
 
 
 class PosteriorHead(nn.Module):
@@ -108,13 +108,24 @@ class VAE(nn.Module):
         self.config: dict | None = None  # how to build it again; set by the constructors below
 
     @classmethod
-    def mlp(cls, data_dim: int | Sequence[int], latent_dim: int, hidden: Sequence[int] = (64, 64), **options) -> "VAE":
-        """A fully connected VAE with ReLU; the decoder mirrors the encoder.
+    def mlp(
+        cls,
+        data_dim: int | Sequence[int],
+        latent_dim: int,
+        hidden: Sequence[int] = (64, 64),
+        *,
+        decoder_hidden: Sequence[int] | None = None,
+        decoder_activation: str = "relu",
+        **options,
+    ) -> "VAE":
+        """A fully connected VAE with ReLU; the decoder mirrors the encoder unless told otherwise.
 
         Args:
             data_dim: D, or the shape of one example, such as (1, 8, 8); it is flattened inside.
             latent_dim: K.
             hidden: widths of the encoder's hidden layers.
+            decoder_hidden: widths of the decoder's, from the latents on; by default the encoder's in reverse.
+            decoder_activation: "relu" or "tanh".
             options: head_dim, posterior, likelihood, noise_variance, value_range: see `VAE`.
 
         Example:
@@ -124,10 +135,11 @@ class VAE(nn.Module):
         """
         data_shape = (data_dim,) if isinstance(data_dim, int) else tuple(data_dim)
         hidden = tuple(hidden)
-        _check_sizes(data_dim=data_shape, latent_dim=(latent_dim,), hidden=hidden)
+        widths = hidden[::-1] if decoder_hidden is None else tuple(decoder_hidden)
+        _check_sizes(data_dim=data_shape, latent_dim=(latent_dim,), hidden=hidden, decoder_hidden=widths)
         flat_dim = math.prod(data_shape)
-        encoder = [nn.Flatten(1), *dense_relu((flat_dim, *hidden))]
-        decoder = [*dense_relu((latent_dim, *reversed(hidden))), nn.Linear(hidden[0], flat_dim)]
+        encoder = [nn.Flatten(1), *dense((flat_dim, *hidden))]
+        decoder = [*dense((latent_dim, *widths), decoder_activation), nn.Linear(widths[-1], flat_dim)]
         model = cls(
             nn.Sequential(*encoder),
             nn.Sequential(*decoder, nn.Unflatten(1, data_shape)),
@@ -137,6 +149,8 @@ class VAE(nn.Module):
             **options,
         )
         config = dict(network="mlp", data_dim=list(data_shape), latent_dim=latent_dim, hidden=list(hidden))
+        config |= dict(decoder_hidden=None if decoder_hidden is None else list(widths))
+        config |= dict(decoder_activation=decoder_activation)
         model.config = config | options
         return model
 
@@ -284,8 +298,8 @@ class VAE(nn.Module):
         widths = (flat_dim, *hidden)
         mirrored = (latent_dim, *([head_dim] if head_dim else []), *reversed(widths))
         model = cls(
-            nn.Sequential(*encoder, *dense_relu(widths)),
-            nn.Sequential(*dense_relu(mirrored), *decoder),
+            nn.Sequential(*encoder, *dense(widths)),
+            nn.Sequential(*dense(mirrored), *decoder),
             data_shape=data_shape,
             feature_dim=widths[-1],
             latent_dim=latent_dim,

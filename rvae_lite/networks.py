@@ -10,11 +10,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
-def dense_relu(widths: Sequence[int]) -> list[nn.Module]:
-    """Linear layers between successive widths, a ReLU after each."""
+
+def dense(widths: Sequence[int], activation: str = "relu") -> list[nn.Module]:
+    """Linear layers between successive widths, one of ACTIVATIONS after each."""
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"activation must be one of {sorted(ACTIVATIONS)}, not {activation!r}")
     pairs = zip(widths[:-1], widths[1:], strict=True)
-    return [layer for inputs, outputs in pairs for layer in (nn.Linear(inputs, outputs), nn.ReLU())]
+    return [layer for inputs, outputs in pairs for layer in (nn.Linear(inputs, outputs), ACTIVATIONS[activation]())]
 
 
 class LogScale(nn.Module):

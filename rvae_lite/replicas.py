@@ -18,12 +18,14 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 
+from rvae_lite.disentanglement import total_correlation
 from rvae_lite.gates import BATCH_NORMS, standardise
-from rvae_lite.losses import beta_loss, rosetta_penalty
+from rvae_lite.losses import beta_loss, rosetta_penalty, total_correlation_loss
 from rvae_lite.multirate import is_multirate, responding
 from rvae_lite.text import LSTMCell
 
 TERMS = ("loss", "distortion", "rate", "anchor_x", "anchor_z")
+TC_TERMS = (*TERMS, "total_correlation")  # of the objective "beta-TCVAE"
 ADAM_BETA1, ADAM_BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-8
 INITIALISATION, ORDER, NOISE, EVALUATION, RATE, ANCHOR_RATE = range(6)  # what a replica's seed is used for
 
@@ -79,33 +81,48 @@ class Anchors(NamedTuple):
 
 
 class Objective(nn.Module):
-    """One replica's loss on one batch, as a module so that `functional_call` can swap its parameters."""
+    """One replica's loss on one batch, as a module so that `functional_call` can swap its parameters.
 
-    def __init__(self, model: nn.Module):
+    With `num_data`, N, beta weighs the total correlation in place of the rate.
+    """
+
+    def __init__(self, model: nn.Module, *, num_data: int | None = None):
         super().__init__()
-        self.model = model
+        self.model, self.num_data = model, num_data
 
     def forward(self, x: Tensor, noise: Tensor, beta: Tensor, rho: Tensor, anchors: Anchors | None):
-        """The loss and its terms (see TERMS): x (B, *data), noise (B, noise_dim), beta () or (B,), rho ()."""
+        """The loss and its terms (TERMS or TC_TERMS): x (B, *data), noise (B, noise_dim), beta () or (B,), rho ()."""
         h = standardise(beta, self.model.beta_range) if is_multirate(self.model) else None
         with responding(self.model, h) as model:
             # -log p(x|z) at one sample of q(z|x), and KL(q(z|x) || N(0, I))
-            distortion, rate = model.distortion_and_rate(x, noise)
-        return self._loss(distortion, rate, beta, rho, anchors)
+            distortion, rate, *correlation = self._parts(model, x, noise)
+        return self._loss(distortion, rate, correlation, beta, rho, anchors)
 
-    def _loss(self, distortion: Tensor, rate: Tensor, beta: Tensor, rho: Tensor, anchors: Anchors | None):
+    def _parts(self, model: nn.Module, x: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
+        """Distortion and rate, each (B,), and with `num_data` the batch's total correlation, ()."""
+        if self.num_data is None:
+            return model.distortion_and_rate(x, noise)
+        posterior = model.encode(x)
+        z = posterior.sample(noise)
+        correlation = total_correlation(z, *posterior, num_data=self.num_data)
+        return model.distortion(x, z), posterior.kl_divergence(), correlation
+
+    def _loss(self, distortion: Tensor, rate: Tensor, correlation: list, beta: Tensor, rho: Tensor, anchors):
         means = distortion.mean(), rate.mean()
-        loss = beta_loss(distortion, rate, beta=beta).mean() if beta.ndim else beta_loss(*means, beta=beta)
+        if correlation:
+            loss = total_correlation_loss(*means, *correlation, beta=beta)
+        else:
+            loss = beta_loss(distortion, rate, beta=beta).mean() if beta.ndim else beta_loss(*means, beta=beta)
         if anchors is None:
             nothing = torch.zeros_like(loss)
-            return loss, torch.stack([loss, *means, nothing, nothing]).detach()
+            return loss, torch.stack([loss, *means, nothing, nothing, *correlation]).detach()
         with running_statistics(self.model), responding(self.model, anchors.h) as model:
             recon = model.decode(anchors.z)
             mean = model.encode(anchors.x).mean
         target = anchors.x if anchors.target is None else anchors.target
         anchor_x, anchor_z = rosetta_penalty(recon, target, mean, anchors.z, weight=anchors.weight)
         loss = loss + rho * (anchors.x_weight * anchor_x + anchors.z_weight * anchor_z)
-        return loss, torch.stack([loss, *means, anchor_x, anchor_z]).detach()
+        return loss, torch.stack([loss, *means, anchor_x, anchor_z, *correlation]).detach()
 
 
 @contextlib.contextmanager
@@ -219,15 +236,16 @@ class Adam(NamedTuple):
     second: Tensor
 
 
-def make_step(model: nn.Module, *, compiled: bool, anchor_axes: Anchors | None = None):
+def make_step(model: nn.Module, *, compiled: bool, anchor_axes: Anchors | None = None, num_data: int | None = None):
     """The training step of all replicas: it updates rows, buffers and moments in place, returns the terms (5, M).
 
     anchor_axes: `Anchors.axes()` where the anchors differ between replicas.
+    num_data: makes the step one of "beta-TCVAE", see `Objective`, and the terms (6, M).
 
     Bias corrections come in as tensors: a Python number would recompile the step, a 0-dim counter updated inside the
     compiled graph has been computed wrongly by PyTorch.
     """
-    objective, layout = Objective(copy.deepcopy(model).train()), Parameters(model)
+    objective, layout = Objective(copy.deepcopy(model).train(), num_data=num_data), Parameters(model)
 
     def replica_loss(row, buffers, x, noise, beta, rho, anchors):
         buffers = {name: buffer.clone() for name, buffer in buffers.items()}  # batch norms write into theirs

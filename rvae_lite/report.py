@@ -141,6 +141,27 @@ def curves_against_paper(table, published, *, baseline: str = "beta-VAE", tolera
     return pd.DataFrame(rows, columns=[*keys, "paper", "here", "verdict"]).set_index("data")
 
 
+def gaps_against_paper(table, published, *, method: str = "MR-VAE", tolerance: float = 0.05):
+    """The mutual information gap over beta beside the published one, in the sampled form, the only one that compares.
+
+    "agrees" within `tolerance`, else "same trend" where the gap is above that at the lowest beta by more than that, as
+    the published one is, else "differs".  `table` as from `disentanglement_study`.
+    """
+    import pandas as pd
+
+    rows = table[(table.method == method) & (table.metric == "mig_sampled")]
+    ours = rows.groupby("beta").value.quantile([0.25, 0.5, 0.75]).unstack()
+    theirs = published[published.metric == "mig_sampled"]
+    theirs = pd.Series(theirs["median"].to_numpy(), index=theirs.part.astype(float)).sort_index()
+    shown = {}
+    for beta, (low, value, high) in ours.iterrows():
+        paper = theirs.iloc[np.abs(np.log(theirs.index / beta)).argmin()]
+        same = min(value - ours[0.5].iloc[0], paper - theirs.iloc[0]) > tolerance
+        verdict = "agrees" if abs(value - paper) <= tolerance else "same trend" if same else "differs"
+        shown[f"{beta:.2g}"] = [format_number(paper), format_median(value, high - low), verdict]
+    return pd.DataFrame.from_dict(shown, orient="index", columns=["paper", "here", "verdict"]).rename_axis("beta")
+
+
 def _verdict_of(row, theirs) -> str:
     return "—" if theirs is None else verdict(row.median, row.iqr, theirs["median"], theirs.iqr)
 

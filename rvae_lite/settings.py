@@ -122,11 +122,11 @@ def _prepared(images: Dataset, *, inverted: bool, side: int | None) -> Dataset:
         return images
     before = images.info.get("preprocessing", {})
     before = before if isinstance(before, dict) else dict(images=before)
-    x = _averaged(255 - images.x if inverted else images.x, side)
+    x = averaged(255 - images.x if inverted else images.x, side)
     return images._replace(x=x, info=images.info | dict(preprocessing=before | steps))
 
 
-def _averaged(x: np.ndarray, side: int | None) -> np.ndarray:
+def averaged(x: np.ndarray, side: int | None) -> np.ndarray:
     """Square images (N, 1, H, H) averaged over blocks down to (N, 1, side, side), uint8 as it was."""
     if side is None or side == x.shape[-1]:
         return x

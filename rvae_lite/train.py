@@ -17,7 +17,15 @@ from torch import Tensor, nn
 from rvae_lite import checkpoints
 from rvae_lite import replicas as engine
 from rvae_lite.anchors import Anchoring
-from rvae_lite.checks import check_data, check_points, check_positive, check_rates, check_schedule, per_replica
+from rvae_lite.checks import (
+    check_data,
+    check_objective,
+    check_points,
+    check_positive,
+    check_rates,
+    check_schedule,
+    per_replica,
+)
 from rvae_lite.fitted import Fit
 from rvae_lite.multirate import LogUniform, is_multirate
 from rvae_lite.rosetta import RosettaPoints
@@ -38,6 +46,7 @@ def fit(
     epochs: int,
     batch_size: int,
     beta: float | Sequence[float] | LogUniform = 1.0,
+    objective: str = "beta-VAE",
     per: str = "example",
     anneal: float = 0.0,
     rho: float | Sequence[float] = 0.0,
@@ -59,7 +68,8 @@ def fit(
         distortion + beta * rate + rho * mean_r(x_weight |x_r - decode(z_r)|^2 + z_weight |z_r - mean(x_r)|^2)
 
     (Eq. 1 of Martinez & Pearson 2021; distortion and rate in nats, summed over dimensions), for a multi-rate model
-    also over beta (Bae et al. 2023, Algorithm 1).
+    also over beta (Bae et al. 2023, Algorithm 1).  With the objective "beta-TCVAE" beta weighs one part of the rate
+    only: distortion + rate + (beta - 1) * total correlation (Chen et al. 2018; `losses.total_correlation_loss`).
 
     Args:
         model: the pattern; each replica re-initialises it.  Its parameters' dtype is the training's.
@@ -68,7 +78,9 @@ def fit(
         epochs: passes over the data.
         batch_size: the largest batch.  An epoch is cut into equal batches, so that at most a few examples sit it out.
         beta: weight of the rate, a number or one per replica; for a multi-rate model `LogUniform`, drawn anew.
-        per: draw beta for every "example" or every "batch": both are unbiased, the first varies less.
+        objective: "beta-VAE"; or "beta-TCVAE", for diagonal posteriors, whose history has the total correlation too.
+        per: draw beta for every "example" or every "batch": both are unbiased, the first varies less.  A batch has one
+            total correlation, so that "beta-TCVAE" needs "batch".
         anneal: share of the steps over which beta rises in a line from 0 to its value.
         rho: weight of the Rosetta points, a number or one per replica; 0 is the plain VAE.
         points: Rosetta points, needed where rho is not 0.  They are not added to the data.  Where they are curves
@@ -112,6 +124,7 @@ def fit(
     check_schedule(schedule, warmup_epochs, epochs, anneal, per)
     rho = per_replica("rho", rho, replicas)
     check_rates(model, beta, anneal=anneal, rho_power=rho_power)
+    check_objective(model, objective, per=per)
     law = beta if isinstance(beta, LogUniform) else None
     beta = torch.full((replicas,), torch.nan, dtype=torch.float64) if law else per_replica("beta", beta, replicas)
     for name, weight in (("x_weight", x_weight), ("z_weight", z_weight)):
@@ -131,14 +144,15 @@ def fit(
     if checkpoint is not None:
         settings = checkpoints.settings_of(
             model, x, points if anchored else None, seeds=seeds, rho=rho, batch_size=plan.batch_size,
-            x_weight=x_weight, z_weight=z_weight, rho_power=rho_power or None, **course.settings(),
+            x_weight=x_weight, z_weight=z_weight, rho_power=rho_power or None,
+            objective=None if objective == "beta-VAE" else objective, **course.settings(),
         )  # fmt: skip
         checkpoints.resume(checkpoint, settings, state, epochs=epochs)
     anchors = None
     if anchored:
         per_beta = dict(beta=beta, law=law, per_example=per == "example", rho_power=rho_power)
         anchors = Anchoring(points, like=state.rows, x_weight=x_weight, z_weight=z_weight, **per_beta)
-    trainer = _Trainer(model, x.to(device), plan, seeds, course, rho, anchors, compiled, compile == "auto")
+    trainer = _Trainer(model, x.to(device), plan, seeds, course, rho, anchors, compiled, compile == "auto", objective)
     started = written = time.monotonic()
     pause = CHECKPOINT_SECONDS
     for epoch in _progress_bar(len(state.terms), epochs, progress):
@@ -154,6 +168,7 @@ def fit(
     info |= dict(engine="compiled" if trainer.compiled else "eager", seconds=round(time.monotonic() - started, 3))
     info |= dict(schedule=schedule, warmup_epochs=warmup_epochs, anneal=anneal)
     info |= dict(beta_range=[law.low, law.high], per=per) if law else {}
+    info |= {} if objective == "beta-VAE" else dict(objective=objective)
     result = Fit(
         copy.deepcopy(model).cpu(),
         state.rows.cpu(),
@@ -173,7 +188,7 @@ class _State(NamedTuple):
     rows: Tensor
     buffers: dict[str, Tensor]
     moments: engine.Adam
-    terms: list  # per epoch (5, M) float64
+    terms: list  # per epoch (5, M) float64, or 6 with the total correlation
 
     @classmethod
     def initial(cls, model: nn.Module, seeds: list[int], device: torch.device) -> "_State":
@@ -223,16 +238,18 @@ class _Course(NamedTuple):
 class _Trainer:
     """Runs epochs: block by block of replicas, batch by batch."""
 
-    def __init__(self, model, x, plan, seeds, course, rho, anchors, compiled, may_fall_back):
+    def __init__(self, model, x, plan, seeds, course, rho, anchors, compiled, may_fall_back, objective):
         self.model, self.x, self.plan, self.seeds, self.course = model, x, plan, seeds, course
         self.rho, self.anchors = rho.to(x.device, next(model.parameters()).dtype), anchors
         self.compiled, self.may_fall_back = compiled, may_fall_back
+        self.num_data = plan.num_data if objective == "beta-TCVAE" else None
+        self.num_terms = len(engine.TERMS if self.num_data is None else engine.TC_TERMS)
         self.step = self._make_step()
         self.blocks = engine.blocks(len(seeds), self._largest_block())
 
     def _make_step(self):
         axes = None if self.anchors is None else self.anchors.axes()
-        return engine.make_step(self.model, compiled=self.compiled, anchor_axes=axes)
+        return engine.make_step(self.model, compiled=self.compiled, anchor_axes=axes, num_data=self.num_data)
 
     def _largest_block(self) -> int:
         if engine.one_by_one(self.model, self.x.device):
@@ -240,7 +257,7 @@ class _Trainer:
         return LARGEST_BLOCK if self.compiled and self.x.device.type == "cpu" else len(self.seeds)
 
     def run_epoch(self, state: _State, epoch: int) -> np.ndarray:
-        """Mean of the loss terms over the epoch's batches: (5, M) float64."""
+        """Mean of the loss terms over the epoch's batches: (5 or 6, M) float64."""
         return np.concatenate([self._run_block(state, epoch, block) for block in self.blocks], axis=1)
 
     def _run_block(self, state: _State, epoch: int, block: slice) -> np.ndarray:
@@ -250,7 +267,7 @@ class _Trainer:
         orders = self.plan.orders(seeds, epoch).to(self.x.device)
         noises = self.plan.noises(seeds, epoch, self.model.noise_dim, rows.dtype).to(self.x.device)
         betas = self.course.betas(self.plan, seeds, epoch, block, rows)
-        totals = torch.zeros((len(engine.TERMS), len(seeds)), dtype=torch.float64, device=self.x.device)
+        totals = torch.zeros((self.num_terms, len(seeds)), dtype=torch.float64, device=self.x.device)
         anchors = [None] * self.plan.num_batches
         if self.anchors is not None:
             anchors = self.anchors.of_epoch(self.plan, seeds, epoch, block)

@@ -115,3 +115,35 @@ def nearest_distinct(means, centres):
         by_distance = sorted(range(len(means)), key=lambda i: np.linalg.norm(means[i] - centre))
         taken.append(next(i for i in by_distance if i not in taken))
     return taken
+
+
+def stratified_log_density(z, mean, scale, num_data, dimensions):
+    """log q(z) over some latent dimensions at each sample, pair by pair: minibatch-stratified weights, (B,)."""
+    batch, others = len(z), len(z) - 1
+    values = []
+    for i in range(batch):
+        total = 0.0
+        for j in range(batch):
+            weight = 1 / others
+            if j == i:
+                weight = 1 / num_data
+            elif j == (i + 1) % batch:
+                weight = (num_data - others) / (num_data * others)
+            product = 1.0
+            for k in dimensions:
+                product *= np.exp(-0.5 * ((z[i, k] - mean[j, k]) / scale[j, k]) ** 2) / scale[j, k] / np.sqrt(2 * np.pi)
+            total += weight * product
+        values.append(np.log(total))
+    return np.array(values)
+
+
+def sampled_information(z, drawn, mean, scale, factors):
+    """I(z_j; v_k) at samples z (S, K) of the data `drawn` (S,), from mixtures written out as sums: (F, K)."""
+    information = np.zeros((factors.shape[1], mean.shape[1]))
+    for k in range(factors.shape[1]):
+        for j in range(mean.shape[1]):
+            for sample, n in zip(z[:, j], drawn, strict=True):
+                densities = np.exp(-0.5 * ((sample - mean[:, j]) / scale[:, j]) ** 2) / scale[:, j]
+                alike = factors[:, k] == factors[n, k]
+                information[k, j] += np.log(densities[alike].mean() / densities.mean()) / len(z)
+    return information
