@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rvae_lite import alignment, data, gaussian, losses, multirate
+    from rvae_lite.anchors import curve_points
     from rvae_lite.fitted import Fit
     from rvae_lite.models import VAE
     from rvae_lite.rosetta import RosettaPoints, select_points
@@ -19,6 +20,7 @@ __all__ = [
     "Fit",
     "RosettaPoints",
     "alignment",
+    "curve_points",
     "data",
     "fit",
     "gaussian",
@@ -26,7 +28,14 @@ __all__ = [
     "multirate",
     "select_points",
 ]
-_HOMES = {"VAE": "models", "Fit": "fitted", "RosettaPoints": "rosetta", "select_points": "rosetta", "fit": "train"}
+_HOMES = {
+    "VAE": "models",
+    "curve_points": "anchors",
+    "Fit": "fitted",
+    "RosettaPoints": "rosetta",
+    "select_points": "rosetta",
+    "fit": "train",
+}
 
 
 def __getattr__(name: str):

@@ -31,6 +31,10 @@ def settings_of(model, x, points, **numbers) -> dict:
     gates = [layer for layer in model.modules() if isinstance(layer, Gate)]
     gates = [[layer.kind, layer.tilt] if layer.tilt else layer.kind for layer in gates]
     tanh = [name for name, layer in model.named_modules() if isinstance(layer, torch.nn.Tanh)]
+    if points is not None:
+        curves = {} if points.betas is None else dict(betas=points.betas)
+        curves |= {} if points.recon is None else dict(recon=points.recon)
+        points = content_hash({}, dict(x=points.x, z=points.z) | curves)
     plain = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in numbers.items()}
     return dict(
         plain,
@@ -41,7 +45,7 @@ def settings_of(model, x, points, **numbers) -> dict:
         word_dropout=getattr(model, "word_dropout", None),
         dtype=str(next(model.parameters()).dtype),
         data=digest.hexdigest(),
-        points=content_hash({}, dict(x=points.x, z=points.z)) if points is not None else None,
+        points=points,
     )
 
 

@@ -72,10 +72,11 @@ def check_points(model, x: Tensor, points) -> None:
     """Raises ValueError where the points do not fit the model or the data."""
     if getattr(model, "num_tokens", None) is not None:
         raise ValueError("a model of texts cannot be anchored, for words have no squared distance: pass rho=0")
-    if points.z.shape[1] != model.latent_dim:
+    latent_dim = points.z.shape[-1]
+    if latent_dim != model.latent_dim:
         raise ValueError(
-            f"points have K = {points.z.shape[1]} latent dimensions, the model has {model.latent_dim}: "
-            f"build the model with latent_dim={points.z.shape[1]}"
+            f"points have K = {latent_dim} latent dimensions, the model has {model.latent_dim}: "
+            f"build the model with latent_dim={latent_dim}"
         )
     report = points.check(x)
     if report.errors:
@@ -104,20 +105,22 @@ def check_schedule(schedule: str, warmup_epochs: int, epochs: int, anneal: float
         raise ValueError(f"per must be 'example' or 'batch', not {per!r}")
 
 
-def check_rates(model, beta, *, anneal: float, anchored: bool) -> None:
+def check_rates(model, beta, *, anneal: float, rho_power: float) -> None:
     """Raises ValueError where beta is no law for a multi-rate model, or one for a plain model."""
+    if isinstance(rho_power, bool) or not isinstance(rho_power, (int, float)) or not math.isfinite(rho_power):
+        raise ValueError(f"rho_power must be a finite number, not {rho_power!r}")
     is_law = isinstance(beta, LogUniform)
     if not is_multirate(model):
         if is_law:
             raise ValueError(f"beta={beta} is for multi-rate models: pass make_multirate(model), or a number")
+        if rho_power:
+            raise ValueError("rho_power is for multi-rate models: give rho per replica for models of one beta")
         return
     low, high = model.beta_range
     if not is_law or (beta.low, beta.high) != (low, high):
         raise ValueError(f"this multi-rate model needs beta=LogUniform({low:g}, {high:g}), its range, not {beta!r}")
     if anneal:
         raise ValueError("anneal is for models of one beta: pass anneal=0 for a multi-rate model")
-    if anchored:
-        raise ValueError("a multi-rate model cannot be anchored yet: pass rho=0, or a model of one beta")
 
 
 def check_objective(model, objective: str, *, per: str) -> None:

@@ -11,7 +11,7 @@ from rvae_lite import commands
 
 RECIPES = (  # the keys of experiments.EXPERIMENTS, without its imports
     "eight_gaussians digits mnist chairs zebra_finch bengalese_finch how_many_points which_points any_architecture "
-    "multi_rate sensitivity hierarchy linear_multirate text disentanglement"
+    "one_space multi_rate sensitivity hierarchy linear_multirate text disentanglement"
 ).split()
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)

@@ -10,7 +10,11 @@ from functools import partial
 from pathlib import Path
 
 from rvae_lite import rate_experiments, text_rates
+from rvae_lite.data import load
+from rvae_lite.linear_rates import TARGETS, anchored_study
 from rvae_lite.models import VAE
+from rvae_lite.one_space import methods_over_beta, space_study, two_networks
+from rvae_lite.rate_experiments import Table
 from rvae_lite.recipes import REPEATED_ANCHORS, SAME_SEED, Method, Setting, methods_of, reproducibility, sequential
 from rvae_lite.rosetta import SELECTION_METHODS
 from rvae_lite.settings import BIRDSONG, COMPLEX, SIMPLE, image_setting, toy_setting
@@ -178,6 +182,59 @@ def any_architecture(profile: str, folder: Path | None = None) -> list[Unit]:
     return [(name.replace(" ", "-"), partial(run, name)) for name in ARCHITECTURES]
 
 
+SPACE_SCALES = dict(  # epochs, runs, and how many examples of MNIST
+    quick=dict(toy=10, wide=10, digits=10, mnist=2, replicas=3, num_examples=500, iterations=20),
+    cpu=dict(toy=18, wide=15, digits=40, mnist=15, replicas=10, num_examples=4000, iterations=400),
+    paper=dict(toy=200, wide=200, digits=400, mnist=200, replicas=10, num_examples=None, iterations=2000),
+)
+
+
+def one_space(profile: str, folder: Path | None = None) -> list[Unit]:
+    """One latent space at every rate: multi-rate models with plain points, with curves and without.
+
+    8 Gaussians as the paper has them, and in units of their radius, where high rates collapse; digits; MNIST with
+    fully connected networks; two laboratories with different networks; the linear model against its exact curve.
+    """
+    scale = SPACE_SCALES[profile]
+    # Short trainings need larger steps to learn the gates; the plain models of two_networks and wide data do not.
+    course = dict(replicas=scale["replicas"], learning_rate=1e-3 if profile == "paper" else 5e-3)
+
+    def toy(radius, rho):
+        small = dict(epochs=scale["toy"]) if radius == 1 else dict(epochs=scale["wide"], learning_rate=2e-3)
+        base = toy_setting(methods=methods_over_beta(rho), **course | small)
+        title = f"8 Gaussians, radius {radius}"
+        x, info = base.dataset.x * (radius / 40), base.dataset.info | dict(title=title)
+        return base._replace(dataset=base.dataset._replace(x=x, info=info))
+
+    def images(name):
+        loading = dict(num_examples=scale["num_examples"]) if name == "mnist" else {}
+        options = dict(network="mlp", methods=methods_over_beta(2.75), epochs=scale[name], **course, **loading)
+        setting = image_setting(name, **options)
+        return setting._replace(replicas=5, batch_size=64) if name == "mnist" and profile == "cpu" else setting
+
+    def networks():
+        setting = images("digits")._replace(replicas=min(5, scale["replicas"]), learning_rate=2e-3)
+        patch = VAE.patch((1, 8, 8), setting.model.latent_dim, noise_variance=setting.model.noise_variance)
+        return Table(two_networks(setting, patch, rho=2.75))
+
+    def linear(target):
+        x = load("digits").x.reshape(-1, 64)
+        table = anchored_study(
+            x, latent_dim=4, epochs=200, iterations=scale["iterations"], target=target, learning_rate=0.1
+        )
+        long = table.melt(["beta", "target", "rho"], var_name="metric").rename(columns=dict(target="method"))
+        return Table(long.assign(data="digits, linear model", latent_dim=4, num_points=64, num_data=len(x)))
+
+    return [
+        ("eight_gaussians-1", lambda: space_study(toy(1, 15.0))),
+        ("digits", lambda: space_study(images("digits"))),
+        ("two_networks", networks),
+        ("mnist", lambda: space_study(images("mnist"))),
+        *[(f"linear-{target}", partial(linear, target)) for target in TARGETS],
+        ("eight_gaussians-40", lambda: space_study(toy(40, 2.75))),
+    ]
+
+
 def _setting_of_first(names: tuple, num_points: int, **options) -> Setting:
     """The setting of the first data set that is present; the last one is generated."""
     for name in names[:-1]:
@@ -198,6 +255,7 @@ EXPERIMENTS = dict(
     how_many_points=how_many_points,
     which_points=which_points,
     any_architecture=any_architecture,
+    one_space=one_space,
     **rate_experiments.EXPERIMENTS,
     **text_rates.EXPERIMENTS,
 )

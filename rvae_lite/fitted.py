@@ -163,10 +163,14 @@ class Fit:
         return self._over_replicas(lambda model, noise: getattr(model, "sample", model.decode)(noise), noise, beta=beta)
 
     def anchor_distance(self, points: RosettaPoints, *, beta=None) -> np.ndarray:
-        """Mean squared distance of each replica's encoded anchors to their latents / total variance: (M,)."""
+        """Mean squared distance of each replica's encoded anchors to their latents / total variance: (M,).
+
+        Where the points are curves, their latents are those at beta; for plain models at each replica's own.
+        """
         means = self.encode(points.x, beta=beta).double().numpy()
-        target = np.asarray(points.z, dtype=np.float64)
-        return np.square(means - target).sum(-1).mean(-1) / np.maximum(target.var(0).sum(), 1e-300)
+        betas = [beta] if beta is not None or points.betas is None else self.beta
+        target = np.stack([points.z_at(at) for at in betas]).astype(np.float64)  # (1 or M, R, K)
+        return np.square(means - target).sum(-1).mean(-1) / np.maximum(target.var(1).sum(-1), 1e-300)
 
     def save(self, path) -> None:
         """Write everything to `path` (.npz), atomically and without pickle."""

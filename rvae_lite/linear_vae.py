@@ -104,6 +104,30 @@ def rate_distortion(covariance, *, latent_dim: int, betas, noise_variance: float
     return RateDistortion(0.5 * ratio.log().sum(1), distortion, (ratio > 1).sum(1), level)
 
 
+def anchor_curve(covariance, x, *, latent_dim: int, betas, noise_variance: float, mean=None) -> tuple[Tensor, Tensor]:
+    """Where the optimum has data points x at every beta: their latents and their reconstructions, exactly.
+
+    z(beta) = Lambda^(-1/2) G(beta) U_K^T (x - mu) and mu + D z = mu + U_K G(beta)^2 U_K^T (x - mu), with G as in
+    `optimum`: every latent shrinks by sqrt(1 - beta s2 / lambda_i) and is 0 from beta = lambda_i / s2 on.
+
+    Args:
+        covariance, latent_dim, noise_variance: as for `optimum`.
+        x: data points, (R, D).
+        betas: weights of the rate, (J,), positive.
+        mean: mu, (D,); by default 0.
+
+    Returns:
+        z, (J, R, K), and reconstructions, (J, R, D), float64.
+    """
+    level = rate_distortion(covariance, latent_dim=latent_dim, betas=betas, noise_variance=noise_variance).water_level
+    values, vectors = _spectrum(covariance, latent_dim)
+    gate = _gate(values, level.unsqueeze(1)).unsqueeze(1)  # (J, 1, K)
+    mean = torch.as_tensor(0.0 if mean is None else mean, dtype=torch.float64)
+    components = (torch.as_tensor(x, dtype=torch.float64) - mean) @ vectors  # (R, K)
+    z = gate * components / torch.where(values > 0, values, 1.0).sqrt()
+    return z, mean + (gate.square() * components) @ vectors.T
+
+
 def collapse_betas(covariance, *, latent_dim: int, noise_variance: float) -> Tensor:
     """The beta at which each latent of the optimum collapses, lambda_i / s2, descending: (K,).  Arguments as above."""
     _check_positive("noise_variance", noise_variance)

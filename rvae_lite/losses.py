@@ -48,14 +48,17 @@ def total_correlation_loss(distortion: Tensor, rate: Tensor, correlation: Tensor
     return distortion + rate + (beta - 1) * correlation
 
 
-def rosetta_penalty(recon: Tensor, x: Tensor, mean: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+def rosetta_penalty(
+    recon: Tensor, x: Tensor, mean: Tensor, z: Tensor, *, weight: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """The two halves of the Rosetta penalty, Eq. 1 of Martinez & Pearson (2021), each a mean over the R points.
 
     Args:
         recon: decoded anchors decode(z_r), (R, *data); no sampling.
-        x: the anchors' inputs x_r, (R, *data).
+        x: what they shall be, the anchors' inputs x_r, (R, *data).
         mean: posterior means of the anchors' inputs, (R, K).
         z: the anchors' latents z_r, (R, K).
+        weight: of every point, (R,) or (); by default 1.
 
     Returns:
         mean_r |x_r - decode(z_r)|^2 and mean_r |z_r - mean(x_r)|^2, squared units of the data and of the latent space.
@@ -63,4 +66,7 @@ def rosetta_penalty(recon: Tensor, x: Tensor, mean: Tensor, z: Tensor) -> tuple[
     Differs from the paper: a mean over R, so that rho means the same whatever R and the batch size; the paper weighs
     by the ratio of the two.
     """
-    return (x - recon).flatten(1).square().sum(1).mean(), (z - mean).square().sum(1).mean()
+    recon_error, latent_error = (x - recon).flatten(1).square().sum(1), (z - mean).square().sum(1)
+    if weight is not None:
+        recon_error, latent_error = weight * recon_error, weight * latent_error
+    return recon_error.mean(), latent_error.mean()

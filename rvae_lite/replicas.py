@@ -27,7 +27,7 @@ from rvae_lite.text import LSTMCell
 TERMS = ("loss", "distortion", "rate", "anchor_x", "anchor_z")
 TC_TERMS = (*TERMS, "total_correlation")  # of the objective "beta-TCVAE"
 ADAM_BETA1, ADAM_BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-8
-INITIALISATION, ORDER, NOISE, EVALUATION, RATE = range(5)  # what a replica's seed is used for
+INITIALISATION, ORDER, NOISE, EVALUATION, RATE, ANCHOR_RATE = range(6)  # what a replica's seed is used for
 
 
 def generator(seed: int, purpose: int, epoch: int = 0) -> torch.Generator:
@@ -50,12 +50,34 @@ def replica_seeds(seed, replicas: int) -> list[int]:
 
 
 class Anchors(NamedTuple):
-    """Rosetta points on the device: x (R, *data), z (R, K), and the weights of the two terms."""
+    """Rosetta points on the device at one step.
+
+    x, z: inputs (R, *data) and latents (R, K).
+    x_weight, z_weight: weights of the two terms.
+    target: what decode(z) shall be, (R, *data); by default x.
+    h: standardised log beta at which a multi-rate model meets the points, () or (R,).
+    weight: of every point, () or (R,), by default 1.
+
+    Where they differ between replicas z, target, h and weight have a leading M; `make_step` is told so.
+    """
 
     x: Tensor
     z: Tensor
     x_weight: float = 1.0
     z_weight: float = 1.0
+    target: Tensor | None = None
+    h: Tensor | None = None
+    weight: Tensor | None = None
+
+    def axes(self) -> "Anchors":
+        """Which axis of each entry counts replicas, for `vmap`, where they differ between replicas."""
+        own = ("z", "target", "h", "weight")
+        return Anchors(*(0 if name in own and value is not None else None for name, value in self._asdict().items()))
+
+    def of(self, m: int) -> "Anchors":
+        """Those of replica m, where they differ between replicas."""
+        kept = zip(self, self.axes(), strict=True)
+        return Anchors(*(value if axis is None else value[m] for value, axis in kept))
 
 
 class Objective(nn.Module):
@@ -94,10 +116,11 @@ class Objective(nn.Module):
         if anchors is None:
             nothing = torch.zeros_like(loss)
             return loss, torch.stack([loss, *means, nothing, nothing, *correlation]).detach()
-        with running_statistics(self.model):
-            recon = self.model.decode(anchors.z)
-            mean = self.model.encode(anchors.x).mean
-        anchor_x, anchor_z = rosetta_penalty(recon, anchors.x, mean, anchors.z)
+        with running_statistics(self.model), responding(self.model, anchors.h) as model:
+            recon = model.decode(anchors.z)
+            mean = model.encode(anchors.x).mean
+        target = anchors.x if anchors.target is None else anchors.target
+        anchor_x, anchor_z = rosetta_penalty(recon, target, mean, anchors.z, weight=anchors.weight)
         loss = loss + rho * (anchors.x_weight * anchor_x + anchors.z_weight * anchor_z)
         return loss, torch.stack([loss, *means, anchor_x, anchor_z, *correlation]).detach()
 
@@ -193,8 +216,17 @@ class EpochPlan(NamedTuple):
     def betas(self, seeds: list[int], epoch: int, low: float, high: float, *, per_example: bool) -> Tensor:
         """beta with log beta uniform, one per example or per batch: (num_batches, M, B) or (num_batches, M)."""
         shape = (self.num_batches, self.batch_size) if per_example else (self.num_batches,)
-        draws = [torch.rand(shape, generator=generator(seed, RATE, epoch), dtype=torch.float64) for seed in seeds]
-        return (math.log(low) + math.log(high / low) * torch.stack(draws, dim=1)).exp()
+        return _log_uniform([generator(seed, RATE, epoch) for seed in seeds], shape, low, high)
+
+    def anchor_betas(self, seeds: list[int], epoch: int, low: float, high: float, *, num_points: int | None) -> Tensor:
+        """The same for Rosetta points, one per point or per batch: (num_batches, M, R) or (num_batches, M)."""
+        shape = (self.num_batches,) if num_points is None else (self.num_batches, num_points)
+        return _log_uniform([generator(seed, ANCHOR_RATE, epoch) for seed in seeds], shape, low, high)
+
+
+def _log_uniform(generators: list[torch.Generator], shape: tuple[int, ...], low: float, high: float) -> Tensor:
+    draws = [torch.rand(shape, generator=random, dtype=torch.float64) for random in generators]
+    return (math.log(low) + math.log(high / low) * torch.stack(draws, dim=1)).exp()
 
 
 class Adam(NamedTuple):
@@ -204,10 +236,11 @@ class Adam(NamedTuple):
     second: Tensor
 
 
-def make_step(model: nn.Module, *, compiled: bool, num_data: int | None = None):
+def make_step(model: nn.Module, *, compiled: bool, num_data: int | None = None, anchor_axes: Anchors | None = None):
     """The training step of all replicas: it updates rows, buffers and moments in place, returns the terms (5, M).
 
-    With `num_data` the step is of "beta-TCVAE", see `Objective`, and the terms are (6, M).
+    num_data: N where the objective is "beta-TCVAE", see `Objective`; the terms are then (6, M).
+    anchor_axes: `Anchors.axes()` where the anchors differ between replicas.
 
     Bias corrections come in as tensors: a Python number would recompile the step, a 0-dim counter updated inside the
     compiled graph has been computed wrongly by PyTorch.
@@ -220,7 +253,7 @@ def make_step(model: nn.Module, *, compiled: bool, num_data: int | None = None):
         loss, terms = functional_call(objective, named, (x, noise, beta, rho, anchors))
         return loss, (terms, buffers)
 
-    batched = vmap(grad_and_value(replica_loss, has_aux=True), in_dims=(0, 0, 0, 0, 0, 0, None))
+    batched = vmap(grad_and_value(replica_loss, has_aux=True), in_dims=(0, 0, 0, 0, 0, 0, anchor_axes))
 
     def gradient(rows, buffers, x, noise, beta, rho, anchors):
         if compiled or len(rows) > 1:
@@ -228,7 +261,8 @@ def make_step(model: nn.Module, *, compiled: bool, num_data: int | None = None):
             return gradients, terms, changed
         row = rows[0].detach().requires_grad_()  # a single replica needs no vmap: the same sums, half the time
         own = {name: buffer[0] for name, buffer in buffers.items()}
-        loss, (terms, changed) = replica_loss(row, own, x[0], noise[0], beta[0], rho[0], anchors)
+        first = anchors if anchor_axes is None else anchors.of(0)
+        loss, (terms, changed) = replica_loss(row, own, x[0], noise[0], beta[0], rho[0], first)
         return torch.autograd.grad(loss, row)[0].unsqueeze(0), terms.unsqueeze(0), changed
 
     def step(rows, buffers, moments, x, noise, beta, rho, anchors, step_size, second_correction):

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from rvae_lite import checkpoints
 from rvae_lite import replicas as engine
+from rvae_lite.anchors import Anchoring
 from rvae_lite.checks import (
     check_data,
     check_objective,
@@ -26,7 +27,7 @@ from rvae_lite.checks import (
     per_replica,
 )
 from rvae_lite.fitted import Fit
-from rvae_lite.multirate import LogUniform
+from rvae_lite.multirate import LogUniform, is_multirate
 from rvae_lite.rosetta import RosettaPoints
 from rvae_lite.schedules import anneal_factor, learning_rate_factor
 
@@ -52,6 +53,7 @@ def fit(
     points: RosettaPoints | None = None,
     x_weight: float = 1.0,
     z_weight: float = 1.0,
+    rho_power: float = 0.0,
     seed: int | Sequence[int] = 0,
     learning_rate: float = 1e-3,
     schedule: str = "constant",
@@ -81,8 +83,12 @@ def fit(
             total correlation, so that "beta-TCVAE" needs "batch".
         anneal: share of the steps over which beta rises in a line from 0 to its value.
         rho: weight of the Rosetta points, a number or one per replica; 0 is the plain VAE.
-        points: Rosetta points, needed where rho is not 0.  They are not added to the data.
+        points: Rosetta points, needed where rho is not 0.  They are not added to the data.  Where they are curves
+            (see `anchors.curve_points`) their latents are those at beta, and decode(z_r) is drawn to the template's
+            own reconstruction at beta; without reconstructions it is drawn to x_r, which biases the decoder.
         x_weight, z_weight: weights of the two halves of the Rosetta term.
+        rho_power: a multi-rate model meets each point at a beta of its own, where it weighs rho times a multiple of
+            beta ** -rho_power whose mean over the law is 1.  0 served best where it was measured.
         seed: an integer from which each replica's seed is derived, or one per replica; replica m of
             [s0, s1, ...] equals a single training with [s_m].
         learning_rate: of Adam.
@@ -117,7 +123,7 @@ def fit(
     seeds = engine.replica_seeds(seed, replicas)
     check_schedule(schedule, warmup_epochs, epochs, anneal, per)
     rho = per_replica("rho", rho, replicas)
-    check_rates(model, beta, anneal=anneal, anchored=bool((rho > 0).any()))
+    check_rates(model, beta, anneal=anneal, rho_power=rho_power)
     check_objective(model, objective, per=per)
     law = beta if isinstance(beta, LogUniform) else None
     beta = torch.full((replicas,), torch.nan, dtype=torch.float64) if law else per_replica("beta", beta, replicas)
@@ -138,11 +144,14 @@ def fit(
     if checkpoint is not None:
         settings = checkpoints.settings_of(
             model, x, points if anchored else None, seeds=seeds, rho=rho, batch_size=plan.batch_size,
-            x_weight=x_weight, z_weight=z_weight, objective=None if objective == "beta-VAE" else objective,
-            **course.settings(),
+            x_weight=x_weight, z_weight=z_weight, rho_power=rho_power or None,
+            objective=None if objective == "beta-VAE" else objective, **course.settings(),
         )  # fmt: skip
         checkpoints.resume(checkpoint, settings, state, epochs=epochs)
-    anchors = _anchors(points, state.rows, x_weight, z_weight) if anchored else None
+    anchors = None
+    if anchored:
+        per_beta = dict(beta=beta, law=law, per_example=per == "example", rho_power=rho_power)
+        anchors = Anchoring(points, like=state.rows, x_weight=x_weight, z_weight=z_weight, **per_beta)
     trainer = _Trainer(model, x.to(device), plan, seeds, course, rho, anchors, compiled, compile == "auto", objective)
     started = written = time.monotonic()
     pause = CHECKPOINT_SECONDS
@@ -173,11 +182,6 @@ def fit(
     if anchored:
         _warn_of_unreached(result, points)
     return result
-
-
-def _anchors(points: RosettaPoints, rows: Tensor, x_weight: float, z_weight: float) -> engine.Anchors:
-    x, z = (engine.to_units(torch.as_tensor(array), rows) for array in (points.x, points.z))
-    return engine.Anchors(x, z, x_weight, z_weight)
 
 
 class _State(NamedTuple):
@@ -240,8 +244,12 @@ class _Trainer:
         self.compiled, self.may_fall_back = compiled, may_fall_back
         self.num_data = plan.num_data if objective == "beta-TCVAE" else None
         self.num_terms = len(engine.TERMS if self.num_data is None else engine.TC_TERMS)
-        self.step = engine.make_step(model, compiled=compiled, num_data=self.num_data)
+        self.step = self._make_step()
         self.blocks = engine.blocks(len(seeds), self._largest_block())
+
+    def _make_step(self):
+        axes = None if self.anchors is None else self.anchors.axes()
+        return engine.make_step(self.model, compiled=self.compiled, num_data=self.num_data, anchor_axes=axes)
 
     def _largest_block(self) -> int:
         if engine.one_by_one(self.model, self.x.device):
@@ -260,13 +268,16 @@ class _Trainer:
         noises = self.plan.noises(seeds, epoch, self.model.noise_dim, rows.dtype).to(self.x.device)
         betas = self.course.betas(self.plan, seeds, epoch, block, rows)
         totals = torch.zeros((self.num_terms, len(seeds)), dtype=torch.float64, device=self.x.device)
-        for batch, (order, noise, beta) in enumerate(zip(orders, noises, betas, strict=True)):
+        anchors = [None] * self.plan.num_batches
+        if self.anchors is not None:
+            anchors = self.anchors.of_epoch(self.plan, seeds, epoch, block)
+        for batch, (order, noise, beta, anchor) in enumerate(zip(orders, noises, betas, anchors, strict=True)):
             number = epoch * self.plan.num_batches + batch + 1
             learning_rate = self.course.learning_rate_at(number, self.plan.num_batches)
             corrections = engine.adam_corrections(number, learning_rate, rows)
             examples = self.x.index_select(0, order.flatten()).unflatten(0, order.shape)  # (M, B, *data)
             examples = engine.to_units(examples, rows)
-            totals += self._take_step(rows, buffers, moments, examples, noise, beta, rho, self.anchors, *corrections)
+            totals += self._take_step(rows, buffers, moments, examples, noise, beta, rho, anchor, *corrections)
         return (totals / self.plan.num_batches).cpu().numpy()
 
     def _take_step(self, *arguments) -> Tensor:
@@ -275,7 +286,8 @@ class _Trainer:
         try:
             terms = self.step(*arguments)
         except torch._dynamo.exc.TorchDynamoException:  # raised before anything was computed
-            self.compiled, self.step = False, engine.make_step(self.model, compiled=False, num_data=self.num_data)
+            self.compiled = False
+            self.step = self._make_step()
             terms = self.step(*arguments)
         self.may_fall_back = False
         return terms
@@ -314,7 +326,8 @@ def _stop_if_not_finite(loss: np.ndarray, epoch: int, seeds, beta, rho) -> None:
 
 
 def _warn_of_unreached(fit: Fit, points: RosettaPoints) -> None:
-    distance = fit.anchor_distance(points)
+    beta = float(np.sqrt(np.prod(fit.model.beta_range))) if is_multirate(fit.model) else None
+    distance = fit.anchor_distance(points, beta=beta)
     missed = [m for m in range(len(fit)) if fit.rho[m] > 0 and distance[m] > UNREACHED]
     if missed:
         warnings.warn(

@@ -116,7 +116,7 @@ def test_the_header_tells_how_the_points_were_made(tmp_path):
     assert header["dtype"] == "float32"
     assert header["value_range"] == [points.x.min(), points.x.max()]
     assert header["kind"] == "rosetta"
-    assert header["schema_version"] == rosetta.SCHEMA_VERSION
+    assert header["schema_version"] == 1
     assert len(header["sha256"]) == 64
 
 
@@ -217,9 +217,9 @@ def test_compressed_points_are_refused(tmp_path):
 
 def test_points_of_a_future_version_ask_to_upgrade(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(rosetta, "SCHEMA_VERSION", rosetta.SCHEMA_VERSION + 1)
+        patch.setattr(rosetta, "PLAIN_VERSION", rosetta.SCHEMA_VERSION + 1)
         path = saved(tmp_path)
-    assert "has schema version 2, this rvae_lite reads up to 1: upgrade rvae_lite" in refusal(path)
+    assert "has schema version 3, this rvae_lite reads up to 2: upgrade rvae_lite" in refusal(path)
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path):
@@ -298,7 +298,7 @@ def test_book_points_are_loaded_by_name_and_an_unknown_name_names_the_known_ones
         (draw(3, 2), draw(4, 2), {}, r"and z \(R, K\) of one length, not \(3, 2\) and \(4, 2\)"),
         (draw(3), draw(3, 2), {}, r"points need x \(R, \*data\)"),
         (draw(3, 2), draw(3), {}, r"points need x \(R, \*data\)"),
-        (draw(0, 2), draw(0, 2), {}, "there are no points: select at least one"),
+        (draw(0, 2), draw(0, 2), {}, "there are no points, or empty ones: select at least one"),
         (np.full((3, 2), np.inf), draw(3, 2), {}, "points hold NaN or infinite values"),
         (draw(3, 2), np.full((3, 2), np.nan), {}, "points hold NaN or infinite values"),
         (draw(3, 2), draw(3, 2), dict(ids=["a", "b"]), r"ids must be one per point \(3\), not of shape \(2,\)"),
