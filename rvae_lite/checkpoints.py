@@ -30,11 +30,11 @@ def settings_of(model, x, points, **numbers) -> dict:
     likelihood = [model.likelihood, model.noise_variance]
     gates = [layer for layer in model.modules() if isinstance(layer, Gate)]
     gates = [[layer.kind, layer.tilt] if layer.tilt else layer.kind for layer in gates]
+    tanh = [name for name, layer in model.named_modules() if isinstance(layer, torch.nn.Tanh)]
     if points is not None:
         curves = {} if points.betas is None else dict(betas=points.betas)
         curves |= {} if points.recon is None else dict(recon=points.recon)
         points = content_hash({}, dict(x=points.x, z=points.z) | curves)
-    tanh = [name for name, layer in model.named_modules() if isinstance(layer, torch.nn.Tanh)]
     plain = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in numbers.items()}
     return dict(
         plain,

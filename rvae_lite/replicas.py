@@ -236,11 +236,11 @@ class Adam(NamedTuple):
     second: Tensor
 
 
-def make_step(model: nn.Module, *, compiled: bool, anchor_axes: Anchors | None = None, num_data: int | None = None):
+def make_step(model: nn.Module, *, compiled: bool, num_data: int | None = None, anchor_axes: Anchors | None = None):
     """The training step of all replicas: it updates rows, buffers and moments in place, returns the terms (5, M).
 
+    num_data: N where the objective is "beta-TCVAE", see `Objective`; the terms are then (6, M).
     anchor_axes: `Anchors.axes()` where the anchors differ between replicas.
-    num_data: makes the step one of "beta-TCVAE", see `Objective`, and the terms (6, M).
 
     Bias corrections come in as tensors: a Python number would recompile the step, a 0-dim counter updated inside the
     compiled graph has been computed wrongly by PyTorch.

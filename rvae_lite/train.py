@@ -249,7 +249,7 @@ class _Trainer:
 
     def _make_step(self):
         axes = None if self.anchors is None else self.anchors.axes()
-        return engine.make_step(self.model, compiled=self.compiled, anchor_axes=axes, num_data=self.num_data)
+        return engine.make_step(self.model, compiled=self.compiled, num_data=self.num_data, anchor_axes=axes)
 
     def _largest_block(self) -> int:
         if engine.one_by_one(self.model, self.x.device):
