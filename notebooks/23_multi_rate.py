@@ -258,7 +258,8 @@ check("after training no channel is closed", cost.closed_share["MR-VAE"] < 0.02)
 # %% [markdown]
 # ## Against the paper
 #
-# Binary MNIST and Omniglot, with the paper's convolutional and residual networks, made narrower; their scale is printed below.
+# Binary MNIST and Omniglot, with the paper's convolutional and residual networks, made narrower; their scale is in a table below.
+# Ours is the median and, in brackets, the interquartile range over seeds.
 # The paper's number is the lowest test −ELBO over $\beta$; a multi-rate curve is read off at the ten betas of the plain trainings, so that it has no more chances than they.
 
 # %%
@@ -266,16 +267,25 @@ own, published = load_results("multi_rate"), load_results("published")
 report.curves_against_paper(own, published)
 
 # %%
-columns = ["area", "dominance"]
-pairs = own[own.metric.isin(columns)]
+pairs = own[own.metric.isin(["area", "dominance"])]
 index = ["data", "network", "against"]
 pairs.pivot_table(
-    index=index, columns="metric", values="value", aggfunc="median"
-).round(2)
+    index=index,
+    columns="metric",
+    values="value",
+    aggfunc=["median", "min", "max"],
+).swaplevel(axis=1).sort_index(axis=1, ascending=[True, False]).round(2)
+
+# %%
+lower = pairs[pairs.metric == "dominance"].groupby(index).value.median()
+check("the plain models' curves lie lower at this scale", lower.max() < 0.1)
+reached = own[(own.metric == "rate") & (own.method == "MR-VAE")]
+reached = reached.groupby(["data", "network", "seed"]).value.max()
+check("one multi-rate training hardly left the collapse", sum(reached < 15) == 1)
 
 # %% [markdown]
 # The area is in nats squared and negative where the multi-rate curve is the better one; dominance is the share of the common rates where it lies below.
-# Both are medians over seeds.
+# Median, least and most over the seeds.
 
 # %%
 whole = own[
@@ -288,11 +298,9 @@ for metric in ("seconds", "parameters"):
     each = part["beta-VAE"] / (10 if metric == "seconds" else 1)
     ratio = part["MR-VAE"] / each
     print(f"{metric}, gated over plain: {ratio.min():.2f} to {ratio.max():.2f}")
-scale = own.iloc[0]
-print(
-    f"{scale.num_data} training and {scale.num_test} test images, {scale.width} of the paper's "
-    f"width, {scale.epochs} epochs, batch {scale.batch_size}, {scale.replicas} seeds, {scale.device}"
-)
+scale = own.groupby(["data", "network"], sort=False).first()
+shown = ["num_data", "num_test", "width", "epochs", "batch_size", "replicas"]
+scale[shown].rename(columns=dict(replicas="seeds"))
 
 # %%
 figure, axes = plots.figure_row(4)
@@ -304,28 +312,34 @@ for ax, (name, part) in zip(axes, own.groupby(["data", "network"], sort=False)):
 # %% [markdown]
 # **Figure 5, our scale**: medians over seeds.
 #
-# And the linear VAE, whose exact optimum is known from {ref}`linear-vae`, on the digits: by how much the loss of one multi-rate training exceeds it, over 25 betas.
+# And the linear VAE, whose exact optimum is known from {ref}`linear-vae`, on the digits and on all of MNIST, there with the paper's 200 epochs and 32 latents: by how much the loss of one multi-rate training exceeds it, over 25 betas.
 
 # %%
 linear = load_results("linear_multirate")
-percent = linear.assign(gap=100 * linear.gap).groupby(["latent_dim", "training"]).gap
+keys = ["data", "latent_dim", "training"]
+percent = linear.assign(gap=100 * linear.gap).groupby(keys).gap
+typical = linear.groupby("training").gap.median()
 worst = linear.groupby("training").gap.max()
 check("sampled: within 1 % of the optimum at every β", worst["sampled"] < 0.01)
-check("exact: within 0.2 %", worst["exact"] < 0.002)
-percent.agg(["mean", "max"]).round(2).rename(columns="{}, per cent".format)
+check("and typically within 0.2 %", typical["sampled"] < 0.002)
+check("exact: within 0.7 %", worst["exact"] < 0.007)
+percent.agg(["median", "max"]).round(2).rename(columns="{}, per cent".format)
 
 # %% [markdown]
+# On MNIST the worst of the 25 is the largest $\beta$, where nearly all latents have collapsed.
 # "sampled" is `fit`; "exact" goes on with L-BFGS on the expected loss, without sampling, and shows what the gates can represent rather than what Adam finds.
 #
-# *Deviations.* The paper trains for 200 epochs on all images at full width, with three seeds, and its Algorithm 1 draws $\beta$ per batch.
+# *Deviations.* The paper trains for 200 epochs on all images at full width, and its Algorithm 1 draws $\beta$ per batch.
+# The baseline with annealing was trained on binary MNIST alone.
+# On binary MNIST one of the three multi-rate residual networks hardly left the collapse; that seed's area is taken over the few rates that it reaches and looks better than it is.
 # Ours draws it per example and starts the gates open.
 # Our Omniglot is split by alphabet, which is harder than the customary split, so its absolute numbers do not compare at all.
-# Short trainings favour the plain models at low $\beta$: each of them has all its steps for its own $\beta$.
+# Short trainings favour the plain models at low $\beta$: each of them has all its steps for its own $\beta$, and at this scale the multi-rate curve lies above theirs at almost every rate.
 #
 # ## Take-aways
 #
 # * A gate per channel, a function of $\log\beta$, turns any VAE into one for all $\beta$; at one $\beta$ it folds into an ordinary VAE with no overhead.
-# * One training gives the whole curve for a fraction of the cost of ten.
+# * One training gives a whole curve for a fraction of the cost of ten; how good a curve depends on how long it may last, and our short ones lose to ten separate trainings.
 # * Compare curves, by area and dominance: at one $\beta$ two models sit at different points.
 # * Gates must start open, or one in seven is lost for good.
 #
