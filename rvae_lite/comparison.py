@@ -40,13 +40,14 @@ GROUP_MEASURES = {
 class Comparison(NamedTuple):
     """S spaces of N data.
 
-    spaces: name -> (N, K); the first is the reference.
-    anchors: rows of the data that served as anchors, (R,), or None where the anchors are not among the data.
-    pairs: a row per ordered pair (source, target) and metric: value, low, high (95 % bootstrap interval).
-    group: a row per metric of all spaces at once: value, low, high, rank; empty where K differs.
-    instability: standard deviation over spaces of each datum's position over the total one: "as they are" and
-        "after affine maps" -> (N,).
-    notes: sentences on how it was computed.
+    Attributes:
+        spaces: name -> (N, K); the first is the reference.
+        anchors: rows of the data that served as anchors, (R,), or None where the anchors are not among the data.
+        pairs: a row per ordered pair (source, target) and metric: value, low, high (95 % bootstrap interval).
+        group: a row per metric of all spaces at once: value, low, high, rank; empty where K differs.
+        instability: standard deviation over spaces of each datum's position over the total one: "as they are" and
+            "after affine maps" -> (N,).
+        notes: sentences on how it was computed.
     """
 
     spaces: dict

@@ -16,14 +16,15 @@ VALID_SHARE = 0.1  # of a training set that comes without a validation set
 class Dataset(NamedTuple):
     """N examples.
 
-    x: (N, *data), float32, or uint8 for images in 0-255, or int64 for tokens of texts.
-    labels: class of each example, (N,) integers.
-    ids: its name, (N,) text, stable from load to load.
-    part: 1 where the example belongs to the paper's D1, 2 where to D2, (N,); where `info` has `parts`, 1 in the
-        training, 2 in the validation, 3 in the test set.
-    info: name, title, source, licence, value_range; `stands_for` where it is a stand-in for another set.
-    factors: index of the value of each known factor of variation, (N, F) integers, None if none is known; then `info`
-        has `factor_names` and `factor_sizes`, the number of values of each.
+    Attributes:
+        x: (N, *data), float32, or uint8 for images in 0-255, or int64 for tokens of texts.
+        labels: class of each example, (N,) integers.
+        ids: its name, (N,) text, stable from load to load.
+        part: 1 where the example belongs to the paper's D1, 2 where to D2, (N,); where `info` has `parts`, 1 in the
+            training, 2 in the validation, 3 in the test set.
+        info: name, title, source, licence, value_range; `stands_for` where it is a stand-in for another set.
+        factors: index of the value of each known factor of variation, (N, F) integers, None if none is known; then
+            `info` has `factor_names` and `factor_sizes`, the number of values of each.
     """
 
     x: np.ndarray

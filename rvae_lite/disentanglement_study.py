@@ -33,16 +33,17 @@ METHODS = ("MR-VAE", "beta-TCVAE")
 class SpriteSetting(NamedTuple):
     """What `disentanglement_study` is run on.
 
-    dataset: images with known factors; all of them are trained on and measured, as the factors' grid is whole.
-    model: the pattern of every model, plain, with a diagonal posterior.
-    epochs, batch_size, learning_rate: of every training; the learning rate stays.
-    betas: T, where the multi-rate model is read off.
-    plain_betas: those of the plain trainings.
-    seeds: of the repetitions.
-    num_samples, num_rated: samples of the gap's sampled form; images that rate, distortion and total correlation are
-        measured on.
-    compile, progress: as in `fit`.
-    folder: where every training is kept, so that what was interrupted goes on.
+    Attributes:
+        dataset: images with known factors; all of them are trained on and measured, as the factors' grid is whole.
+        model: the pattern of every model, plain, with a diagonal posterior.
+        epochs, batch_size, learning_rate: of every training; the learning rate stays.
+        betas: T, where the multi-rate model is read off.
+        plain_betas: those of the plain trainings.
+        seeds: of the repetitions.
+        num_samples, num_rated: samples of the gap's sampled form; images that rate, distortion and total correlation
+            are measured on.
+        compile, progress: as in `fit`.
+        folder: where every training is kept, so that what was interrupted goes on.
     """
 
     dataset: Dataset

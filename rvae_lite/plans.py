@@ -20,14 +20,15 @@ STEPS = 2500  # of a training, about, by default
 class Plan(NamedTuple):
     """How to train; what is None is chosen by `complete`.
 
-    network: one of `NETWORKS`; by default "patch" for images that can be cut into patches, else "mlp".
-    latent_dim: K; that of the points, else 8, or 2 where an example has fewer than 32 numbers.
-    likelihood: "gaussian" or "bernoulli"; noise_variance: of the Gaussian, squared units of the data; by default those
-        of whoever made the points, else a tenth of the data's mean variance.
-    beta: weight of the rate; rho: of the points, 0 without any.
-    epochs: by default about 2,500 steps, between 20 and 400 epochs.
-    batch_size: by default 64, less for few data.
-    learning_rate: of Adam; seed: of everything random; held_out: share of the data that is not trained on.
+    Attributes:
+        network: one of `NETWORKS`; by default "patch" for images that can be cut into patches, else "mlp".
+        latent_dim: K; that of the points, else 8, or 2 where an example has fewer than 32 numbers.
+        likelihood: "gaussian" or "bernoulli"; noise_variance: of the Gaussian, squared units of the data; by default
+            those of whoever made the points, else a tenth of the data's mean variance.
+        beta: weight of the rate; rho: of the points, 0 without any.
+        epochs: by default about 2,500 steps, between 20 and 400 epochs.
+        batch_size: by default 64, less for few data.
+        learning_rate: of Adam; seed: of everything random; held_out: share of the data that is not trained on.
     """
 
     network: str | None = None
