@@ -13,7 +13,7 @@ COLOURS = {
     "VAE, anchors repeated": "#2a9d74",
     "VAE (same seed)": "#8c8c8c",
     "MR-VAE": "#7c6fe0",
-    "beta-TCVAE": "#e69f00",
+    "beta-TCVAE": "#c8553d",
     "beta-VAE, annealed": "#b58863",
     "exact": "#1fa3a3",
 }

@@ -235,16 +235,20 @@ def test_an_interrupt_leaves_nothing_half_written(tmp_path, seconds):
         "100000",
         "--progress",
     ]
-    process = subprocess.Popen(
-        command, cwd=tmp_path, stderr=subprocess.PIPE, env=os.environ | dict(PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1")
-    )
-    if seconds is None:
-        while b"epoch" not in process.stderr.read1():
-            pass
-    else:
-        time.sleep(seconds)
-    process.send_signal(signal.SIGINT)
-    errors = process.communicate(timeout=60)[1].decode()
+    env = os.environ | dict(PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1")
+    # A test run in the background may itself ignore interrupts, and hand that down.
+    heeding = dict(preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, env=env, **heeding) as process:
+        try:
+            if seconds is None:
+                while b"epoch" not in process.stderr.read1():
+                    pass
+            else:
+                time.sleep(seconds)
+            process.send_signal(signal.SIGINT)
+            errors = process.communicate(timeout=60)[1].decode()
+        finally:
+            process.kill()
     # Before Python has come to our own code it ends by the signal, which a shell shows as 130 too.
     assert process.returncode in (130, -signal.SIGINT) and (seconds is not None or process.returncode == 130)
     assert os.listdir(tmp_path) == ["x.npy"]

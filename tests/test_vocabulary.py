@@ -27,7 +27,9 @@ def test_texts_come_back_from_their_tokens():
 
 def test_unknown_words_are_refused_or_mapped():
     vocabulary = Vocabulary.of(TEXTS)
-    with pytest.raises(ValueError, match="text 1 has the unknown word 'noon': add it to the words"):
+    with pytest.raises(
+        ValueError, match="text 1 has the unknown word 'noon': say on_unknown='map', or add it to the words"
+    ):
         vocabulary.encode(["a day", "the noon"])
     tokens = vocabulary.encode(["a day", "the noon"], on_unknown="map")
     assert tokens[1].tolist() == [4, UNKNOWN, END] and vocabulary.decode(tokens)[1] == "the <unknown>"
