@@ -17,12 +17,12 @@ from torch import nn
 
 from rvae_lite.checkpoints import kept_as
 from rvae_lite.data import Dataset, load
+from rvae_lite.datasets import TEST, TRAIN
 from rvae_lite.fitted import Fit
 from rvae_lite.hierarchical import LadderVAE
 from rvae_lite.metrics import active_units, area_between, dominance, features_of, frechet_distance
 from rvae_lite.models import VAE
 from rvae_lite.multirate import BETA_RANGE, LogUniform, closed_share, is_multirate, make_multirate
-from rvae_lite.pictures import TEST, TRAIN
 from rvae_lite.train import fit
 
 NETWORKS = ("mlp", "cnn", "resnet", "ladder")
