@@ -84,11 +84,12 @@ def check_points(model, x: Tensor, points) -> None:
 
 
 def check_positive(**named) -> None:
-    """Raises ValueError for a value that is not a positive number (an integer but for learning_rate)."""
+    """Raises ValueError for a value that is not a positive number (an integer but for those named here)."""
     for name, value in named.items():
-        numeric = (int, float, np.integer, np.floating) if name == "learning_rate" else (int, np.integer)
+        real = name in ("learning_rate", "gate_speed")
+        numeric = (int, float, np.integer, np.floating) if real else (int, np.integer)
         if isinstance(value, bool) or not isinstance(value, numeric) or not value > 0 or not math.isfinite(value):
-            kind = "number" if name == "learning_rate" else "integer"
+            kind = "number" if real else "integer"
             raise ValueError(f"{name} must be a positive {kind}, not {value!r}")
 
 

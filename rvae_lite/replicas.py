@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 
 from rvae_lite.disentanglement import total_correlation
-from rvae_lite.gates import BATCH_NORMS, standardise
+from rvae_lite.gates import BATCH_NORMS, Gate, standardise
 from rvae_lite.losses import beta_loss, rosetta_penalty, total_correlation_loss
 from rvae_lite.multirate import is_multirate, responding
 from rvae_lite.text import LSTMCell
@@ -156,6 +156,15 @@ class Parameters:
         pieces = zip(self.names, row.split(self.sizes), self.shapes, strict=True)
         return {name: piece.view(shape) for name, piece, shape in pieces}
 
+    def learning_rates(self, module: nn.Module, *, gate_speed: float) -> Tensor | float:
+        """What Adam's learning rate is multiplied by: (P,), `gate_speed` for gates and 1 for the rest, or just 1."""
+        gated = {f"{name}.{own}" for name, layer in module.named_modules() if isinstance(layer, Gate)
+                 for own, _ in layer.named_parameters()}  # fmt: skip
+        if gate_speed == 1 or not gated:
+            return 1.0
+        each = zip(self.names, self.sizes, strict=True)
+        return torch.cat([torch.full((size,), gate_speed if name in gated else 1.0) for name, size in each])
+
 
 def initial_rows(model: nn.Module, seeds: list[int]) -> Tensor:
     """A freshly initialised row of parameters for each seed: (M, P) on the CPU."""
@@ -283,11 +292,11 @@ def make_step(model: nn.Module, *, compiled: bool, num_data: int | None = None, 
     return torch.compile(own, dynamic=False, fullgraph=True)
 
 
-def adam_corrections(step_number: int, learning_rate: float, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Adam's step size and second-moment correction at a step counted from 1, as 0-dim tensors."""
+def adam_corrections(step_number: int, learning_rate, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Adam's step size, () or (P,) like `learning_rate`, and its second-moment correction, (), at a step from 1 on."""
     step_size = learning_rate / (1 - ADAM_BETA1**step_number)
     correction = 1 / (1 - ADAM_BETA2**step_number)
-    return like.new_tensor(step_size), like.new_tensor(correction)
+    return torch.as_tensor(step_size, dtype=like.dtype, device=like.device), like.new_tensor(correction)
 
 
 def compiler_available(device: torch.device) -> bool:

@@ -56,6 +56,7 @@ def fit(
     rho_power: float = 0.0,
     seed: int | Sequence[int] = 0,
     learning_rate: float = 1e-3,
+    gate_speed: float = 5.0,
     schedule: str = "constant",
     warmup_epochs: int = 0,
     device: str | torch.device | None = None,
@@ -92,6 +93,8 @@ def fit(
         seed: an integer from which each replica's seed is derived, or one per replica; replica m of
             [s0, s1, ...] equals a single training with [s_m].
         learning_rate: of Adam.
+        gate_speed: how many times the gates of a multi-rate model learn as fast.  They start the same at every beta
+            and have a longer way to go than other weights, which short trainings do not leave them the time for.
         schedule: "constant", or "cosine": the learning rate falls along a cosine to 0.
         warmup_epochs: epochs over which the learning rate first rises in a line from 0.
         device: "cpu", "cuda", ...; by default a CUDA device where there is one.
@@ -109,7 +112,8 @@ def fit(
     Warns:
         RuntimeWarning: anchors that were not reached after training.
 
-    Differs from the paper: the Rosetta term is a mean over the R points, not a sum times a ratio of R and B.
+    Differs from the papers: the Rosetta term is a mean over the R points, not a sum times a ratio of R and B; gates
+    have a learning rate of their own (gate_speed=1 is the paper's).
 
     Example:
         >>> from rvae_lite import VAE, data
@@ -119,7 +123,8 @@ def fit(
         torch.Size([3, 6400, 2])
     """
     x = check_data(model, x, minimum=2)
-    check_positive(replicas=replicas, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
+    check_positive(replicas=replicas, epochs=epochs, batch_size=batch_size)
+    check_positive(learning_rate=learning_rate, gate_speed=gate_speed)
     seeds = engine.replica_seeds(seed, replicas)
     check_schedule(schedule, warmup_epochs, epochs, anneal, per)
     rho = per_replica("rho", rho, replicas)
@@ -138,7 +143,7 @@ def fit(
     plan = engine.EpochPlan.of(len(x), batch_size)
     compiled = _choose_engine(compile, model, device, epochs * plan.num_batches * replicas)
 
-    course = _Course(beta, law, per == "example", anneal, learning_rate, schedule, warmup_epochs, epochs)
+    course = _Course(beta, law, per == "example", anneal, learning_rate, gate_speed, schedule, warmup_epochs, epochs)
 
     state = _State.initial(model, seeds, device)
     if checkpoint is not None:
@@ -167,7 +172,7 @@ def fit(
     info = dict(plan._asdict(), epochs=epochs, learning_rate=learning_rate, device=str(device), torch=torch.__version__)
     info |= dict(engine="compiled" if trainer.compiled else "eager", seconds=round(time.monotonic() - started, 3))
     info |= dict(schedule=schedule, warmup_epochs=warmup_epochs, anneal=anneal)
-    info |= dict(beta_range=[law.low, law.high], per=per) if law else {}
+    info |= dict(beta_range=[law.low, law.high], per=per, gate_speed=gate_speed) if law else {}
     info |= {} if objective == "beta-VAE" else dict(objective=objective)
     result = Fit(
         copy.deepcopy(model).cpu(),
@@ -205,6 +210,7 @@ class _Course(NamedTuple):
     per_example: bool
     anneal: float
     learning_rate: float
+    gate_speed: float
     schedule: str
     warmup_epochs: int
     epochs: int
@@ -215,6 +221,7 @@ class _Course(NamedTuple):
         return dict(
             beta=self.beta if self.law is None else [self.law.low, self.law.high, self.per_example],
             learning_rate=self.learning_rate,
+            gate_speed=None if self.law is None else self.gate_speed,
             anneal=self.anneal or None,
             schedule=None if self.schedule == "constant" else self.schedule,
             warmup_epochs=self.warmup_epochs or None,
@@ -245,6 +252,8 @@ class _Trainer:
         self.num_data = plan.num_data if objective == "beta-TCVAE" else None
         self.num_terms = len(engine.TERMS if self.num_data is None else engine.TC_TERMS)
         self.step = self._make_step()
+        speeds = engine.Parameters(model).learning_rates(model, gate_speed=course.gate_speed)
+        self.speeds = speeds if isinstance(speeds, float) else speeds.to(x.device)
         self.blocks = engine.blocks(len(seeds), self._largest_block())
 
     def _make_step(self):
@@ -273,7 +282,7 @@ class _Trainer:
             anchors = self.anchors.of_epoch(self.plan, seeds, epoch, block)
         for batch, (order, noise, beta, anchor) in enumerate(zip(orders, noises, betas, anchors, strict=True)):
             number = epoch * self.plan.num_batches + batch + 1
-            learning_rate = self.course.learning_rate_at(number, self.plan.num_batches)
+            learning_rate = self.speeds * self.course.learning_rate_at(number, self.plan.num_batches)
             corrections = engine.adam_corrections(number, learning_rate, rows)
             examples = self.x.index_select(0, order.flatten()).unflatten(0, order.shape)  # (M, B, *data)
             examples = engine.to_units(examples, rows)
