@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rvae_lite.multirate import LogUniform, is_multirate
+from rvae_lite.multirate import LogUniform, is_multirate, responds_to_rho
 from rvae_lite.schedules import SCHEDULES
 
 OBJECTIVES = ("beta-VAE", "beta-TCVAE")
@@ -106,11 +106,12 @@ def check_schedule(schedule: str, warmup_epochs: int, epochs: int, anneal: float
         raise ValueError(f"per must be 'example' or 'batch', not {per!r}")
 
 
-def check_rates(model, beta, *, anneal: float, rho_power: float) -> None:
-    """Raises ValueError where beta is no law for a multi-rate model, or one for a plain model."""
+def check_rates(model, beta, rho, *, anneal: float, rho_power: float) -> None:
+    """Raises ValueError where beta is no law for a multi-rate model, or one for a plain model; likewise rho."""
     if isinstance(rho_power, bool) or not isinstance(rho_power, (int, float)) or not math.isfinite(rho_power):
         raise ValueError(f"rho_power must be a finite number, not {rho_power!r}")
     is_law = isinstance(beta, LogUniform)
+    _check_rho_law(model, rho, rho_power)
     if not is_multirate(model):
         if is_law:
             raise ValueError(f"beta={beta} is for multi-rate models: pass make_multirate(model), or a number")
@@ -122,6 +123,19 @@ def check_rates(model, beta, *, anneal: float, rho_power: float) -> None:
         raise ValueError(f"this multi-rate model needs beta=LogUniform({low:g}, {high:g}), its range, not {beta!r}")
     if anneal:
         raise ValueError("anneal is for models of one beta: pass anneal=0 for a multi-rate model")
+
+
+def _check_rho_law(model, rho, rho_power: float) -> None:
+    is_law = isinstance(rho, LogUniform)
+    if not responds_to_rho(model):
+        if is_law:
+            raise ValueError(f"rho={rho} is for models that respond to rho: build one with make_multirate(rho_range=)")
+        return
+    low, high = model.rho_range
+    if not is_law or (rho.low, rho.high) != (low, high):
+        raise ValueError(f"this model responds to rho: pass rho=LogUniform({low:g}, {high:g}), its range, not {rho!r}")
+    if rho_power:
+        raise ValueError("rho_power is for models that do not respond to rho: leave it 0")
 
 
 def check_objective(model, objective: str, *, per: str) -> None:

@@ -84,11 +84,11 @@ def test_compiled_multi_rate_replicas_with_batch_norm_equal_the_eager_ones():
 
 def test_beta_is_drawn_per_example_or_per_batch():
     plan = engine.EpochPlan.of(1000, 100)
-    drawn = {per: plan.betas([3, 4], 0, 0.01, 10.0, per_example=per) for per in (True, False)}
-    assert drawn[True].shape == (10, 2, 100) and drawn[False].shape == (10, 2)
+    drawn = {count: plan.drawn(LAW, [3, 4], 0, purpose=engine.RATE, count=count) for count in (100, None)}
+    assert drawn[100].shape == (10, 2, 100) and drawn[None].shape == (10, 2)
     for betas in drawn.values():
         assert betas.min() >= 0.01 and betas.max() <= 10 and len(betas.unique()) == betas.numel()
-    logs = drawn[True].log().flatten()
+    logs = drawn[100].log().flatten()
     assert abs(float(logs.mean()) - np.log(0.1**0.5)) < 4 * float(logs.std()) / len(logs) ** 0.5
     assert abs(float(logs.std()) - np.log(1000) / 12**0.5) < 0.1
     examples, batches = multirate_fit(per="example"), multirate_fit(per="batch")
