@@ -215,7 +215,7 @@ check("the template's anchors shrink as β grows", size[-1] < 0.3 * size[0])
 # Then three ensembles of fresh seeds: without points, held by the plain points of $\beta = 1$, and by the curves.
 
 # %%
-arms = {"MR-VAE": (None, 0.0), "fixed anchors": (points.at_beta(1.0), rho)}
+arms = {"MR-VAE": (None, 0.0), "plain points": (points.at_beta(1.0), rho)}
 arms["curves"] = (points, rho)
 runs = {}
 with warnings.catch_warnings():
@@ -272,11 +272,11 @@ check(
     "with curves the distance is below a tenth of that without, at every β up to 5",
     (distance["curves"][1] < 0.1 * distance["MR-VAE"][1])[low].all(),
 )
-far = distance["fixed anchors"][1] / distance["curves"][1]
+far = distance["plain points"][1] / distance["curves"][1]
 check("fixed anchors are further off at both ends", far[0] > 1 and far[-1] > 1)
 check(
     "at the highest β fixed anchors cost more",
-    costs["fixed anchors"][1][-1] > costs["curves"][1][-1],
+    costs["plain points"][1][-1] > costs["curves"][1][-1],
 )
 
 # %% [markdown]
@@ -331,7 +331,7 @@ check(
     "with curves the distance is below a fifth of that without, at every β",
     (distances.curves < 0.2 * distances["MR-VAE"]).all(),
 )
-ratio = (distances["fixed anchors"] / distances.curves).groupby("data", sort=False)
+ratio = (distances["plain points"] / distances.curves).groupby("data", sort=False)
 ratio.agg(["min", "median", "max"]).round(1)
 
 # %% [markdown]
@@ -343,10 +343,10 @@ ratio.agg(["min", "median", "max"]).round(1)
 
 # %%
 highest = worst.xs("cost", level="metric").groupby("data", sort=False).tail(1)
-highest = highest[["fixed anchors", "curves"]].droplevel("beta")
+highest = highest[["plain points", "curves"]].droplevel("beta")
 check(
     "at β = 10 fixed anchors cost more than curves on the small toy and the digits",
-    (highest["fixed anchors"] > highest.curves)[titles[:2]].all(),
+    (highest["plain points"] > highest.curves)[titles[:2]].all(),
 )
 (100 * highest).round(1).rename(columns="{}, extra loss in per cent".format)
 
@@ -456,7 +456,7 @@ assert right < wrong
 # ```
 
 # %% tags=["hide-cell"]
-near = distance["fixed anchors"][1]
+near = distance["plain points"][1]
 assert 0.05 < betas[near.argmin()] < 10
 
 # %% [markdown]

@@ -28,6 +28,7 @@ def curve_points(
     num_points: int,
     *,
     betas: Sequence[float] | None = None,
+    selected_at: Sequence[float] | None = None,
     replica: int = 0,
     method: str = "kmeans",
     seed: int = 0,
@@ -36,14 +37,15 @@ def curve_points(
 ) -> RosettaPoints:
     """Distil a multi-rate model: R data, the curves of their posterior means over beta, and their reconstructions.
 
-    The data are chosen as by `select_points`, but for the whole range at once: what is clustered are the means at the
-    lowest, the middle and the highest beta side by side, each divided by its total standard deviation.
+    The data are chosen as by `select_points`, but for the whole range at once: what is clustered are the means at
+    several betas side by side, each divided by its total standard deviation.
 
     Args:
         fit: a multi-rate Fit.
         x: data, (N, *data).
         num_points: R, at most N.
         betas: where the curves are read off, (J,), ascending; by default ten, log-spaced over the model's range.
+        selected_at: the betas whose means are clustered; by default the lowest, the middle and the highest.
         replica: which of the Fit's replicas.
         method, seed, ids, header: as in `select_points`.
 
@@ -63,7 +65,8 @@ def curve_points(
     fit = fit.select([replica])
     low, high = fit.model.beta_range
     betas = np.geomspace(low, high, NUM_BETAS) if betas is None else np.asarray(betas, dtype=np.float64)
-    features = [_standardised(fit.encode(x, beta=beta)[0]) for beta in np.geomspace(low, high, SELECTED_AT)]
+    selected_at = np.geomspace(low, high, SELECTED_AT) if selected_at is None else np.atleast_1d(selected_at)
+    features = [_standardised(fit.encode(x, beta=float(beta))[0]) for beta in selected_at]
     selected = select_points(x, torch.cat(features, 1), num_points, method=method, seed=seed, header=header)
     chosen = selected.ids.astype(int)
     z = torch.cat([fit.encode(selected.x, beta=float(beta)) for beta in betas])  # (J, R, K)
@@ -91,7 +94,7 @@ class Anchoring:
         law: of a multi-rate model.
         per_example: how it draws beta.
         rho_power: the points weigh beta ** -rho_power, divided by the mean of that over the law.
-        rho_law: of a model that responds to rho: every point is met at a rho of its own, which it then weighs.
+        rho_law: of a model that responds to rho: every point is met at a rho of its own, and weighs rho / (1 + rho).
     """
 
     def __init__(
@@ -141,7 +144,8 @@ class Anchoring:
             h = standardise(beta, (self.law.low, self.law.high)).to(self.x)
             weight = self._weight(beta).to(self.x) if self.rho_power else None
         if rho is not None:
-            r, weight = standardise(rho, (self.rho_law.low, self.rho_law.high)).to(self.x), rho.to(self.x)
+            r = standardise(rho, (self.rho_law.low, self.rho_law.high)).to(self.x)
+            weight = (rho / (1 + rho)).to(self.x)
         return engine.Anchors(self.x, z, *self.weights, target, h, r, weight)
 
     def _weight(self, beta: Tensor) -> Tensor:

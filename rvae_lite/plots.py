@@ -36,7 +36,7 @@ VARIANTS = {  # lines of one figure each; another figure may use a colour again
     "coarse": "#1fa3a3",
     "fine": "#c8553d",
     "curves": "#d6336c",
-    "fixed anchors": "#e69f00",
+    "plain points": "#e69f00",
     "raw inputs": "#e69f00",
 }
 GROUPS = ["#8c8c8c", "#3b8bc4", "#e69f00", "#2a9d74", "#d6336c"]  # bars within a group

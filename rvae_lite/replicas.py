@@ -97,13 +97,15 @@ class Objective(nn.Module):
         """The loss and its terms (TERMS or TC_TERMS): x (B, *data), noise (B, noise_dim), beta () or (B,), rho ().
 
         A model that responds to rho does so at one rho for each example, (B,), or for all; the points have their own.
+        What belongs to a rho is then divided by 1 + rho, which changes no optimum: undivided, high rhos rule all.
         """
         h = standardise(beta, self.model.beta_range) if is_multirate(self.model) else None
         r = standardise(rho, self.model.rho_range) if responds_to_rho(self.model) else None
         with responding(self.model, h, r) as model:
             # -log p(x|z) at one sample of q(z|x), and KL(q(z|x) || N(0, I))
             distortion, rate, *correlation = self._parts(model, x, noise)
-        return self._loss(distortion, rate, correlation, beta, rho, anchors)
+        share = None if r is None else 1 / (1 + rho)
+        return self._loss(distortion, rate, correlation, beta, rho, anchors, share)
 
     def _parts(self, model: nn.Module, x: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
         """Distortion and rate, each (B,), and with `num_data` the batch's total correlation, ()."""
@@ -114,12 +116,13 @@ class Objective(nn.Module):
         correlation = total_correlation(z, *posterior, num_data=self.num_data)
         return model.distortion(x, z), posterior.kl_divergence(), correlation
 
-    def _loss(self, distortion: Tensor, rate: Tensor, correlation: list, beta: Tensor, rho: Tensor, anchors):
+    def _loss(self, distortion: Tensor, rate: Tensor, correlation: list, beta: Tensor, rho: Tensor, anchors, share):
         means = distortion.mean(), rate.mean()
         if correlation:
             loss = total_correlation_loss(*means, *correlation, beta=beta)
         else:
-            loss = beta_loss(distortion, rate, beta=beta).mean() if beta.ndim else beta_loss(*means, beta=beta)
+            loss = beta_loss(distortion, rate, beta=beta) if beta.ndim else beta_loss(*means, beta=beta)
+        loss = (loss if share is None else share * loss).mean()
         if anchors is None:
             nothing = torch.zeros_like(loss)
             return loss, torch.stack([loss, *means, nothing, nothing, *correlation]).detach()
@@ -129,7 +132,7 @@ class Objective(nn.Module):
         target = anchors.x if anchors.target is None else anchors.target
         anchor_x, anchor_z = rosetta_penalty(recon, target, mean, anchors.z, weight=anchors.weight)
         penalty = anchors.x_weight * anchor_x + anchors.z_weight * anchor_z
-        loss = loss + (penalty if anchors.r is not None else rho * penalty)  # there rho is in the points' weights
+        loss = loss + (rho * penalty if share is None else penalty)  # with a share, rho is in the points' weights
         return loss, torch.stack([loss, *means, anchor_x, anchor_z, *correlation]).detach()
 
 

@@ -84,7 +84,8 @@ def fit(
             total correlation, so that "beta-TCVAE" needs "batch".
         anneal: share of the steps over which beta rises in a line from 0 to its value.
         rho: weight of the Rosetta points, a number or one per replica; 0 is the plain VAE.  For a model that responds
-            to rho `LogUniform`, drawn anew for every example and point, or batch, as beta is.
+            to rho `LogUniform`, drawn anew for every example and point, or batch, as beta is; the loss at every rho is
+            then divided by 1 + rho.
         points: Rosetta points, needed where rho is not 0.  They are not added to the data.  Where they are curves
             (see `anchors.curve_points`) their latents are those at beta, and decode(z_r) is drawn to the template's
             own reconstruction at beta; without reconstructions it is drawn to x_r, which biases the decoder.

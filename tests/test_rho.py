@@ -53,23 +53,27 @@ def test_at_first_the_response_to_rho_is_flat():
     assert_close(low, high)
 
 
-def test_every_point_weighs_the_rho_at_which_it_is_met():
+def test_what_belongs_to_a_rho_is_divided_by_one_plus_rho():
     points, gated = toy_points(), responsive()
     like, plan = next(gated.parameters()), engine.EpochPlan.of(97, 25)
     options = dict(like=like, x_weight=0.5, z_weight=2.0, beta=torch.full((2,), torch.nan), law=LAW, rho_law=RHO_LAW)
     anchors = list(Anchoring(points, **options).of_epoch(plan, [3, 4], 1, slice(0, 2)))[2].of(1)
     rhos = plan.drawn(RHO_LAW, [3, 4], 1, purpose=engine.ANCHOR_RHO, count=6)[2, 1]
-    assert_close(anchors.weight, rhos)
+    assert_close(anchors.weight, rhos / (1 + rhos))
     assert_close(anchors.r, standardise(rhos, RANGE))
     x, noise, beta = toy_data()[:20], torch.zeros(20, 2, dtype=torch.float64), torch.ones(20, dtype=torch.float64)
-    objective, rho = engine.Objective(gated), torch.full((20,), 7.0, dtype=torch.float64)
+    objective, rho = engine.Objective(gated), torch.linspace(0.1, 100, 20, dtype=torch.float64)
     with torch.no_grad():
         loss, bare = (objective(x, noise, beta, rho, each)[0] for each in (anchors, None))
+        at = standardise(beta, (0.01, 10.0)), standardise(rho, RANGE)
+        with responding(gated, *at) as module:
+            distortion, rate = module.distortion_and_rate(x, noise)
+        torch.testing.assert_close(bare, ((distortion + rate) / (1 + rho)).mean())
         with responding(gated, anchors.h, anchors.r) as module:
             z, inputs = torch.from_numpy(points.z).double(), torch.from_numpy(points.x).double()
             x_term = (inputs - module.decode(z)).square().sum(1)
             z_term = (z - module.encode(inputs).mean).square().sum(1)
-    torch.testing.assert_close(loss - bare, (rhos * (0.5 * x_term + 2 * z_term)).mean())
+    torch.testing.assert_close(loss - bare, (rhos / (1 + rhos) * (0.5 * x_term + 2 * z_term)).mean())
 
 
 @pytest.mark.parametrize("per", ["example", "batch"])
