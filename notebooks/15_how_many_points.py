@@ -18,7 +18,7 @@
 # :::{card}
 # **Question.** How many Rosetta points does a laboratory have to send, and what does each further one buy?
 #
-# **After this you can** count the equations that points write down for a space, read a table that is normalised by another row of itself, and choose R for your own data.
+# **After this you can** count the equations that points write down for a space, read a table that is normalised by another row of itself, and choose $R$ for your own data.
 #
 # **Before.** {ref}`eight-gaussians` and {ref}`mnist`.
 #
@@ -154,7 +154,7 @@ check("no R costs more than 5 % of reconstruction", (cost < 1.05).all())
 # ## Against the paper
 #
 # The paper varies R on three data sets.
-# Its 8 Gaussians are at its own scale here, five templates; MNIST and birdsong at the scales printed below each table.
+# Its 8 Gaussians are at its own scale here, five templates, the tables of {ref}`eight-gaussians` once more so that the three stand side by side; MNIST and birdsong are at the scales printed above each table.
 # Every column is relative to the median VAE that was trained with the same R.
 # All medians are over templates where there are several, interquartile ranges in brackets.
 
@@ -209,7 +209,7 @@ report.by_num_points(frames_of(tables["how_many_points"]))
 # %% [markdown]
 # **Tables 5 and 8, birdsong.**
 #
-# The unaligned distance, which the paper does not show, says more plainly what the number of points buys:
+# The unaligned distance {eq}`eq-unaligned`, which the paper does not show, says more plainly what the number of points buys:
 
 # %%
 own = tables["how_many_points"]
@@ -245,6 +245,8 @@ check(
 # * Four points already help, as the paper says; on birds the next two doublings bring the spaces ten times closer, the ones after that little, and none costs reconstruction.
 # * K + 1 is where an affine map is determined: a safe number for a file that one sends, and often more than needed.
 # * What a table normalised by its own VAE cannot show is how far a space is from the template's; look at the distance as well.
+#
+# The points of this page were chosen by clustering. {ref}`which-points` asks whether that matters.
 #
 # ## Exercises
 #

@@ -263,6 +263,8 @@ check(
 # * It can matter for rare ones: a kind without a point is held by its neighbours alone, and a random draw often has none for it.
 # * Points can be added by hand; the file does not mind where they come from.
 #
+# Nor does it mind which network reads it: {ref}`any-architecture`.
+#
 # ## Exercises
 #
 # **Compute.** How many random draws of 32 points miss at least one of Alice's kinds?

@@ -188,6 +188,8 @@ check(
 # * A Rosetta file says nothing about networks, and Bob is free to take a smaller, a larger or an altogether different one.
 # * What must agree is the input's shape and preparation, and K.
 #
+# That ends the paper's experiments; {ref}`your-own-data` is the page to copy from.
+#
 # ## Exercises
 #
 # **Compute.** Do the five decoders agree about what lies between two anchors?

@@ -217,7 +217,7 @@ check("and the distortion is that of independent pixels, within 1 %", reached)
 
 # %% [markdown]
 # This state is called **posterior collapse**.
-# It comes latent by latent, which the count of active units shows: directions in which the posterior mean varies by at least 0.01.
+# It comes latent by latent, which the count of active units {eq}`eq-active-units` shows: directions in which the posterior mean has a variance of at least 0.01.
 
 # %%
 figure, (left, right) = plots.figure_row(2, width=3.4)
@@ -357,6 +357,9 @@ check("all four statements hold here", all(told.values()))
 # * $\beta$ is the price of a nat, and minus the slope of the curve at the model it trains.
 # * One training gives one point. A low distortion says little without the rate beside it.
 # * A reconstruction loss averaged over $D$ elements multiplies $\beta$ by $D$; print the rate.
+#
+# There is one VAE whose curve can be written down without any training: {ref}`linear-vae`.
+# To see many $\beta$ from one training of an ordinary network, go on to {ref}`multi-rate`.
 #
 # ## Exercises
 #

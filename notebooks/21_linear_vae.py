@@ -80,7 +80,7 @@ n, K, s2 = x.shape[1], latent_dim, noise_variance
 # \end{aligned}
 # $$ (eq-linear-losses)
 #
-# with $n$ the number of data dimensions, since the letter $D$ is taken here.
+# with $n$ the number of data dimensions, since the letter $D$ is taken here ({ref}`chapter-notation` lists the letters that this chapter and the next use in a sense of their own).
 
 
 # %%
@@ -487,7 +487,9 @@ pd.DataFrame.from_dict(judged, orient="index", columns=columns)
 # * At every $\beta$ the optimum is PCA, each component gated by $g_i = \sqrt{\max(0, 1 - \beta\sigma^2/\lambda_i)}$, in the encoder and in the decoder alike.
 # * Rate and distortion are reverse water-filling with level $\beta\sigma^2$; latent $i$ collapses at $\beta = \lambda_i/\sigma^2$.
 # * The axes are fixed, up to order and sign, by the diagonal covariance alone, and only weakly.
-# * The closed form is a yardstick for any training procedure, and {ref}`theorem-one` uses it.
+# * The closed form is a yardstick for any training procedure.
+#
+# {ref}`theorem-one` holds the gates of the multi-rate VAE against it, and {ref}`one-space-every-rate` reads off it where a Rosetta point has to stand at each $\beta$.
 #
 # ## Exercises
 #

@@ -100,7 +100,7 @@ check("the multi-rate VAE has not", units["MR-VAE"][-1] > 0)
 
 # %% [markdown]
 # Counting axes is right only if the axes mean something, as with the diagonal posterior of these models.
-# A full posterior covariance lets the latent space turn for free, and a turned space shows variance on every axis; `metrics.active_units` counts eigenvalues of the means' covariance then.
+# A full posterior covariance lets the latent space turn for free ({ref}`cost-of-a-rotation`), and a turned space shows variance on every axis; `metrics.active_units` counts eigenvalues of the means' covariance then.
 
 # %%
 means = multi.encode(x, beta=10.0)[0].double().numpy()
@@ -283,6 +283,8 @@ pd.DataFrame(table, columns=columns).set_index("the multi-rate VAE has")
 # * Samples are best at a $\beta$ in between, reconstructions at a low one.
 # * One latent decoded at many $\beta$ gives one image at many rates, which separate trainings cannot offer.
 # * A Fréchet distance without its features and its number of images says nothing.
+#
+# All of this was for one range of $\beta$ and one kind of gate; {ref}`sensitivity` varies them.
 #
 # ## Exercises
 #

@@ -442,6 +442,8 @@ check("below β = 1 its gap is larger", (low["MR-VAE"] > low["beta-TCVAE"]).all(
 # * With one $\beta$ a batch, the objective carries over to one training for all $\beta$.
 # * The mutual information gap has two forms that do not compare; say which.
 #
+# From images to words: {ref}`text` trains a decoder that could do without its latents.
+#
 # ## Exercises
 #
 # **Compute.** Two latents of a Gaussian aggregate posterior have correlation $r$. What is their total correlation, and at which $r$ is it 1 nat?

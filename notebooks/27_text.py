@@ -117,7 +117,7 @@ _ = ax.set(xlabel="-log p(x), nats", ylabel="sentences of 2000")
 
 # %% [markdown]
 # **Sentences differ in how surprising they are**; their mean surprise is the entropy (line).
-# No model can need fewer nats on average, and a VAE needs rate and distortion:
+# No model can need fewer nats on average, and a VAE needs rate and distortion; this is {eq}`eq-sandwich` with its two ends put together:
 #
 # $$
 # \text{rate} + \text{distortion} \;\ge\; \mathbb E\,[-\log p_\theta(x)] \;\ge\; H .
@@ -434,6 +434,8 @@ check(
 # * Where the decoder can learn the data by itself, $\beta = 1$ is a cliff: above it the latent is silent, and rightly so.
 # * Perplexity from rate + distortion is a bound, loose where the rate is high.
 # * A multi-rate model of sentences needs more steps than a plain one before its low-$\beta$ end is any good.
+#
+# So far all latents were drawn at once. {ref}`hierarchy` draws the coarse ones first.
 #
 # ## Exercises
 #

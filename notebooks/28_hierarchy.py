@@ -383,6 +383,7 @@ pd.DataFrame(rows, columns=columns.split(";")).set_index("one training")
 # %% [markdown]
 # *Excess distortion* is the mean over the rates that both reach, above straight lines through the four separate trainings; *below at* is the share of these rates at which the one training lies lower; *highest rate* is a share of the separate trainings' highest.
 # The verdict is on "competitive": an excess of at most 0 agrees, one below a tenth of the distortions' whole range is the same trend.
+# This is a milder rule than those of {ref}`multi-rate` and {ref}`text`, which ask the one training to be ahead; read it together with the two columns before it.
 # Lines between four points lie above a convex curve, which flatters the one training; and the two excesses are over different ranges of rates, so they do not compare with each other.
 
 # %%
@@ -421,6 +422,9 @@ check(
 # * A posterior relative to its prior costs nothing where it is silent, and a closed gate makes it so.
 # * Fine scales speak at low $\beta$ only, so a training over all $\beta$ at once may shut them early and for good.
 #   Gates that start tilted prevent it on the digits, not on our small run on MNIST: look at the rate of every scale before you trust a curve.
+#
+# Both halves of the book are now complete: spaces that can be found again, and models for every rate.
+# {ref}`one-space-every-rate` puts them together.
 #
 # ## Exercises
 #
