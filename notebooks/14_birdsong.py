@@ -81,9 +81,13 @@ _ = plots.plot_song(song.samples, song.rate, song.onsets, song.offsets, song.lab
 # A syllable becomes an image in four steps: a short-time Fourier transform, the logarithm of its amplitudes, interpolation to a fixed grid of frequencies and times, and a range that is mapped to 0 and 1,
 #
 # $$
-# x(f, t) = \mathrm{clip}\!\left(\frac{\log(|S(f, t)| + 10^{-12}) - \ell}{h - \ell},\, 0,\, 1\right) .
+# \begin{aligned}
+# & x(f, t) = \\
+# & \mathrm{clip}\!\left(\frac{\log(|S(f, t)| + \epsilon) - \ell}{h - \ell},\, 0,\, 1\right) ,
+# \end{aligned}
 # $$ (eq-spectrogram)
 #
+# with $\epsilon = 10^{-12}$.
 # Each step has choices in it: the length of the window, the axis of frequencies, whether short syllables are stretched, and above all $\ell$ and $h$.
 # The first three steps for one syllable, by hand:
 

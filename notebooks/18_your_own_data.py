@@ -200,7 +200,7 @@ check("one syllable fewer", len(rest.labels) == len(song.labels) - 1)
 # ## What to send
 #
 # * The Rosetta file: it holds the points' inputs, their latents, the settings and the licence. Look into it before you send it: the inputs are data.
-# * Your K, batch size, epochs, beta and noise variance, for whoever wants the same fit; the network is theirs to choose ({ref}`any-architecture`).
+# * Your $K$, batch size, epochs, $\beta$ and noise variance, for whoever wants the same fit; the network is theirs to choose ({ref}`any-architecture`).
 # * A few held-out pairs of input and latent as *witnesses*: points that no training uses can tell your colleague whether it worked.
 #
 # ## Take-aways

@@ -72,9 +72,12 @@ log_beta = torch.linspace(np.log(lowest), np.log(highest), 61, dtype=torch.float
 #
 # $$
 # \begin{aligned}
-# W(\beta) &= \operatorname{gate}(w \log\beta + c) \odot W , \\
-# \operatorname{gate}(u) &= \frac{1}{1 + e^{-u}} \text{ in the encoder,} \\
-# \operatorname{gate}(u) &= \sqrt{\max(0, 1 - e^u)} \text{ in the decoder.}
+# & W(\beta) = \operatorname{gate}(w \log\beta + c) \odot W , \\
+# & \operatorname{gate}(u) = \\
+# & \begin{cases}
+# 1 / (1 + e^{-u}) & \text{encoder,} \\
+# \sqrt{\max(0, 1 - e^u)} & \text{decoder.}
+# \end{cases}
 # \end{aligned}
 # $$ (eq-gates)
 #
@@ -88,9 +91,10 @@ log_beta = torch.linspace(np.log(lowest), np.log(highest), 61, dtype=torch.float
 # For a decoder whose column has the *fixed* length $d$, {eq}`eq-best-encoder` and {eq}`eq-best-posterior` are sigmoids of $\log\beta$:
 #
 # $$
-# E = \frac{d}{d^2 + v} = \frac1d \,\operatorname{sigmoid}\Bigl( \log\frac{d^2}{v} \Bigr) ,
-# \qquad
-# C = \frac{v}{d^2 + v} = \operatorname{sigmoid}\Bigl( \log\frac{v}{d^2} \Bigr) .
+# \begin{aligned}
+# E &= \frac{d}{d^2 + v} = \frac1d \,\operatorname{sigmoid}\Bigl( \log\frac{d^2}{v} \Bigr) , \\
+# C &= \frac{v}{d^2 + v} = \operatorname{sigmoid}\Bigl( \log\frac{v}{d^2} \Bigr) .
+# \end{aligned}
 # $$ (eq-sigmoid-responses)
 #
 # And the decoder of the *joint* optimum {eq}`eq-linear-optimum` is the other gate:
@@ -247,9 +251,10 @@ check("the corrected gates are exact", np.abs(excess["corrected"]).max() < 1e-12
 # The denominator becomes $\lambda g^2 + v = \lambda$, a constant, and the sigmoid disappears:
 #
 # $$
-# E = \frac{\sqrt\lambda\, g}{\lambda} = \frac{g}{\sqrt\lambda} ,
-# \qquad
-# C = \frac{v}{\lambda} = 1 - g^2 .
+# \begin{aligned}
+# E &= \frac{\sqrt\lambda\, g}{\lambda} = \frac{g}{\sqrt\lambda} , \\
+# C &= \frac{v}{\lambda} = 1 - g^2 .
+# \end{aligned}
 # $$ (eq-moving-decoder)
 #
 # **Theorem.**

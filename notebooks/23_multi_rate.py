@@ -63,7 +63,10 @@ plots.use_style()
 # The multi-rate VAE (*MR-VAE* in tables and figures) learns the functions instead of their values: every layer's output is multiplied by gates of $\log\beta$, one for each unit or channel,
 #
 # $$
-# s = g(w\, h + c) \odot (W a + b) , \qquad h = \sqrt 3\; \frac{\log\beta - m}{r} ,
+# \begin{aligned}
+# s &= g(w\, h + c) \odot (W a + b) , \\
+# h &= \sqrt 3\; \frac{\log\beta - m}{r} ,
+# \end{aligned}
 # $$ (eq-gated-layer)
 #
 # where $a$ goes in, $s$ comes out before the nonlinearity, and $h$ is $\log\beta$ standardised: $m$ is the middle of the range of $\log\beta$, $r$ half its width.
@@ -154,7 +157,10 @@ check("no channel is closed at the start", multirate.closed_share(gated) == 0)
 # The objective is the plain one, averaged over $\beta$:
 #
 # $$
-# \min_\psi \; \mathbb E_{\eta \sim \mathcal U[\log a,\, \log b]}\; \mathcal L_{e^\eta}\bigl(\phi_\psi(e^\eta), \theta_\psi(e^\eta)\bigr) .
+# \begin{aligned}
+# \min_\psi \; \mathbb E_\eta \, & \mathcal L_{e^\eta}\bigl(\phi_\psi(e^\eta), \theta_\psi(e^\eta)\bigr) , \\
+# & \eta \sim \mathcal U[\log a,\, \log b] .
+# \end{aligned}
 # $$ (eq-multirate-objective)
 #
 # In code it is `fit` with a law in place of a number.
@@ -218,7 +224,10 @@ check(
 # For a fixed $\beta$ a gate is a constant, and a constant factor on a layer's output can be multiplied into its weights once and for all:
 #
 # $$
-# g \odot (W a + b) = (\operatorname{diag}(g)\, W)\, a + g \odot b .
+# \begin{aligned}
+# & g \odot (W a + b) \\
+# & = (\operatorname{diag}(g)\, W)\, a + g \odot b .
+# \end{aligned}
 # $$ (eq-folding)
 #
 # `at_beta` does so and returns plain models, with the plain number of parameters; whoever uses them need not know that there ever were gates.

@@ -75,7 +75,10 @@ betas, x = np.array(setting.betas), setting.test
 # A latent unit is *active* if its posterior mean varies with the data {cite:p}`burda2016importance`:
 #
 # $$
-# \text{AU} = \#\bigl\{ k : \operatorname{Var}_x \bigl( \mathbb E_{q(z|x)} z_k \bigr) \ge 0.01 \bigr\} .
+# \begin{aligned}
+# & \text{AU} = \\
+# & \#\bigl\{ k : \operatorname{Var}_x \bigl( \mathbb E_{q(z|x)} z_k \bigr) \ge 0.01 \bigr\} .
+# \end{aligned}
 # $$ (eq-active-units)
 #
 # The others have collapsed: they equal the prior, cost no rate and say nothing.
@@ -114,7 +117,10 @@ check("eigenvalues do not notice a turn", eigen[0] == eigen[1])
 # The Fréchet distance compares two sets of images by the mean and covariance of their features {cite:p}`heusel2017gans`:
 #
 # $$
-# d^2 = |m_a - m_b|^2 + \operatorname{tr}\bigl( S_a + S_b - 2 (S_a S_b)^{1/2} \bigr) .
+# \begin{aligned}
+# d^2 & = |m_a - m_b|^2 \\
+# & \quad + \operatorname{tr}\bigl( S_a + S_b - 2 (S_a S_b)^{1/2} \bigr) .
+# \end{aligned}
 # $$ (eq-frechet)
 #
 # Everything hangs on the features.

@@ -62,8 +62,9 @@ plots.use_style()
 #
 # $$
 # \begin{aligned}
-# \mathbb E_x\, \text{rate}(x) = {} & \underbrace{I(x; z)}_{\text{mutual information}} + \underbrace{D_\text{KL}\Bigl(q(z) \,\Big\|\, \textstyle\prod_j q(z_j)\Bigr)}_{\text{total correlation}} \\
-# & + \underbrace{\textstyle\sum_j D_\text{KL}\bigl(q(z_j) \,\|\, p(z_j)\bigr)}_{\text{dimension-wise}} .
+# & \mathbb E_x\, \text{rate}(x) = \underbrace{I(x; z)}_{\text{mutual information}} \\
+# & \quad + \underbrace{D_\text{KL}\Bigl(q(z) \,\Big\|\, \textstyle\prod_j q(z_j)\Bigr)}_{\text{total correlation}} \\
+# & \quad + \underbrace{\textstyle\sum_j D_\text{KL}\bigl(q(z_j) \,\|\, p(z_j)\bigr)}_{\text{dimension-wise}} .
 # \end{aligned}
 # $$ (eq-rate-parts)
 #
@@ -103,8 +104,8 @@ check("correlated ones have some", gaussian_case(3, 0.6)[1] > 0.3)
 #
 # $$
 # \begin{aligned}
-# \log q(z_i) & \approx \log \textstyle\sum_j W_{ij} \prod_k q(z_{ik} \mid x_j) , \\
-# \log q(z_{ik}) & \approx \log \textstyle\sum_j W_{ij}\; q(z_{ik} \mid x_j) .
+# & \log q(z_i) \approx \log \textstyle\sum_j W_{ij} \prod_k q(z_{ik} \mid x_j) , \\
+# & \log q(z_{ik}) \approx \log \textstyle\sum_j W_{ij}\; q(z_{ik} \mid x_j) .
 # \end{aligned}
 # $$ (eq-stratified)
 #

@@ -62,16 +62,20 @@ plots.use_style()
 # A hierarchy draws the coarse ones first, and the finer ones *given* the coarser:
 #
 # $$
-# p(x, z) = p(x \mid z)\, p(z_1) \prod_{l=2}^{L} p(z_l \mid z_{<l}) , \qquad
-# q(z \mid x) = q(z_1 \mid x) \prod_{l=2}^{L} q(z_l \mid z_{<l}, x) ,
+# \begin{aligned}
+# & p(x, z) = p(x \mid z)\, p(z_1) \prod_{l=2}^{L} p(z_l \mid z_{<l}) , \\
+# & q(z \mid x) = q(z_1 \mid x) \prod_{l=2}^{L} q(z_l \mid z_{<l}, x) ,
+# \end{aligned}
 # $$ (eq-ladder)
 #
 # with $L$ scales counted from the coarsest, $z_{<l} = (z_1, \dots, z_{l-1})$ and $p(z_1) = \mathcal N(0, I)$.
 # The rate is then a sum over scales,
 #
 # $$
-# \text{rate}(x) = \sum_{l=1}^{L} \mathbb E_{q(z_{<l} \mid x)}\,
-# D_\text{KL}\bigl( q(z_l \mid z_{<l}, x) \,\big\|\, p(z_l \mid z_{<l}) \bigr) ,
+# \begin{aligned}
+# & \text{rate}(x) = \sum_{l=1}^{L} \mathbb E_{q(z_{<l} \mid x)} \\[-1ex]
+# & \quad D_\text{KL}\bigl( q(z_l \mid z_{<l}, x) \,\big\|\, p(z_l \mid z_{<l}) \bigr) ,
+# \end{aligned}
 # $$ (eq-ladder-rate)
 #
 # and each summand says what one scale adds to what the coarser ones have already made likely.
@@ -95,13 +99,16 @@ for scale, shape in enumerate(ladder.latent_shapes, start=1):
 # {cite:t}`vahdat2020nvae` let it say only how it *differs* from the prior: per entry, with a shift $\delta$ and a factor $s$,
 #
 # $$
-# p = \mathcal N(\mu, \sigma^2), \qquad q = \mathcal N(\mu + \delta,\; s^2 \sigma^2) .
+# p = \mathcal N(\mu, \sigma^2), \quad q = \mathcal N(\mu + \delta,\, s^2 \sigma^2) .
 # $$ (eq-residual-normal)
 #
 # Put into the divergence of two normals, $\log\frac{\sigma_p}{\sigma_q} + \frac{\sigma_q^2 + (\mu_q - \mu_p)^2}{2\sigma_p^2} - \frac12$, the prior's mean cancels and most of its width does:
 #
 # $$
-# D_\text{KL}(q \,\|\, p) = \tfrac12 \Bigl( \frac{\delta^2}{\sigma^2} + s^2 - 1 \Bigr) - \log s .
+# \begin{aligned}
+# & D_\text{KL}(q \,\|\, p) \\
+# & = \tfrac12 \Bigl( \frac{\delta^2}{\sigma^2} + s^2 - 1 \Bigr) - \log s .
+# \end{aligned}
 # $$ (eq-residual-kl)
 #
 # Where the network puts out zeros, $\delta = 0$ and $\log s = 0$, the scale is silent and costs nothing.
