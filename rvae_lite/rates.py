@@ -37,6 +37,7 @@ class Curve(NamedTuple):
     gate, beta_range, tilt: of the gates, see `make_multirate`.
     per: whether beta is drawn for every "example" or every "batch".
     anneal: share of a plain training over which beta rises from 0.
+    longer: how many times the setting's epochs it takes.
     """
 
     multirate: bool = True
@@ -45,6 +46,7 @@ class Curve(NamedTuple):
     per: str = "example"
     anneal: float = 0.0
     tilt: float = 0.0
+    longer: int = 1
 
 
 PLAIN = {"beta-VAE": Curve(multirate=False)}
@@ -185,7 +187,7 @@ def train_curve(setting: RateSetting, name: str, *, seed: int) -> Fit:
     options["progress"] = label if setting.progress else False
     trainings = dict(replicas=1, seed=[seed]) if curve.multirate else dict(replicas=count, seed=[seed] * count)
     beta = LogUniform(*curve.beta_range) if curve.multirate else list(setting.betas)
-    return _fit(setting, curve, setting.train, epochs=setting.epochs, beta=beta, **trainings, **options)
+    return _fit(setting, curve, setting.train, epochs=setting.epochs * curve.longer, beta=beta, **trainings, **options)
 
 
 def _fit(setting: RateSetting, curve: Curve, x, **options) -> Fit:
@@ -209,7 +211,7 @@ def training_seconds(setting: RateSetting, curve: Curve) -> float:
         begun = clock()
         _fit(setting, curve._replace(anneal=0.0), few, epochs=1, beta=beta, compile=False)
         taken.append(clock() - begun)
-    return min(taken) * setting.epochs * len(setting.train) / len(few)
+    return min(taken) * setting.epochs * curve.longer * len(setting.train) / len(few)
 
 
 def _cost_of(trained: Fit, seconds: float) -> dict[str, float]:
