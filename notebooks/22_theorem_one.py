@@ -272,7 +272,7 @@ check("the corrected gates are exact", np.abs(excess["corrected"]).max() < 1e-12
 #
 # **Proof.**
 # With this $c_i$, $e^{\log\beta + c_i} = \beta\sigma^2/\lambda_i$, so $g_i$ is the $g_i$ of {eq}`eq-best-decoder`, and $E(\beta)$ and $D(\beta)$ are $E^\star$ and $D^\star$ of {eq}`eq-linear-optimum` with $Q = I$.
-# And $\min(0, \log(\beta\sigma^2/\lambda_i)) = \log \min(1, \beta\sigma^2/\lambda_i) = \log (1 - g_i^2)$, which is $\log C^\star_{ii}$.
+# And $\min(0, \log(\beta\sigma^2/\lambda_i))$ is $\log \min(1, \beta\sigma^2/\lambda_i)$ or $\log (1 - g_i^2)$, which is $\log C^\star_{ii}$.
 # Those were shown to be a joint minimum at each $\beta$, collapsed latents included. ∎
 #
 # So the decoder of the published theorem stands; the encoder needs *the same gate*, and the variance is a hinge in $\log\beta$.

@@ -300,7 +300,7 @@ print(
 # * The upper end of the range rules the early training, and an end too high costs more than a low one: the mean $\beta$ is nearly $b / \log(b/a)$.
 # * Draw $\beta$ per example: the same objective with less noise, for nothing.
 #
-# The next three chapters change what is gated: {ref}`disentanglement` the loss, {ref}`text` the data, {ref}`hierarchy` the latents.
+# The next three chapters leave the gates alone and change the rest: {ref}`disentanglement` the loss, {ref}`text` the data, {ref}`hierarchy` the latents.
 #
 # ## Exercises
 #

@@ -104,8 +104,10 @@ check("correlated ones have some", gaussian_case(3, 0.6)[1] > 0.3)
 #
 # $$
 # \begin{aligned}
-# & \log q(z_i) \approx \log \textstyle\sum_j W_{ij} \prod_k q(z_{ik} \mid x_j) , \\
-# & \log q(z_{ik}) \approx \log \textstyle\sum_j W_{ij}\; q(z_{ik} \mid x_j) .
+# & \log q(z_i) \\
+# & \quad \approx \log \textstyle\sum_j W_{ij} \prod_k q(z_{ik} \mid x_j) , \\
+# & \log q(z_{ik}) \\
+# & \quad \approx \log \textstyle\sum_j W_{ij}\; q(z_{ik} \mid x_j) .
 # \end{aligned}
 # $$ (eq-stratified)
 #
@@ -185,7 +187,10 @@ check("at batch 64 the bias grows with K", worst[2][2] < worst[4][2] < worst[6][
 # The beta-TCVAE leaves the rate alone but for this one part,
 #
 # $$
-# \mathcal L = \text{distortion} + \text{rate} + (\beta - 1)\, \text{TC} .
+# \begin{aligned}
+# \mathcal L = {} & \text{distortion} + \text{rate} \\
+# & + (\beta - 1)\, \text{TC} .
+# \end{aligned}
 # $$ (eq-tc-loss)
 #
 # We estimate the total correlation alone and keep the rate exact; the paper estimates all three parts, which has the same mean and more variance.
