@@ -20,7 +20,14 @@ from rvae_lite.data import Dataset, load
 from rvae_lite.datasets import TEST, TRAIN
 from rvae_lite.fitted import Fit
 from rvae_lite.hierarchical import LadderVAE
-from rvae_lite.metrics import active_units, area_between, dominance, features_of, frechet_distance
+from rvae_lite.metrics import (
+    active_units,
+    area_between,
+    dominance,
+    features_of,
+    frechet_distance,
+    rate_distortion_curve,
+)
 from rvae_lite.models import VAE
 from rvae_lite.multirate import BETA_RANGE, LogUniform, closed_share, is_multirate, make_multirate
 from rvae_lite.train import fit
@@ -249,16 +256,14 @@ def measure_curve(trained: Fit, x, betas=None):
     """
     import pandas as pd
 
-    pieces = [trained.select([m]) for m in range(len(trained))]
-    if betas is not None:
-        pieces = [trained.at_beta(float(beta)) for beta in betas]
-    rows = []
-    for piece in pieces:
-        found, beta = piece.evaluate(x), float(piece.beta[0])
-        rows.append({name: float(values[0]) for name, values in found._asdict().items()} | dict(beta=beta))
-        rows[-1] |= dict(loss=float(found.loss(beta)[0]), negative_elbo=float(found.loss()[0]))
-        rows[-1] |= _of_latents(piece, x)
-    return pd.DataFrame(rows).sort_values("beta", ignore_index=True)
+    points = rate_distortion_curve(trained, x, betas).drop(columns="replica")
+    points["negative_elbo"] = points.distortion + points.rate
+    if betas is None:
+        pieces = [trained.select([m]) for m in range(len(trained))]
+    else:
+        pieces = [trained.at_beta(float(beta)) for beta in points.beta]
+    latents = pd.DataFrame([_of_latents(piece, x) for piece in pieces])
+    return pd.concat([points, latents], axis=1).sort_values("beta", ignore_index=True)
 
 
 def _of_latents(piece: Fit, x) -> dict[str, float]:
