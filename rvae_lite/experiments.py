@@ -185,7 +185,7 @@ def any_architecture(profile: str, folder: Path | None = None) -> list[Unit]:
 
 SPACE_SCALES = dict(  # epochs, runs, and how many examples of MNIST
     quick=dict(toy=10, wide=10, digits=10, mnist=2, replicas=3, num_examples=500, iterations=20),
-    cpu=dict(toy=18, wide=15, digits=40, mnist=15, replicas=10, num_examples=4000, iterations=400),
+    cpu=dict(toy=18, wide=15, digits=40, mnist=30, replicas=10, num_examples=6000, iterations=400),
     paper=dict(toy=200, wide=200, digits=400, mnist=200, replicas=10, num_examples=None, iterations=2000),
 )
 

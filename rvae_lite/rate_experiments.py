@@ -13,7 +13,7 @@ from rvae_lite.data import load
 from rvae_lite.disentanglement_study import disentanglement_study, sprite_setting
 from rvae_lite.linear_rates import linear_study
 from rvae_lite.multirate import BETA_RANGE
-from rvae_lite.rates import METHODS, PLAIN, Curve, curve_study, rate_setting
+from rvae_lite.rates import LONGER, METHODS, PLAIN, Curve, curve_study, rate_setting
 
 
 class Table(NamedTuple):
@@ -28,7 +28,6 @@ CURVE_SCALES = dict(
     cpu=dict(num_train=5000, num_test=1000, epochs=20, batch_size=32, learning_rate=3e-3),
     paper=dict(epochs=200),
 )
-CPU_METHODS = METHODS | {"MR-VAE, 4 times as long": Curve(longer=4)}  # at half the cost of ten trainings
 CPU_WIDTHS = dict(cnn=1 / 8, resnet=1 / 4)
 CPU_OMNIGLOT = dict(epochs=10, methods={"MR-VAE": Curve()} | PLAIN)  # a quarter of the cost: no annealing there
 IMAGES = dict(quick=100, cpu=500, paper=5000)  # of every Frechet distance
@@ -41,7 +40,7 @@ def multi_rate(profile: str, folder: Path | None = None) -> list:
         kept = folder and folder / f"{name}-{network}"
         options = dict(CURVE_SCALES[profile], num_images=IMAGES[profile])
         if profile == "cpu":
-            options |= dict(width=CPU_WIDTHS[network], methods=CPU_METHODS)
+            options |= dict(width=CPU_WIDTHS[network], methods=METHODS | LONGER)
             options |= CPU_OMNIGLOT if name == "omniglot" else {}
         return curve_study(rate_setting(name, network=network, folder=kept, progress=True, **options))
 
@@ -78,7 +77,7 @@ def sensitivity(profile: str, folder: Path | None = None) -> list:
 
 LADDER_SCALES = dict(
     quick=dict(width=1 / 8, latent_dim=4, num_train=640, num_test=200, epochs=4, replicas=1),
-    cpu=dict(width=1 / 4, latent_dim=4, num_train=2000, num_test=500, epochs=40, replicas=1),
+    cpu=dict(width=1 / 4, latent_dim=4, num_train=2000, num_test=500, epochs=40),
     paper=dict(latent_dim=20, epochs=400, batch_size=256, learning_rate=1e-3),
 )
 SHORT_TRAINING = dict(batch_size=32, learning_rate=3e-3)  # beyond the paper profile: few epochs, but many steps
