@@ -91,13 +91,20 @@ def grid(figures: list[str]) -> str:
     return f'<div class="grid">{"".join(figures)}</div>'
 
 
-def comparison_page(comparison: Comparison, *, title: str = "Latent spaces compared", notes: list | None = None) -> str:
+def comparison_page(
+    comparison: Comparison,
+    *,
+    title: str = "Latent spaces compared",
+    notes: list | None = None,
+    over_beta: dict | None = None,
+) -> str:
     """The report on a comparison as one HTML page without outside parts.
 
     Args:
         comparison: as from `compare_spaces`.
         title: of the page.
         notes: sentences on where the spaces come from.
+        over_beta: name -> (betas, distances), as by `spaces.distances_over_beta`, where multi-rate models are compared.
     """
     names = list(comparison.spaces)
     num_data = len(comparison.spaces[names[0]])
@@ -109,7 +116,7 @@ def comparison_page(comparison: Comparison, *, title: str = "Latent spaces compa
     parts = [
         f'<p class="soft">{html.escape(lead)}</p><ul>{said}</ul>',
         "<h2>The maps</h2>" + grid(_planes(comparison)),
-        "<h2>How far, how alike</h2>" + grid(_measures(comparison)) + _reference_table(comparison),
+        "<h2>How far, how alike</h2>" + grid(_measures(comparison, over_beta or {})) + _reference_table(comparison),
         "<h2>Where the spaces disagree</h2>" + grid(_instability(comparison)) + _group_table(comparison),
         _every_pair(comparison),
         "<h2>How it was computed</h2>"
@@ -145,6 +152,8 @@ def _planes(comparison: Comparison) -> list[str]:
     turn = np.arctan2(*(plane - np.median(plane, 0)).T[::-1]) / (2 * np.pi)
     same = all(means.shape == reference.shape for means in comparison.spaces.values())
     shown = {name: (window if same else _plane(means)[0])(means) for name, means in comparison.spaces.items()}
+    if same:
+        shown |= {f"{name}, by the file's own map,": window(means) for name, means in comparison.known.items()}
     limits = np.concatenate(list(shown.values())) if same else None
     figures = []
     for name, points in shown.items():
@@ -168,13 +177,32 @@ def _keep_to(ax, points: np.ndarray) -> None:
     ax.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin))
 
 
-def _measures(comparison: Comparison) -> list[str]:
+def _measures(comparison: Comparison, over_beta: dict) -> list[str]:
     distances = "Distance to the reference (lower is better): as the spaces are, and after maps fitted on the anchors."
     similarities = "Likeness to the reference (higher is better), blind to different choices of axes."
-    return [
-        figure(lambda ax: _dots(ax, comparison, ("unaligned", "procrustes", "affine"), log=True), distances),
+    metrics = ["unaligned", *["known"] * bool(comparison.known), "procrustes", "affine"]
+    figures = [
+        figure(lambda ax: _dots(ax, comparison, metrics, log=True), distances),
         figure(lambda ax: _dots(ax, comparison, ("r_squared", "cka", "neighbours"), log=False), similarities),
     ]
+    if over_beta:
+        caption = "Distance to the reference read at the same beta, unaligned (lower is better)."
+        figures.append(figure(lambda ax: _over_beta(ax, comparison, over_beta), caption))
+    return figures
+
+
+def _over_beta(ax, comparison: Comparison, over_beta: dict) -> None:
+    _, *others = comparison.spaces
+    for name, (betas, shares) in over_beta.items():
+        colour = _colour(others.index(name))
+        ax.plot(betas, np.maximum(shares, LOWEST), "o-", color=colour, markersize=5, linewidth=1.2, label=name)
+    ax.set(xlabel="beta", ylabel="share of the reference's variance", xscale="log", yscale="log")
+    ax.grid(alpha=0.25)
+    ax.legend(fontsize=8)
+
+
+def _colour(position: int) -> str:
+    return plots.GROUPS[1 + position % (len(plots.GROUPS) - 1)]
 
 
 def _dots(ax, comparison: Comparison, metrics, *, log: bool) -> None:
@@ -184,9 +212,9 @@ def _dots(ax, comparison: Comparison, metrics, *, log: bool) -> None:
     if log:
         pairs[["value", "low", "high"]] = pairs[["value", "low", "high"]].clip(lower=LOWEST)
     for position, name in enumerate(others):
-        rows = pairs[pairs.source == name].set_index("metric").loc[list(metrics)]
+        rows = pairs[pairs.source == name].set_index("metric").reindex(list(metrics))
         places = np.arange(len(metrics)) + 0.6 * ((position + 0.5) / len(others) - 0.5)
-        colour = plots.GROUPS[1 + position % (len(plots.GROUPS) - 1)]
+        colour = _colour(position)
         low, high = rows.low.fillna(rows.value), rows.high.fillna(rows.value)
         ax.hlines(places, low, high, color=colour, linewidth=2.5, alpha=0.5)
         ax.plot(rows.value, places, "o", color=colour, markersize=6, label=name)
@@ -238,8 +266,10 @@ def _reference_table(comparison: Comparison) -> str:
     pairs = comparison.pairs[comparison.pairs.target == reference]
     rows = []
     for metric, (name, unit, better) in MEASURES.items():
-        cells = [_cell(pairs[(pairs.source == other) & (pairs.metric == metric)].iloc[0]) for other in others]
-        rows.append([name, *cells, f"{unit}; {better} is better"])
+        found = [pairs[(pairs.source == other) & (pairs.metric == metric)] for other in others]
+        if any(map(len, found)):
+            cells = [_cell(row.iloc[0]) if len(row) else "—" for row in found]
+            rows.append([name, *cells, f"{unit}; {better} is better"])
     columns = [f"against {reference}", *others, "unit"]
     return f"<p>Value and 95 % interval.</p>{table(rows, columns)}"
 
