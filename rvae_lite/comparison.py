@@ -49,7 +49,7 @@ class Comparison(NamedTuple):
         instability: standard deviation over spaces of each datum's position over the total one: "as they are" and
             "after affine maps" -> (N,).
         notes: sentences on how it was computed.
-        known: name -> (N, K), where a Rosetta file itself tells the map to the reference, after that map.
+        known: name -> (N, K) after the map to the reference that is known of itself, where it is one that moves them.
     """
 
     spaces: dict
@@ -119,6 +119,7 @@ def compare_spaces(
         )
     ]
     known = {name: known_maps[name, reference](spaces[name]) for name in spaces if (name, reference) in known_maps}
+    known = {name: means for name, means in known.items() if not np.array_equal(means, spaces[name])}
     import pandas as pd
 
     group = pd.DataFrame(_group(spaces, resampled), columns=["metric", "value", "low", "high", "rank"])

@@ -33,6 +33,7 @@ figure img { display: block; width: 100%; max-width: 520px; height: auto; margin
 th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top;
   overflow-wrap: normal; }
 th { font-weight: 600; } td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.long { overflow-wrap: anywhere; } td:first-child { min-width: 7.5rem; }
 code { font-size: .9em; }
 """
 
@@ -71,19 +72,22 @@ def figure(draw, caption: str, *, width: float = 4.2, height: float = 3.2) -> st
     return f"<figure>{image}<figcaption>{text}</figcaption></figure>"
 
 
-def table(rows: list, columns: list[str]) -> str:
-    """An HTML table; cells are plain text, those of the second column on are set as numbers."""
+def table(rows: list, columns: list[str], *, numbers: bool = True) -> str:
+    """An HTML table; cells are plain text, those of the second column on are set as numbers, or else may break."""
     head = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
     body = "".join(
         "<tr>"
-        + "".join(
-            f"<td{' class=number' if i and len(str(cell)) < 40 else ''}>{html.escape(str(cell))}</td>"
-            for i, cell in enumerate(row)
-        )
+        + "".join(f"<td{_cell_class(i, cell, numbers)}>{html.escape(str(cell))}</td>" for i, cell in enumerate(row))
         + "</tr>"
         for row in rows
     )
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _cell_class(column: int, cell, numbers: bool) -> str:
+    if not column or (numbers and len(str(cell)) >= 40):
+        return ""
+    return " class=number" if numbers else " class=long"
 
 
 def grid(figures: list[str]) -> str:
@@ -196,7 +200,9 @@ def _over_beta(ax, comparison: Comparison, over_beta: dict) -> None:
     for name, (betas, shares) in over_beta.items():
         colour = _colour(others.index(name))
         ax.plot(betas, np.maximum(shares, LOWEST), "o-", color=colour, markersize=5, linewidth=1.2, label=name)
-    ax.set(xlabel="beta", ylabel="share of the reference's variance", xscale="log", yscale="log")
+    ax.set(xlabel="beta", ylabel="share of the reference's variance")
+    _on_a_log_axis(ax)
+    _on_a_log_axis(ax, "y")
     ax.grid(alpha=0.25)
     ax.legend(fontsize=8)
 
@@ -231,18 +237,19 @@ def _dots(ax, comparison: Comparison, metrics, *, log: bool) -> None:
         ax.legend(fontsize=8)
 
 
-def _on_a_log_axis(ax) -> None:
+def _on_a_log_axis(ax, which: str = "x") -> None:
     """A decade at least, with few and plain numbers."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    ax.set_xscale("log")
-    low, high = ax.get_xlim()
+    getattr(ax, f"set_{which}scale")("log")
+    low, high = getattr(ax, f"get_{which}lim")()
     spread = max((10 / (high / low)) ** 0.5, 1.0)
     low, high = low / spread, high * spread
-    ax.set_xlim(low, high)
-    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0) if high / low < 1e3 else (1.0,)))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.xaxis.set_minor_formatter(NullFormatter())
+    getattr(ax, f"set_{which}lim")(low, high)
+    axis = getattr(ax, f"{which}axis")
+    axis.set_major_locator(LogLocator(subs=(1.0, 3.0) if high / low < 1e3 else (1.0,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _cell(row) -> str:
@@ -333,8 +340,7 @@ def _heat(ax, comparison: Comparison, metric: str) -> None:
     ax.imshow(values, cmap="viridis", vmin=0, vmax=max(1.0, np.nanmax(values, initial=0.0)), aspect="auto")
     for (i, j), value in np.ndenumerate(values):
         bright = value > 0.6 * max(1.0, np.nanmax(values, initial=0.0))
-        ax.text(
-            j, i, "—" if np.isnan(value) else _digits(value), ha="center", va="center", color="k" if bright else "w"
-        )
+        text, colour = ("—", plots.INK) if np.isnan(value) else (_digits(value), "k" if bright else "w")
+        ax.text(j, i, text, ha="center", va="center", color=colour)
     ax.set_xticks(range(len(names)), names, rotation=30, ha="right")
     ax.set_yticks(range(len(names)), names)
