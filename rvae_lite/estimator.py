@@ -32,8 +32,8 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         network: "mlp", or with `data_shape` another of `plans.NETWORKS`, such as "patch" for images.
         data_shape: shape of one example where the D numbers of a row are an image, (C, H, W).
         beta: weight of the rate; rho: of the points.
-        beta_range: None, or the (lowest, highest) beta of a multi-rate model, trained over all of it and read at `beta`,
-            which may then be set anew after training.
+        beta_range: None, or the (lowest, highest) beta of a multi-rate model: it is trained over all of them, and read
+            at `beta`, which may be set anew after training.
         likelihood: "gaussian" or "bernoulli".
         noise_variance: of the Gaussian likelihood, squared units of X; scale X, or set it.
         posterior: "full", "diagonal" or "low_rank".
@@ -133,7 +133,7 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return -float(self.fit_.evaluate(x, beta=self._read_at()).loss(self.beta)[0])
 
     def select_points(self, X, num_points: int, *, method: str = "kmeans", seed: int = 0, ids=None, header=None):
-        """Distil this space: Rosetta points from X (N, D), as `rvae_lite.select_points`; multi-rate: as `curve_points`."""
+        """Distil this space: Rosetta points from X (N, D), as `rvae_lite.select_points`, or as `curve_points`."""
         X = self._checked(X)
         options = dict(method=method, seed=seed, ids=ids, header=header)
         if is_multirate(self.fit_.model):
