@@ -172,7 +172,8 @@ def reaching(space: Fit, points: RosettaPoints | None) -> dict:
         verdict = f"with nothing to reach{own}: there their latents have collapsed to one place, whatever the input"
         return dict(anchor_distance=None, reached=None, verdict=verdict)
     missed = [f"{beta:.3g}" for beta, distance in known.items() if distance > UNREACHED] if many else []
-    where = " at every beta" if len(missed) in (0, len(known)) else f" at beta {', '.join(missed)}"
+    where = f" at beta {', '.join(missed)}" if missed else " at every beta"
+    where = " at any beta" if len(missed) == len(known) else where
     distance = max(known.values())
     verdict = _verdict(distance, where if many else own, many)
     return dict(anchor_distance=distance, reached=distance <= UNREACHED, verdict=verdict)
