@@ -20,7 +20,7 @@
 #
 # **After this you can** distil a trained space into a small file, train into a space that somebody sent you, and verify that you landed in it.
 #
-# **Before.** What a variational autoencoder is; {doc}`../book/papers` recalls it in half a page.
+# **Before.** What a variational autoencoder is; {ref}`chapter-papers` recalls it in half a page.
 #
 # **Time.** Five minutes to read, half a minute to run.
 #
@@ -75,7 +75,7 @@ bob = fit(model, bob_data.x, seed=seed + 1, **options)
 
 # %% [markdown]
 # To compare two spaces, both encode the *same* data, here Bob's.
-# The distance is the mean squared distance between the two latents of one datum, in units of Alice's total variance: 0 is the same map, and independent maps of one shape come out near 2.
+# The **unaligned distance** {eq}`eq-unaligned` is the mean squared distance between the two latents of one datum, in units of Alice's total variance: 0 is the same map, and independent maps of one shape come out near 2.
 
 # %%
 hers = alice.encode(bob_data.x)[0].numpy()
@@ -127,18 +127,20 @@ received = RosettaPoints.load(folder / "alice.npz")
 print(received.check(bob_data.x))
 
 # %% [markdown]
-# His loss gains one term, the second line of
+# His loss, {eq}`eq-rosetta-loss`, gains the term with $\rho$ in
 #
 # ```{math}
 # :label: eq-quickstart
 # \begin{aligned}
-# \mathcal{L} = {}& \text{distortion} + \beta \, \text{rate} \\
-# & {}+ \rho \, \frac{1}{R} \sum_r \left( |x_r - \mathrm{decode}(z_r)|^2 + |z_r - \mathrm{mean}(x_r)|^2 \right) .
+# \mathcal L = {}& \text{distortion} + \beta \, \text{rate} \\
+# & {}+ \frac \rho R \sum_r \Bigl( \lVert x_r - \hat x(z_r) \rVert^2 \\[-2ex]
+# & \phantom{{}+ \frac \rho R \sum_r \Bigl(} {} + \lVert z_r - \mu(x_r) \rVert^2 \Bigr) .
 # \end{aligned}
 # ```
 #
-# The decoder should turn each received latent into its input, and the encoder should send each input to its latent.
-# In code it is two lines:
+# The decoder $\hat x$ should turn each received latent into its input, and the encoder's mean $\mu$ should send each input to its latent.
+# A VAE that is trained so is an **R-VAE**.
+# In code the new term is two lines:
 
 
 # %%
@@ -221,6 +223,7 @@ fingerprint(first_steps)
 # * The exchange is one small file, checked on arrival, without data sets, models or code.
 #
 # How strong the effect is, against which controls, and what the paper found is the subject of {ref}`eight-gaussians`.
+# Whoever has data at hand may go straight to {ref}`your-own-data`, or to {ref}`two-laboratories`, which needs no Python.
 #
 # ## Exercises
 #

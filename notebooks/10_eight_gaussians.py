@@ -20,7 +20,7 @@
 #
 # **After this you can** measure retraining variability and latent space distortion without fooling yourself, choose $\beta$ and $\rho$, say how many Rosetta points are enough, and name the limit of the method when half of the data are new.
 #
-# **Before.** {ref}`quickstart`.
+# **Before.** {ref}`quickstart`; letters, units and measures are listed in {ref}`chapter-notation`.
 #
 # **Time.** Twenty minutes to read, one minute to run.
 #
@@ -102,8 +102,8 @@ for replica in range(3):
 # %% [markdown]
 # ## Reproducibility: the same data, trained again
 #
-# We train a template, distil it into eight Rosetta points by k-means, and retrain every method on the same data from several seeds.
-# Plain and beta-VAE see the points' inputs too, as ordinary data; only the R-VAE is told their latents.
+# We train one model, the *template*, distil it into eight Rosetta points by k-means, and retrain every method on the same data from several seeds.
+# Plain and beta-VAE see the points' inputs too, as ordinary data; only the R-VAE {eq}`eq-rosetta-loss` is told their latents.
 
 # %%
 study = recipes.reproducibility(setting, template=template)
@@ -188,11 +188,12 @@ check(
 
 # %% [markdown]
 # So the R-VAE's advantage is real.
-# A second trap waits where there are more latent dimensions than runs: the determinant is then zero in truth and rounding noise in practice, so the library takes the leading eigenvalues only and tells how many; here all $K = 2$ of them count.
+# A second trap waits where there are more latent dimensions than runs: the determinant is then zero in truth and rounding noise in practice, so the library takes the leading eigenvalues only and tells how many; here all $K = 2$ of them count, and {ref}`digits` walks into the trap.
 #
 # ### At what price?
 #
 # Does the anchored model fit the data as well?
+# Rate and distortion tell ({ref}`units`); their sum is the negative ELBO.
 
 # %%
 quality = study.table[study.table.metric.isin(["distortion", "rate"])]
@@ -312,7 +313,7 @@ _ = plots.plot_spaces(corrected, labels, columns=5, size=1.8)
 # %% [markdown]
 # Figure 4, first row: the same spaces after their best linear map onto the joint one.
 # Everything looks alike now, which is the paper's remark, and also its trap: a fit through *all* points hides what anchoring buys.
-# Without any map, and in Alice's space, the picture is another one.
+# Without any map, by the unaligned distance to Alice's space {eq}`eq-unaligned` and by the labels that a nearest neighbour carries over from it, the picture is another one.
 
 # %%
 figure, axes = plots.figure_row(4)
@@ -430,7 +431,7 @@ report.against_paper(variability[eight], toy[toy.table == 1])
 
 # %% [markdown]
 # **Table 1, 8 Gaussians**, retraining variability in nats at the eight points (R1) and on held-out data (rest).
-# "Same seed" is −∞ here: on a CPU two trainings with one seed are equal to the last bit, and the paper's row measures the nondeterminism of a GPU.
+# "Same seed" is −∞ here: on a CPU two trainings with one seed are equal to the last bit, and the paper's row measures the nondeterminism of a GPU ({ref}`mnist` has more on it).
 
 # %%
 report.against_paper(distortion[distortion.num_points == 8], toy[toy.table == 2])
@@ -529,10 +530,13 @@ check(f"your space is the book's at {len(witness)} witness points", distance < 0
 # %% [markdown]
 # ## Take-aways
 #
-# * Eight anchored pairs make retrainings coincide, thousands of times more closely than without; two pairs do not suffice in two dimensions, as two points leave a reflection free.
+# * Eight anchored pairs make retrainings coincide, over a thousand times more closely than without; two pairs do not suffice in two dimensions, as two points leave a reflection free.
 # * Look at variability only beside a scale-free form and the rate: a shrinking space looks reproducible.
 # * Distortion up to a linear map does not tell anchoring from merely showing the same inputs. The unaligned distance and label transfer do.
 # * Anchors carry the sender's point of view: a laboratory that saw half of the data anchors the other half to its own spread.
+#
+# A plane is easy to hold and easy to look at.
+# {ref}`digits` asks what remains of all this for images, where the latent space has more dimensions than a plot.
 #
 # ## Exercises
 #

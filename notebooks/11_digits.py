@@ -128,7 +128,7 @@ check(
 # %% [markdown]
 # ## More dimensions than runs
 #
-# Retraining variability is a log determinant of each datum's covariance over $M$ runs.
+# Retraining variability {eq}`eq-rv` is a log determinant of each datum's covariance over $M$ runs.
 # That matrix has rank $M - 1$ at most; with fewer runs than dimensions its determinant is zero, and what a computer prints for its logarithm is rounding noise:
 
 # %%
@@ -246,7 +246,7 @@ check("without a map, D2 is off by more than the joint variance everywhere", now
 # %% [markdown]
 # Bob's encoder has seen 64 of Alice's images, and puts hundreds of others where she would.
 # On $\mathcal D_2$, where nobody anchored anything, every method is off by more than the joint model's whole variance: anchors do not pin what the sender never saw.
-# And up to a linear map the control gains as well, without having received a single latent, which is the lesson of the toy once more: distortion rewards having seen the inputs, not having kept the latents.
+# And up to a linear map the control gains as well, without having received a single latent, which is the lesson of {ref}`eight-gaussians` once more: distortion rewards having seen the inputs, whether or not the latents were kept.
 #
 # ## Against the paper
 #
@@ -314,6 +314,8 @@ if dataset == "digits":
 # * On images, too, a few dozen anchors fix the whole space, at little or no cost in reconstruction.
 # * Where there are more dimensions than runs, a log determinant needs a stated rank; the share of variance within a datum needs nothing and is easier to read.
 # * Anchors pin what the sender knew. New classes find their own place, which may differ from laboratory to laboratory.
+#
+# The network of this page is small and fully connected; {ref}`mnist` takes the paper's own.
 #
 # ## Exercises
 #

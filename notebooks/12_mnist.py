@@ -113,7 +113,7 @@ _ = plots.plot_images(study.points.x)
 # %% [markdown]
 # ## One window for all maps
 #
-# UMAP draws pretty islands from any latent space, and drawn anew for each model it would hide what we want to see: two spaces that are turned against each other give the same islands.
+# UMAP {cite:p}`mcinnes2018umap` draws pretty islands from any latent space, and drawn anew for each model it would hide what we want to see: two spaces that are turned against each other give the same islands.
 # So the map is fitted *once*, on the template's space, and every other model's latents are put through that one map.
 # Where a model agrees with the template its digits fall on their own islands; where it does not, they are scattered over the islands of others.
 
@@ -173,7 +173,7 @@ check("yet not the template's space", carried["VAE (same seed)"] < 0.5)
 # ## Retraining variability
 #
 # Variances over runs shrink at the anchors most, elsewhere less.
-# Because a collapsed model also varies little, the scale-free form and the distance to the template stand beside it.
+# Because a collapsed model also varies little, the scale-free form ({ref}`metrics`) and the distance to the template stand beside it.
 
 # %%
 summary = study.table[study.table.seed.isna()]
@@ -280,7 +280,7 @@ _ = plots.plot_spaces(plots.through(window, spaces), held_out.labels)
 
 # %% [markdown]
 # **Figures 4 and 5, in small.** A linear map brings every method's digits near their places, for it sees all of them while it is fitted.
-# That is why the distortion after such a map cannot tell anchoring from luck.
+# That is why the distortion after such a map says little about anchoring: the control, which saw the anchors' images and not their latents, gains as well.
 # What Bob needs in practice is that *no* map is necessary, and the space to compare with is Alice's, on the digits she knows:
 
 # %%
@@ -378,7 +378,7 @@ report.by_num_points(frames)
 
 # %% [markdown]
 # **Tables 4 and 7**, fewer and more points, relative to the VAE that trained on the same data.
-# The columns of the paper's tables are misaligned in the text that we have, so there is no verdict.
+# The columns of the paper's tables are misaligned in the text that we have, so there is no verdict ({ref}`how-many-points` has the details).
 
 # %%
 scale = own.iloc[0]
@@ -393,6 +393,9 @@ print(
 # * A window fitted once shows whether two maps agree; a window fitted for each shows nothing but islands.
 # * Sixty-four anchors hold a convolutional network's space as they hold a small one's, at no cost in reconstruction, and decoders then agree along whole paths between anchors.
 # * "Same seed" is reproducible where nothing changes, which is nowhere that matters.
+#
+# Here the second laboratory had digits that the first had never seen.
+# {ref}`chairs` takes the milder case, two laboratories with the same kind of data.
 #
 # ## Exercises
 #
@@ -446,7 +449,7 @@ assert "different scales" in bright.check(images.x).errors[0]
 # %% [markdown]
 # ## References
 #
-# {cite:t}`martinez2021rosetta`; the {doc}`bibliography <../book/bibliography>` has the details.
+# {cite:t}`martinez2021rosetta`, {cite:t}`mcinnes2018umap`; the {doc}`bibliography <../book/bibliography>` has the details.
 
 # %%
 provenance(

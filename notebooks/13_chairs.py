@@ -145,7 +145,7 @@ window = plots.umap_of(joint)
 _ = plots.plot_spaces(plots.through(window, spaces), turn)
 
 # %% [markdown]
-# After the correction the maps look alike, as the paper found: its Table 2 sees no gain of the R-VAE over the VAE on chairs, and neither does ours, at the end of this page.
+# After the correction the maps look alike, as the paper found: its Table 2 sees next to no gain of the R-VAE over the VAE on chairs, and neither does ours, at the end of this page.
 # Both laboratories drew from the same kind of chairs, their models learn the same things, and a linear map translates one into the other.
 # The gain is in not *needing* the map:
 
@@ -207,7 +207,7 @@ for name, one in {"random half": study, "half of the chairs": harder}.items():
     check(f"{name}: Bob's chairs within a half", distance_to_alice(one, 2) < 0.5)
 
 # %% [markdown]
-# Unlike new digits, new chairs land near where Alice would have put them: a new design is made of directions, widths and greys that her points already cover.
+# Unlike new digits ({ref}`digits`), new chairs land near where Alice would have put them: a new design is made of directions, widths and greys that her points already cover.
 #
 # ## From one chair to another
 #
@@ -277,6 +277,8 @@ print(
 # * Where two laboratories have the same kind of data, a linear map translates one space into the other whatever the method, so the distortion after a map hardly tells the methods apart.
 # * Without a map, which is how a shared space is used, only the anchored model lands on Alice's.
 # * New objects made of familiar parts land where the sender would have put them; new classes, such as new digits, do not.
+#
+# The next chapter has real objects of research, and two laboratories whose data have little in common: {ref}`birdsong`.
 #
 # ## Exercises
 #

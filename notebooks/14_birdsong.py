@@ -81,9 +81,13 @@ _ = plots.plot_song(song.samples, song.rate, song.onsets, song.offsets, song.lab
 # A syllable becomes an image in four steps: a short-time Fourier transform, the logarithm of its amplitudes, interpolation to a fixed grid of frequencies and times, and a range that is mapped to 0 and 1,
 #
 # $$
-# x(f, t) = \mathrm{clip}\!\left(\frac{\log(|S(f, t)| + 10^{-12}) - \ell}{h - \ell},\, 0,\, 1\right) .
+# \begin{aligned}
+# & x(f, t) = \\
+# & \mathrm{clip}\!\left(\frac{\log(|S(f, t)| + \epsilon) - \ell}{h - \ell},\, 0,\, 1\right) ,
+# \end{aligned}
 # $$ (eq-spectrogram)
 #
+# with $\epsilon = 10^{-12}$.
 # Each step has choices in it: the length of the window, the axis of frequencies, whether short syllables are stretched, and above all $\ell$ and $h$.
 # The first three steps for one syllable, by hand:
 
@@ -298,12 +302,12 @@ gain = within.loc["R-VAE"] / within.loc["VAE"]
 check("new birds are held less than the birds of the points", gain["D2"] > gain["D1"])
 
 # %% [markdown]
-# New syllables are placed by whatever else the models learn.
-# The remedy is a file with points of both laboratories' birds, which takes a model that has seen both.
+# New syllables are placed by whatever else the models learn, as new digits were in {ref}`digits`.
+# The remedy is a file with points of both laboratories' birds, which takes a model that has seen both; {ref}`two-laboratories` shows on a map how far one file reaches.
 #
 # ## Against the paper
 #
-# Three zebra finches, one of them, with 473 syllables, in D1 and two with 1,303 in D2; ten runs of each method on spectrograms of 64×64 pixels, with the network of this page; scale below.
+# Three zebra finches, one in D1 and two in D2 ({ref}`chapter-data` has their sources); ten runs of each method on spectrograms of 64×64 pixels, with the network of this page; scale below.
 # The paper's birds are others and more, its spectrograms 128×128, its network larger.
 
 # %%
@@ -314,7 +318,7 @@ report.against_paper(frame, published[published.table == 1])
 
 # %% [markdown]
 # **Table 1, birdsong**, retraining variability.
-# Ours is over the min(K, M − 1) = 9 leading eigenvalues; the paper's log determinants of ten runs in 32 dimensions are singular, and sizes do not compare.
+# Ours is over the $\min(K, M - 1)$ leading eigenvalues; the paper's log determinants of ten runs in 32 dimensions are singular, and sizes do not compare.
 
 # %%
 frame = report.over_templates(report.relative_lsd(own))
@@ -367,6 +371,9 @@ report.summary(own)
 # * A spectrogram is a choice; the settings travel in the Rosetta file, and percentiles per bird make recordings of different loudness comparable.
 # * Syllables that a model has never seen land where the template puts their kind.
 # * Points hold the birds that they come from; wholly new birds they hold less.
+#
+# How many syllables to send, which ones, and to which networks are the questions of {ref}`how-many-points`, {ref}`which-points` and {ref}`any-architecture`.
+# With recordings of your own, {ref}`your-own-data` is the shortest way.
 #
 # ## Exercises
 #

@@ -18,7 +18,7 @@
 # :::{card}
 # **Question.** How many Rosetta points does a laboratory have to send, and what does each further one buy?
 #
-# **After this you can** count the equations that points write down for a space, read a table that is normalised by another row of itself, and choose R for your own data.
+# **After this you can** count the equations that points write down for a space, read a table that is normalised by another row of itself, and choose $R$ for your own data.
 #
 # **Before.** {ref}`eight-gaussians` and {ref}`mnist`.
 #
@@ -61,9 +61,9 @@ setting = image_setting(dataset, methods=methods, loading=dict(size=64), **optio
 # %% [markdown]
 # ## Counting equations
 #
-# A point fixes the latent of one input: K numbers.
+# A point fixes the latent of one input: $K$ numbers.
 # Suppose that two trainings already agree up to an affine map, $z' = A z + b$, as models of the same data often nearly do.
-# Then R points write down R·K equations for the K² + K numbers in $A$ and $b$, and they suffice when
+# Then $R$ points write down $R K$ equations for the $K^2 + K$ numbers in $A$ and $b$, and they suffice when
 #
 # $$
 # R \ge K + 1 .
@@ -107,7 +107,7 @@ fingerprint(anchored)
 # ## A sweep
 #
 # Templates, points and retrainings as in the chapters before, with 4 to 64 points.
-# The inputs of the points join the data of all methods, so every R has a VAE of its own to be compared with.
+# The inputs of the points join the data of all methods, so every $R$ has a VAE of its own to be compared with.
 
 # %%
 counts = (4, 8, 16, 32, 64)
@@ -127,7 +127,7 @@ _ = plots.plot_runs_over_points(
 )
 
 # %% [markdown]
-# **Left**: every run's distance to the template's space on held-out syllables; the dotted line is K + 1.
+# **Left**: every run's distance to the template's space on held-out syllables; the dotted line is $K + 1$.
 # **Right**: what anchoring costs in reconstruction.
 
 # %%
@@ -153,9 +153,9 @@ check("no R costs more than 5 % of reconstruction", (cost < 1.05).all())
 # %% [markdown]
 # ## Against the paper
 #
-# The paper varies R on three data sets.
-# Its 8 Gaussians are at its own scale here, five templates; MNIST and birdsong at the scales printed below each table.
-# Every column is relative to the median VAE that was trained with the same R.
+# The paper varies $R$ on three data sets.
+# Its 8 Gaussians are at its own scale here, five templates, the tables of {ref}`eight-gaussians` once more so that the three stand side by side; MNIST and birdsong are at the scales printed above each table.
+# Every column is relative to the median VAE that was trained with the same $R$.
 # All medians are over templates where there are several, interquartile ranges in brackets.
 
 
@@ -209,7 +209,7 @@ report.by_num_points(frames_of(tables["how_many_points"]))
 # %% [markdown]
 # **Tables 5 and 8, birdsong.**
 #
-# The unaligned distance, which the paper does not show, says more plainly what the number of points buys:
+# The unaligned distance {eq}`eq-unaligned`, which the paper does not show, says more plainly what the number of points buys:
 
 # %%
 own = tables["how_many_points"]
@@ -235,7 +235,7 @@ check(
 )
 
 # %% [markdown]
-# K is 32 here, so an affine map has far more unknowns than sixteen points have equations.
+# $K$ is 32 here, so an affine map has far more unknowns than sixteen points have equations {eq}`eq-enough-points`.
 # That sixteen suffice says that few of the 32 directions carry most of what the models tell apart.
 # In retraining variability the same shows on held-out data, and log distortion, which a linear map has helped already, hardly notices.
 
@@ -243,8 +243,10 @@ check(
 # ## Take-aways
 #
 # * Four points already help, as the paper says; on birds the next two doublings bring the spaces ten times closer, the ones after that little, and none costs reconstruction.
-# * K + 1 is where an affine map is determined: a safe number for a file that one sends, and often more than needed.
+# * $K + 1$ is where an affine map is determined: a safe number for a file that one sends, and often more than needed.
 # * What a table normalised by its own VAE cannot show is how far a space is from the template's; look at the distance as well.
+#
+# The points of this page were chosen by clustering. {ref}`which-points` asks whether that matters.
 #
 # ## Exercises
 #

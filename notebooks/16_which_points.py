@@ -181,7 +181,7 @@ check(
 
 # %% [markdown]
 # For what is common the choice hardly matters, which is the paper's conclusion; what is rare depends on whether a point happens to lie on it.
-# A laboratory that cares for a rare syllable should put it on the list by hand, which is a line: select points among the rare examples and join the two files' arrays.
+# A laboratory that cares for a rare syllable should put it on the list by hand, which takes a few lines: select points among the rare examples and join the arrays of the two selections.
 
 # %%
 is_rare = np.isin(alice_knows.labels, rare_kinds)
@@ -236,7 +236,7 @@ rv = report.over_templates(rv)
 report.against_paper(rv, nine[nine.metric == "RV"], baseline="k-means")
 
 # %% [markdown]
-# **Table 9, retraining variability**, over the leading min(K, M − 1) eigenvalues; the paper's log determinants are singular, and their interquartile ranges of 18 to 34 nats say how far they can be trusted.
+# **Table 9, retraining variability**, over the leading $\min(K, M - 1)$ eigenvalues; the paper's log determinants are singular, and their interquartile ranges of 18 to 34 nats say how far they can be trusted.
 
 # %%
 runs = own[own.metric.isin(["unaligned_first", "label_transfer"])]
@@ -262,6 +262,8 @@ check(
 # * How points are chosen hardly matters for data of the common kinds.
 # * It can matter for rare ones: a kind without a point is held by its neighbours alone, and a random draw often has none for it.
 # * Points can be added by hand; the file does not mind where they come from.
+#
+# Nor does it mind which network reads it: {ref}`any-architecture`.
 #
 # ## Exercises
 #

@@ -186,7 +186,9 @@ check(
 # ## Take-aways
 #
 # * A Rosetta file says nothing about networks, and Bob is free to take a smaller, a larger or an altogether different one.
-# * What must agree is the input's shape and preparation, and K.
+# * What must agree is the input's shape and preparation, and $K$.
+#
+# That ends the paper's experiments; {ref}`your-own-data` is the page to copy from.
 #
 # ## Exercises
 #

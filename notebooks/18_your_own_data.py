@@ -79,7 +79,7 @@ check("and your colleague is in your space", distance < 0.1 * variance)
 fingerprint(fit(model, x, epochs=12, seed=1, **plan))
 
 # %% [markdown]
-# The weight rho is in units of the reconstruction term, which is divided by the noise variance; where that is a tenth of the paper's 0.1, rho is ten times as large.
+# The weight `rho` has to be read against the distortion, whose squared error is divided by twice the noise variance ({ref}`rosetta-loss`); where that variance is a tenth of the paper's 0.1, `rho` is ten times as large.
 # After every anchored training `fit` looks how near the points' inputs came to their latents, and warns if they stayed away.
 #
 # ## A folder of recordings
@@ -106,7 +106,7 @@ _ = plots.plot_spectrograms(shown, columns=12, rows=["a", "b", "c"])
 
 # %% [markdown]
 # From here on a syllable is an image, and the rest is the same ten lines.
-# What is new is the header: say how the inputs were made, and the next laboratory's program can check it.
+# What is new is the header ({ref}`rosetta-file`): say how the inputs were made, and the next laboratory's program can check it.
 
 # %%
 songs = VAE.patch(
@@ -200,7 +200,7 @@ check("one syllable fewer", len(rest.labels) == len(song.labels) - 1)
 # ## What to send
 #
 # * The Rosetta file: it holds the points' inputs, their latents, the settings and the licence. Look into it before you send it: the inputs are data.
-# * Your K, batch size, epochs, beta and noise variance, for whoever wants the same fit; the network is theirs to choose ({ref}`any-architecture`).
+# * Your $K$, batch size, epochs, $\beta$ and noise variance, for whoever wants the same fit; the network is theirs to choose ({ref}`any-architecture`).
 # * A few held-out pairs of input and latent as *witnesses*: points that no training uses can tell your colleague whether it worked.
 #
 # ## Take-aways
@@ -208,6 +208,9 @@ check("one syllable fewer", len(rest.labels) == len(song.labels) - 1)
 # * Arrays, folders and AVA files end in the same ten lines.
 # * The header is what makes a file useful in a year's time.
 # * If something is wrong, it is named; if something is left out, it is counted.
+#
+# The same from a terminal, without a line of Python, is {ref}`two-laboratories`.
+# What remains to be chosen is $\beta$, the subject of the next part, which begins with {ref}`rate-and-distortion`.
 #
 # ## Exercises
 #
@@ -243,7 +246,7 @@ assert named
 # **Think.** Your points show recordings of people. May you send the file?
 #
 # ```{dropdown} Solution
-# The inputs are the data themselves. Choose points that may be shown, or send decoded means in place of inputs and say so in the header: they are what the model keeps of them.
+# The inputs are the data themselves. Choose points that may be shown, or send decoded means in place of inputs and say so in the header: they are what the model keeps of them. `rvae-lite distil --share decoded` does so, and {ref}`two-laboratories` measures what it costs.
 # ```
 
 # %% tags=["hide-cell"]

@@ -106,7 +106,10 @@ fingerprint(first_steps, replica=1)
 # It is the Lagrangian of a constrained problem, the least distortion at a given rate $r$,
 #
 # $$
-# \text{distortion}^\star(r) = \min_{\phi, \theta} \{ \text{distortion} : \text{rate} \le r \} ,
+# \begin{aligned}
+# & \text{distortion}^\star(r) \\
+# & = \min_{\phi, \theta} \{ \text{distortion} : \text{rate} \le r \} ,
+# \end{aligned}
 # $$ (eq-constrained)
 #
 # and $\beta$ is the price of a nat.
@@ -164,11 +167,10 @@ _ = curves.plot_tangents(curve, length=0.22, ax=ax)
 #
 # $$
 # \begin{aligned}
-# d_1 + \beta_1 r_1 &\le d_2 + \beta_1 r_2 , \\
-# d_2 + \beta_2 r_2 &\le d_1 + \beta_2 r_1
+# & d_1 + \beta_1 r_1 \le d_2 + \beta_1 r_2 , \\
+# & d_2 + \beta_2 r_2 \le d_1 + \beta_2 r_1 \\
+# & \Longrightarrow \quad \beta_1 \le -\frac{d_2 - d_1}{r_2 - r_1} \le \beta_2 .
 # \end{aligned}
-# \quad\Longrightarrow\quad
-# \beta_1 \le -\frac{d_2 - d_1}{r_2 - r_1} \le \beta_2 .
 # $$ (eq-slope)
 #
 # Between two optima the curve falls by an amount between their two prices, and in the limit its slope is $-\beta$.
@@ -204,7 +206,10 @@ _ = plots.plot_images(strip, columns=12, rows=rows, size=0.45)
 # A model without a rate can do no better than to predict every pixel by its frequency $p_j$, and then
 #
 # $$
-# \text{distortion} = - \sum_{j=1}^{D} \bigl( p_j \log p_j + (1 - p_j) \log (1 - p_j) \bigr) .
+# \begin{aligned}
+# & \text{distortion} = - \sum_{j=1}^{D} \bigl( p_j \log p_j \\[-1ex]
+# & \qquad\quad {} + (1 - p_j) \log (1 - p_j) \bigr) .
+# \end{aligned}
 # $$ (eq-collapsed)
 
 # %%
@@ -217,7 +222,7 @@ check("and the distortion is that of independent pixels, within 1 %", reached)
 
 # %% [markdown]
 # This state is called **posterior collapse**.
-# It comes latent by latent, which the count of active units shows: directions in which the posterior mean varies by at least 0.01.
+# It comes latent by latent, which the count of active units {eq}`eq-active-units` shows: directions in which the posterior mean has a variance of at least 0.01.
 
 # %%
 figure, (left, right) = plots.figure_row(2, width=3.4)
@@ -254,8 +259,10 @@ check("and the count never rises on the way", (np.diff(units) <= 0).all())
 # Put together, they are another loss than the one intended:
 #
 # $$
-# \tfrac1D \, \text{distortion} + \beta \, \text{rate}
-# = \tfrac1D \bigl( \text{distortion} + D \beta \, \text{rate} \bigr) .
+# \begin{aligned}
+# & \tfrac1D \, \text{distortion} + \beta \, \text{rate} \\
+# & = \tfrac1D \bigl( \text{distortion} + D \beta \, \text{rate} \bigr) .
+# \end{aligned}
 # $$ (eq-mean-reduction)
 #
 # The factor in front changes nothing, the one inside everything: the price of a nat is $D$ times the one on the label.
@@ -357,6 +364,9 @@ check("all four statements hold here", all(told.values()))
 # * $\beta$ is the price of a nat, and minus the slope of the curve at the model it trains.
 # * One training gives one point. A low distortion says little without the rate beside it.
 # * A reconstruction loss averaged over $D$ elements multiplies $\beta$ by $D$; print the rate.
+#
+# There is one VAE whose curve can be written down without any training: {ref}`linear-vae`.
+# To see many $\beta$ from one training of an ordinary network, go on to {ref}`multi-rate`.
 #
 # ## Exercises
 #

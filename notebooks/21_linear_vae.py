@@ -74,13 +74,15 @@ n, K, s2 = x.shape[1], latent_dim, noise_variance
 #
 # $$
 # \begin{aligned}
-# \text{rate} &= \tfrac12 \bigl( \operatorname{tr} C + \operatorname{tr} E \Sigma E^\top - K - \log \det C \bigr) , \\
-# \text{distortion} &= \tfrac{1}{2\sigma^2} \bigl( \operatorname{tr} (I - D E)\, \Sigma\, (I - D E)^\top \\
-# &\qquad + \operatorname{tr} D C D^\top \bigr) + \tfrac{n}{2} \log (2 \pi \sigma^2) ,
+# & \text{rate} = \tfrac12 \bigl( \operatorname{tr} C + \operatorname{tr} E \Sigma E^\top \\
+# & \qquad - K - \log \det C \bigr) , \\
+# & \text{distortion} = \tfrac{n}{2} \log (2 \pi \sigma^2) \\
+# & \qquad + \tfrac{1}{2\sigma^2} \bigl( \operatorname{tr} (I - D E)\, \Sigma\, (I - D E)^\top \\
+# & \qquad\qquad + \operatorname{tr} D C D^\top \bigr) ,
 # \end{aligned}
 # $$ (eq-linear-losses)
 #
-# with $n$ the number of data dimensions, since the letter $D$ is taken here.
+# with $n$ the number of data dimensions, since the letter $D$ is taken here ({ref}`chapter-notation` lists the letters that this chapter and the next use in a sense of their own).
 
 
 # %%
@@ -180,8 +182,11 @@ check("a hundred small steps away from these answers all cost", min(worse) > 0)
 # Then $q$ can be the true posterior of the model with noise variance $v$, and the loss is $\beta$ times that model's exact negative log-likelihood, up to a constant:
 #
 # $$
-# \mathcal L_\beta = \tfrac\beta2 \bigl( \log \det S + \operatorname{tr} S^{-1} \Sigma \bigr) + \text{const} ,
-# \qquad S = D D^\top + v I .
+# \begin{aligned}
+# \mathcal L_\beta &= \tfrac\beta2 \bigl( \log \det S + \operatorname{tr} S^{-1} \Sigma \bigr) \\
+# & \quad + \text{const} , \\
+# S &= D D^\top + v I .
+# \end{aligned}
 # $$ (eq-ppca)
 #
 # This is probabilistic PCA with a given noise variance {cite:p}`tipping1999probabilistic`.
@@ -191,8 +196,10 @@ check("a hundred small steps away from these answers all cost", min(worse) > 0)
 # So the $K$ leading components get $s_i = \max(\lambda_i, v)$ and the others $v$, which says
 #
 # $$
-# D = U_K \Lambda^{1/2} G\, R , \qquad
-# g_i = \sqrt{\max(0,\, 1 - \beta \sigma^2 / \lambda_i)} ,
+# \begin{aligned}
+# D &= U_K \Lambda^{1/2} G\, R , \\
+# g_i &= \sqrt{\max(0,\, 1 - \beta \sigma^2 / \lambda_i)} ,
+# \end{aligned}
 # $$ (eq-best-decoder)
 #
 # where $G = \operatorname{diag}(g)$ and $R$ is any rotation.
@@ -239,9 +246,9 @@ check("300 other decoders with their best answers all cost more", min(rivals) > 
 #
 # $$
 # \begin{aligned}
-# \text{rate} &= \tfrac12 \sum_{i \le K} \max\Bigl(0, \log \frac{\lambda_i}{\beta\sigma^2}\Bigr) , \\
-# \text{distortion} &= \tfrac{1}{2\sigma^2} \Bigl( \sum_{i \le K} \min(\lambda_i, \beta\sigma^2) + \sum_{i > K} \lambda_i \Bigr) \\
-# &\quad + \tfrac n2 \log(2\pi\sigma^2) .
+# & \text{rate} = \tfrac12 \sum_{i \le K} \max\Bigl(0, \log \frac{\lambda_i}{\beta\sigma^2}\Bigr) , \\
+# & \text{distortion} = \tfrac n2 \log(2\pi\sigma^2) \\
+# & + \tfrac{1}{2\sigma^2} \Bigl( \sum_{i \le K} \min(\lambda_i, \beta\sigma^2) + \sum_{i > K} \lambda_i \Bigr) .
 # \end{aligned}
 # $$ (eq-exact-curve)
 #
@@ -382,8 +389,10 @@ check(f"β = {lowest:g}: some latent mixes components, cosine below 0.85", mixed
 # Turn the latents of the optimum by any $R$, adapt encoder and posterior by steps 1 and 2, and the loss rises by
 #
 # $$
-# \Delta \mathcal L = \tfrac\beta2 \Bigl( \sum_k \log M_{kk} - \log \det M \Bigr) ,
-# \quad M = R^\top \operatorname{diag}\bigl(\tfrac{\max(\lambda_i, v)}{v}\bigr) R ,
+# \begin{aligned}
+# \Delta \mathcal L &= \tfrac\beta2 \Bigl( \sum_k \log M_{kk} - \log \det M \Bigr) , \\
+# M &= R^\top \operatorname{diag}\bigl(\tfrac{\max(\lambda_i, v)}{v}\bigr) R .
+# \end{aligned}
 # $$ (eq-rotation)
 #
 # For any decoder $M$ is $D^\top D / v + I$.
@@ -487,7 +496,9 @@ pd.DataFrame.from_dict(judged, orient="index", columns=columns)
 # * At every $\beta$ the optimum is PCA, each component gated by $g_i = \sqrt{\max(0, 1 - \beta\sigma^2/\lambda_i)}$, in the encoder and in the decoder alike.
 # * Rate and distortion are reverse water-filling with level $\beta\sigma^2$; latent $i$ collapses at $\beta = \lambda_i/\sigma^2$.
 # * The axes are fixed, up to order and sign, by the diagonal covariance alone, and only weakly.
-# * The closed form is a yardstick for any training procedure, and {ref}`theorem-one` uses it.
+# * The closed form is a yardstick for any training procedure.
+#
+# {ref}`theorem-one` holds the gates of the multi-rate VAE against it, and {ref}`one-space-every-rate` reads off it where a Rosetta point has to stand at each $\beta$.
 #
 # ## Exercises
 #

@@ -75,7 +75,10 @@ betas, x = np.array(setting.betas), setting.test
 # A latent unit is *active* if its posterior mean varies with the data {cite:p}`burda2016importance`:
 #
 # $$
-# \text{AU} = \#\bigl\{ k : \operatorname{Var}_x \bigl( \mathbb E_{q(z|x)} z_k \bigr) \ge 0.01 \bigr\} .
+# \begin{aligned}
+# & \text{AU} = \\
+# & \#\bigl\{ k : \operatorname{Var}_x \bigl( \mathbb E_{q(z|x)} z_k \bigr) \ge 0.01 \bigr\} .
+# \end{aligned}
 # $$ (eq-active-units)
 #
 # The others have collapsed: they equal the prior, cost no rate and say nothing.
@@ -100,7 +103,7 @@ check("the multi-rate VAE has not", units["MR-VAE"][-1] > 0)
 
 # %% [markdown]
 # Counting axes is right only if the axes mean something, as with the diagonal posterior of these models.
-# A full posterior covariance lets the latent space turn for free, and a turned space shows variance on every axis; `metrics.active_units` counts eigenvalues of the means' covariance then.
+# A full posterior covariance lets the latent space turn for free ({ref}`cost-of-a-rotation`), and a turned space shows variance on every axis; `metrics.active_units` counts eigenvalues of the means' covariance then.
 
 # %%
 means = multi.encode(x, beta=10.0)[0].double().numpy()
@@ -114,7 +117,10 @@ check("eigenvalues do not notice a turn", eigen[0] == eigen[1])
 # The Fréchet distance compares two sets of images by the mean and covariance of their features {cite:p}`heusel2017gans`:
 #
 # $$
-# d^2 = |m_a - m_b|^2 + \operatorname{tr}\bigl( S_a + S_b - 2 (S_a S_b)^{1/2} \bigr) .
+# \begin{aligned}
+# d^2 & = |m_a - m_b|^2 \\
+# & \quad + \operatorname{tr}\bigl( S_a + S_b - 2 (S_a S_b)^{1/2} \bigr) .
+# \end{aligned}
 # $$ (eq-frechet)
 #
 # Everything hangs on the features.
@@ -283,6 +289,8 @@ pd.DataFrame(table, columns=columns).set_index("the multi-rate VAE has")
 # * Samples are best at a $\beta$ in between, reconstructions at a low one.
 # * One latent decoded at many $\beta$ gives one image at many rates, which separate trainings cannot offer.
 # * A Fréchet distance without its features and its number of images says nothing.
+#
+# All of this was for one range of $\beta$ and one kind of gate; {ref}`sensitivity` varies them.
 #
 # ## Exercises
 #

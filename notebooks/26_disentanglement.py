@@ -62,8 +62,9 @@ plots.use_style()
 #
 # $$
 # \begin{aligned}
-# \mathbb E_x\, \text{rate}(x) = {} & \underbrace{I(x; z)}_{\text{mutual information}} + \underbrace{D_\text{KL}\Bigl(q(z) \,\Big\|\, \textstyle\prod_j q(z_j)\Bigr)}_{\text{total correlation}} \\
-# & + \underbrace{\textstyle\sum_j D_\text{KL}\bigl(q(z_j) \,\|\, p(z_j)\bigr)}_{\text{dimension-wise}} .
+# & \mathbb E_x\, \text{rate}(x) = \underbrace{I(x; z)}_{\text{mutual information}} \\
+# & \quad + \underbrace{D_\text{KL}\Bigl(q(z) \,\Big\|\, \textstyle\prod_j q(z_j)\Bigr)}_{\text{total correlation}} \\
+# & \quad + \underbrace{\textstyle\sum_j D_\text{KL}\bigl(q(z_j) \,\|\, p(z_j)\bigr)}_{\text{dimension-wise}} .
 # \end{aligned}
 # $$ (eq-rate-parts)
 #
@@ -103,8 +104,10 @@ check("correlated ones have some", gaussian_case(3, 0.6)[1] > 0.3)
 #
 # $$
 # \begin{aligned}
-# \log q(z_i) & \approx \log \textstyle\sum_j W_{ij} \prod_k q(z_{ik} \mid x_j) , \\
-# \log q(z_{ik}) & \approx \log \textstyle\sum_j W_{ij}\; q(z_{ik} \mid x_j) .
+# & \log q(z_i) \\
+# & \quad \approx \log \textstyle\sum_j W_{ij} \prod_k q(z_{ik} \mid x_j) , \\
+# & \log q(z_{ik}) \\
+# & \quad \approx \log \textstyle\sum_j W_{ij}\; q(z_{ik} \mid x_j) .
 # \end{aligned}
 # $$ (eq-stratified)
 #
@@ -184,7 +187,10 @@ check("at batch 64 the bias grows with K", worst[2][2] < worst[4][2] < worst[6][
 # The beta-TCVAE leaves the rate alone but for this one part,
 #
 # $$
-# \mathcal L = \text{distortion} + \text{rate} + (\beta - 1)\, \text{TC} .
+# \begin{aligned}
+# \mathcal L = {} & \text{distortion} + \text{rate} \\
+# & + (\beta - 1)\, \text{TC} .
+# \end{aligned}
 # $$ (eq-tc-loss)
 #
 # We estimate the total correlation alone and keep the rate exact; the paper estimates all three parts, which has the same mean and more variance.
@@ -441,6 +447,8 @@ check("below β = 1 its gap is larger", (low["MR-VAE"] > low["beta-TCVAE"]).all(
 # * A batch underestimates total correlation, the more latents the more: use large batches, and the weight once per pair.
 # * With one $\beta$ a batch, the objective carries over to one training for all $\beta$.
 # * The mutual information gap has two forms that do not compare; say which.
+#
+# From images to words: {ref}`text` trains a decoder that could do without its latents.
 #
 # ## Exercises
 #

@@ -67,7 +67,10 @@ plots.use_style()
 # If a sentence has a single derivation, its probability is the product of the rules' probabilities, and by the chain rule {cite:p}`cover2006elements` the entropy adds up along the derivation:
 #
 # $$
-# H(A) = \sum_{r \in A} p_r \Bigl( -\log p_r + \sum_{B \in r} H(B) \Bigr) .
+# \begin{aligned}
+# & H(A) = \\
+# & \sum_{r \in A} p_r \Bigl( -\log p_r + \sum_{B \in r} H(B) \Bigr) .
+# \end{aligned}
 # $$ (eq-grammar-entropy)
 
 
@@ -117,10 +120,13 @@ _ = ax.set(xlabel="-log p(x), nats", ylabel="sentences of 2000")
 
 # %% [markdown]
 # **Sentences differ in how surprising they are**; their mean surprise is the entropy (line).
-# No model can need fewer nats on average, and a VAE needs rate and distortion:
+# No model can need fewer nats on average, and a VAE needs rate and distortion; this is {eq}`eq-sandwich` with its two ends put together:
 #
 # $$
-# \text{rate} + \text{distortion} \;\ge\; \mathbb E\,[-\log p_\theta(x)] \;\ge\; H .
+# \begin{aligned}
+# \text{rate} + \text{distortion} & \ge \mathbb E\,[-\log p_\theta(x)] \\
+# & \ge H .
+# \end{aligned}
 # $$ (eq-text-bound)
 #
 # So in the rate-distortion plane a straight line of slope $-1$ bounds every model from below, exactly.
@@ -132,9 +138,9 @@ _ = ax.set(xlabel="-log p(x), nats", ylabel="sentences of 2000")
 #
 # $$
 # \begin{aligned}
-# (i, f, g, o) &= W x + b + U h + d , \\
-# c' &= \sigma(f) \odot c + \sigma(i) \odot \tanh(g) , \\
-# h' &= \sigma(o) \odot \tanh(c') .
+# & (i, f, g, o) = W x + b + U h + d , \\
+# & c' = \sigma(f) \odot c + \sigma(i) \odot \tanh(g) , \\
+# & h' = \sigma(o) \odot \tanh(c') .
 # \end{aligned}
 # $$ (eq-lstm)
 #
@@ -172,10 +178,13 @@ for name, other in {
 #
 # An LSTM reads the sentence, and its last output gives the posterior of the latent $z$.
 # A second LSTM writes: it sees $z$ and the words so far, and gives a distribution over the next one.
-# The distortion is the surprise of all tokens, the end token included:
+# The distortion is the surprise of all tokens, the end token included; with $x_{<t}$ the tokens before $x_t$ and $z$ drawn from $q_\phi(z \mid x)$,
 #
 # $$
-# \text{distortion}(x) = \mathbb E_{q_\phi(z \mid x)} \Bigl[ - \sum_{t=1}^{T} \log p_\theta(x_t \mid x_1, \dots, x_{t-1}, z) \Bigr] .
+# \begin{aligned}
+# & \text{distortion}(x) = \\
+# & \mathbb E_{q_\phi} \Bigl[ - \sum_{t=1}^{T} \log p_\theta(x_t \mid x_{<t}, z) \Bigr] .
+# \end{aligned}
 # $$ (eq-text-distortion)
 
 # %%
@@ -434,6 +443,8 @@ check(
 # * Where the decoder can learn the data by itself, $\beta = 1$ is a cliff: above it the latent is silent, and rightly so.
 # * Perplexity from rate + distortion is a bound, loose where the rate is high.
 # * A multi-rate model of sentences needs more steps than a plain one before its low-$\beta$ end is any good.
+#
+# So far all latents were drawn at once. {ref}`hierarchy` draws the coarse ones first.
 #
 # ## Exercises
 #

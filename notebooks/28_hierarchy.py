@@ -62,16 +62,20 @@ plots.use_style()
 # A hierarchy draws the coarse ones first, and the finer ones *given* the coarser:
 #
 # $$
-# p(x, z) = p(x \mid z)\, p(z_1) \prod_{l=2}^{L} p(z_l \mid z_{<l}) , \qquad
-# q(z \mid x) = q(z_1 \mid x) \prod_{l=2}^{L} q(z_l \mid z_{<l}, x) ,
+# \begin{aligned}
+# & p(x, z) = p(x \mid z)\, p(z_1) \prod_{l=2}^{L} p(z_l \mid z_{<l}) , \\
+# & q(z \mid x) = q(z_1 \mid x) \prod_{l=2}^{L} q(z_l \mid z_{<l}, x) ,
+# \end{aligned}
 # $$ (eq-ladder)
 #
 # with $L$ scales counted from the coarsest, $z_{<l} = (z_1, \dots, z_{l-1})$ and $p(z_1) = \mathcal N(0, I)$.
 # The rate is then a sum over scales,
 #
 # $$
-# \text{rate}(x) = \sum_{l=1}^{L} \mathbb E_{q(z_{<l} \mid x)}\,
-# D_\text{KL}\bigl( q(z_l \mid z_{<l}, x) \,\big\|\, p(z_l \mid z_{<l}) \bigr) ,
+# \begin{aligned}
+# & \text{rate}(x) = \sum_{l=1}^{L} \mathbb E_{q(z_{<l} \mid x)} \\[-1ex]
+# & \quad D_\text{KL}\bigl( q(z_l \mid z_{<l}, x) \,\big\|\, p(z_l \mid z_{<l}) \bigr) ,
+# \end{aligned}
 # $$ (eq-ladder-rate)
 #
 # and each summand says what one scale adds to what the coarser ones have already made likely.
@@ -95,13 +99,16 @@ for scale, shape in enumerate(ladder.latent_shapes, start=1):
 # {cite:t}`vahdat2020nvae` let it say only how it *differs* from the prior: per entry, with a shift $\delta$ and a factor $s$,
 #
 # $$
-# p = \mathcal N(\mu, \sigma^2), \qquad q = \mathcal N(\mu + \delta,\; s^2 \sigma^2) .
+# p = \mathcal N(\mu, \sigma^2), \quad q = \mathcal N(\mu + \delta,\, s^2 \sigma^2) .
 # $$ (eq-residual-normal)
 #
 # Put into the divergence of two normals, $\log\frac{\sigma_p}{\sigma_q} + \frac{\sigma_q^2 + (\mu_q - \mu_p)^2}{2\sigma_p^2} - \frac12$, the prior's mean cancels and most of its width does:
 #
 # $$
-# D_\text{KL}(q \,\|\, p) = \tfrac12 \Bigl( \frac{\delta^2}{\sigma^2} + s^2 - 1 \Bigr) - \log s .
+# \begin{aligned}
+# & D_\text{KL}(q \,\|\, p) \\
+# & = \tfrac12 \Bigl( \frac{\delta^2}{\sigma^2} + s^2 - 1 \Bigr) - \log s .
+# \end{aligned}
 # $$ (eq-residual-kl)
 #
 # Where the network puts out zeros, $\delta = 0$ and $\log s = 0$, the scale is silent and costs nothing.
@@ -383,6 +390,7 @@ pd.DataFrame(rows, columns=columns.split(";")).set_index("one training")
 # %% [markdown]
 # *Excess distortion* is the mean over the rates that both reach, above straight lines through the four separate trainings; *below at* is the share of these rates at which the one training lies lower; *highest rate* is a share of the separate trainings' highest.
 # The verdict is on "competitive": an excess of at most 0 agrees, one below a tenth of the distortions' whole range is the same trend.
+# This is a milder rule than those of {ref}`multi-rate` and {ref}`text`, which ask the one training to be ahead; read it together with the two columns before it.
 # Lines between four points lie above a convex curve, which flatters the one training; and the two excesses are over different ranges of rates, so they do not compare with each other.
 
 # %%
@@ -421,6 +429,9 @@ check(
 # * A posterior relative to its prior costs nothing where it is silent, and a closed gate makes it so.
 # * Fine scales speak at low $\beta$ only, so a training over all $\beta$ at once may shut them early and for good.
 #   Gates that start tilted prevent it on the digits, not on our small run on MNIST: look at the rate of every scale before you trust a curve.
+#
+# Both halves of the book are now complete: spaces that can be found again, and models for every rate.
+# {ref}`one-space-every-rate` puts them together.
 #
 # ## Exercises
 #

@@ -28,6 +28,7 @@ def curve_points(
     num_points: int,
     *,
     betas: Sequence[float] | None = None,
+    selected_at: Sequence[float] | None = None,
     replica: int = 0,
     method: str = "kmeans",
     seed: int = 0,
@@ -36,14 +37,15 @@ def curve_points(
 ) -> RosettaPoints:
     """Distil a multi-rate model: R data, the curves of their posterior means over beta, and their reconstructions.
 
-    The data are chosen as by `select_points`, but for the whole range at once: what is clustered are the means at the
-    lowest, the middle and the highest beta side by side, each divided by its total standard deviation.
+    The data are chosen as by `select_points`, but for the whole range at once: what is clustered are the means at
+    several betas side by side, each divided by its total standard deviation.
 
     Args:
         fit: a multi-rate Fit.
         x: data, (N, *data).
         num_points: R, at most N.
         betas: where the curves are read off, (J,), ascending; by default ten, log-spaced over the model's range.
+        selected_at: the betas whose means are clustered; by default the lowest, the middle and the highest.
         replica: which of the Fit's replicas.
         method, seed, ids, header: as in `select_points`.
 
@@ -63,7 +65,8 @@ def curve_points(
     fit = fit.select([replica])
     low, high = fit.model.beta_range
     betas = np.geomspace(low, high, NUM_BETAS) if betas is None else np.asarray(betas, dtype=np.float64)
-    features = [_standardised(fit.encode(x, beta=beta)[0]) for beta in np.geomspace(low, high, SELECTED_AT)]
+    selected_at = np.geomspace(low, high, SELECTED_AT) if selected_at is None else np.atleast_1d(selected_at)
+    features = [_standardised(fit.encode(x, beta=float(beta))[0]) for beta in selected_at]
     selected = select_points(x, torch.cat(features, 1), num_points, method=method, seed=seed, header=header)
     chosen = selected.ids.astype(int)
     z = torch.cat([fit.encode(selected.x, beta=float(beta)) for beta in betas])  # (J, R, K)
@@ -91,13 +94,14 @@ class Anchoring:
         law: of a multi-rate model.
         per_example: how it draws beta.
         rho_power: the points weigh beta ** -rho_power, divided by the mean of that over the law.
+        rho_law: of a model that responds to rho: every point is met at a rho of its own, and weighs rho / (1 + rho).
     """
 
     def __init__(
         self, points: RosettaPoints, *, like: Tensor, x_weight, z_weight, beta, law: LogUniform | None = None,
-        per_example: bool = True, rho_power: float = 0.0,
+        per_example: bool = True, rho_power: float = 0.0, rho_law: LogUniform | None = None,
     ):  # fmt: skip
-        self.law, self.per_example, self.rho_power = law, per_example, rho_power
+        self.law, self.per_example, self.rho_power, self.rho_law = law, per_example, rho_power, rho_law
         self.x, self.z = (engine.to_units(torch.as_tensor(array), like) for array in (points.x, points.z))
         self.betas = None if points.betas is None else torch.as_tensor(points.betas, device=like.device)
         self.recon = None if points.recon is None else torch.as_tensor(points.recon).to(like)
@@ -111,7 +115,8 @@ class Anchoring:
         """Which entries differ between replicas, see `replicas.Anchors.axes`."""
         if self.law is None and self.betas is None:
             return None
-        return self._at(torch.ones_like(self.beta[:1])).axes()
+        one = torch.ones_like(self.beta[:1])
+        return self._at(one, None if self.rho_law is None else one).axes()
 
     def of_epoch(self, plan: engine.EpochPlan, seeds: list[int], epoch: int, block: slice) -> Iterator[engine.Anchors]:
         """The anchors of each batch of an epoch for a block of replicas."""
@@ -119,23 +124,29 @@ class Anchoring:
             fixed = engine.Anchors(self.x, self.z, *self.weights) if self.betas is None else self._at(self.beta[block])
             yield from [fixed] * plan.num_batches
             return
-        count = len(self.x) if self.per_example else None
-        betas = plan.anchor_betas(seeds, epoch, self.law.low, self.law.high, num_points=count)
-        yield from map(self._at, betas.to(self.x.device))
+        count, device = len(self.x) if self.per_example else None, self.x.device
+        betas = plan.drawn(self.law, seeds, epoch, purpose=engine.ANCHOR_RATE, count=count).to(device)
+        rhos = [None] * len(betas)
+        if self.rho_law is not None:
+            rhos = plan.drawn(self.rho_law, seeds, epoch, purpose=engine.ANCHOR_RHO, count=count).to(device)
+        yield from map(self._at, betas, rhos)
 
-    def _at(self, beta: Tensor) -> engine.Anchors:
-        """The anchors at betas (M,) or (M, R)."""
+    def _at(self, beta: Tensor, rho: Tensor | None = None) -> engine.Anchors:
+        """The anchors at betas and, where the model responds to it, rhos, each (M,) or (M, R)."""
         each = (beta if beta.ndim == 2 else beta.unsqueeze(1)).expand(len(beta), len(self.x))
         if self.betas is None:
             z, target = self.z.expand(len(beta), *self.z.shape), None
         else:
             z = along_beta(self.betas, self.z, each)
             target = None if self.recon is None else along_beta(self.betas, self.recon, each)
-        h = weight = None
+        h = r = weight = None
         if self.law is not None:
             h = standardise(beta, (self.law.low, self.law.high)).to(self.x)
             weight = self._weight(beta).to(self.x) if self.rho_power else None
-        return engine.Anchors(self.x, z, *self.weights, target, h, weight)
+        if rho is not None:
+            r = standardise(rho, (self.rho_law.low, self.rho_law.high)).to(self.x)
+            weight = (rho / (1 + rho)).to(self.x)
+        return engine.Anchors(self.x, z, *self.weights, target, h, r, weight)
 
     def _weight(self, beta: Tensor) -> Tensor:
         power, low, high = self.rho_power, self.law.low, self.law.high

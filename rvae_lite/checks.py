@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rvae_lite.multirate import LogUniform, is_multirate
+from rvae_lite.multirate import LogUniform, is_multirate, responds_to_rho
 from rvae_lite.schedules import SCHEDULES
 
 OBJECTIVES = ("beta-VAE", "beta-TCVAE")
@@ -84,11 +84,12 @@ def check_points(model, x: Tensor, points) -> None:
 
 
 def check_positive(**named) -> None:
-    """Raises ValueError for a value that is not a positive number (an integer but for learning_rate)."""
+    """Raises ValueError for a value that is not a positive number (an integer but for those named here)."""
     for name, value in named.items():
-        numeric = (int, float, np.integer, np.floating) if name == "learning_rate" else (int, np.integer)
+        real = name in ("learning_rate", "gate_speed")
+        numeric = (int, float, np.integer, np.floating) if real else (int, np.integer)
         if isinstance(value, bool) or not isinstance(value, numeric) or not value > 0 or not math.isfinite(value):
-            kind = "number" if name == "learning_rate" else "integer"
+            kind = "number" if real else "integer"
             raise ValueError(f"{name} must be a positive {kind}, not {value!r}")
 
 
@@ -105,11 +106,12 @@ def check_schedule(schedule: str, warmup_epochs: int, epochs: int, anneal: float
         raise ValueError(f"per must be 'example' or 'batch', not {per!r}")
 
 
-def check_rates(model, beta, *, anneal: float, rho_power: float) -> None:
-    """Raises ValueError where beta is no law for a multi-rate model, or one for a plain model."""
+def check_rates(model, beta, rho, *, anneal: float, rho_power: float) -> None:
+    """Raises ValueError where beta is no law for a multi-rate model, or one for a plain model; likewise rho."""
     if isinstance(rho_power, bool) or not isinstance(rho_power, (int, float)) or not math.isfinite(rho_power):
         raise ValueError(f"rho_power must be a finite number, not {rho_power!r}")
     is_law = isinstance(beta, LogUniform)
+    _check_rho_law(model, rho, rho_power)
     if not is_multirate(model):
         if is_law:
             raise ValueError(f"beta={beta} is for multi-rate models: pass make_multirate(model), or a number")
@@ -121,6 +123,19 @@ def check_rates(model, beta, *, anneal: float, rho_power: float) -> None:
         raise ValueError(f"this multi-rate model needs beta=LogUniform({low:g}, {high:g}), its range, not {beta!r}")
     if anneal:
         raise ValueError("anneal is for models of one beta: pass anneal=0 for a multi-rate model")
+
+
+def _check_rho_law(model, rho, rho_power: float) -> None:
+    is_law = isinstance(rho, LogUniform)
+    if not responds_to_rho(model):
+        if is_law:
+            raise ValueError(f"rho={rho} is for models that respond to rho: build one with make_multirate(rho_range=)")
+        return
+    low, high = model.rho_range
+    if not is_law or (rho.low, rho.high) != (low, high):
+        raise ValueError(f"this model responds to rho: pass rho=LogUniform({low:g}, {high:g}), its range, not {rho!r}")
+    if rho_power:
+        raise ValueError("rho_power is for models that do not respond to rho: leave it 0")
 
 
 def check_objective(model, objective: str, *, per: str) -> None:

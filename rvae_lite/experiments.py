@@ -11,9 +11,10 @@ from pathlib import Path
 
 from rvae_lite import rate_experiments, text_rates
 from rvae_lite.data import load
+from rvae_lite.frontier import frontier_study
 from rvae_lite.linear_rates import TARGETS, anchored_study
 from rvae_lite.models import VAE
-from rvae_lite.one_space import methods_over_beta, space_study, two_networks
+from rvae_lite.one_space import methods_over_beta, space_study, two_networks, variants_of_curves
 from rvae_lite.rate_experiments import Table
 from rvae_lite.recipes import REPEATED_ANCHORS, SAME_SEED, Method, Setting, methods_of, reproducibility, sequential
 from rvae_lite.rosetta import SELECTION_METHODS
@@ -184,7 +185,7 @@ def any_architecture(profile: str, folder: Path | None = None) -> list[Unit]:
 
 SPACE_SCALES = dict(  # epochs, runs, and how many examples of MNIST
     quick=dict(toy=10, wide=10, digits=10, mnist=2, replicas=3, num_examples=500, iterations=20),
-    cpu=dict(toy=18, wide=15, digits=40, mnist=15, replicas=10, num_examples=4000, iterations=400),
+    cpu=dict(toy=18, wide=15, digits=40, mnist=30, replicas=10, num_examples=6000, iterations=400),
     paper=dict(toy=200, wide=200, digits=400, mnist=200, replicas=10, num_examples=None, iterations=2000),
 )
 
@@ -193,7 +194,8 @@ def one_space(profile: str, folder: Path | None = None) -> list[Unit]:
     """One latent space at every rate: multi-rate models with plain points, with curves and without.
 
     8 Gaussians as the paper has them, and in units of their radius, where high rates collapse; digits; MNIST with
-    fully connected networks; two laboratories with different networks; the linear model against its exact curve.
+    fully connected networks; two laboratories with different networks; fit against fidelity, for every rho apart and
+    for all at once; the linear model against its exact curve.
     """
     scale = SPACE_SCALES[profile]
     # Short trainings need larger steps to learn the gates; the plain models of two_networks and wide data do not.
@@ -201,21 +203,26 @@ def one_space(profile: str, folder: Path | None = None) -> list[Unit]:
 
     def toy(radius, rho):
         small = dict(epochs=scale["toy"]) if radius == 1 else dict(epochs=scale["wide"], learning_rate=2e-3)
-        base = toy_setting(methods=methods_over_beta(rho), **course | small)
+        methods = methods_over_beta(rho) | (variants_of_curves(rho) if radius == 1 else {})
+        base = toy_setting(methods=methods, **course | small)
         title = f"8 Gaussians, radius {radius}"
         x, info = base.dataset.x * (radius / 40), base.dataset.info | dict(title=title)
         return base._replace(dataset=base.dataset._replace(x=x, info=info))
 
     def images(name):
         loading = dict(num_examples=scale["num_examples"]) if name == "mnist" else {}
-        options = dict(network="mlp", methods=methods_over_beta(2.75), epochs=scale[name], **course, **loading)
+        methods = methods_over_beta(2.75) | (variants_of_curves(2.75) if name == "digits" else {})
+        options = dict(network="mlp", methods=methods, epochs=scale[name], **course, **loading)
         setting = image_setting(name, **options)
-        return setting._replace(replicas=5, batch_size=64) if name == "mnist" and profile == "cpu" else setting
+        return setting._replace(batch_size=64) if name == "mnist" and profile == "cpu" else setting
 
     def networks():
         setting = images("digits")._replace(replicas=min(5, scale["replicas"]), learning_rate=2e-3)
         patch = VAE.patch((1, 8, 8), setting.model.latent_dim, noise_variance=setting.model.noise_variance)
         return Table(two_networks(setting, patch, rho=2.75))
+
+    def frontier(setting):
+        return Table(frontier_study(setting._replace(replicas=min(5, scale["replicas"]))))
 
     def linear(target):
         x = load("digits").x.reshape(-1, 64)
@@ -229,6 +236,8 @@ def one_space(profile: str, folder: Path | None = None) -> list[Unit]:
         ("eight_gaussians-1", lambda: space_study(toy(1, 15.0))),
         ("digits", lambda: space_study(images("digits"))),
         ("two_networks", networks),
+        ("frontier-eight_gaussians", lambda: frontier(toy(1, 15.0))),
+        ("frontier-digits", lambda: frontier(images("digits"))),
         ("mnist", lambda: space_study(images("mnist"))),
         *[(f"linear-{target}", partial(linear, target)) for target in TARGETS],
         ("eight_gaussians-40", lambda: space_study(toy(40, 2.75))),

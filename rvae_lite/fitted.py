@@ -14,7 +14,7 @@ from torch.func import functional_call, vmap
 
 from rvae_lite import replicas as engine
 from rvae_lite.checks import check_data
-from rvae_lite.multirate import build, is_multirate, responding
+from rvae_lite.multirate import build, is_multirate, responding, responds_to_rho
 from rvae_lite.rosetta import RosettaPoints
 from rvae_lite.storage import load_arrays, save_arrays
 
@@ -47,7 +47,7 @@ class Fit:
         model: the pattern; `replica(m)` gives a trained copy.
         rows: parameters, (M, P), on the CPU.
         buffers: running statistics and the like by name, each (M, *shape), on the CPU.
-        seeds, beta, rho: one per replica; beta is NaN for a multi-rate model.
+        seeds, beta, rho: one per replica; beta is NaN for a multi-rate model, rho for one that responds to it.
         terms: history of the loss terms, (epochs, 5, M), see `replicas.TERMS`; 6 with the total correlation.
         info: how it was trained: epochs, batches, engine, device, seconds.
     """
@@ -91,7 +91,17 @@ class Fit:
     def at_beta(self, beta: float) -> "Fit":
         """The plain replicas that multi-rate ones are at one beta: ordinary models, each equal to `encode(x, beta)`."""
         self._check_beta(beta)
-        plain = [self.replica(m).at_beta(beta) for m in range(len(self))]
+        changed = dict(beta=np.full(len(self), float(beta)))
+        return self._read_off(lambda module: module.at_beta(beta), changed)
+
+    def at_rho(self, rho: float) -> "Fit":
+        """The multi-rate replicas that those are at one rho whose gates respond to rho too."""
+        if not is_multirate(self.model):
+            raise ValueError("at_rho is for models that respond to rho: build one with make_multirate(rho_range=)")
+        return self._read_off(lambda module: module.at_rho(rho), dict(rho=np.full(len(self), float(rho))))
+
+    def _read_off(self, function, changed: dict) -> "Fit":
+        plain = [function(self.replica(m)) for m in range(len(self))]
         layout = engine.Parameters(plain[0])
         named = [dict(module.named_buffers()) for module in plain]
         return Fit(
@@ -99,10 +109,9 @@ class Fit:
             torch.stack([layout.row(module) for module in plain]),
             buffers={name: torch.stack([buffers[name] for buffers in named]) for name in named[0]},
             seeds=self.seeds,
-            beta=np.full(len(self), float(beta)),
-            rho=self.rho,
             terms=self.terms,
             info=self.info,
+            **dict(beta=self.beta, rho=self.rho) | changed,
         )
 
     @property
@@ -203,6 +212,8 @@ class Fit:
         return x, torch.randn((len(x), self.model.noise_dim), generator=random, dtype=self.rows.dtype)
 
     def _check_beta(self, beta) -> None:
+        if responds_to_rho(self.model):
+            raise ValueError("this model responds to rho too: take at_rho(rho) first")
         if beta is not None and not is_multirate(self.model):
             raise ValueError("beta is for multi-rate models; this model answers at the beta it was trained with")
         if beta is None and is_multirate(self.model):

@@ -1,7 +1,8 @@
-"""Gates: how a layer's output responds to log beta.
+"""Gates: how a layer's output responds to log beta, and where that is asked for to log rho.
 
 Bae et al. (2023), Section 3.1, Eqs. 6 to 8.  Letters: B batch, F channels or units of a layer, K latent dimension;
-h is the standardised log beta, mean 0 and standard deviation 1 under the law from which training draws it.
+h is the standardised log beta, mean 0 and standard deviation 1 under the law from which training draws it, r likewise
+the standardised log rho, rho being the weight of the Rosetta points.
 """
 
 import copy
@@ -23,8 +24,8 @@ def standardise(beta: Tensor, beta_range: tuple[float, float]) -> Tensor:
 
     Args:
         beta: weights of the rate, any shape, positive; the loss is distortion + beta * rate in nats, both summed
-            over dimensions.
-        beta_range: (lowest, highest) beta.
+            over dimensions.  Or rho, which gives r.
+        beta_range: (lowest, highest) beta, or rho.
     """
     low, high = (math.log(end) for end in beta_range)
     return (beta.log() - (low + high) / 2) * (2 * math.sqrt(3) / (high - low))
@@ -42,10 +43,11 @@ GATES = {"sigmoid": (torch.sigmoid, 2.0), "sqrt": (sqrt_gate, -2.0), "film": (la
 
 
 class Rate:
-    """Where the gated layers of one model read h while a call lasts; None between calls."""
+    """Where the gated layers of one model read h, and r where they respond to rho, while a call lasts; else None."""
 
     def __init__(self):
         self.h: Tensor | None = None
+        self.r: Tensor | None = None
 
     def read(self) -> Tensor:
         """h, () or (B,)."""
@@ -61,12 +63,14 @@ class Gate(nn.Module):
         kind: "sigmoid", "sqrt" or "film".
         num_channels: F.
         tilt: a sigmoid starts at w = -tilt, more closed the higher beta is.
+        to_rho: gate(w h + u r + c), with a weight u for r too; not for FiLM.
     """
 
-    def __init__(self, kind: str, num_channels: int, *, tilt: float = 0.0):
+    def __init__(self, kind: str, num_channels: int, *, tilt: float = 0.0, to_rho: bool = False):
         super().__init__()
         self.kind, self.tilt = kind, tilt
         self.weight, self.bias = (nn.Parameter(torch.empty(num_channels)) for _ in range(2))
+        self.rho_weight = nn.Parameter(torch.empty(num_channels)) if to_rho else None
         if kind == "film":
             self.shift_weight, self.shift_bias = (nn.Parameter(torch.empty(num_channels)) for _ in range(2))
         self.reset_parameters()
@@ -79,9 +83,15 @@ class Gate(nn.Module):
             nn.init.constant_(self.weight, -self.tilt)
         nn.init.constant_(self.bias, GATES[self.kind][1])
 
-    def scale(self, h: Tensor) -> Tensor:
-        """What the channels are multiplied by at h, () or (B,): (F,) or (B, F)."""
-        return GATES[self.kind][0](self.weight * h.unsqueeze(-1) + self.bias)
+    def scale(self, h: Tensor, r: Tensor | None = None) -> Tensor:
+        """What the channels are multiplied by at h, and r if there is a weight for it, () or (B,): (F,) or (B, F)."""
+        bias = self.bias if r is None else self.bias + self.rho_weight * r.unsqueeze(-1)
+        return GATES[self.kind][0](self.weight * h.unsqueeze(-1) + bias)
+
+    def settle(self, r: Tensor) -> None:
+        """Respond to h alone from now on, as at r ()."""
+        self.bias.data += self.rho_weight.data * r
+        self.rho_weight = None
 
     def shift(self, h: Tensor) -> Tensor | None:
         """What is added to them: (F,) or (B, F), or None for gates other than FiLM."""
@@ -113,7 +123,7 @@ class Gated(nn.Module):
         return functional_call(self.layer, self._scaled(h), a)  # weights are fewer than what they put out
 
     def _respond(self, s: Tensor, h: Tensor) -> Tensor:
-        scale, shift = self.gate.scale(h), self.gate.shift(h)
+        scale, shift = self.gate.scale(h, self.rate.r), self.gate.shift(h)
         scaled = s * self._spread(scale, s.ndim)
         return scaled if shift is None else scaled + self._spread(shift, s.ndim)
 
@@ -141,7 +151,7 @@ class Gated(nn.Module):
 
     def _scaled(self, h: Tensor) -> dict[str, Tensor]:
         """The layer's weight, and its bias where there is one, with the gate at h () multiplied in."""
-        layer, scale, shift = self.layer, self.gate.scale(h), self.gate.shift(h)
+        layer, scale, shift = self.layer, self.gate.scale(h, self.rate.r), self.gate.shift(h)
         weight = torch.ones_like(scale) if layer.weight is None else layer.weight
         scaled = dict(weight=weight * _along_outputs(layer, scale, weight))
         if layer.bias is not None:

@@ -20,6 +20,7 @@ from rvae_lite.rosetta import RosettaPoints, along_beta
 from rvae_lite.train import fit
 
 REFINED_BETAS = 60
+COURSE = dict(schedule="cosine", gate_speed=1.0)  # the learning rates here are high enough for the gates too
 TARGETS = ("recon", "z", "x")
 
 
@@ -63,7 +64,7 @@ def linear_study(
     covariance = torch.cov(x.double().T, correction=0)
     betas = torch.as_tensor(np.geomspace(*beta_range, 25) if betas is None else betas, dtype=torch.float64)
     model = VAE.linear(x.shape[1], latent_dim, noise_variance=noise_variance)
-    course = dict(epochs=epochs, warmup_epochs=epochs // 40, schedule="cosine", learning_rate=learning_rate)
+    course = dict(epochs=epochs, warmup_epochs=epochs // 40, learning_rate=learning_rate, **COURSE)
     begun = time.process_time()
     trained = fit(
         make_multirate(model, beta_range=beta_range, gate=gate),
@@ -141,7 +142,7 @@ def anchored_study(
         x_weight=0.0 if target == "z" else 1.0,
         seed=seed,
         compile=False,
-        **dict(epochs=epochs, warmup_epochs=epochs // 40, schedule="cosine", learning_rate=learning_rate),
+        **dict(epochs=epochs, warmup_epochs=epochs // 40, learning_rate=learning_rate, **COURSE),
     )
     gated = _centred(trained)
     if iterations:

@@ -89,14 +89,6 @@ def _rows(pd, evaluation, beta: np.ndarray):
     )
 
 
-def curve_seconds(*fits) -> float:
-    """What a rate-distortion curve cost: the training seconds of the Fits it was read from, added up."""
-    missing = [i for i, fit in enumerate(fits) if "seconds" not in fit.info]
-    if missing:
-        raise ValueError(f"fits {missing} do not say how long they trained: pass what fit() returned")
-    return float(sum(fit.info["seconds"] for fit in fits))
-
-
 def area_between(curve_a, curve_b) -> float:
     """The area between two rate-distortion curves, integral of (distortion_a - distortion_b) d rate: nats squared.
 

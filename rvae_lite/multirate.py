@@ -2,7 +2,8 @@
 
 Bae et al. (2023), Section 3: layers are gated by log beta (`make_multirate`), beta is drawn anew for every example
 (`LogUniform`), and at any one beta the gates fold into a plain network (`MultiRate.at_beta`).
-Letters: B batch, K latent dimension; h is the standardised log beta.
+Not in the paper: gates that respond to log rho too, the weight of Rosetta points (`MultiRate.at_rho`).
+Letters: B batch, K latent dimension; h is the standardised log beta, r the standardised log rho.
 """
 
 import contextlib
@@ -30,7 +31,7 @@ class LogUniform:
 
     Args:
         low, high: lowest and highest beta, the weight of the rate in distortion + beta * rate, both in nats and summed
-            over dimensions.
+            over dimensions; or rho.
     """
 
     def __init__(self, low: float, high: float):
@@ -50,12 +51,16 @@ class MultiRate(nn.Module):
     Attributes:
         module: the module, some of its layers replaced by `gates.Gated`.
         beta_range: (lowest, highest) beta that training draws.
+        rho_range: (lowest, highest) rho, or None where the gates respond to beta alone.  Otherwise nothing but
+            `at_rho` can be called.
     """
 
-    def __init__(self, module: nn.Module, rate: Rate, *, beta_range: tuple[float, float], outside: str):
+    def __init__(
+        self, module: nn.Module, rate: Rate, *, beta_range: tuple[float, float], rho_range=None, outside: str = "warn"
+    ):
         super().__init__()
         self.module, self.rate = module, rate
-        self.beta_range, self.outside = beta_range, outside
+        self.beta_range, self.rho_range, self.outside = beta_range, rho_range, outside
         self.config: dict | None = None  # how to build it again, see `build`
         shared = ("data_shape", "latent_dim", "likelihood", "noise_variance", "value_range", "noise_dim")
         for name in (*shared, "num_tokens", "word_dropout"):
@@ -99,15 +104,39 @@ class MultiRate(nn.Module):
                     plain.set_submodule(name, layer.folded(h))
         return plain.module.eval()
 
+    def at_rho(self, rho: float) -> "MultiRate":
+        """A copy that responds to beta alone, equal at every beta to this one at one rho.
+
+        Raises:
+            ValueError: the gates do not respond to rho, or rho is not one number within `rho_range`.
+        """
+        if self.rho_range is None:
+            raise ValueError("the gates do not respond to rho: build the model with make_multirate(rho_range=)")
+        low, high = self.rho_range
+        number = isinstance(rho, (int, float, np.integer, np.floating)) and not isinstance(rho, bool)
+        if not number or not low * (1 - 1e-6) <= rho <= high * (1 + 1e-6):
+            raise ValueError(f"rho must be a number in [{low:g}, {high:g}], the range of training, not {rho!r}")
+        settled = copy.deepcopy(self)
+        r = standardise(torch.tensor(float(rho), dtype=torch.float64), self.rho_range)
+        for gate in settled.modules():
+            if isinstance(gate, Gate):
+                gate.settle(r.to(gate.bias))
+        settled.rho_range = None
+        if self.config is not None:
+            settled.config = {key: value for key, value in self.config.items() if key != "rho_range"}
+        return settled
+
     def h(self, beta) -> Tensor:
         """The standardised log beta of a number or of one beta per example: () or (B,).
 
         Raises:
-            ValueError: beta is not positive, or outside `beta_range` where that is refused.
+            ValueError: beta is not positive, or outside `beta_range` where that is refused; the model responds to rho.
 
         Warns:
             UserWarning: once per model, of a beta outside `beta_range`.
         """
+        if self.rho_range is not None:
+            raise ValueError("this model responds to rho too: take at_rho(rho) first")
         like = next(self.parameters())
         try:
             values = beta if isinstance(beta, Tensor) else np.asarray(beta, dtype=np.float64)
@@ -133,13 +162,14 @@ class MultiRate(nn.Module):
             warnings.warn(f"{message}: the response is extrapolated", UserWarning, stacklevel=4)
 
     @contextlib.contextmanager
-    def responding(self, h: Tensor):
-        """Inside the block, the module (yielded) answers at h, () or (B,)."""
-        before, self.rate.h = self.rate.h, h
+    def responding(self, h: Tensor, r: Tensor | None = None):
+        """Inside the block, the module (yielded) answers at h, () or (B,), and where it responds to rho at r."""
+        before = self.rate.h, self.rate.r
+        self.rate.h, self.rate.r = h, r
         try:
             yield self.module
         finally:
-            self.rate.h = before
+            self.rate.h, self.rate.r = before
 
 
 def make_multirate(
@@ -150,6 +180,7 @@ def make_multirate(
     layers: Sequence[str] | Callable[[str, nn.Module], bool] | None = None,
     outside: str = "warn",
     tilt: float = 0.0,
+    rho_range: tuple[float, float] | None = None,
 ) -> MultiRate:
     """Gate a copy of a module's layers by log beta (Bae et al. 2023, Eqs. 6 to 8).
 
@@ -169,6 +200,8 @@ def make_multirate(
         tilt: sigmoid gates start at w = -tilt.  At 0 nothing depends on beta at first, and what does not pay on
             average over beta may collapse for good, such as the finer scales of a `LadderVAE`; a tilt of 2 can keep
             it at low beta, though not always.
+        rho_range: (lowest, highest) weight of Rosetta points: the gates respond to log rho too, so that one training
+            holds every compromise between fit and fidelity to the points.  For sigmoid and sqrt gates.
 
     Raises:
         ValueError: an argument is impossible, or layers cannot be gated; they are named.
@@ -188,12 +221,16 @@ def make_multirate(
         raise ValueError(f"tilt must be a number from 0 upwards, not {tilt!r}")
     linear = isinstance(module, VAE) and module.head.posterior == "constant" and layers is None
     kinds = _gate_kinds(gate, module, linear)
+    if rho_range is not None:
+        rho_range = _check_range(rho_range, "rho")
+        if linear or "film" in kinds:
+            raise ValueError("rho_range is for models with sigmoid and sqrt gates, not for FiLM or a linear VAE")
     names = ["head.linear", "decoder.0"] if linear else _choose_layers(module, layers)
     rate, config = Rate(), getattr(module, "config", None)
-    gated = MultiRate(copy.deepcopy(module), rate, beta_range=beta_range, outside=outside)
+    gated = MultiRate(copy.deepcopy(module), rate, beta_range=beta_range, rho_range=rho_range, outside=outside)
     for name in names:
         kind = kinds[1] if name.split(".")[0] == "decoder" else kinds[0]
-        options = dict(inputs=linear and name == "decoder.0", tilt=tilt)
+        options = dict(inputs=linear and name == "decoder.0", tilt=tilt, to_rho=rho_range is not None)
         _gate_layer(gated, f"module.{name}".rstrip("."), kind, **options)
     if linear:
         response = LogScaleResponse(module.latent_dim, rate).to(next(module.parameters()))
@@ -202,6 +239,7 @@ def make_multirate(
         gated.config = dict(network="multirate", module=config, beta_range=list(beta_range), gate=list(kinds))
         gated.config |= dict(layers=None if linear else names, outside=outside)
         gated.config |= dict(tilt=tilt) if tilt else {}
+        gated.config |= dict(rho_range=list(rho_range)) if rho_range else {}
     return gated
 
 
@@ -219,9 +257,14 @@ def is_multirate(model: nn.Module) -> bool:
     return isinstance(model, MultiRate)
 
 
-def responding(model: nn.Module, h: Tensor | None):
-    """A context in which the model (yielded) is called like a plain one: at h if it is multi-rate."""
-    return model.responding(h) if is_multirate(model) else contextlib.nullcontext(model)
+def responds_to_rho(model: nn.Module) -> bool:
+    """Whether a model is multi-rate and its gates respond to rho too."""
+    return is_multirate(model) and model.rho_range is not None
+
+
+def responding(model: nn.Module, h: Tensor | None, r: Tensor | None = None):
+    """A context in which the model (yielded) is called like a plain one: at h, and r, if it is multi-rate."""
+    return model.responding(h, r) if is_multirate(model) else contextlib.nullcontext(model)
 
 
 def closed_share(gated: MultiRate) -> float:
@@ -234,13 +277,13 @@ def closed_share(gated: MultiRate) -> float:
     return float(closed.double().mean())
 
 
-def _check_range(beta_range) -> tuple[float, float]:
+def _check_range(given, name: str = "beta") -> tuple[float, float]:
     try:
-        low, high = (float(end) for end in beta_range)
+        low, high = (float(end) for end in given)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"the range of beta must be two numbers, lowest and highest, not {beta_range!r}") from error
+        raise ValueError(f"the range of {name} must be two numbers, lowest and highest, not {given!r}") from error
     if not (0 < low < high < math.inf):
-        raise ValueError(f"the range of beta must be positive, finite and ascending, not [{low:g}, {high:g}]")
+        raise ValueError(f"the range of {name} must be positive, finite and ascending, not [{low:g}, {high:g}]")
     return low, high
 
 
@@ -317,12 +360,12 @@ def _default_decoder(decoder: nn.Module) -> list[str]:
     return [f"decoder.{name}".rstrip(".") for name in kept]
 
 
-def _gate_layer(gated: MultiRate, name: str, kind: str, *, inputs: bool, tilt: float) -> None:
+def _gate_layer(gated: MultiRate, name: str, kind: str, *, inputs: bool, **options) -> None:
     layer = gated.get_submodule(name)
     if isinstance(layer, Gated):
         return  # it stands in several places, and was gated at the first
     like = next(gated.parameters()) if layer.weight is None else layer.weight
-    gate = Gate(kind, layer.in_features if inputs else _num_outputs(layer), tilt=tilt).to(like)
+    gate = Gate(kind, layer.in_features if inputs else _num_outputs(layer), **options).to(like)
     replacement = Gated(layer, gate, gated.rate, inputs=inputs)
     for place in [place for place, other in _named_layers(gated) if other is layer]:
         gated.set_submodule(place, replacement)

@@ -26,7 +26,7 @@ from rvae_lite.rosetta import RosettaPoints
 BETAS = tuple(np.geomspace(*BETA_RANGE, 10))
 COURSE = dict(schedule="cosine")
 KEPT = ("rv", "rv_rank", "rv_relative", "within_fraction")
-KEYS = ["data", "method", "beta", "seed", "metric", "value"]
+KEYS = ["data", "method", "beta", "rho", "seed", "metric", "value"]
 
 
 class Held(NamedTuple):
@@ -35,16 +35,29 @@ class Held(NamedTuple):
     rho: weight of the Rosetta points, 0 for none.
     at: the one beta whose latents stand for all; None for curves.
     rho_power: how their weight falls with beta, see `fit`.
+    selected_at: the betas whose latents are clustered to select them, see `curve_points`.
     """
 
     rho: float = 0.0
     at: float | None = None
     rho_power: float = 0.0
+    selected_at: tuple[float, ...] | None = None
 
 
 def methods_over_beta(rho: float) -> dict[str, Held]:
     """No points, plain points read off at beta = 1, curves."""
-    return {"MR-VAE": Held(), "fixed anchors": Held(rho, at=1.0), "curves": Held(rho)}
+    return {"MR-VAE": Held(), "plain points": Held(rho, at=1.0), "curves": Held(rho)}
+
+
+def variants_of_curves(rho: float) -> dict[str, Held]:
+    """Curves of data selected at one rate, or at random; rho that falls or rises with beta."""
+    return {
+        "curves, selected at beta 0.01": Held(rho, selected_at=(0.01,)),
+        "curves, selected at beta 1": Held(rho, selected_at=(1.0,)),
+        "curves, selected at beta 10": Held(rho, selected_at=(10.0,)),
+        "curves, rho falls": Held(rho, rho_power=0.5),
+        "curves, rho rises": Held(rho, rho_power=-0.5),
+    }
 
 
 class SpaceStudy(NamedTuple):
@@ -68,30 +81,33 @@ def space_study(setting: Setting, *, template: int = 0) -> SpaceStudy:
         setting: data, a plain model, and methods name -> `Held`.
         template: seed of the template and of what follows.
     """
-    training, validation, gated = _parts(setting)
+    training, validation, gated = halves(setting)
     law = LogUniform(*gated.model.beta_range)
     space = train(gated, training.x, seed=template, label=f"template {template}", beta=law, **COURSE)
     points = distil_curves(setting, space, training)
-    joined = np.concatenate([np.asarray(training.x), points.x])
     fits = {}
     for position, (name, held) in enumerate(setting.methods.items()):
+        chosen = points if held.selected_at is None else distil_curves(setting, space, training, held.selected_at)
+        joined = np.concatenate([np.asarray(training.x), chosen.x])
         options = dict(rho=held.rho, rho_power=held.rho_power, beta=law, **COURSE)
-        options["points"] = points if held.at is None else points.at_beta(held.at)
+        options["points"] = chosen if held.at is None else chosen.at_beta(held.at)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # short trainings do not reach every point
             seeds = dict(replicas=setting.replicas, seed=10 * (template + 1) + position)
             fits[name] = train(gated, joined, label=f"{name} {template}", **seeds, **options)
     rows = [row for beta in BETAS for row in _rows_at(beta, space, fits, validation)]
-    return SpaceStudy(_table(setting, template, rows), space, points, fits, validation)
+    return SpaceStudy(tidy_table(setting, template, rows), space, points, fits, validation)
 
 
-def distil_curves(setting: Setting, space: Fit, dataset: Dataset) -> RosettaPoints:
+def distil_curves(setting: Setting, space: Fit, dataset: Dataset, selected_at=None) -> RosettaPoints:
     """The setting's number of curves from a multi-rate template and its training data."""
     header = dict(source=dataset.info["title"], licence=dataset.info["licence"], likelihood=setting.model.likelihood)
-    return curve_points(space, dataset.x, setting.num_points, method=setting.selection, ids=dataset.ids, header=header)
+    options = dict(method=setting.selection, selected_at=selected_at, ids=dataset.ids, header=header)
+    return curve_points(space, dataset.x, setting.num_points, **options)
 
 
-def _parts(setting: Setting) -> tuple[Dataset, Dataset, Setting]:
+def halves(setting: Setting) -> tuple[Dataset, Dataset, Setting]:
+    """Training data, held-out data, and the setting with its model made multi-rate."""
     mask = split(setting.dataset, seed=0)
     gated = setting._replace(model=make_multirate(setting.model))
     return setting.dataset.take(mask), setting.dataset.take(~mask), gated
@@ -141,7 +157,7 @@ def two_networks(setting: Setting, second_model: nn.Module, *, rho: float, betas
         the distance after the file's map; anchors_map, after an affine map fitted on what both make of the R inputs;
         best_map, after the best affine map of the held-out data themselves, which no method can beat.
     """
-    training, validation, gated = _parts(setting)
+    training, validation, gated = halves(setting)
     law = LogUniform(*gated.model.beta_range)
     space = train(gated, training.x, seed=template, label=f"template {template}", beta=law, **COURSE)
     points = distil_curves(setting, space, training)
@@ -158,7 +174,7 @@ def two_networks(setting: Setting, second_model: nn.Module, *, rho: float, betas
                 warnings.simplefilter("ignore", RuntimeWarning)
                 pair.append(train(lab, joined, label=f"{name} {number} {template}", points=points, **options))
         rows += [dict(row, method=name) for row in _between(pair, known, points, validation)]
-    return _table(setting._replace(methods={"one file": Held(rho), "unanchored": Held()}), template, rows)
+    return tidy_table(setting._replace(methods={"one file": Held(rho), "unanchored": Held()}), template, rows)
 
 
 def _between(pair: list[Fit], known: alignment.LinearMap, points: RosettaPoints, validation: Dataset) -> list[dict]:
@@ -177,15 +193,16 @@ def _between(pair: list[Fit], known: alignment.LinearMap, points: RosettaPoints,
     return rows
 
 
-def _table(setting: Setting, template: int, rows: list[dict]):
+def tidy_table(setting: Setting, template: int, rows: list[dict]):
+    """Rows with the scale that they were measured at, a pandas DataFrame; rho is the method's where a row has none."""
     import pandas as pd
 
+    rows = [dict(rho=setting.methods[row["method"]].rho) | row for row in rows]
     table = pd.DataFrame(rows).reindex(columns=KEYS).assign(data=setting.dataset.info["title"], template=template)
     table["seed"] = table.seed.astype("Int64")
     return table.assign(
         num_points=setting.num_points,
         latent_dim=setting.model.latent_dim,
-        rho=table.method.map(lambda name: setting.methods[name].rho),
         replicas=setting.replicas,
         epochs=setting.epochs,
         num_data=len(setting.dataset.x),

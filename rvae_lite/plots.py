@@ -36,7 +36,7 @@ VARIANTS = {  # lines of one figure each; another figure may use a colour again
     "coarse": "#1fa3a3",
     "fine": "#c8553d",
     "curves": "#d6336c",
-    "fixed anchors": "#e69f00",
+    "plain points": "#e69f00",
     "raw inputs": "#e69f00",
 }
 GROUPS = ["#8c8c8c", "#3b8bc4", "#e69f00", "#2a9d74", "#d6336c"]  # bars within a group
@@ -77,11 +77,15 @@ def _axes(ax):
     return plt.subplots()[1]
 
 
-def figure_row(columns: int, *, width: float = 2.4, height: float = 2.7):
-    """An empty figure with panels side by side: (figure, axes)."""
+def figure_row(columns: int, *, width: float | None = None, height: float = 2.7):
+    """An empty figure with panels side by side, four of them two by two, for small screens: (figure, axes)."""
     import matplotlib.pyplot as plt
 
-    return plt.subplots(1, columns, figsize=(width * columns, height))
+    rows = 2 if columns == 4 else 1
+    across = columns // rows
+    width = width if width is not None else 2.4 if rows == 1 else 3.3
+    figure, axes = plt.subplots(rows, across, figsize=(width * across, height * rows))
+    return figure, axes.ravel() if rows == 2 else axes
 
 
 def colour(method: str) -> str:

@@ -13,7 +13,7 @@ from rvae_lite.data import load
 from rvae_lite.disentanglement_study import disentanglement_study, sprite_setting
 from rvae_lite.linear_rates import linear_study
 from rvae_lite.multirate import BETA_RANGE
-from rvae_lite.rates import METHODS, PLAIN, Curve, curve_study, rate_setting
+from rvae_lite.rates import LONGER, METHODS, PLAIN, Curve, curve_study, rate_setting
 
 
 class Table(NamedTuple):
@@ -40,7 +40,7 @@ def multi_rate(profile: str, folder: Path | None = None) -> list:
         kept = folder and folder / f"{name}-{network}"
         options = dict(CURVE_SCALES[profile], num_images=IMAGES[profile])
         if profile == "cpu":
-            options |= dict(width=CPU_WIDTHS[network])
+            options |= dict(width=CPU_WIDTHS[network], methods=METHODS | LONGER)
             options |= CPU_OMNIGLOT if name == "omniglot" else {}
         return curve_study(rate_setting(name, network=network, folder=kept, progress=True, **options))
 
@@ -77,7 +77,7 @@ def sensitivity(profile: str, folder: Path | None = None) -> list:
 
 LADDER_SCALES = dict(
     quick=dict(width=1 / 8, latent_dim=4, num_train=640, num_test=200, epochs=4, replicas=1),
-    cpu=dict(width=1 / 4, latent_dim=4, num_train=2000, num_test=500, epochs=40, replicas=1),
+    cpu=dict(width=1 / 4, latent_dim=4, num_train=2000, num_test=500, epochs=40),
     paper=dict(latent_dim=20, epochs=400, batch_size=256, learning_rate=1e-3),
 )
 SHORT_TRAINING = dict(batch_size=32, learning_rate=3e-3)  # beyond the paper profile: few epochs, but many steps

@@ -19,15 +19,16 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 
 from rvae_lite.disentanglement import total_correlation
-from rvae_lite.gates import BATCH_NORMS, standardise
+from rvae_lite.gates import BATCH_NORMS, Gate, standardise
 from rvae_lite.losses import beta_loss, rosetta_penalty, total_correlation_loss
-from rvae_lite.multirate import is_multirate, responding
+from rvae_lite.multirate import is_multirate, responding, responds_to_rho
 from rvae_lite.text import LSTMCell
 
 TERMS = ("loss", "distortion", "rate", "anchor_x", "anchor_z")
 TC_TERMS = (*TERMS, "total_correlation")  # of the objective "beta-TCVAE"
 ADAM_BETA1, ADAM_BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-8
-INITIALISATION, ORDER, NOISE, EVALUATION, RATE, ANCHOR_RATE = range(6)  # what a replica's seed is used for
+# What a replica's seed is used for
+INITIALISATION, ORDER, NOISE, EVALUATION, RATE, ANCHOR_RATE, RHO, ANCHOR_RHO = range(8)
 
 
 def generator(seed: int, purpose: int, epoch: int = 0) -> torch.Generator:
@@ -55,10 +56,11 @@ class Anchors(NamedTuple):
     x, z: inputs (R, *data) and latents (R, K).
     x_weight, z_weight: weights of the two terms.
     target: what decode(z) shall be, (R, *data); by default x.
-    h: standardised log beta at which a multi-rate model meets the points, () or (R,).
+    h, r: standardised log beta, and log rho where it responds to that, at which a multi-rate model meets the points,
+        () or (R,).
     weight: of every point, () or (R,), by default 1.
 
-    Where they differ between replicas z, target, h and weight have a leading M; `make_step` is told so.
+    Where they differ between replicas z, target, h, r and weight have a leading M; `make_step` is told so.
     """
 
     x: Tensor
@@ -67,11 +69,12 @@ class Anchors(NamedTuple):
     z_weight: float = 1.0
     target: Tensor | None = None
     h: Tensor | None = None
+    r: Tensor | None = None
     weight: Tensor | None = None
 
     def axes(self) -> "Anchors":
         """Which axis of each entry counts replicas, for `vmap`, where they differ between replicas."""
-        own = ("z", "target", "h", "weight")
+        own = ("z", "target", "h", "r", "weight")
         return Anchors(*(0 if name in own and value is not None else None for name, value in self._asdict().items()))
 
     def of(self, m: int) -> "Anchors":
@@ -91,12 +94,18 @@ class Objective(nn.Module):
         self.model, self.num_data = model, num_data
 
     def forward(self, x: Tensor, noise: Tensor, beta: Tensor, rho: Tensor, anchors: Anchors | None):
-        """The loss and its terms (TERMS or TC_TERMS): x (B, *data), noise (B, noise_dim), beta () or (B,), rho ()."""
+        """The loss and its terms (TERMS or TC_TERMS): x (B, *data), noise (B, noise_dim), beta () or (B,), rho ().
+
+        A model that responds to rho does so at one rho for each example, (B,), or for all; the points have their own.
+        What belongs to a rho is then divided by 1 + rho, which changes no optimum: undivided, high rhos rule all.
+        """
         h = standardise(beta, self.model.beta_range) if is_multirate(self.model) else None
-        with responding(self.model, h) as model:
+        r = standardise(rho, self.model.rho_range) if responds_to_rho(self.model) else None
+        with responding(self.model, h, r) as model:
             # -log p(x|z) at one sample of q(z|x), and KL(q(z|x) || N(0, I))
             distortion, rate, *correlation = self._parts(model, x, noise)
-        return self._loss(distortion, rate, correlation, beta, rho, anchors)
+        share = None if r is None else 1 / (1 + rho)
+        return self._loss(distortion, rate, correlation, beta, rho, anchors, share)
 
     def _parts(self, model: nn.Module, x: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
         """Distortion and rate, each (B,), and with `num_data` the batch's total correlation, ()."""
@@ -107,21 +116,23 @@ class Objective(nn.Module):
         correlation = total_correlation(z, *posterior, num_data=self.num_data)
         return model.distortion(x, z), posterior.kl_divergence(), correlation
 
-    def _loss(self, distortion: Tensor, rate: Tensor, correlation: list, beta: Tensor, rho: Tensor, anchors):
+    def _loss(self, distortion: Tensor, rate: Tensor, correlation: list, beta: Tensor, rho: Tensor, anchors, share):
         means = distortion.mean(), rate.mean()
         if correlation:
             loss = total_correlation_loss(*means, *correlation, beta=beta)
         else:
-            loss = beta_loss(distortion, rate, beta=beta).mean() if beta.ndim else beta_loss(*means, beta=beta)
+            loss = beta_loss(distortion, rate, beta=beta) if beta.ndim else beta_loss(*means, beta=beta)
+        loss = (loss if share is None else share * loss).mean()
         if anchors is None:
             nothing = torch.zeros_like(loss)
             return loss, torch.stack([loss, *means, nothing, nothing, *correlation]).detach()
-        with running_statistics(self.model), responding(self.model, anchors.h) as model:
+        with running_statistics(self.model), responding(self.model, anchors.h, anchors.r) as model:
             recon = model.decode(anchors.z)
             mean = model.encode(anchors.x).mean
         target = anchors.x if anchors.target is None else anchors.target
         anchor_x, anchor_z = rosetta_penalty(recon, target, mean, anchors.z, weight=anchors.weight)
-        loss = loss + rho * (anchors.x_weight * anchor_x + anchors.z_weight * anchor_z)
+        penalty = anchors.x_weight * anchor_x + anchors.z_weight * anchor_z
+        loss = loss + (rho * penalty if share is None else penalty)  # with a share, rho is in the points' weights
         return loss, torch.stack([loss, *means, anchor_x, anchor_z, *correlation]).detach()
 
 
@@ -155,6 +166,17 @@ class Parameters:
         """A row (P,) as named parameters."""
         pieces = zip(self.names, row.split(self.sizes), self.shapes, strict=True)
         return {name: piece.view(shape) for name, piece, shape in pieces}
+
+    def learning_rates(self, module: nn.Module, *, gate_speed: float) -> Tensor | float:
+        """What Adam's learning rate is multiplied by, (P,), or 1 throughout.
+
+        `gate_speed` for sigmoid and sqrt gates; FiLM, which nothing bounds, served best at the speed of the rest.
+        """
+        gates = [name for name, layer in module.named_modules() if isinstance(layer, Gate) and layer.kind != "film"]
+        if gate_speed == 1 or not gates:
+            return 1.0
+        each = [(size, name.rpartition(".")[0] in gates) for name, size in zip(self.names, self.sizes, strict=True)]
+        return torch.cat([torch.full((size,), gate_speed if gated else 1.0) for size, gated in each])
 
 
 def initial_rows(model: nn.Module, seeds: list[int]) -> Tensor:
@@ -213,20 +235,11 @@ class EpochPlan(NamedTuple):
         draws = [torch.randn(shape, generator=generator(seed, NOISE, epoch), dtype=dtype) for seed in seeds]
         return torch.stack(draws, dim=1)
 
-    def betas(self, seeds: list[int], epoch: int, low: float, high: float, *, per_example: bool) -> Tensor:
-        """beta with log beta uniform, one per example or per batch: (num_batches, M, B) or (num_batches, M)."""
-        shape = (self.num_batches, self.batch_size) if per_example else (self.num_batches,)
-        return _log_uniform([generator(seed, RATE, epoch) for seed in seeds], shape, low, high)
-
-    def anchor_betas(self, seeds: list[int], epoch: int, low: float, high: float, *, num_points: int | None) -> Tensor:
-        """The same for Rosetta points, one per point or per batch: (num_batches, M, R) or (num_batches, M)."""
-        shape = (self.num_batches,) if num_points is None else (self.num_batches, num_points)
-        return _log_uniform([generator(seed, ANCHOR_RATE, epoch) for seed in seeds], shape, low, high)
-
-
-def _log_uniform(generators: list[torch.Generator], shape: tuple[int, ...], low: float, high: float) -> Tensor:
-    draws = [torch.rand(shape, generator=random, dtype=torch.float64) for random in generators]
-    return (math.log(low) + math.log(high / low) * torch.stack(draws, dim=1)).exp()
+    def drawn(self, law, seeds: list[int], epoch: int, *, purpose: int, count: int | None) -> Tensor:
+        """beta or rho by a `LogUniform` law, float64: one per batch, (num_batches, M), or `count`, (..., M, count)."""
+        shape = (self.num_batches,) if count is None else (self.num_batches, count)
+        draws = [torch.rand(shape, generator=generator(seed, purpose, epoch), dtype=torch.float64) for seed in seeds]
+        return (math.log(law.low) + math.log(law.high / law.low) * torch.stack(draws, dim=1)).exp()
 
 
 class Adam(NamedTuple):
@@ -283,11 +296,11 @@ def make_step(model: nn.Module, *, compiled: bool, num_data: int | None = None, 
     return torch.compile(own, dynamic=False, fullgraph=True)
 
 
-def adam_corrections(step_number: int, learning_rate: float, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Adam's step size and second-moment correction at a step counted from 1, as 0-dim tensors."""
+def adam_corrections(step_number: int, learning_rate, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Adam's step size, () or (P,) like `learning_rate`, and its second-moment correction, (), at a step from 1 on."""
     step_size = learning_rate / (1 - ADAM_BETA1**step_number)
     correction = 1 / (1 - ADAM_BETA2**step_number)
-    return like.new_tensor(step_size), like.new_tensor(correction)
+    return torch.as_tensor(step_size, dtype=like.dtype, device=like.device), like.new_tensor(correction)
 
 
 def compiler_available(device: torch.device) -> bool:

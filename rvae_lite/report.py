@@ -114,23 +114,23 @@ def best_negative_elbos(table, *, baseline: str = "beta-VAE"):
     return rows.groupby(["data", "network", "method", "seed"], sort=False).value.min().reset_index()
 
 
-def curves_against_paper(table, published, *, baseline: str = "beta-VAE", tolerance: float = 0.02):
+def curves_against_paper(table, published, *, baseline: str = "beta-VAE", tolerance: float = 0.02, named=None):
     """The lowest test -ELBO over beta beside the paper's: data, network, method, paper, here, verdict.
 
     "here" is the median and, in brackets, the interquartile range over seeds.
 
     "agrees" within a share `tolerance` of the paper's number, else "same trend" where the method is on the paper's
-    side of the baseline, else "differs".
+    side of the baseline, else "differs".  `named` maps methods to what the paper calls them, where it differs.
     """
     import pandas as pd
 
-    keys = ["data", "network", "method"]
+    keys, named = ["data", "network", "method"], named or {}
     groups = best_negative_elbos(table, baseline=baseline).groupby(keys, sort=False).value
     ours, iqr = groups.median(), groups.quantile(0.75) - groups.quantile(0.25)
     theirs = published[published.metric == "negative_elbo"].set_index(["data", "part", "method"])["median"]
     rows = []
     for (data, network, method), value in ours.items():
-        paper, verdict = theirs.get((data, network, method)), "—"
+        paper, verdict = theirs.get((data, network, named.get(method, method))), "—"
         if paper is not None:
             gain, published_gain = value - ours[data, network, baseline], paper - theirs[data, network, baseline]
             same = "reference" if method == baseline else "same trend" if gain * published_gain > 0 else "differs"

@@ -27,7 +27,7 @@ from rvae_lite.checks import (
     per_replica,
 )
 from rvae_lite.fitted import Fit
-from rvae_lite.multirate import LogUniform, is_multirate
+from rvae_lite.multirate import LogUniform, is_multirate, responds_to_rho
 from rvae_lite.rosetta import RosettaPoints
 from rvae_lite.schedules import anneal_factor, learning_rate_factor
 
@@ -49,13 +49,14 @@ def fit(
     objective: str = "beta-VAE",
     per: str = "example",
     anneal: float = 0.0,
-    rho: float | Sequence[float] = 0.0,
+    rho: float | Sequence[float] | LogUniform = 0.0,
     points: RosettaPoints | None = None,
     x_weight: float = 1.0,
     z_weight: float = 1.0,
     rho_power: float = 0.0,
     seed: int | Sequence[int] = 0,
     learning_rate: float = 1e-3,
+    gate_speed: float = 5.0,
     schedule: str = "constant",
     warmup_epochs: int = 0,
     device: str | torch.device | None = None,
@@ -82,7 +83,9 @@ def fit(
         per: draw beta for every "example" or every "batch": both are unbiased, the first varies less.  A batch has one
             total correlation, so that "beta-TCVAE" needs "batch".
         anneal: share of the steps over which beta rises in a line from 0 to its value.
-        rho: weight of the Rosetta points, a number or one per replica; 0 is the plain VAE.
+        rho: weight of the Rosetta points, a number or one per replica; 0 is the plain VAE.  For a model that responds
+            to rho `LogUniform`, drawn anew for every example and point, or batch, as beta is; the loss at every rho is
+            then divided by 1 + rho.
         points: Rosetta points, needed where rho is not 0.  They are not added to the data.  Where they are curves
             (see `anchors.curve_points`) their latents are those at beta, and decode(z_r) is drawn to the template's
             own reconstruction at beta; without reconstructions it is drawn to x_r, which biases the decoder.
@@ -92,6 +95,8 @@ def fit(
         seed: an integer from which each replica's seed is derived, or one per replica; replica m of
             [s0, s1, ...] equals a single training with [s_m].
         learning_rate: of Adam.
+        gate_speed: how many times as fast the sigmoid and sqrt gates of a multi-rate model learn.  They start the same
+            at every beta and have further to go than other weights, for which short trainings leave them no time.
         schedule: "constant", or "cosine": the learning rate falls along a cosine to 0.
         warmup_epochs: epochs over which the learning rate first rises in a line from 0.
         device: "cpu", "cuda", ...; by default a CUDA device where there is one.
@@ -109,7 +114,8 @@ def fit(
     Warns:
         RuntimeWarning: anchors that were not reached after training.
 
-    Differs from the paper: the Rosetta term is a mean over the R points, not a sum times a ratio of R and B.
+    Differs from the papers: the Rosetta term is a mean over the R points, not a sum times a ratio of R and B; gates
+    have a learning rate of their own (gate_speed=1 is the paper's).
 
     Example:
         >>> from rvae_lite import VAE, data
@@ -119,17 +125,19 @@ def fit(
         torch.Size([3, 6400, 2])
     """
     x = check_data(model, x, minimum=2)
-    check_positive(replicas=replicas, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
+    check_positive(replicas=replicas, epochs=epochs, batch_size=batch_size)
+    check_positive(learning_rate=learning_rate, gate_speed=gate_speed)
     seeds = engine.replica_seeds(seed, replicas)
     check_schedule(schedule, warmup_epochs, epochs, anneal, per)
-    rho = per_replica("rho", rho, replicas)
-    check_rates(model, beta, anneal=anneal, rho_power=rho_power)
+    check_rates(model, beta, rho, anneal=anneal, rho_power=rho_power)
     check_objective(model, objective, per=per)
-    law = beta if isinstance(beta, LogUniform) else None
-    beta = torch.full((replicas,), torch.nan, dtype=torch.float64) if law else per_replica("beta", beta, replicas)
+    law, rho_law = (value if isinstance(value, LogUniform) else None for value in (beta, rho))
+    nowhere = torch.full((replicas,), torch.nan, dtype=torch.float64)
+    beta = nowhere if law else per_replica("beta", beta, replicas)
+    rho = nowhere if rho_law else per_replica("rho", rho, replicas)
     for name, weight in (("x_weight", x_weight), ("z_weight", z_weight)):
         per_replica(name, weight, 1)
-    anchored = bool((rho > 0).any())
+    anchored = rho_law is not None or bool((rho > 0).any())
     if anchored and points is None:
         raise ValueError("rho is positive but there are no points: pass points=RosettaPoints, or rho=0")
     if anchored:
@@ -138,26 +146,27 @@ def fit(
     plan = engine.EpochPlan.of(len(x), batch_size)
     compiled = _choose_engine(compile, model, device, epochs * plan.num_batches * replicas)
 
-    course = _Course(beta, law, per == "example", anneal, learning_rate, schedule, warmup_epochs, epochs)
+    laws = (beta, law, rho, rho_law, per == "example")
+    course = _Course(*laws, anneal, learning_rate, gate_speed, schedule, warmup_epochs, epochs)
 
     state = _State.initial(model, seeds, device)
     if checkpoint is not None:
         settings = checkpoints.settings_of(
-            model, x, points if anchored else None, seeds=seeds, rho=rho, batch_size=plan.batch_size,
+            model, x, points if anchored else None, seeds=seeds, batch_size=plan.batch_size,
             x_weight=x_weight, z_weight=z_weight, rho_power=rho_power or None,
             objective=None if objective == "beta-VAE" else objective, **course.settings(),
         )  # fmt: skip
         checkpoints.resume(checkpoint, settings, state, epochs=epochs)
     anchors = None
     if anchored:
-        per_beta = dict(beta=beta, law=law, per_example=per == "example", rho_power=rho_power)
-        anchors = Anchoring(points, like=state.rows, x_weight=x_weight, z_weight=z_weight, **per_beta)
-    trainer = _Trainer(model, x.to(device), plan, seeds, course, rho, anchors, compiled, compile == "auto", objective)
+        drawn = dict(law=law, rho_law=rho_law, per_example=per == "example", rho_power=rho_power)
+        anchors = Anchoring(points, like=state.rows, x_weight=x_weight, z_weight=z_weight, beta=beta, **drawn)
+    trainer = _Trainer(model, x.to(device), plan, seeds, course, anchors, compiled, compile == "auto", objective)
     started = written = time.monotonic()
     pause = CHECKPOINT_SECONDS
     for epoch in _progress_bar(len(state.terms), epochs, progress):
         state.terms.append(trainer.run_epoch(state, epoch))
-        _stop_if_not_finite(state.terms[-1][0], epoch, seeds, law or beta, rho)
+        _stop_if_not_finite(state.terms[-1][0], epoch, seeds, law or beta, rho_law or rho)
         overdue = time.monotonic() - written > pause
         if checkpoint is not None and (overdue or epoch == epochs - 1):
             begun = time.monotonic()
@@ -167,7 +176,8 @@ def fit(
     info = dict(plan._asdict(), epochs=epochs, learning_rate=learning_rate, device=str(device), torch=torch.__version__)
     info |= dict(engine="compiled" if trainer.compiled else "eager", seconds=round(time.monotonic() - started, 3))
     info |= dict(schedule=schedule, warmup_epochs=warmup_epochs, anneal=anneal)
-    info |= dict(beta_range=[law.low, law.high], per=per) if law else {}
+    info |= dict(beta_range=[law.low, law.high], per=per, gate_speed=gate_speed) if law else {}
+    info |= dict(rho_range=[rho_law.low, rho_law.high]) if rho_law else {}
     info |= {} if objective == "beta-VAE" else dict(objective=objective)
     result = Fit(
         copy.deepcopy(model).cpu(),
@@ -198,13 +208,16 @@ class _State(NamedTuple):
 
 
 class _Course(NamedTuple):
-    """How beta and the learning rate go over the training."""
+    """How beta, rho and the learning rate go over the training."""
 
     beta: Tensor  # (M,), without meaning where beta is drawn
     law: LogUniform | None
+    rho: Tensor  # likewise
+    rho_law: LogUniform | None
     per_example: bool
     anneal: float
     learning_rate: float
+    gate_speed: float
     schedule: str
     warmup_epochs: int
     epochs: int
@@ -214,7 +227,9 @@ class _Course(NamedTuple):
         prolonged = self.schedule == "constant" and not self.anneal
         return dict(
             beta=self.beta if self.law is None else [self.law.low, self.law.high, self.per_example],
+            rho=self.rho if self.rho_law is None else [self.rho_law.low, self.rho_law.high],
             learning_rate=self.learning_rate,
+            gate_speed=None if self.law is None else self.gate_speed,
             anneal=self.anneal or None,
             schedule=None if self.schedule == "constant" else self.schedule,
             warmup_epochs=self.warmup_epochs or None,
@@ -228,23 +243,33 @@ class _Course(NamedTuple):
     def betas(self, plan: engine.EpochPlan, seeds: list[int], epoch: int, block: slice, like: Tensor) -> list[Tensor]:
         """beta of an epoch's batches, for each (M,), or (M, B) where every example has its own."""
         if self.law is not None:
-            drawn = plan.betas(seeds, epoch, self.law.low, self.law.high, per_example=self.per_example)
-            return list(drawn.to(like.device, like.dtype))
+            return self._drawn(self.law, plan, seeds, epoch, like, purpose=engine.RATE)
         beta, numbers = self.beta[block].to(like.device, like.dtype), range(1, plan.num_batches + 1)
         steps = dict(num_steps=self.epochs * plan.num_batches, anneal=self.anneal)
         return [beta * anneal_factor(epoch * plan.num_batches + number, **steps) for number in numbers]
+
+    def rhos(self, plan: engine.EpochPlan, seeds: list[int], epoch: int, block: slice, like: Tensor) -> list[Tensor]:
+        """rho of an epoch's batches, for each (M,), or (M, B) where every example has its own."""
+        if self.rho_law is not None:
+            return self._drawn(self.rho_law, plan, seeds, epoch, like, purpose=engine.RHO)
+        return [self.rho[block].to(like.device, like.dtype)] * plan.num_batches
+
+    def _drawn(self, law: LogUniform, plan, seeds, epoch: int, like: Tensor, *, purpose: int) -> list[Tensor]:
+        count = plan.batch_size if self.per_example else None
+        return list(plan.drawn(law, seeds, epoch, purpose=purpose, count=count).to(like.device, like.dtype))
 
 
 class _Trainer:
     """Runs epochs: block by block of replicas, batch by batch."""
 
-    def __init__(self, model, x, plan, seeds, course, rho, anchors, compiled, may_fall_back, objective):
+    def __init__(self, model, x, plan, seeds, course, anchors, compiled, may_fall_back, objective):
         self.model, self.x, self.plan, self.seeds, self.course = model, x, plan, seeds, course
-        self.rho, self.anchors = rho.to(x.device, next(model.parameters()).dtype), anchors
-        self.compiled, self.may_fall_back = compiled, may_fall_back
+        self.anchors, self.compiled, self.may_fall_back = anchors, compiled, may_fall_back
         self.num_data = plan.num_data if objective == "beta-TCVAE" else None
         self.num_terms = len(engine.TERMS if self.num_data is None else engine.TC_TERMS)
         self.step = self._make_step()
+        speeds = engine.Parameters(model).learning_rates(model, gate_speed=course.gate_speed)
+        self.speeds = speeds if isinstance(speeds, float) else speeds.to(x.device)
         self.blocks = engine.blocks(len(seeds), self._largest_block())
 
     def _make_step(self):
@@ -261,19 +286,20 @@ class _Trainer:
         return np.concatenate([self._run_block(state, epoch, block) for block in self.blocks], axis=1)
 
     def _run_block(self, state: _State, epoch: int, block: slice) -> np.ndarray:
-        rows, seeds, rho = state.rows[block], self.seeds[block], self.rho[block]
+        rows, seeds = state.rows[block], self.seeds[block]
         moments = engine.Adam(state.moments.first[block], state.moments.second[block])
         buffers = {name: buffer[block] for name, buffer in state.buffers.items()}
         orders = self.plan.orders(seeds, epoch).to(self.x.device)
         noises = self.plan.noises(seeds, epoch, self.model.noise_dim, rows.dtype).to(self.x.device)
-        betas = self.course.betas(self.plan, seeds, epoch, block, rows)
+        drawn = (self.plan, seeds, epoch, block, rows)
+        batches = zip(orders, noises, self.course.betas(*drawn), self.course.rhos(*drawn), strict=True)
         totals = torch.zeros((self.num_terms, len(seeds)), dtype=torch.float64, device=self.x.device)
         anchors = [None] * self.plan.num_batches
         if self.anchors is not None:
             anchors = self.anchors.of_epoch(self.plan, seeds, epoch, block)
-        for batch, (order, noise, beta, anchor) in enumerate(zip(orders, noises, betas, anchors, strict=True)):
+        for batch, ((order, noise, beta, rho), anchor) in enumerate(zip(batches, anchors, strict=True)):
             number = epoch * self.plan.num_batches + batch + 1
-            learning_rate = self.course.learning_rate_at(number, self.plan.num_batches)
+            learning_rate = self.speeds * self.course.learning_rate_at(number, self.plan.num_batches)
             corrections = engine.adam_corrections(number, learning_rate, rows)
             examples = self.x.index_select(0, order.flatten()).unflatten(0, order.shape)  # (M, B, *data)
             examples = engine.to_units(examples, rows)
@@ -318,14 +344,15 @@ def _stop_if_not_finite(loss: np.ndarray, epoch: int, seeds, beta, rho) -> None:
     bad = np.flatnonzero(~np.isfinite(loss))
     if bad.size:
         m = int(bad[0])
-        at = beta if isinstance(beta, LogUniform) else f"{beta[m]:g}"
+        beta, rho = (value if isinstance(value, LogUniform) else f"{value[m]:g}" for value in (beta, rho))
         raise FloatingPointError(
-            f"the loss is not finite in epoch {epoch + 1}, replica {m} (seed {seeds[m]}, beta {at}, "
-            f"rho {rho[m]:g}): lower learning_rate, or rescale the data"
+            f"the loss is not finite in epoch {epoch + 1}, replica {m} (seed {seeds[m]}, beta {beta}, rho {rho}): "
+            f"lower learning_rate, or rescale the data"
         )
 
 
 def _warn_of_unreached(fit: Fit, points: RosettaPoints) -> None:
+    fit = fit.at_rho(fit.model.rho_range[1]) if responds_to_rho(fit.model) else fit
     beta = float(np.sqrt(np.prod(fit.model.beta_range))) if is_multirate(fit.model) else None
     distance = fit.anchor_distance(points, beta=beta)
     missed = [m for m in range(len(fit)) if fit.rho[m] > 0 and distance[m] > UNREACHED]

@@ -181,7 +181,7 @@ def test_the_rosetta_term_meets_every_point_at_a_beta_of_its_own():
     like, plan = next(gated.parameters()), engine.EpochPlan.of(97, 25)
     options = dict(like=like, x_weight=0.5, z_weight=2.0, beta=torch.full((2,), torch.nan), law=LAW, rho_power=0.3)
     anchoring = Anchoring(points, **options)
-    betas = plan.anchor_betas([3, 4], 1, 0.01, 10.0, num_points=6)
+    betas = plan.drawn(LAW, [3, 4], 1, purpose=engine.ANCHOR_RATE, count=6)
     steps = list(anchoring.of_epoch(plan, [3, 4], 1, slice(0, 2)))
     assert len(steps) == plan.num_batches and betas.shape == (plan.num_batches, 2, 6)
     anchors, beta = steps[2].of(1), betas[2, 1]
@@ -202,12 +202,12 @@ def test_the_rosetta_term_meets_every_point_at_a_beta_of_its_own():
 
 def test_anchors_are_drawn_log_uniformly_from_a_stream_of_their_own():
     plan = engine.EpochPlan.of(1000, 10)
-    drawn = plan.anchor_betas([3, 4], 0, 0.01, 10.0, num_points=20)
+    drawn = plan.drawn(LAW, [3, 4], 0, purpose=engine.ANCHOR_RATE, count=20)
     logs = drawn.log10()
     assert -2 <= float(logs.min()) < -1.99 and 0.99 < float(logs.max()) <= 1
     assert abs(float(logs.mean()) + 0.5) < 4 * 3 / (12 * logs.numel()) ** 0.5
-    assert not torch.equal(drawn[:, :, :10], plan.betas([3, 4], 0, 0.01, 10.0, per_example=True))
-    assert plan.anchor_betas([3, 4], 0, 0.01, 10.0, num_points=None).shape == (100, 2)
+    assert not torch.equal(drawn[:, :, :10], plan.drawn(LAW, [3, 4], 0, purpose=engine.RATE, count=10))
+    assert plan.drawn(LAW, [3, 4], 0, purpose=engine.ANCHOR_RATE, count=None).shape == (100, 2)
 
 
 def test_a_model_of_one_beta_is_anchored_to_the_curves_at_its_beta():

@@ -14,6 +14,7 @@ REFUSED = [
     (dict(epochs=True), "epochs must be a positive integer, not True"),
     (dict(batch_size=-5), "batch_size must be a positive integer, not -5"),
     (dict(learning_rate=0.0), "learning_rate must be a positive number, not 0.0"),
+    (dict(gate_speed=0), "gate_speed must be a positive number, not 0"),
     (dict(learning_rate=None), "learning_rate must be a positive number, not None"),
     (dict(learning_rate=float("nan")), "learning_rate must be a positive number, not nan"),
     (dict(beta=-1.0), r"beta must be finite and not negative, not \[-1.0, -1.0\]"),

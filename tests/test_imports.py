@@ -37,6 +37,7 @@ LAYERS = [
     {"settings"},
     {"disentanglement_study"},
     {"rate_experiments", "text_rates", "one_space"},
+    {"frontier"},
     {"experiments"},
     {"commands"},
     {"cli"},

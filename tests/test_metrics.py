@@ -106,7 +106,6 @@ def test_the_curve_of_a_plain_fit_takes_each_replica_at_its_own_beta():
     assert table.beta.tolist() == [0.1, 1.0, 4.0]
     np.testing.assert_array_equal(table.rate, expected.rate)
     np.testing.assert_array_equal(table.loss, expected.distortion + np.array([0.1, 1.0, 4.0]) * expected.rate)
-    assert metrics.curve_seconds(fitted, ExactFit()) == fitted.info["seconds"] + 2.5
 
 
 def test_the_curve_of_a_trained_multirate_model_is_that_of_its_plain_selves():
@@ -128,13 +127,6 @@ def test_betas_belong_to_multirate_fits_alone():
         metrics.rate_distortion_curve(ExactFit(beta=(1.0, 2.0)), None, BETAS)
     with pytest.raises(ValueError, match=r"betas must be positive finite numbers, \(T,\), not \[0.0\]"):
         metrics.rate_distortion_curve(ExactFit(), None, [0.0])
-
-
-def test_a_fit_without_its_time_has_no_cost():
-    timeless = ExactFit()
-    timeless.info = {}
-    with pytest.raises(ValueError, match=r"fits \[1\] do not say how long they trained"):
-        metrics.curve_seconds(ExactFit(), timeless)
 
 
 def test_the_area_between_parallel_lines_is_their_distance_times_the_common_range():

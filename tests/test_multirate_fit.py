@@ -46,6 +46,26 @@ def test_multi_rate_replicas_together_equal_replicas_alone(name, per):
     assert (together.rows - engine.initial_rows(together.model, [3, 4])).abs().amax(1).min() > 1e-3
 
 
+@pytest.mark.parametrize(("speed", "replicas", "compiled"), [(1, 1, False), (5, 1, False), (5, 2, True)])
+def test_gates_learn_at_a_speed_of_their_own(speed, replicas, compiled):
+    if compiled and not engine.compiler_available(torch.device("cpu")):
+        pytest.skip("no C++ compiler")
+    options = dict(epochs=1, batch_size=24, learning_rate=1e-3, compile=compiled)  # a single step of Adam
+    space = multirate_fit(**options, gate_speed=speed, replicas=replicas, seed=[3, 4][:replicas])
+    moved = (space.rows - engine.initial_rows(space.model, space.seeds)).abs()[0]
+    named = engine.Parameters(space.model).unflatten(moved)
+    gates = torch.cat([named[name] for name in named if ".gate." in name])
+    others = torch.cat([named[name].flatten() for name in named if ".gate." not in name])
+    assert gates.max() == pytest.approx(speed * 1e-3, rel=1e-3)
+    assert others.max() == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_plain_models_do_not_know_the_speed_of_gates():
+    options = dict(epochs=2, batch_size=8, compile=False)
+    slow, fast = (fit(VAE.mlp(5, 2, (8,)), torch.ones(16, 5), gate_speed=s, **options) for s in (1.0, 5.0))
+    assert torch.equal(slow.rows, fast.rows)
+
+
 def test_compiled_multi_rate_replicas_with_batch_norm_equal_the_eager_ones():
     if not engine.compiler_available(torch.device("cpu")):
         pytest.skip("no C++ compiler")
@@ -64,11 +84,11 @@ def test_compiled_multi_rate_replicas_with_batch_norm_equal_the_eager_ones():
 
 def test_beta_is_drawn_per_example_or_per_batch():
     plan = engine.EpochPlan.of(1000, 100)
-    drawn = {per: plan.betas([3, 4], 0, 0.01, 10.0, per_example=per) for per in (True, False)}
-    assert drawn[True].shape == (10, 2, 100) and drawn[False].shape == (10, 2)
+    drawn = {count: plan.drawn(LAW, [3, 4], 0, purpose=engine.RATE, count=count) for count in (100, None)}
+    assert drawn[100].shape == (10, 2, 100) and drawn[None].shape == (10, 2)
     for betas in drawn.values():
         assert betas.min() >= 0.01 and betas.max() <= 10 and len(betas.unique()) == betas.numel()
-    logs = drawn[True].log().flatten()
+    logs = drawn[100].log().flatten()
     assert abs(float(logs.mean()) - np.log(0.1**0.5)) < 4 * float(logs.std()) / len(logs) ** 0.5
     assert abs(float(logs.std()) - np.log(1000) / 12**0.5) < 0.1
     examples, batches = multirate_fit(per="example"), multirate_fit(per="batch")
@@ -267,6 +287,7 @@ def test_a_linear_multi_rate_vae_reaches_the_exact_optimum_at_every_beta():
     x = torch.from_numpy(data.load("digits").x).float().flatten(1)
     x = x - x.mean(0)
     options = dict(epochs=1000, batch_size=len(x), learning_rate=0.05, schedule="cosine", warmup_epochs=40)
+    options["gate_speed"] = 1.0  # at such a learning rate
     space = fit(make_multirate(VAE.linear(64, 4)), x, beta=LAW, **options)
     worst, best = worst_gap(space, x, np.geomspace(0.01, 10, 25))
     assert -1e-6 < best and worst < 0.003

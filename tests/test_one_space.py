@@ -9,7 +9,8 @@ from rvae_lite.one_space import BETAS, Held, space_study, two_networks
 
 @pytest.fixture(scope="module")
 def setting():
-    methods = {"MR-VAE": Held(), "fixed anchors": Held(5.0, at=1.0), "curves": Held(5.0, rho_power=0.5)}
+    methods = {"MR-VAE": Held(), "plain points": Held(5.0, at=1.0), "curves": Held(5.0, rho_power=0.5)}
+    methods["selected at beta 1"] = Held(5.0, selected_at=(1.0,))
     dataset = data.load_eight_gaussians(num_per_class=30)
     dataset = dataset._replace(x=dataset.x / 40)
     options = dict(num_points=8, epochs=60, batch_size=36, methods=methods, replicas=2, learning_rate=1e-2)
@@ -31,7 +32,7 @@ def test_every_method_is_measured_at_ten_betas(study, setting):
     for metric in ("rv", "rv_relative", "within_fraction"):
         assert (study.table[study.table.metric == metric].groupby("method").beta.nunique() == 10).all()
     for metric in ("unaligned", "distortion", "rate", "loss", "cost"):
-        assert len(values(study.table, metric=metric)) == 3 * 10 * setting.replicas
+        assert len(values(study.table, metric=metric)) == 4 * 10 * setting.replicas
 
 
 def test_the_numbers_are_those_of_the_runs(study):

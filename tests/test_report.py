@@ -138,6 +138,8 @@ def test_the_verdict_on_curves_is_about_size_first_and_about_direction_else():
     compared = report.curves_against_paper(table, methods).set_index("method")
     assert compared.verdict.to_dict() == {"MR-VAE": "differs", "beta-VAE": "agrees", "other": "—"}
     assert compared.paper["other"] == "—" and compared.here["MR-VAE"] == "20.00 (0.00)"
+    compared = report.curves_against_paper(table, methods, named={"other": "MR-VAE"}).set_index("method")
+    assert compared.paper["other"] == "9.00" and compared.verdict["other"] == "same trend"
     better = negative_elbos({"MR-VAE": {0.1: 19.0}, "beta-VAE": {0.1: 20.0}})
     compared = report.curves_against_paper(better, methods).set_index("method")
     assert compared.verdict.to_dict() == {"MR-VAE": "same trend", "beta-VAE": "reference"}
