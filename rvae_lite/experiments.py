@@ -185,7 +185,7 @@ def any_architecture(profile: str, folder: Path | None = None) -> list[Unit]:
 
 SPACE_SCALES = dict(  # epochs, runs, and how many examples of MNIST
     quick=dict(toy=10, wide=10, digits=10, mnist=2, replicas=3, num_examples=500, iterations=20),
-    cpu=dict(toy=18, wide=15, digits=40, mnist=30, replicas=10, num_examples=6000, iterations=400),
+    cpu=dict(toy=18, wide=15, digits=40, mnist=30, replicas=10, num_examples=6000, iterations=1000),
     paper=dict(toy=200, wide=200, digits=400, mnist=200, replicas=10, num_examples=None, iterations=2000),
 )
 
@@ -227,7 +227,7 @@ def one_space(profile: str, folder: Path | None = None) -> list[Unit]:
     def linear(target):
         x = load("digits").x.reshape(-1, 64)
         table = anchored_study(
-            x, latent_dim=4, epochs=200, iterations=scale["iterations"], target=target, learning_rate=0.1
+            x, latent_dim=4, epochs=1000, iterations=scale["iterations"], target=target, learning_rate=0.1
         )
         long = table.melt(["beta", "target", "rho"], var_name="metric").rename(columns=dict(target="method"))
         return Table(long.assign(data="digits, linear model", latent_dim=4, num_points=64, num_data=len(x)))

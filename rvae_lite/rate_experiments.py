@@ -29,7 +29,7 @@ CURVE_SCALES = dict(
     paper=dict(epochs=200),
 )
 CPU_WIDTHS = dict(cnn=1 / 8, resnet=1 / 4)
-CPU_OMNIGLOT = dict(epochs=10, methods={"MR-VAE": Curve()} | PLAIN)  # a quarter of the cost: no annealing there
+CPU_OMNIGLOT = dict(epochs=10, methods={"MR-VAE": Curve()} | PLAIN | LONGER)  # no annealing there
 IMAGES = dict(quick=100, cpu=500, paper=5000)  # of every Frechet distance
 
 
