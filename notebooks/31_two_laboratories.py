@@ -307,7 +307,7 @@ check(
     to_alice["known"] < to_alice["unaligned"] / 1.5,
 )
 window = plots.plane_of(low.numpy())
-shown = {"Alice, 0.01": low, "Bob, 10": high, "Bob, by the file's map": A_b(high)}
+shown = {"Alice, beta 0.01": low, "Bob, beta 10": high, "Bob by the map": A_b(high)}
 planes = {name: window(np.asarray(z)) for name, z in shown.items()}
 _ = plots.plot_spaces(planes, song.labels[hers], columns=3, size=2.6)
 
