@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from rvae_lite.anchors import curve_points
     from rvae_lite.fitted import Fit
     from rvae_lite.models import VAE
-    from rvae_lite.rosetta import RosettaPoints, select_points
+    from rvae_lite.rosetta import RosettaPoints
+    from rvae_lite.selection import select_points
     from rvae_lite.train import fit
 
 __version__ = "0.1.0"
@@ -33,7 +34,7 @@ _HOMES = {
     "curve_points": "anchors",
     "Fit": "fitted",
     "RosettaPoints": "rosetta",
-    "select_points": "rosetta",
+    "select_points": "selection",
     "fit": "train",
 }
 

@@ -16,7 +16,8 @@ from rvae_lite import replicas as engine
 from rvae_lite.fitted import Fit
 from rvae_lite.gates import standardise
 from rvae_lite.multirate import LogUniform, is_multirate
-from rvae_lite.rosetta import RosettaPoints, along_beta, select_points
+from rvae_lite.rosetta import RosettaPoints, along_beta
+from rvae_lite.selection import select_points
 
 NUM_BETAS = 10  # of a curve
 SELECTED_AT = 3  # betas whose latents, side by side, are clustered

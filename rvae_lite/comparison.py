@@ -152,7 +152,7 @@ def _check_spaces(spaces: dict) -> None:
 
 
 def _chosen_rows(means: np.ndarray, num_anchors: int | None, seed: int) -> np.ndarray:
-    from rvae_lite.rosetta import select_points
+    from rvae_lite.selection import select_points
 
     count = min(len(means) // 2, max(means.shape[1] + 1, 64)) if num_anchors is None else num_anchors
     return np.sort(select_points(means, means, count, seed=seed).ids.astype(int))

@@ -18,7 +18,8 @@ from rvae_lite.fitted import Fit
 from rvae_lite.models import VAE
 from rvae_lite.multirate import LogUniform, is_multirate, make_multirate
 from rvae_lite.plans import NETWORKS, Plan, build_model
-from rvae_lite.rosetta import RosettaPoints, select_points
+from rvae_lite.rosetta import RosettaPoints
+from rvae_lite.selection import select_points
 from rvae_lite.train import UNREACHED
 from rvae_lite.train import fit as fit_replicas
 

@@ -17,7 +17,7 @@ from rvae_lite.models import VAE
 from rvae_lite.one_space import methods_over_beta, space_study, two_networks, variants_of_curves
 from rvae_lite.rate_experiments import Table
 from rvae_lite.recipes import REPEATED_ANCHORS, SAME_SEED, Method, Setting, methods_of, reproducibility, sequential
-from rvae_lite.rosetta import SELECTION_METHODS
+from rvae_lite.selection import SELECTION_METHODS
 from rvae_lite.settings import BIRDSONG, COMPLEX, SIMPLE, image_setting, toy_setting
 from rvae_lite.storage import write_atomically
 

@@ -14,7 +14,8 @@ from rvae_lite.anchors import curve_points
 from rvae_lite.fitted import Fit
 from rvae_lite.multirate import LogUniform, is_multirate
 from rvae_lite.plans import Plan, build_model, complete, in_units
-from rvae_lite.rosetta import RosettaPoints, select_points
+from rvae_lite.rosetta import RosettaPoints
+from rvae_lite.selection import select_points
 from rvae_lite.spaces import COLLAPSED
 from rvae_lite.train import UNREACHED, fit
 

@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rvae_lite.gates import BATCH_NORMS, GATEABLE, GATES, Gate, Gated, LogScaleResponse, Rate, standardise
+from rvae_lite.gate_layers import choose_layers, named_layers, num_outputs
+from rvae_lite.gates import GATES, Gate, Gated, LogScaleResponse, Rate, standardise
 from rvae_lite.hierarchical import LadderVAE
 from rvae_lite.models import VAE
 from rvae_lite.text import TextVAE
@@ -96,7 +97,7 @@ class MultiRate(nn.Module):
         if h.ndim:
             raise ValueError(f"at_beta takes one number, not beta of shape {tuple(h.shape)}")
         plain = copy.deepcopy(self)
-        gated = [name for name, layer in _named_layers(plain) if isinstance(layer, (Gated, LogScaleResponse))]
+        gated = [name for name, layer in named_layers(plain) if isinstance(layer, (Gated, LogScaleResponse))]
         with torch.no_grad():
             for name in gated:
                 layer = plain.get_submodule(name)
@@ -225,7 +226,7 @@ def make_multirate(
         rho_range = _check_range(rho_range, "rho")
         if linear or "film" in kinds:
             raise ValueError("rho_range is for models with sigmoid and sqrt gates, not for FiLM or a linear VAE")
-    names = ["head.linear", "decoder.0"] if linear else _choose_layers(module, layers)
+    names = ["head.linear", "decoder.0"] if linear else choose_layers(module, layers)
     rate, config = Rate(), getattr(module, "config", None)
     gated = MultiRate(copy.deepcopy(module), rate, beta_range=beta_range, rho_range=rho_range, outside=outside)
     for name in names:
@@ -298,74 +299,12 @@ def _gate_kinds(gate, module: nn.Module, linear: bool) -> tuple[str, str]:
     return kinds
 
 
-def _named_layers(module: nn.Module) -> list[tuple[str, nn.Module]]:
-    """Every place in a module; a layer that stands in several is named for each."""
-    return list(module.named_modules(remove_duplicate=False))
-
-
-def _choose_layers(module: nn.Module, layers) -> list[str]:
-    """Names of the layers to gate."""
-    named = dict(module.named_modules())
-    if callable(layers):
-        chosen = [name for name, layer in named.items() if layers(name, layer)]
-    elif layers is not None:
-        chosen = list(layers)
-        unknown = [name for name in chosen if name not in named]
-        if unknown:
-            known = [name for name, layer in named.items() if type(layer) in GATEABLE]
-            raise ValueError(f"layers {unknown} are not in the module, which has {known}")
-    elif hasattr(module, "layers_to_gate"):
-        chosen = module.layers_to_gate()
-    elif isinstance(module, VAE):
-        chosen = [f"encoder.{name}".rstrip(".") for name in _default_layers(module.encoder)]
-        chosen += _default_decoder(module.decoder)
-    else:
-        chosen = _default_layers(module)
-    refused = [f"{name} ({type(named[name]).__name__})" for name in chosen if type(named[name]) not in GATEABLE]
-    if refused:
-        raise ValueError(f"layers {refused} cannot be gated: only linear layers, convolutions and batch norms can")
-    if not chosen:
-        raise ValueError("the module has no layers to gate: name some in layers=")
-    return chosen
-
-
-def _default_layers(module: nn.Module) -> list[str]:
-    """All that can be gated; where a batch norm follows a layer, the batch norm in its place."""
-    holders = [(name, layer) for name, layer in module.named_modules() if _has_own_parameters(layer)]
-    strange = [f"{name} ({type(layer).__name__})" for name, layer in holders if type(layer) not in GATEABLE]
-    if strange:
-        raise ValueError(f"layers {strange} cannot be gated: name in layers= those that shall be")
-    followed = [(a, b) for (a, one), (b, other) in zip(holders, holders[1:], strict=False) if _normalises(other, one)]
-    replaced = {name for name, _ in followed}
-    return [name for name, _ in holders if name not in replaced]
-
-
-def _has_own_parameters(layer: nn.Module) -> bool:
-    return type(layer) in BATCH_NORMS or next(layer.parameters(recurse=False), None) is not None
-
-
-def _normalises(norm: nn.Module, layer: nn.Module) -> bool:
-    return type(norm) in BATCH_NORMS and norm.num_features == _num_outputs(layer)
-
-
-def _num_outputs(layer: nn.Module) -> int:
-    return next(getattr(layer, key) for key in ("num_features", "out_channels", "out_features") if hasattr(layer, key))
-
-
-def _default_decoder(decoder: nn.Module) -> list[str]:
-    names = _default_layers(decoder)
-    first, inner = names[:1], names[1:-1]
-    starts_linear = bool(first) and isinstance(decoder.get_submodule(first[0]), nn.Linear)
-    kept = inner if starts_linear and inner else names[:-1]
-    return [f"decoder.{name}".rstrip(".") for name in kept]
-
-
 def _gate_layer(gated: MultiRate, name: str, kind: str, *, inputs: bool, **options) -> None:
     layer = gated.get_submodule(name)
     if isinstance(layer, Gated):
         return  # it stands in several places, and was gated at the first
     like = next(gated.parameters()) if layer.weight is None else layer.weight
-    gate = Gate(kind, layer.in_features if inputs else _num_outputs(layer), **options).to(like)
+    gate = Gate(kind, layer.in_features if inputs else num_outputs(layer), **options).to(like)
     replacement = Gated(layer, gate, gated.rate, inputs=inputs)
-    for place in [place for place, other in _named_layers(gated) if other is layer]:
+    for place in [place for place, other in named_layers(gated) if other is layer]:
         gated.set_submodule(place, replacement)

@@ -20,8 +20,9 @@ from rvae_lite.anchors import curve_points
 from rvae_lite.data import Dataset, split
 from rvae_lite.fitted import Fit
 from rvae_lite.multirate import BETA_RANGE, LogUniform, make_multirate
-from rvae_lite.recipes import Setting, distance_rows, train, variability_rows
+from rvae_lite.recipes import Setting, train
 from rvae_lite.rosetta import RosettaPoints
+from rvae_lite.rows import distance_rows, variability_rows
 
 BETAS = tuple(np.geomspace(*BETA_RANGE, 10))
 COURSE = dict(schedule="cosine")

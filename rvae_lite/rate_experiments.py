@@ -60,6 +60,7 @@ VARIANTS = {
     "[0.01, 1]": Curve(beta_range=(0.01, 1.0)),
     "[0.001, 100]": Curve(beta_range=(0.001, 100.0)),
     "one beta a batch": Curve(per="batch"),
+    "slow gates": Curve(gate_speed=1.0),
 }
 
 

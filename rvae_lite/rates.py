@@ -45,6 +45,7 @@ class Curve(NamedTuple):
     per: whether beta is drawn for every "example" or every "batch".
     anneal: share of a plain training over which beta rises from 0.
     longer: how many times the setting's epochs it takes.
+    gate_speed: how many times as fast gates learn, see `fit`.
     """
 
     multirate: bool = True
@@ -54,6 +55,7 @@ class Curve(NamedTuple):
     anneal: float = 0.0
     tilt: float = 0.0
     longer: int = 1
+    gate_speed: float = 5.0
 
 
 PLAIN = {"beta-VAE": Curve(multirate=False)}
@@ -203,7 +205,7 @@ def _fit(setting: RateSetting, curve: Curve, x, **options) -> Fit:
     if curve.multirate:
         model = make_multirate(model, beta_range=curve.beta_range, gate=curve.gate, tilt=curve.tilt)
     course = dict(batch_size=setting.batch_size, learning_rate=setting.learning_rate, schedule="cosine")
-    return fit(model, x, per=curve.per, anneal=curve.anneal, **course, **options)
+    return fit(model, x, per=curve.per, anneal=curve.anneal, gate_speed=curve.gate_speed, **course, **options)
 
 
 def training_seconds(setting: RateSetting, curve: Curve) -> float:
