@@ -23,6 +23,7 @@ SAME_SPACE, SAME_SHAPE = 0.1, 0.9  # verdicts: unaligned distance below, R^2 abo
 
 MEASURES = {  # metric -> name, what it says, which way is better
     "unaligned": ("distance, as they are", "share of the target's variance", "lower"),
+    "known": ("after the file's own map", "share of the target's variance", "lower"),
     "procrustes": ("after a rotation, from anchors", "share of the target's variance", "lower"),
     "affine": ("after an affine map, from anchors", "share of the target's variance", "lower"),
     "lsd": ("LSD, best affine map", "squared units of the target", "lower"),
@@ -48,6 +49,7 @@ class Comparison(NamedTuple):
         instability: standard deviation over spaces of each datum's position over the total one: "as they are" and
             "after affine maps" -> (N,).
         notes: sentences on how it was computed.
+        known: name -> (N, K) after the map to the reference that is known of itself, where it is one that moves them.
     """
 
     spaces: dict
@@ -56,10 +58,18 @@ class Comparison(NamedTuple):
     group: object
     instability: dict
     notes: list
+    known: dict
 
 
 def compare_spaces(
-    spaces: dict, *, anchors=None, anchor_spaces: dict | None = None, num_anchors: int | None = None, seed: int = 0
+    spaces: dict,
+    *,
+    anchors=None,
+    anchor_spaces: dict | None = None,
+    num_anchors: int | None = None,
+    known_maps: dict | None = None,
+    seed: int = 0,
+    progress: bool | str = False,
 ) -> Comparison:
     """Compare latent spaces of the same data, each with each.
 
@@ -68,7 +78,10 @@ def compare_spaces(
         anchors: rows of the data on which the maps "from anchors" are fitted, (R,).
         anchor_spaces: in their place name -> latents of anchors that are not among the data, (R, K).
         num_anchors: without either, so many rows are chosen by k-means in the reference; by default 64 at most.
+        known_maps: (source, target) -> LinearMap, where it is known without any of the data, as by
+            `spaces.known_maps`.
         seed: of that choice and of the bootstrap.
+        progress: show a bar over the pairs; a text becomes its label.
 
     Returns:
         Comparison.
@@ -92,24 +105,35 @@ def compare_spaces(
         f"intervals are the middle 95 % of {RESAMPLINGS} resamplings of the examples; anchors and runs are kept"
     )
     neighbours = {name: _neighbours(means) for name, means in spaces.items()}
+    known_maps = known_maps or {}
     pairs = [
         dict(source=source, target=target, **row)
-        for source in spaces
-        for target in spaces
-        if source != target
+        for source, target in _with_a_bar([(a, b) for a in spaces for b in spaces if a != b], progress)
         for row in _pair(
             (spaces[source], spaces[target]),
             (anchor_spaces[source], anchor_spaces[target]),
             (neighbours[source], neighbours[target]),
+            known=known_maps.get((source, target)),
             rest=rest,
             resampled=resampled,
         )
     ]
+    known = {name: known_maps[name, reference](spaces[name]) for name in spaces if (name, reference) in known_maps}
+    known = {name: means for name, means in known.items() if not np.array_equal(means, spaces[name])}
     import pandas as pd
 
     group = pd.DataFrame(_group(spaces, resampled), columns=["metric", "value", "low", "high", "rank"])
     instability = _instability(spaces)
-    return Comparison(spaces, anchors, pd.DataFrame(pairs), group, instability, [note for note in notes if note])
+    notes = [note for note in notes if note]
+    return Comparison(spaces, anchors, pd.DataFrame(pairs), group, instability, notes, known)
+
+
+def _with_a_bar(pairs: list, progress: bool | str):
+    if not progress:
+        return pairs
+    from tqdm import tqdm
+
+    return tqdm(pairs, desc=progress if isinstance(progress, str) else "comparing", unit="pair")
 
 
 def _check_spaces(spaces: dict) -> None:
@@ -157,7 +181,7 @@ def _interval(values) -> dict:
     return dict(low=float(low), high=float(high))
 
 
-def _pair(latents, anchored, neighbours, *, rest: np.ndarray, resampled: np.ndarray):
+def _pair(latents, anchored, neighbours, *, known, rest: np.ndarray, resampled: np.ndarray):
     """Every measure of one ordered pair, as rows without the names."""
     source, target = latents
     moments = [_moments(source, target, weights) for weights in resampled]
@@ -173,11 +197,13 @@ def _pair(latents, anchored, neighbours, *, rest: np.ndarray, resampled: np.ndar
     moved = dict(unaligned=source if same else None, procrustes=None, affine=linear_map(*anchored)(source))
     if same:
         moved["procrustes"] = orthogonal_map(*anchored)(source)
+    if known is not None:
+        moved["known"] = known(source)
     for metric, mapped in moved.items():
         if mapped is None:
             yield dict(metric=metric, value=float("nan"), low=float("nan"), high=float("nan"))
             continue
-        chosen = slice(None) if metric == "unaligned" else rest
+        chosen = slice(None) if metric in ("unaligned", "known") else rest
         counts, spread = resampled[:, chosen], [np.trace(m[2]) for m in moments]
         distance = np.square(mapped - target).sum(1)[chosen]
         shares = [_ratio(mean, total) for mean, total in zip(_means(distance, counts), spread, strict=True)]
@@ -273,9 +299,10 @@ def _spread(means: np.ndarray) -> np.ndarray:
 
 
 def value_of(comparison: Comparison, source: str, target: str, metric: str) -> float:
-    """One number of the table of pairs."""
+    """One number of the table of pairs; nan where it is not there."""
     table = comparison.pairs
-    return float(table[(table.source == source) & (table.target == target) & (table.metric == metric)].value.iloc[0])
+    found = table[(table.source == source) & (table.target == target) & (table.metric == metric)].value
+    return float(found.iloc[0]) if len(found) else float("nan")
 
 
 def verdicts(comparison: Comparison) -> dict:
@@ -290,6 +317,12 @@ def _verdict(comparison: Comparison, name: str, reference: str) -> str:
         return f"{reference} has collapsed to a point: nothing can be compared with it"
     if away <= SAME_SPACE:
         return f"the space of {reference}: unaligned, points lie {100 * away:.2g} % of its variance away"
+    by_file = value_of(comparison, name, reference, "known")
+    if by_file <= SAME_SPACE and np.isfinite(away):
+        return (
+            f"the space of {reference} at another beta: by the file's own map points lie {100 * by_file:.2g} % of its "
+            f"variance away, unaligned {100 * away:.3g} %"
+        )
     apart = f", unaligned {100 * away:.3g} % of its variance away" if np.isfinite(away) else ""
     if r_squared >= SAME_SHAPE:
         return f"the space of {reference} up to an affine map (R² {r_squared:.2f}){apart}"

@@ -13,8 +13,10 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from rvae_lite.anchors import curve_points
 from rvae_lite.fitted import Fit
 from rvae_lite.models import VAE
+from rvae_lite.multirate import LogUniform, is_multirate, make_multirate
 from rvae_lite.plans import NETWORKS, Plan, build_model
 from rvae_lite.rosetta import RosettaPoints
 from rvae_lite.selection import select_points
@@ -31,6 +33,8 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         network: "mlp", or with `data_shape` another of `plans.NETWORKS`, such as "patch" for images.
         data_shape: shape of one example where the D numbers of a row are an image, (C, H, W).
         beta: weight of the rate; rho: of the points.
+        beta_range: None, or the (lowest, highest) beta of a multi-rate model: it is trained over all of them, and read
+            at `beta`, which may be set anew after training.
         likelihood: "gaussian" or "bernoulli".
         noise_variance: of the Gaussian likelihood, squared units of X; scale X, or set it.
         posterior: "full", "diagonal" or "low_rank".
@@ -41,8 +45,8 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     Attributes:
         fit_: the trained `Fit`, one replica.
         points_: the points that were used, or None.
-        anchor_distance_: mean squared distance of the encoded anchors to their latents over the latents' variance, or
-            None.
+        anchor_distance_: mean squared distance of the encoded anchors to their latents at `beta` over the latents'
+            variance, or None.
         n_features_in_: D.
 
     Differs from the paper: the half of the Rosetta term that concerns inputs is weighted by 0.1 / noise_variance, so
@@ -63,6 +67,7 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         network="mlp",
         data_shape=None,
         beta=1.0,
+        beta_range=None,
         rho=2.75,
         likelihood="gaussian",
         noise_variance=0.1,
@@ -74,7 +79,8 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         random_state=0,
     ):
         self.latent_dim, self.hidden, self.network, self.data_shape = latent_dim, hidden, network, data_shape
-        self.beta, self.rho, self.likelihood, self.noise_variance = beta, rho, likelihood, noise_variance
+        self.beta, self.beta_range, self.rho = beta, beta_range, rho
+        self.likelihood, self.noise_variance = likelihood, noise_variance
         self.posterior, self.epochs, self.batch_size = posterior, epochs, batch_size
         self.learning_rate, self.points, self.random_state = learning_rate, points, random_state
 
@@ -101,35 +107,38 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         with warnings.catch_warnings():  # named in this estimator's own words
             warnings.filterwarnings("ignore", "replicas .* did not reach the Rosetta points", RuntimeWarning)
             self.fit_: Fit = fit_replicas(
-                self._model(), x, beta=self.beta, rho=rho, points=self.points_, seed=self._seed(),
+                self._model(), x, beta=self._rates(), rho=rho, points=self.points_, seed=self._seed(),
                 x_weight=0.1 / self.noise_variance, **options,
             )  # fmt: skip
         self._n_features_out = self.latent_dim
         self.anchor_distance_ = None
         if self.points_ is not None:
-            self.anchor_distance_ = float(self.fit_.anchor_distance(self.points_)[0])
+            self.anchor_distance_ = float(self.fit_.anchor_distance(self.points_, beta=self._read_at())[0])
             self._warn_if_far()
         return self
 
     def transform(self, X):
         """Posterior means of X (N, D): (N, K), in the floating type of X."""
         X = self._checked(X)
-        return self.fit_.encode(self._examples(X))[0].numpy().astype(X.dtype)
+        return self.fit_.encode(self._examples(X), beta=self._read_at())[0].numpy().astype(X.dtype)
 
     def inverse_transform(self, X):
         """The likelihood's mean at latents (N, K): (N, D)."""
         check_is_fitted(self)
         X = check_array(X, dtype=[np.float64, np.float32], input_name="X")
-        return self.fit_.decode(X)[0].flatten(1).numpy().astype(X.dtype)
+        return self.fit_.decode(X, beta=self._read_at())[0].flatten(1).numpy().astype(X.dtype)
 
     def score(self, X, y=None):
         """Minus the loss of X, distortion + beta * rate, nats per example; at beta = 1 the ELBO.  Higher is better."""
-        return -float(self.fit_.evaluate(self._examples(self._checked(X))).loss(self.beta)[0])
+        x = self._examples(self._checked(X))
+        return -float(self.fit_.evaluate(x, beta=self._read_at()).loss(self.beta)[0])
 
     def select_points(self, X, num_points: int, *, method: str = "kmeans", seed: int = 0, ids=None, header=None):
-        """Distil this space: Rosetta points from X (N, D), as `rvae_lite.select_points`."""
+        """Distil this space: Rosetta points from X (N, D), as `rvae_lite.select_points`, or as `curve_points`."""
         X = self._checked(X)
         options = dict(method=method, seed=seed, ids=ids, header=header)
+        if is_multirate(self.fit_.model):
+            return curve_points(self.fit_, self._examples(X), num_points, **options)
         return select_points(self._examples(X), self.transform(X), num_points, **options)
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -154,15 +163,22 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _examples(self, X: np.ndarray) -> np.ndarray:
         return X.astype(np.float32).reshape(len(X), *self._shape())
 
-    def _model(self) -> VAE:
+    def _model(self):
         options = dict(likelihood=self.likelihood, noise_variance=self.noise_variance)
         if self.network == "mlp":
             hidden = tuple(self.hidden)
-            return VAE.mlp(self._shape(), self.latent_dim, hidden, posterior=self.posterior, **options)
+            model = VAE.mlp(self._shape(), self.latent_dim, hidden, posterior=self.posterior, **options)
+            return model if self.beta_range is None else make_multirate(model, beta_range=self.beta_range)
         if self.network not in NETWORKS:
             raise ValueError(f"network must be one of {sorted(NETWORKS)}, not {self.network!r}")
-        plan = Plan(network=self.network, latent_dim=self.latent_dim, **options)
+        plan = Plan(network=self.network, latent_dim=self.latent_dim, beta_range=self.beta_range, **options)
         return build_model(self._shape(), plan, bounded=False, posterior=self.posterior)
+
+    def _rates(self):
+        return self.beta if self.beta_range is None else LogUniform(*self.beta_range)
+
+    def _read_at(self) -> float | None:
+        return self.beta if is_multirate(self.fit_.model) else None
 
     def _points(self, points) -> RosettaPoints | None:
         """The points with inputs as floats of the shape that the examples have."""
@@ -176,6 +192,8 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             )
         shaped = copy.copy(points)
         shaped.x = x.reshape(len(x), *self._shape())
+        if points.recon is not None:
+            shaped.recon = points.recon.reshape(*points.recon.shape[:2], *self._shape())
         return shaped
 
     def _seed(self) -> int:

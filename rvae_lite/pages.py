@@ -33,6 +33,7 @@ figure img { display: block; width: 100%; max-width: 520px; height: auto; margin
 th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top;
   overflow-wrap: normal; }
 th { font-weight: 600; } td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.long { overflow-wrap: anywhere; } td:first-child { min-width: 7.5rem; }
 code { font-size: .9em; }
 """
 
@@ -71,19 +72,22 @@ def figure(draw, caption: str, *, width: float = 4.2, height: float = 3.2) -> st
     return f"<figure>{image}<figcaption>{text}</figcaption></figure>"
 
 
-def table(rows: list, columns: list[str]) -> str:
-    """An HTML table; cells are plain text, those of the second column on are set as numbers."""
+def table(rows: list, columns: list[str], *, numbers: bool = True) -> str:
+    """An HTML table; cells are plain text, those of the second column on are set as numbers, or else may break."""
     head = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
     body = "".join(
         "<tr>"
-        + "".join(
-            f"<td{' class=number' if i and len(str(cell)) < 40 else ''}>{html.escape(str(cell))}</td>"
-            for i, cell in enumerate(row)
-        )
+        + "".join(f"<td{_cell_class(i, cell, numbers)}>{html.escape(str(cell))}</td>" for i, cell in enumerate(row))
         + "</tr>"
         for row in rows
     )
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _cell_class(column: int, cell, numbers: bool) -> str:
+    if not column or (numbers and len(str(cell)) >= 40):
+        return ""
+    return " class=number" if numbers else " class=long"
 
 
 def grid(figures: list[str]) -> str:
@@ -91,13 +95,20 @@ def grid(figures: list[str]) -> str:
     return f'<div class="grid">{"".join(figures)}</div>'
 
 
-def comparison_page(comparison: Comparison, *, title: str = "Latent spaces compared", notes: list | None = None) -> str:
+def comparison_page(
+    comparison: Comparison,
+    *,
+    title: str = "Latent spaces compared",
+    notes: list | None = None,
+    over_beta: dict | None = None,
+) -> str:
     """The report on a comparison as one HTML page without outside parts.
 
     Args:
         comparison: as from `compare_spaces`.
         title: of the page.
         notes: sentences on where the spaces come from.
+        over_beta: name -> (betas, distances), as by `spaces.distances_over_beta`, where multi-rate models are compared.
     """
     names = list(comparison.spaces)
     num_data = len(comparison.spaces[names[0]])
@@ -109,7 +120,7 @@ def comparison_page(comparison: Comparison, *, title: str = "Latent spaces compa
     parts = [
         f'<p class="soft">{html.escape(lead)}</p><ul>{said}</ul>',
         "<h2>The maps</h2>" + grid(_planes(comparison)),
-        "<h2>How far, how alike</h2>" + grid(_measures(comparison)) + _reference_table(comparison),
+        "<h2>How far, how alike</h2>" + grid(_measures(comparison, over_beta or {})) + _reference_table(comparison),
         "<h2>Where the spaces disagree</h2>" + grid(_instability(comparison)) + _group_table(comparison),
         _every_pair(comparison),
         "<h2>How it was computed</h2>"
@@ -145,6 +156,8 @@ def _planes(comparison: Comparison) -> list[str]:
     turn = np.arctan2(*(plane - np.median(plane, 0)).T[::-1]) / (2 * np.pi)
     same = all(means.shape == reference.shape for means in comparison.spaces.values())
     shown = {name: (window if same else _plane(means)[0])(means) for name, means in comparison.spaces.items()}
+    if same:
+        shown |= {f"{name}, by the file's own map,": window(means) for name, means in comparison.known.items()}
     limits = np.concatenate(list(shown.values())) if same else None
     figures = []
     for name, points in shown.items():
@@ -168,13 +181,34 @@ def _keep_to(ax, points: np.ndarray) -> None:
     ax.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin))
 
 
-def _measures(comparison: Comparison) -> list[str]:
+def _measures(comparison: Comparison, over_beta: dict) -> list[str]:
     distances = "Distance to the reference (lower is better): as the spaces are, and after maps fitted on the anchors."
     similarities = "Likeness to the reference (higher is better), blind to different choices of axes."
-    return [
-        figure(lambda ax: _dots(ax, comparison, ("unaligned", "procrustes", "affine"), log=True), distances),
+    metrics = ["unaligned", *["known"] * bool(comparison.known), "procrustes", "affine"]
+    figures = [
+        figure(lambda ax: _dots(ax, comparison, metrics, log=True), distances),
         figure(lambda ax: _dots(ax, comparison, ("r_squared", "cka", "neighbours"), log=False), similarities),
     ]
+    if over_beta:
+        caption = "Distance to the reference read at the same beta, unaligned (lower is better)."
+        figures.append(figure(lambda ax: _over_beta(ax, comparison, over_beta), caption))
+    return figures
+
+
+def _over_beta(ax, comparison: Comparison, over_beta: dict) -> None:
+    _, *others = comparison.spaces
+    for name, (betas, shares) in over_beta.items():
+        colour = _colour(others.index(name))
+        ax.plot(betas, np.maximum(shares, LOWEST), "o-", color=colour, markersize=5, linewidth=1.2, label=name)
+    ax.set(xlabel="beta", ylabel="share of the reference's variance")
+    _on_a_log_axis(ax)
+    _on_a_log_axis(ax, "y")
+    ax.grid(alpha=0.25)
+    ax.legend(fontsize=8)
+
+
+def _colour(position: int) -> str:
+    return plots.GROUPS[1 + position % (len(plots.GROUPS) - 1)]
 
 
 def _dots(ax, comparison: Comparison, metrics, *, log: bool) -> None:
@@ -184,9 +218,9 @@ def _dots(ax, comparison: Comparison, metrics, *, log: bool) -> None:
     if log:
         pairs[["value", "low", "high"]] = pairs[["value", "low", "high"]].clip(lower=LOWEST)
     for position, name in enumerate(others):
-        rows = pairs[pairs.source == name].set_index("metric").loc[list(metrics)]
+        rows = pairs[pairs.source == name].set_index("metric").reindex(list(metrics))
         places = np.arange(len(metrics)) + 0.6 * ((position + 0.5) / len(others) - 0.5)
-        colour = plots.GROUPS[1 + position % (len(plots.GROUPS) - 1)]
+        colour = _colour(position)
         low, high = rows.low.fillna(rows.value), rows.high.fillna(rows.value)
         ax.hlines(places, low, high, color=colour, linewidth=2.5, alpha=0.5)
         ax.plot(rows.value, places, "o", color=colour, markersize=6, label=name)
@@ -203,18 +237,19 @@ def _dots(ax, comparison: Comparison, metrics, *, log: bool) -> None:
         ax.legend(fontsize=8)
 
 
-def _on_a_log_axis(ax) -> None:
+def _on_a_log_axis(ax, which: str = "x") -> None:
     """A decade at least, with few and plain numbers."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    ax.set_xscale("log")
-    low, high = ax.get_xlim()
+    getattr(ax, f"set_{which}scale")("log")
+    low, high = getattr(ax, f"get_{which}lim")()
     spread = max((10 / (high / low)) ** 0.5, 1.0)
     low, high = low / spread, high * spread
-    ax.set_xlim(low, high)
-    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0) if high / low < 1e3 else (1.0,)))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.xaxis.set_minor_formatter(NullFormatter())
+    getattr(ax, f"set_{which}lim")(low, high)
+    axis = getattr(ax, f"{which}axis")
+    axis.set_major_locator(LogLocator(subs=(1.0, 3.0) if high / low < 1e3 else (1.0,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _cell(row) -> str:
@@ -238,8 +273,10 @@ def _reference_table(comparison: Comparison) -> str:
     pairs = comparison.pairs[comparison.pairs.target == reference]
     rows = []
     for metric, (name, unit, better) in MEASURES.items():
-        cells = [_cell(pairs[(pairs.source == other) & (pairs.metric == metric)].iloc[0]) for other in others]
-        rows.append([name, *cells, f"{unit}; {better} is better"])
+        found = [pairs[(pairs.source == other) & (pairs.metric == metric)] for other in others]
+        if any(map(len, found)):
+            cells = [_cell(row.iloc[0]) if len(row) else "—" for row in found]
+            rows.append([name, *cells, f"{unit}; {better} is better"])
     columns = [f"against {reference}", *others, "unit"]
     return f"<p>Value and 95 % interval.</p>{table(rows, columns)}"
 
@@ -303,8 +340,7 @@ def _heat(ax, comparison: Comparison, metric: str) -> None:
     ax.imshow(values, cmap="viridis", vmin=0, vmax=max(1.0, np.nanmax(values, initial=0.0)), aspect="auto")
     for (i, j), value in np.ndenumerate(values):
         bright = value > 0.6 * max(1.0, np.nanmax(values, initial=0.0))
-        ax.text(
-            j, i, "—" if np.isnan(value) else _digits(value), ha="center", va="center", color="k" if bright else "w"
-        )
+        text, colour = ("—", plots.INK) if np.isnan(value) else (_digits(value), "k" if bright else "w")
+        ax.text(j, i, text, ha="center", va="center", color=colour)
     ax.set_xticks(range(len(names)), names, rotation=30, ha="right")
     ax.set_yticks(range(len(names)), names)

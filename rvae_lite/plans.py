@@ -10,11 +10,12 @@ from typing import NamedTuple
 import numpy as np
 
 from rvae_lite.models import VAE
+from rvae_lite.multirate import BETA_RANGE, MultiRate, make_multirate
 from rvae_lite.rosetta import RosettaPoints
 
 SMALLEST, LARGEST = 1e-3, 1e3  # root mean squares outside of which values are in unsuitable units
 NOISE_SHARE = 0.1  # of the data's variance: the noise that the likelihood allows each number, by default
-STEPS = 2500  # of a training, about, by default
+STEPS = 2500  # of a training, about, by default; of a multi-rate one twice as many
 
 
 class Plan(NamedTuple):
@@ -25,8 +26,9 @@ class Plan(NamedTuple):
         latent_dim: K; that of the points, else 8, or 2 where an example has fewer than 32 numbers.
         likelihood: "gaussian" or "bernoulli"; noise_variance: of the Gaussian, squared units of the data; by default
             those of whoever made the points, else a tenth of the data's mean variance.
-        beta: weight of the rate; rho: of the points, 0 without any.
-        epochs: by default about 2,500 steps, between 20 and 400 epochs.
+        beta: weight of the rate, None for a multi-rate model; rho: of the points, 0 without any.
+        beta_range: (lowest, highest) beta of a multi-rate model; None for a plain one.
+        epochs: by default about 2,500 steps, between 20 and 400 epochs; of a multi-rate model twice as many.
         batch_size: by default 64, less for few data.
         learning_rate: of Adam; seed: of everything random; held_out: share of the data that is not trained on.
     """
@@ -35,7 +37,8 @@ class Plan(NamedTuple):
     latent_dim: int | None = None
     likelihood: str | None = None
     noise_variance: float | None = None
-    beta: float = 1.0
+    beta: float | None = 1.0
+    beta_range: tuple[float, float] | None = None
     rho: float = 2.75
     epochs: int | None = None
     batch_size: int | None = None
@@ -60,15 +63,22 @@ def complete(plan: Plan, x: np.ndarray, points: RosettaPoints | None = None) -> 
     num_values, num_train = math.prod(x.shape[1:]), max(2, round((1 - plan.held_out) * len(x)))
     batch_size = plan.batch_size or min(64, max(8, num_train // 16))
     likelihood = plan.likelihood or theirs.get("likelihood", "gaussian")
+    many = 1 if plan.beta_range is None else 2
     return plan._replace(
         network=plan.network or ("patch" if x.ndim == 4 and _patch_size(x.shape[1:]) else "mlp"),
         latent_dim=plan.latent_dim or (points.z.shape[-1] if points is not None else 8 if num_values >= 32 else 2),
         likelihood=likelihood,
         noise_variance=plan.noise_variance or theirs.get("noise_variance") or float(f"{NOISE_SHARE * variance:.2g}"),
-        epochs=plan.epochs or min(400, max(20, math.ceil(STEPS * batch_size / num_train))),
+        beta=plan.beta if plan.beta_range is None else None,
+        epochs=plan.epochs or many * min(400, max(20, math.ceil(STEPS * batch_size / num_train))),
         batch_size=batch_size,
         rho=plan.rho if points is not None else 0.0,
     )
+
+
+def beta_range_of(points: RosettaPoints | None = None) -> tuple[float, float]:
+    """The range of a multi-rate model: that of the points' curves where there are some, else 0.01 to 10."""
+    return BETA_RANGE if points is None or points.betas is None else (float(points.betas[0]), float(points.betas[-1]))
 
 
 def check_units(x: np.ndarray) -> float:
@@ -102,8 +112,8 @@ def _patch_size(shape) -> int | None:
     return next((side for side in sides if 4 * side <= min(height, width)), None)
 
 
-def build_model(shape, plan: Plan, *, bounded: bool, posterior: str | None = None) -> VAE:
-    """The VAE of a completed plan.
+def build_model(shape, plan: Plan, *, bounded: bool, posterior: str | None = None) -> VAE | MultiRate:
+    """The VAE of a completed plan, multi-rate where it has a range of beta.
 
     Args:
         shape: of one example: (D,), or (C, H, W) for images.
@@ -121,7 +131,8 @@ def build_model(shape, plan: Plan, *, bounded: bool, posterior: str | None = Non
     options = dict(likelihood=plan.likelihood, noise_variance=plan.noise_variance)
     options["value_range"] = (0.0, 1.0) if bounded else None
     options |= dict(posterior=posterior) if posterior is not None else {}
-    return NETWORKS[plan.network](tuple(shape), plan.latent_dim, **options)
+    model = NETWORKS[plan.network](tuple(shape), plan.latent_dim, **options)
+    return model if plan.beta_range is None else make_multirate(model, beta_range=plan.beta_range)
 
 
 def _mlp(shape, latent_dim: int, **options) -> VAE:

@@ -129,6 +129,68 @@ def test_inspect_draws_points_and_models(workshop, tmp_path, file, suffix):
     assert content.startswith(b"\x89PNG" if suffix == ".png" else b"<!doctype html>")
 
 
+@pytest.fixture(scope="module")
+def rates(workshop):
+    """Alice has distilled curves, Bob has trained at a beta of his own, Carol at all."""
+    curves, quick = workshop / "curves.npz", ["--epochs", "6", "--batch-size", "16", "--learning-rate", "0.01"]
+    said = run("distil", workshop / "alice", "-o", curves, "--multi-rate", *quick)
+    assert "curves over beta from 0.01 to 10" in said and "examples, at beta\n  0.01    distortion " in said
+    run("train", workshop / "bob", curves, "-o", workshop / "low.npz", "--beta", "0.1", *quick)
+    run("train", workshop / "bob", curves, "-o", workshop / "many.npz", "--multi-rate", *quick)
+    return workshop
+
+
+def test_curves_go_from_one_laboratory_to_the_other(rates):
+    curves = RosettaPoints.load(rates / "curves.npz")
+    assert curves.z.shape == (10, 30, 2) and Fit.load(rates / "low.npz").beta[0] == 0.1
+    report = json.loads((rates / "many.report.json").read_text())
+    assert report["plan"]["beta_range"] == [0.01, 10.0] and len(report["over_beta"]) == 7
+    assert Fit.load(rates / "many.npz").model.beta_range == (0.01, 10.0)
+
+
+def test_a_multi_rate_model_is_distilled_into_curves_or_at_one_beta(rates, tmp_path):
+    model = ["--model", rates / "curves.model.npz", "--num-points", 5]
+    run("distil", rates / "alice", "-o", tmp_path / "curves.npz", *model, "--share", "decoded")
+    assert RosettaPoints.load(tmp_path / "curves.npz").header["share"]["decoded_at"] == 0.01
+    result = json.loads(run("distil", rates / "alice", "-o", tmp_path / "plain.npz", *model, "--beta", 0.5, "--json"))
+    assert result["beta_range"] is None and result["latent_dim"] == 2
+    assert RosettaPoints.load(tmp_path / "plain.npz").header["model"]["beta"] == 0.5
+
+
+def test_compare_reads_models_at_their_betas_and_uses_the_files_map(rates, tmp_path):
+    alice = f"alice={rates / 'curves.model.npz'}@1"
+    models = [alice, f"{rates / 'many.npz'}@0.1", rates / "low.npz"]
+    more = ["--data", rates / "alice", "--points", rates / "curves.npz", "-o", tmp_path / "report.html"]
+    result = json.loads(run("compare", *models, *more, "--json", "--progress"))
+    assert result["betas"] == {"alice": 1.0, "many at 0.1": 0.1, "low": 0.1}
+    assert "known" in {row["metric"] for row in result["pairs"]}
+    assert len(result["over_beta"]["many at 0.1"]["beta"]) == len(result["over_beta"]["many at 0.1"]["unaligned"])
+    assert any(note.startswith("the file's own map between two betas") for note in result["notes"])
+    assert "after the file&#x27;s own map" in (tmp_path / "report.html").read_text()
+
+
+def test_inspect_tells_and_draws_curves(rates, tmp_path):
+    said = run("inspect", rates / "curves.npz", "--render", tmp_path / "drawn.html")
+    assert re.search(r"^beta range +\(0.01, 10\)$", said, re.MULTILINE)
+    assert "decoder makes of them" in (tmp_path / "drawn.html").read_text()
+    assert "beta range" in run("inspect", rates / "many.npz", "--render", tmp_path / "drawn.png")
+
+
+def test_what_has_no_rates_is_refused(rates, tmp_path):
+    alice, curves, out = rates / "alice", rates / "curves.npz", ["-o", tmp_path / "out.npz"]
+    plain = ["--model", rates / "alice.model.npz"]
+    refused("is a plain model, which has no curves: leave", "distil", alice, *out, *plain, "--multi-rate")
+    refused("beta 3 was asked of a plain model, trained at 1", "distil", alice, *out, *plain, "--beta", 3)
+    refused(
+        "--multi-rate trains every beta at once: leave --beta out",
+        "train", alice, curves, *out, "--multi-rate", "--beta", 1,
+    )  # fmt: skip
+    refused("beta must be positive, not 0, since the points are curves", "train", alice, curves, *out, "--beta", 0)
+    models = [rates / "many.npz", rates / "low.npz"]
+    refused("many.npz is a multi-rate model: say at which beta", "compare", *models, "--data", alice, *out)
+    assert os.listdir(tmp_path) == []
+
+
 def refused(message, *arguments):
     """What `main` does with an error: one sentence on stderr, exit code 1."""
     arguments = [str(argument) for argument in arguments]

@@ -12,6 +12,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from rvae_lite import VAE, RosettaPoints, fit
 from rvae_lite.estimator import RosettaVAE
+from rvae_lite.multirate import LogUniform, make_multirate
 
 QUICK = dict(hidden=(8,), epochs=3, batch_size=32)
 
@@ -90,6 +91,35 @@ def test_rows_may_be_images_of_any_network():
         warnings.simplefilter("ignore", RuntimeWarning)
         estimator.fit(x, points=images)
     assert estimator.points_.x.shape == (9, 1, 8, 8) and estimator.points_.x.max() <= 1
+
+
+def test_a_multi_rate_model_is_read_at_any_beta_and_distilled_into_curves():
+    x = circle()
+    estimator = RosettaVAE(beta_range=(0.01, 10.0), beta=0.1, **QUICK).fit(x)
+    space = fit(make_multirate(VAE.mlp(3, 2, (8,))), x, epochs=3, batch_size=32, beta=LogUniform(0.01, 10.0))
+    for beta in (0.1, 3.0):
+        assert np.allclose(estimator.set_params(beta=beta).transform(x), space.encode(x, beta=beta)[0], atol=1e-6)
+        assert np.isclose(estimator.score(x), -space.evaluate(x, beta=beta).loss(beta)[0])
+        assert estimator.inverse_transform(estimator.transform(x)).shape == x.shape
+    curves = estimator.select_points(x, 7)
+    assert curves.z.shape == (10, 7, 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        held = RosettaVAE(beta=0.1, points=curves, **QUICK).fit(x)
+        everywhere = RosettaVAE(beta_range=(0.01, 10.0), points=curves, **QUICK).fit(x)
+    assert np.isclose(held.anchor_distance_, held.fit_.anchor_distance(curves.at_beta(0.1))[0])
+    assert np.isclose(everywhere.anchor_distance_, everywhere.fit_.anchor_distance(curves, beta=1.0)[0])
+
+
+def test_curves_of_images_hold_rows():
+    x = np.random.default_rng(0).uniform(size=(40, 64))
+    options = dict(network="patch", data_shape=(1, 8, 8), latent_dim=3, epochs=1)
+    images = RosettaVAE(beta_range=(0.01, 10.0), **options).fit(x).select_points(x, 5)
+    rows = RosettaPoints(images.x.reshape(5, 64), images.z, betas=images.betas, recon=images.recon.reshape(10, 5, 64))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        held = [RosettaVAE(**options).fit(x, points=points).transform(x) for points in (images, rows)]
+    assert np.array_equal(*held)
 
 
 def test_its_space_can_be_distilled(tmp_path):
