@@ -345,6 +345,7 @@ x = x - x.mean(0)
 n, variance = x.shape[1], noise_variance
 model = VAE.linear(n, latent_dim, noise_variance=variance)
 plan = dict(beta=law, batch_size=600, learning_rate=learning_rate, compile=False)
+plan |= dict(gate_speed=1.0)  # the learning rate is high enough for the gates too
 first_steps = fit(make_multirate(model), x, epochs=20, schedule="cosine", **plan)
 fingerprint(first_steps)
 
