@@ -146,7 +146,7 @@ check("the default: within 15 % of ten separate trainings", default < 1.15 * pla
 
 # %% [markdown]
 # As the paper says, the choice between sigmoid and square root hardly matters.
-# FiLM is no worse here, and at the low end better: its shift can do what a factor cannot, and in a short training that helps.
+# FiLM is no worse here, and uses more rate at the low end: its shift can do what a factor cannot, and in a short training that helps.
 #
 # ## The range
 #
@@ -178,7 +178,7 @@ check(
 )
 check("and so is [0.01, 1]", inside["[0.01, 1]"] < default)
 wide = inside["[0.001, 100]"] / default
-check("[0.001, 100] has not left the collapse in so short a training", wide > 1.2)
+check("[0.001, 100] is behind it after so short a training", wide > 1.05)
 
 # %% [markdown]
 # A range as wide as five decades starts as a VAE at a $\beta$ at which all latents collapse, and has to find its way out by the gates alone; a narrow one need only learn what it is asked for.
@@ -285,17 +285,22 @@ pd.DataFrame(table, columns=columns).set_index("statement")
 
 # %%
 plain = whole["beta-VAE"]
-check("the default: within 3 % of ten trainings", whole["MR-VAE"] < 1.03 * plain)
-check("FiLM: below both", whole["FiLM"] < min(whole["MR-VAE"], plain))
+check("the default: within 1 % of ten trainings", whole["MR-VAE"] < 1.01 * plain)
+check(
+    "FiLM: below both, by at most 2 %",
+    0.98 < whole["FiLM"] / min(whole["MR-VAE"], plain) < 1,
+)
 narrower = [part[name] for name in ("[0.1, 1]", "[0.01, 1]")]
-check("narrow ranges: no better than the default now", min(narrower) > part["MR-VAE"])
-check("the wide range: still a tenth above", wide > 0.1)
-check("one a batch: behind", whole["one beta a batch"] > 1.03 * whole["MR-VAE"])
+closest = max(abs(value / part["MR-VAE"] - 1) for value in narrower)
+check("narrow ranges: within 3 % of the default", closest < 0.03)
+check("the wide range: within 5 % of it", abs(wide) < 0.05)
+for name in ("one beta a batch", "slow gates"):
+    check(f"{name}: behind the default", whole[name] > 1.01 * whole["MR-VAE"])
 
 # %% [markdown]
-# With more epochs the default catches up with the narrow ranges, even inside them: their head start was a matter of time.
-# That of FiLM over the other gates remains.
-# On digits this small one training nearly makes up for ten, then, which the short runs on larger images in {ref}`multi-rate` do not.
+# With more epochs the range hardly matters: the head start of narrow ones was a matter of time.
+# On digits this small one training makes up for ten of the same length, then, which on the larger images of {ref}`multi-rate` takes a longer one.
+# With slow gates it did not.
 
 # %%
 scale = own.iloc[0]
@@ -312,7 +317,8 @@ print(
 #
 # ## Take-aways
 #
-# * Sigmoid or square root is a matter of taste; FiLM costs twice the gate parameters and was the best here.
+# * Sigmoid, square root or FiLM is a matter of taste; FiLM costs twice the gate parameters.
+# * Gates need a higher learning rate than other weights, or a longer training.
 # * The upper end of the range rules the early training, and an end too high costs more than a low one: the mean $\beta$ is nearly $b / \log(b/a)$.
 # * Draw $\beta$ per example: the same objective with less noise, for nothing.
 #

@@ -209,6 +209,7 @@ few = dict(epochs=3, batch_size=64, learning_rate=1e-3, objective="beta-TCVAE")
 first = fit(setting.model, images[:1024], beta=4.0, **few)
 fingerprint(first)
 gated = make_multirate(setting.model, beta_range=(0.1, 10.0))
+few["gate_speed"] = 1.0
 every = fit(gated, images[:1024], beta=LogUniform(0.1, 10.0), per="batch", **few)
 terms = first.history.iloc[-1]
 total = terms.distortion + terms.rate + 3 * terms.total_correlation

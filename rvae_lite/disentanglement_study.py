@@ -135,7 +135,8 @@ def train_sprites(setting: SpriteSetting, beta: float | None, *, seed: int) -> F
         model, law = make_multirate(model, beta_range=BETA_RANGE), LogUniform(*BETA_RANGE)
     options = dict(epochs=setting.epochs, batch_size=setting.batch_size, learning_rate=setting.learning_rate)
     options |= dict(compile=setting.compile, progress=label if setting.progress else False)
-    options |= dict(per="batch", seed=[seed], checkpoint=kept_as(setting.folder, label))
+    # With one beta a batch gates are pulled to and fro: fast ones served worse here.
+    options |= dict(per="batch", gate_speed=1.0, seed=[seed], checkpoint=kept_as(setting.folder, label))
     return fit(model, setting.dataset.x, beta=law, objective="beta-TCVAE", **options)
 
 

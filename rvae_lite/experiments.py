@@ -214,7 +214,8 @@ def one_space(profile: str, folder: Path | None = None) -> list[Unit]:
         methods = methods_over_beta(2.75) | (variants_of_curves(2.75) if name == "digits" else {})
         options = dict(network="mlp", methods=methods, epochs=scale[name], **course, **loading)
         setting = image_setting(name, **options)
-        return setting._replace(batch_size=64) if name == "mnist" and profile == "cpu" else setting
+        few = dict(batch_size=64, learning_rate=2e-3)
+        return setting._replace(**few) if name == "mnist" and profile == "cpu" else setting
 
     def networks():
         setting = images("digits")._replace(replicas=min(5, scale["replicas"]), learning_rate=2e-3)
