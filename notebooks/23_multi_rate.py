@@ -299,8 +299,7 @@ check(
     "four times as long, its lowest −ELBO is below that of ten trainings",
     (best[longer] < best["beta-VAE"]).all(),
 )
-mnist = lower[longer].xs("static binary MNIST", level="data")
-check("and on MNIST its curve is the lower at most rates", mnist.min() > 0.5)
+check("and its curve is the lower at most rates", lower[longer].min() > 0.5)
 
 # %% [markdown]
 # The area is in nats squared and negative where the multi-rate curve is the better one; dominance is the share of the common rates where it lies below.
@@ -354,7 +353,7 @@ percent.agg(["median", "max"]).round(2).rename(columns="{}, per cent".format)
 # "sampled" is `fit`; "exact" goes on with L-BFGS on the expected loss, without sampling, and shows what the gates can represent rather than what Adam finds.
 #
 # So the paper's claim holds here with a condition. For as many epochs as each of the ten, one training of so few steps is behind at almost every rate: each plain model has all its steps for its own $\beta$, the multi-rate model divides them.
-# Given four times the epochs, and still at half the cost of the ten, it has the lower −ELBO, and on MNIST the lower curve at most rates.
+# Given four times the epochs, and still at half the cost of the ten, it has the lower −ELBO and the lower curve at most rates, on MNIST narrowly, on Omniglot clearly.
 # Its range of rates stays the narrower one.
 #
 # *Deviations.* The paper trains for 200 epochs on all images at full width, and its Algorithm 1 draws $\beta$ per batch; ours draws it per example and starts the gates open.

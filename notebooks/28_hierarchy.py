@@ -344,7 +344,7 @@ scale = own[own.method == "MR-VAE"].iloc[0]
 print(
     f"{scale.num_data} training and {scale.num_test} test images, {scale.width} of 64 and 32 channels, "
     f"{scale.latent_dim} latent entries, {scale.epochs} epochs, batch {scale.batch_size}, "
-    f"{own.seed.nunique()} seed, {scale.device}"
+    f"{own.seed.nunique()} seeds, {scale.device}"
 )
 found = {name: rates.curve_of(own, name) for name in (*lines, "beta-VAE")}
 figure, (left, right) = plots.figure_row(2, width=3.6)
@@ -394,41 +394,36 @@ pd.DataFrame(rows, columns=columns.split(";")).set_index("one training")
 # Lines between four points lie above a convex curve, which flatters the one training; and the two excesses are over different ranges of rates, so they do not compare with each other.
 
 # %%
+fine = own[(own.metric == "rate_2") & (own.beta < 0.011)]
+fine = fine.pivot_table(index="seed", columns="method", values="value")
+opened = fine > 1
+check("apart, β = 0.01 opens the fine scale with every seed", opened["beta-VAE"].all())
+for name in lines:
+    check(f"{name}: with two seeds of three", opened[name].sum() == 2)
 one, flat_one, several = (found[name] for name in (*lines, "beta-VAE"))
-lowest, *others = several.rate_2
-check("of the separate trainings only β = 0.01 opens the fine scale", lowest > 100)
-check("the others leave it silent", max(others) < 1)
-check(
-    "so do both multi-rate trainings", max(one.rate_2.max(), flat_one.rate_2.max()) < 1
-)
-check("at the lowest β they are far behind", one.loss[0] > 2 * several.loss[0])
-check("flat gates lie lower than tilted ones", metrics.area_between(one, flat_one) > 0)
-check("and the tilted one behind the flat one", one.loss[0] > flat_one.loss[0])
-check(
-    "at β = 10 the tilted one is ahead of it",
-    one.loss.iloc[-1] < flat_one.loss.iloc[-1],
-)
+check("at the lowest β one training is behind", one.loss[0] > 1.2 * several.loss[0])
+check("there tilted gates are ahead of flat ones", one.loss[0] < flat_one.loss[0])
 ratio = one.loss[np.isclose(one.beta, 1)].iloc[0] / several.loss[2]
 check(
-    "at β = 1 the losses of one training and of its own are within 2 %",
-    abs(ratio - 1) < 0.02,
+    "at β = 1 the losses of one training and of its own are within 7 %",
+    abs(ratio - 1) < 0.07,
 )
 
 # %% [markdown]
-# So the tilt did not carry over: on MNIST the fine scale pays only at the very lowest $\beta$, and in these few steps no multi-rate training finds it.
-# Why the tilted gates end with a higher loss than the flat ones at low $\beta$ there, we do not know.
+# So on MNIST the seed decides more than the tilt: with one of three no multi-rate training, tilted or not, finds the fine scale, nor do the separate ones but at the lowest $\beta$; with the other two all find it.
+# The tilt helps where the fine scale is found: the rates reach as far, and at low $\beta$ the loss is lower.
 #
 # *Deviations.* The paper's NVAE has many groups of latents at each scale, batch norm, squeeze and excitation, and trains for 400 epochs on all images, with the rates of the scales balanced against each other in a warm-up; ours has one group a scale and none of these.
 # The paper leaves heads without gates and starts gates in PyTorch's way; ours gates the posterior's heads and starts the sigmoids tilted.
-# Whether multi-rate trainings open the fine scale of MNIST after the paper's many more steps, these runs cannot say.
-# One seed, and no annealed separate trainings.
+# Whether every seed opens the fine scale after the paper's many more steps, these runs cannot say.
+# There are no annealed separate trainings.
 #
 # ## Take-aways
 #
 # * In a hierarchy the rate is a sum over scales, each the exact divergence of two normals.
 # * A posterior relative to its prior costs nothing where it is silent, and a closed gate makes it so.
 # * Fine scales speak at low $\beta$ only, so a training over all $\beta$ at once may shut them early and for good.
-#   Gates that start tilted prevent it on the digits, not on our small run on MNIST: look at the rate of every scale before you trust a curve.
+#   Gates that start tilted prevent it on the digits, not with every seed on MNIST: look at the rate of every scale before you trust a curve.
 #
 # Both halves of the book are now complete: spaces that can be found again, and models for every rate.
 # {ref}`one-space-every-rate` puts them together.

@@ -323,7 +323,7 @@ for metric, label in labels_of.items():
         ax.set_ylabel(label if ax in axes[::2] else "")
 
 # %% [markdown]
-# **Held by points, runs come together at every rate, on every data set; curves come nearest where the means shrink.** Medians over the runs, on held-out data; above, retraining variability relative to the spread of all points; middle, unaligned distance ({eq}`eq-unaligned`) to the template as a share of its total variance; below, the extra loss against the ensemble without points.
+# **Held by curves, runs agree at every rate, on every data set.** Medians over the runs, on held-out data; above, retraining variability relative to the spread of all points; middle, unaligned distance ({eq}`eq-unaligned`) to the template as a share of its total variance; below, the extra loss against the ensemble without points.
 
 # %%
 last = study.groupby("data", sort=False).last()
@@ -336,15 +336,15 @@ worst = worst.groupby(["data", "metric", "method", "beta"], sort=False).value.me
 worst = worst.unstack("method")
 distances = worst.xs("unaligned", level="metric")
 check(
-    "with curves the distance is below a quarter of that without, at every β",
-    (distances.curves < 0.25 * distances["MR-VAE"]).all(),
+    "with curves the distance is below a twentieth of that without, at every β",
+    (distances.curves < 0.05 * distances["MR-VAE"]).all(),
 )
 ratio = (distances["plain points"] / distances.curves).groupby("data", sort=False)
 ratio.agg(["min", "median", "max"]).round(1)
 
 # %% [markdown]
 # How many times further from the template plain points are than curves, over the ten betas.
-# Where the means shrink a lot, as on the 8 Gaussians of radius 1, plain points are right at the one $\beta$ that they come from and wrong elsewhere; where they hardly shrink, they serve as well as curves.
+# Where the means shrink a lot, as on the 8 Gaussians of radius 1, plain points are right at the one $\beta$ that they come from and wrong elsewhere; where they hardly shrink, they come nearly as close as curves.
 # Retraining variability alone does not tell: runs that agree on the *wrong* place agree too.
 #
 # ### Which data, and how firmly?
@@ -511,6 +511,9 @@ spans.round(1)
 # Neither paper has this experiment, so there is no number to meet; the expectations are ours.
 
 # %%
+negative = worst.xs("cost", level="metric").loc[["scikit-learn digits", "MNIST"]]
+share = (negative[["plain points", "curves"]] < 0).mean().min()
+check("on digits and MNIST anchored runs have the lower loss, mostly", share > 0.7)
 rows = []
 for title in titles:
     part = study[study.data == title]
@@ -529,7 +532,7 @@ pd.DataFrame(rows, columns=names).set_index("data")
 #
 # *Deviations and limits.* These are short trainings of fully connected networks from one template each.
 # On the digits, and far more on MNIST, the runs held by points have a *lower* loss than those without at most rates: after so few steps the template has done part of their work, and what points cost in the long run cannot be read off here.
-# On MNIST the means hardly shrink, and plain points come slightly nearer to the template than curves, at a higher loss.
+# On MNIST the learning rate matters: at 0.005 in place of 0.002 the templates' spaces were reached to half of their variance only, by plain points and curves alike.
 # At low $\beta$ the loss of the small toy is itself below a tenth of a nat, so that per cents of it say little.
 # On the 8 Gaussians of radius 40 the gates have not yet learned to lower the rate at high $\beta$, which is why the means hardly shrink there.
 #
