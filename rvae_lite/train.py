@@ -91,12 +91,14 @@ def fit(
             own reconstruction at beta; without reconstructions it is drawn to x_r, which biases the decoder.
         x_weight, z_weight: weights of the two halves of the Rosetta term.
         rho_power: a multi-rate model meets each point at a beta of its own, where it weighs rho times a multiple of
-            beta ** -rho_power whose mean over the law is 1.  0 served best where it was measured.
+            beta ** -rho_power whose mean over the law is 1.  Above 0 points hold better at low beta, below 0 at high.
         seed: an integer from which each replica's seed is derived, or one per replica; replica m of
             [s0, s1, ...] equals a single training with [s_m].
         learning_rate: of Adam.
         gate_speed: how many times as fast the sigmoid and sqrt gates of a multi-rate model learn.  They start the same
-            at every beta and have further to go than other weights, for which short trainings leave them no time.
+            at every beta and have further to go than other weights, for which short trainings leave them no time.  5
+            served best on images and sentences; 1 did for linear models, trained at a high learning rate, and for the
+            beta-TCVAE, whose one beta a batch pulls gates to and fro.
         schedule: "constant", or "cosine": the learning rate falls along a cosine to 0.
         warmup_epochs: epochs over which the learning rate first rises in a line from 0.
         device: "cpu", "cuda", ...; by default a CUDA device where there is one.
