@@ -67,10 +67,10 @@ betas = np.geomspace(0.01, 10.0, 10)
 # At its optimum the latents, taken over data *and* posterior, have the prior's variance, 1 each, and $\beta$ decides how it is shared:
 #
 # $$
-# \begin{aligned}
-# \underbrace{\operatorname{Var}_x \mu_i(x)}_{g_i^2} + \underbrace{C_{ii}}_{\min(1,\, \beta\sigma^2/\lambda_i)} &= 1 , \\
-# g_i &= \sqrt{\max\bigl(0,\, 1 - \beta\sigma^2 / \lambda_i\bigr)} .
-# \end{aligned}
+# \begin{gathered}
+# \underbrace{\operatorname{Var}_x \mu_i(x)}_{g_i^2} + \underbrace{C_{ii}}_{\min(1,\, \beta\sigma^2/\lambda_i)} = 1 , \\
+# g_i = \sqrt{\max\bigl(0,\, 1 - \beta\sigma^2 / \lambda_i\bigr)} .
+# \end{gathered}
 # $$ (eq-shared-variance)
 #
 # The noise of the posterior grows with $\beta$, so the means must shrink.
@@ -134,11 +134,10 @@ _ = right.legend()
 # Every step draws a $\beta$ for each Rosetta point, as it does for each datum:
 #
 # $$
-# \begin{aligned}
-# \mathbb E_\beta \Bigl[ \mathcal L_\beta + \frac\rho R \sum_r
-# &\bigl\lVert \hat x_r(\beta) - \hat x(z_r(\beta);\, \beta) \bigr\rVert^2 \\
-# + &\bigl\lVert z_r(\beta) - \mu(x_r;\, \beta) \bigr\rVert^2 \Bigr] .
-# \end{aligned}
+# \begin{gathered}
+# \mathbb E_\beta \bigl[ \mathcal L_\beta + \tfrac\rho R \textstyle\sum_r \lVert \hat x_r(\beta) - \hat x(z_r(\beta);\, \beta) \rVert^2 \\
+# {} + \lVert z_r(\beta) - \mu(x_r;\, \beta) \rVert^2 \bigr] .
+# \end{gathered}
 # $$ (eq-curve-loss)
 #
 # One detail matters: the decoder is drawn to the template's own *reconstruction* $\hat x_r(\beta)$, not to the datum $x_r$.
