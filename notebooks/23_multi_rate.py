@@ -282,13 +282,13 @@ report.curves_against_paper(own, published, named={longer: "MR-VAE"})
 # %%
 pairs = own[own.metric.isin(["area", "dominance"])]
 index = ["method", "data", "network", "against"]
-pairs.pivot_table(
-    index=index,
-    columns="metric",
-    values="value",
-    aggfunc=["median", "min", "max"],
-    sort=False,
-).swaplevel(axis=1).sort_index(axis=1, ascending=[True, False]).round(2)
+
+
+def spread(values):
+    return f"{values.median():.2f} ({values.min():.2f} to {values.max():.2f})"
+
+
+pairs.groupby([*index, "metric"], sort=False).value.agg(spread).unstack()
 
 # %%
 lower = pairs[pairs.metric == "dominance"].groupby(index).value.median()
