@@ -184,9 +184,9 @@ def any_architecture(profile: str, folder: Path | None = None) -> list[Unit]:
 
 
 SPACE_SCALES = dict(  # epochs, runs, and how many examples of MNIST
-    quick=dict(toy=10, wide=10, digits=10, mnist=2, replicas=3, num_examples=500, iterations=20),
-    cpu=dict(toy=18, wide=15, digits=40, mnist=30, replicas=10, num_examples=6000, iterations=1000),
-    paper=dict(toy=200, wide=200, digits=400, mnist=200, replicas=10, num_examples=None, iterations=2000),
+    quick=dict(toy=10, wide=10, digits=10, mnist=2, songs=5, replicas=3, num_examples=500, iterations=20),
+    cpu=dict(toy=18, wide=15, digits=40, mnist=30, songs=60, replicas=10, num_examples=6000, iterations=1000),
+    paper=dict(toy=200, wide=200, digits=400, mnist=200, songs=300, replicas=10, num_examples=None, iterations=2000),
 )
 
 
@@ -217,6 +217,10 @@ def one_space(profile: str, folder: Path | None = None) -> list[Unit]:
         few = dict(batch_size=64, learning_rate=2e-3)
         return setting._replace(**few) if name == "mnist" and profile == "cpu" else setting
 
+    def songs():
+        birds = dict(SONG_SCALES[profile], epochs=scale["songs"], replicas=scale["replicas"])
+        return space_study(_setting_of_first(ZEBRA_FINCHES, 64, methods=methods_over_beta(2.75), **birds))
+
     def networks():
         setting = images("digits")._replace(replicas=min(5, scale["replicas"]), learning_rate=2e-3)
         patch = VAE.patch((1, 8, 8), setting.model.latent_dim, noise_variance=setting.model.noise_variance)
@@ -240,6 +244,7 @@ def one_space(profile: str, folder: Path | None = None) -> list[Unit]:
         ("frontier-eight_gaussians", lambda: frontier(toy(1, 15.0))),
         ("frontier-digits", lambda: frontier(images("digits"))),
         ("mnist", lambda: space_study(images("mnist"))),
+        ("zebra_finch", songs),
         *[(f"linear-{target}", partial(linear, target)) for target in TARGETS],
         ("eight_gaussians-40", lambda: space_study(toy(40, 2.75))),
     ]

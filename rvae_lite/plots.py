@@ -83,14 +83,16 @@ def _axes(ax):
 
 
 def figure_row(columns: int, *, width: float | None = None, height: float = 2.7):
-    """An empty figure with panels side by side, four of them two by two, for small screens: (figure, axes)."""
+    """An empty figure with panels side by side, more than three in two rows, for small screens: (figure, axes)."""
     import matplotlib.pyplot as plt
 
-    rows = 2 if columns == 4 else 1
-    across = columns // rows
-    width = width if width is not None else 2.4 if rows == 1 else 3.3
-    figure, axes = plt.subplots(rows, across, figsize=(width * across, height * rows))
-    return figure, axes.ravel() if rows == 2 else axes
+    if columns <= 3:
+        return plt.subplots(1, columns, figsize=((width or 2.4) * columns, height))
+    across = -(-columns // 2)
+    figure, axes = plt.subplots(2, across, figsize=((width or 6.6 / across) * across, height * 2))
+    for ax in axes.flat[columns:]:
+        ax.remove()
+    return figure, axes.ravel()[:columns]
 
 
 def colour(method: str) -> str:

@@ -125,3 +125,11 @@ def test_umap_is_fitted_on_the_target_and_applied_to_the_others():
 def test_every_method_of_the_book_has_its_own_colour():
     assert len(set(plots.COLOURS.values())) == len(plots.COLOURS)
     assert plots.colour("a stranger") == plots.INK
+
+
+@pytest.mark.parametrize(("panels", "rows"), [(2, 1), (3, 1), (4, 2), (5, 2)])
+def test_more_than_three_panels_stand_in_two_rows(panels, rows):
+    figure, axes = plots.figure_row(panels)
+    assert len(axes) == panels == len(figure.axes)
+    assert len({round(ax.get_position().y0, 3) for ax in axes}) == rows
+    plt.close(figure)
