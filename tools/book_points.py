@@ -2,7 +2,8 @@
 
     python tools/book_points.py [eight_gaussians] [digits]
 
-Witness points are held-out (input, latent) pairs: no training uses them, so they can tell whether a space is the book's.
+Witness points are held-out (input, latent) pairs: no training uses them, so they can tell whether a space is the
+book's.
 The committed files are the book's latent spaces; making them anew makes another book.
 """
 

@@ -70,7 +70,7 @@ def difference(name: str) -> str | None:
     if not path.exists():
         return f"{name}.ipynb is missing"
     source, committed = cells(read_source(name)), cells(nbformat.read(path, as_version=4))
-    for number, (ours, theirs) in enumerate(zip(source, committed)):
+    for number, (ours, theirs) in enumerate(zip(source, committed, strict=False)):
         if ours != theirs:
             return f"{name}: cell {number} of the .ipynb differs from the .py"
     if len(source) != len(committed):
