@@ -12,12 +12,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rvae_lite import alignment
 from rvae_lite.data import Dataset
 from rvae_lite.fitted import Fit
 from rvae_lite.multirate import LogUniform, make_multirate
 from rvae_lite.one_space import COURSE, Held, distil_curves, halves, tidy_table
 from rvae_lite.recipes import Setting, train
+from rvae_lite.rows import distance_rows, run_rows
 
 RHO_RANGE = (0.1, 100.0)
 SEPARATE, ONE, LONGER = "one training per rho", "one training", "one training, 4 times as long"
@@ -68,10 +68,5 @@ def frontier_study(
 def _rows(runs: Fit, space: Fit, validation: Dataset, beta: float) -> list[dict]:
     here, there = (validation.x[validation.part == part] for part in (1, 2))
     reference, loss = space.encode(here, beta=beta)[0].numpy(), runs.evaluate(there, beta=beta).loss(beta)
-    moved = [alignment.mean_squared_distance(run, reference) for run in runs.encode(here, beta=beta).numpy()]
-    values = dict(distance=np.array(moved) / alignment.total_variance(reference), loss=loss)
-    return [
-        dict(metric=metric, seed=seed, value=float(value))
-        for metric, each in values.items()
-        for seed, value in zip(runs.seeds, each, strict=True)
-    ]
+    distances = distance_rows(runs.encode(here, beta=beta).numpy(), reference, runs.seeds)
+    return [dict(row, metric="distance") for row in distances] + run_rows(dict(loss=loss), runs.seeds)

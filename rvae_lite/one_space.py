@@ -22,7 +22,7 @@ from rvae_lite.fitted import Fit
 from rvae_lite.multirate import BETA_RANGE, LogUniform, make_multirate
 from rvae_lite.recipes import Setting, train
 from rvae_lite.rosetta import RosettaPoints
-from rvae_lite.rows import distance_rows, variability_rows
+from rvae_lite.rows import distance_rows, run_rows, variability_rows
 
 BETAS = tuple(np.geomspace(*BETA_RANGE, 10))
 COURSE = dict(schedule="cosine")
@@ -125,11 +125,7 @@ def _rows_at(beta: float, space: Fit, fits: dict[str, Fit], validation: Dataset)
         usual = np.median(loss) if usual is None else usual
         values = dict(distortion=found.distortion, rate=found.rate, loss=loss)
         values["cost"] = (loss - usual) / (usual - _constant(runs.model))
-        rows += [
-            dict(keys, seed=seed, metric=metric, value=float(value))
-            for metric, each in values.items()
-            for seed, value in zip(runs.seeds, each, strict=True)
-        ]
+        rows += run_rows(values, runs.seeds, **keys)
     return rows
 
 

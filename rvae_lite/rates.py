@@ -30,7 +30,7 @@ from rvae_lite.metrics import (
 )
 from rvae_lite.models import VAE
 from rvae_lite.multirate import BETA_RANGE, LogUniform, closed_share, is_multirate, make_multirate
-from rvae_lite.train import fit
+from rvae_lite.train import GATE_SPEED, fit
 
 NETWORKS = ("mlp", "cnn", "resnet", "ladder")
 TIMED_EXAMPLES, TIMED_RUNS = 1024, 3
@@ -55,7 +55,7 @@ class Curve(NamedTuple):
     anneal: float = 0.0
     tilt: float = 0.0
     longer: int = 1
-    gate_speed: float = 5.0
+    gate_speed: float = GATE_SPEED
 
 
 PLAIN = {"beta-VAE": Curve(multirate=False)}

@@ -41,18 +41,20 @@ def distance_rows(means: np.ndarray, target: np.ndarray, seeds: Sequence[int], *
     """Unaligned distance of each run (M, N, K) to the target (N, K), as a share of the target's total variance."""
     variance = alignment.total_variance(target)
     distances = [alignment.mean_squared_distance(run, target) / variance for run in means]
-    return [
-        dict(keys, seed=seed, metric="unaligned", value=value) for seed, value in zip(seeds, distances, strict=True)
-    ]
+    return run_rows(dict(unaligned=distances), seeds, **keys)
 
 
 def quality_rows(runs: Fit, x, **keys) -> list[dict]:
     """Distortion and rate (nats) and squared error of each run on held-out data."""
-    evaluation = runs.evaluate(x)
+    return run_rows(runs.evaluate(x)._asdict(), runs.seeds, **keys)
+
+
+def run_rows(values: dict, seeds: Sequence[int], **keys) -> list[dict]:
+    """A row for every metric and run: values maps metrics to a number for each run, (M,)."""
     return [
         dict(keys, seed=seed, metric=metric, value=float(value))
-        for metric, values in evaluation._asdict().items()
-        for seed, value in zip(runs.seeds, values, strict=True)
+        for metric, each in values.items()
+        for seed, value in zip(seeds, each, strict=True)
     ]
 
 

@@ -32,6 +32,7 @@ from rvae_lite.rosetta import RosettaPoints
 from rvae_lite.schedules import anneal_factor, learning_rate_factor
 
 COMPILE_ABOVE = 100_000  # replica-steps from which compiling (5 to 30 s) pays, as measured on a CPU
+GATE_SPEED = 5.0  # how many times as fast gates learn, where nothing else is said
 LARGEST_BLOCK = 10  # replicas trained side by side on a CPU; more of them fall out of its cache
 UNREACHED = 0.1  # share of the anchors' total variance above which they count as not reached
 CHECKPOINT_SECONDS = 30.0  # between two checkpoints at least
@@ -56,7 +57,7 @@ def fit(
     rho_power: float = 0.0,
     seed: int | Sequence[int] = 0,
     learning_rate: float = 1e-3,
-    gate_speed: float = 5.0,
+    gate_speed: float = GATE_SPEED,
     schedule: str = "constant",
     warmup_epochs: int = 0,
     device: str | torch.device | None = None,
