@@ -34,8 +34,12 @@ def original() -> RosettaPoints:
     """Points that are damaged below: 16 grey images, their latents, names and a header."""
     random = np.random.default_rng(0)
     x = random.integers(0, 256, (16, 1, 6, 6)).astype(np.uint8)
-    header = dict(licence="CC0", preprocessing=dict(axis="mel", size=6), source="made up", note="zwölf")
-    return RosettaPoints(x, random.standard_normal((16, 3)), ids=[f"x{i}" for i in range(16)], header=header)
+    header = dict(
+        licence="CC0", preprocessing=dict(axis="mel", size=6), source="made up", note="zwölf"
+    )
+    return RosettaPoints(
+        x, random.standard_normal((16, 3)), ids=[f"x{i}" for i in range(16)], header=header
+    )
 
 
 def npy(array, *, pickled: bool = False) -> bytes:
@@ -96,7 +100,11 @@ def spliced(content, random):
 
 def moved(content, random):
     """A piece of the file copied over another place."""
-    start, to, length = random.integers(len(content)), random.integers(len(content)), random.integers(1, 400)
+    start, to, length = (
+        random.integers(len(content)),
+        random.integers(len(content)),
+        random.integers(1, 400),
+    )
     piece = content[start : start + length]
     return content[:to] + piece + content[to + len(piece) :]
 
@@ -137,7 +145,9 @@ def compressed(content, random):
     if random.integers(2):
         pairs[random.integers(len(pairs))] = ("x.npy", npy(np.zeros(30_000_000, np.uint8)))
     kinds = (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
-    return zipped(pairs[:3] if random.integers(2) else pairs, kinds[random.integers(2 if len(pairs) else 3)])
+    return zipped(
+        pairs[:3] if random.integers(2) else pairs, kinds[random.integers(2 if len(pairs) else 3)]
+    )
 
 
 def overlapping(content, random):
@@ -171,8 +181,23 @@ def _places(content, mark):
 
 def shape_claimed(content, random):
     """A .npy head with a huge, negative or other shape, a strange type, or something that is no head at all."""
-    shapes = ["(10**15,)", "(-1, -4)", "(1000000000000, 1000000000000)", "(16, 99999999)", "()", "(0,)", "(-16, 3)"]
-    shapes += ["(1000000000000000,)", "(16, 3, 0, 10000000000)", "(" * 200 + ")" * 200, "(True,)", "('a',)", "[1]"]
+    shapes = [
+        "(10**15,)",
+        "(-1, -4)",
+        "(1000000000000, 1000000000000)",
+        "(16, 99999999)",
+        "()",
+        "(0,)",
+        "(-16, 3)",
+    ]
+    shapes += [
+        "(1000000000000000,)",
+        "(16, 3, 0, 10000000000)",
+        "(" * 200 + ")" * 200,
+        "(True,)",
+        "('a',)",
+        "[1]",
+    ]
     types = [
         "'<f4'",
         "'|O'",
@@ -185,9 +210,7 @@ def shape_claimed(content, random):
         "'>f4'",
         "'nan'",
     ]
-    text = "{{'descr': {}, 'fortran_order': {}, 'shape': {}, }}".format(
-        types[random.integers(len(types))], bool(random.integers(2)), shapes[random.integers(len(shapes))]
-    )
+    text = f"{{'descr': {types[random.integers(len(types))]}, 'fortran_order': {bool(random.integers(2))}, 'shape': {shapes[random.integers(len(shapes))]}, }}"
     if not random.integers(8):
         text = "__import__('os').mkdir('witness')"
     text = text.encode().ljust(118) + b"\n"
@@ -195,7 +218,9 @@ def shape_claimed(content, random):
     length = len(text).to_bytes(2 if version[0] == 1 else 4, "little")
     name = ["x.npy", "z.npy", "ids.npy", "header.npy"][random.integers(4)]
     body = members(content)[name][128:]
-    return zipped((members(content) | {name: b"\x93NUMPY" + version + length + text + body}).items())
+    return zipped(
+        (members(content) | {name: b"\x93NUMPY" + version + length + text + body}).items()
+    )
 
 
 class Payload:
@@ -257,12 +282,15 @@ def header_replaced(content, random):
         "NaN",
     ]
     arrays = [*(np.array(text) for text in texts), np.arange(3), np.array([["a"]]), np.zeros(0)]
-    return zipped((members(content) | {"header.npy": npy(arrays[random.integers(len(arrays))])}).items())
+    return zipped(
+        (members(content) | {"header.npy": npy(arrays[random.integers(len(arrays))])}).items()
+    )
 
 
 def _parts(content):
     arrays = {
-        name.removesuffix(".npy"): np.lib.format.read_array(io.BytesIO(c)) for name, c in members(content).items()
+        name.removesuffix(".npy"): np.lib.format.read_array(io.BytesIO(c))
+        for name, c in members(content).items()
     }
     header = json.loads(str(arrays.pop("header")))
     return arrays, {key: value for key, value in header.items() if key != "sha256"}
@@ -270,7 +298,12 @@ def _parts(content):
 
 def noise(content, random):
     """No zip file at all."""
-    return [b"", random.bytes(int(random.integers(5000))), b"PK\x05\x06" + bytes(18), b"PK\x03\x04"][random.integers(4)]
+    return [
+        b"",
+        random.bytes(int(random.integers(5000))),
+        b"PK\x05\x06" + bytes(18),
+        b"PK\x03\x04",
+    ][random.integers(4)]
 
 
 DAMAGES = [
@@ -286,7 +319,11 @@ def outcome(path, expected: RosettaPoints) -> str:
         loaded = RosettaPoints.load(path)
     except ValueError as error:
         text = str(error)
-        return "refused" if "\n" not in text and len(text) < 600 else f"FAILED: no one sentence: {text[:200]!r}"
+        return (
+            "refused"
+            if "\n" not in text and len(text) < 600
+            else f"FAILED: no one sentence: {text[:200]!r}"
+        )
     except BaseException as error:
         return f"FAILED: {type(error).__name__}: {str(error)[:200]}"
     for name in ("x", "z", "ids"):
@@ -336,7 +373,9 @@ def _too_long(*_):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -347,9 +386,14 @@ def main():
     print(f"{'damage':24}{'refused':>9}{'equal':>9}{'equal, other header':>21}{'FAILED':>9}")
     kinds = ("refused", "equal", "equal, other header", "FAILED")
     for name in [*dict.fromkeys(damage.__name__ for damage in DAMAGES), "all"]:
-        row = [sum(n for (d, k), n in counts.items() if k == kind and name in (d, "all")) for kind in kinds]
+        row = [
+            sum(n for (d, k), n in counts.items() if k == kind and name in (d, "all"))
+            for kind in kinds
+        ]
         print(f"{name:24}{row[0]:9}{row[1]:9}{row[2]:21}{row[3]:9}")
-    print(f"{memory / 2**20:.0f} MiB more at most, {(time.monotonic() - began) / options.count * 1000:.1f} ms a file")
+    print(
+        f"{memory / 2**20:.0f} MiB more at most, {(time.monotonic() - began) / options.count * 1000:.1f} ms a file"
+    )
     if failures:
         sys.exit("\n".join(failures[:30]))
 

@@ -18,12 +18,14 @@ import time
 import torch
 
 from rvae_lite import VAE
+from rvae_lite.engine import Objective
 from rvae_lite.multirate import make_multirate
-from rvae_lite.replicas import Objective
 
 NETWORKS = dict(CNN=VAE.cnn, ResNet=VAE.resnet)
 BATCH_SIZE, LATENT_DIM = 128, 32
-KEEP_MEMORY = dict(MALLOC_MMAP_THRESHOLD_="1000000000", MALLOC_TRIM_THRESHOLD_="4000000000")  # read by glibc at start
+KEEP_MEMORY = dict(
+    MALLOC_MMAP_THRESHOLD_="1000000000", MALLOC_TRIM_THRESHOLD_="4000000000"
+)  # read by glibc at start
 
 
 def make_step(model, beta, device):
@@ -45,9 +47,13 @@ def measure(build, *, width, rounds, device):
     """Share of parameters in the gates, and ratios of time to the plain network's: one beta a batch, one an example."""
     plain = build((1, 28, 28), LATENT_DIM, width=width)
     gated = [make_multirate(plain), make_multirate(plain)]
-    sizes = [sum(parameter.numel() for parameter in model.parameters()) for model in (plain, gated[0])]
+    sizes = [
+        sum(parameter.numel() for parameter in model.parameters()) for model in (plain, gated[0])
+    ]
     betas = [torch.tensor(1.0), torch.tensor(1.0), torch.logspace(-2, 1, BATCH_SIZE)]
-    steps = [make_step(model, beta, device) for model, beta in zip([plain, *gated], betas, strict=True)]
+    steps = [
+        make_step(model, beta, device) for model, beta in zip([plain, *gated], betas, strict=True)
+    ]
     clock = time.process_time if device.type == "cpu" else time.perf_counter
     seconds = []
     for _ in range(rounds + 1):
@@ -65,7 +71,9 @@ def measure(build, *, width, rounds, device):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--width", type=float, default=1.0)
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--device", default="cpu")
@@ -75,10 +83,16 @@ def main():
     device = torch.device(options.device)
     if device.type == "cpu":
         torch.set_num_threads(1)
-    print(f"batch {BATCH_SIZE}, 28x28, width {options.width:g}, {device}; times relative to the plain network")
-    print(f"{'network':10}{'gates/parameters':>18}{'a beta a batch':>16}{'an example':>12}{'plain, ms':>12}")
+    print(
+        f"batch {BATCH_SIZE}, 28x28, width {options.width:g}, {device}; times relative to the plain network"
+    )
+    print(
+        f"{'network':10}{'gates/parameters':>18}{'a beta a batch':>16}{'an example':>12}{'plain, ms':>12}"
+    )
     for name, build in NETWORKS.items():
-        share, ratios, seconds = measure(build, width=options.width, rounds=options.rounds, device=device)
+        share, ratios, seconds = measure(
+            build, width=options.width, rounds=options.rounds, device=device
+        )
         print(f"{name:10}{share:17.2%} {ratios[0]:16.3f}{ratios[1]:12.3f}{1000 * seconds:12.0f}")
 
 

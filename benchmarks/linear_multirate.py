@@ -12,7 +12,7 @@ import argparse
 import torch
 
 from rvae_lite import data
-from rvae_lite.linear_rates import linear_study
+from rvae_lite.studies.linear_multirate import linear_study
 
 
 def run(x, latent_dim, epochs, iterations=0, label=None, **options):
@@ -27,7 +27,9 @@ def run(x, latent_dim, epochs, iterations=0, label=None, **options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--epochs", type=int, default=6000, help="of one batch each")
     parser.add_argument("--iterations", type=int, default=2000, help="of L-BFGS")
     options = parser.parse_args()

@@ -26,14 +26,15 @@ def run_case(name, replicas, side, num_data, epochs, device):
     """Seconds of each epoch of all replicas, the first (warm-up) left out."""
     import torch
 
-    from rvae_lite import VAE, fit, train
-    from rvae_lite import replicas as engine
+    from rvae_lite import VAE, engine, fit, train
 
     network, alone = CASES[name]
     torch.set_num_threads(1)
     shape = (1, side, side)
     model = VAE.residual(shape, 16) if network == "residual" else VAE.patch(shape, 16)
-    x = torch.randint(0, 256, (num_data, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    x = torch.randint(
+        0, 256, (num_data, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
     engine.one_by_one = lambda model, device: alone
     seconds, run_epoch = [], train._Trainer.run_epoch
 
@@ -41,17 +42,23 @@ def run_case(name, replicas, side, num_data, epochs, device):
         if alone:
             trainer.blocks = engine.blocks(replicas, 1)
         began = time.perf_counter()
-        terms = run_epoch(trainer, state, epoch)  # ends in a copy to the host, which waits for the device
+        terms = run_epoch(
+            trainer, state, epoch
+        )  # ends in a copy to the host, which waits for the device
         seconds.append(time.perf_counter() - began)
         return terms
 
     train._Trainer.run_epoch = timed
-    fit(model, x, replicas=replicas, epochs=epochs + 1, batch_size=256, compile=False, device=device)
+    fit(
+        model, x, replicas=replicas, epochs=epochs + 1, batch_size=256, compile=False, device=device
+    )
     return seconds[1:]
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--replicas", type=int, default=10)
     parser.add_argument("--side", type=int, default=28, help="of the square images, divisible by 4")
     parser.add_argument("--num-data", type=int, default=2048)
@@ -73,7 +80,9 @@ def main():
             sys.exit(f"{name} failed:\n{done.stderr}")
         results[name] = statistics.median(json.loads(done.stdout.splitlines()[-1]))
     baseline = results["residual, one by one"]
-    print(f"M = {options.replicas}, {options.num_data} images of {options.side}x{options.side}, batch 256, one thread")
+    print(
+        f"M = {options.replicas}, {options.num_data} images of {options.side}x{options.side}, batch 256, one thread"
+    )
     print(f"{'network':26}{'ms a replica-epoch':>20}{'speed-up':>10}")
     for name, seconds in results.items():
         print(f"{name:26}{1000 * seconds / options.replicas:20.1f}{baseline / seconds:10.2f}")

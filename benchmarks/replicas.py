@@ -26,7 +26,9 @@ import tempfile
 import time
 
 NUM_DATA, BATCH_SIZE, LEARNING_RATE = 8000, 128, 1e-3
-MOST_MODELS = 10  # the one-after-the-other methods train at most so many of the M models: all cost the same
+MOST_MODELS = (
+    10  # the one-after-the-other methods train at most so many of the M models: all cost the same
+)
 METHODS = ("loop", "pythae", "eager", "compiled")
 
 
@@ -63,7 +65,9 @@ def run_fit(replicas, epochs, *, compiled):
         return run_epoch(self, state, epoch)
 
     train._Trainer.run_epoch = timed_epoch
-    options = dict(batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE, device="cpu", compile=compiled)
+    options = dict(
+        batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE, device="cpu", compile=compiled
+    )
     space = fit(VAE.mlp(5, 2), load_data(), replicas=replicas, epochs=epochs, **options)
     clock.tick()
     assert space.info["engine"] == ("compiled" if compiled else "eager")
@@ -118,12 +122,16 @@ def run_pythae(replicas, epochs):
 
         def forward(self, x):
             features = self.layers(x)
-            return ModelOutput(embedding=self.mean(features), log_covariance=self.log_variance(features))
+            return ModelOutput(
+                embedding=self.mean(features), log_covariance=self.log_variance(features)
+            )
 
     class Decoder(BaseDecoder):
         def __init__(self):
             super().__init__()
-            self.layers = nn.Sequential(nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 5))
+            self.layers = nn.Sequential(
+                nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 5)
+            )
 
         def forward(self, z):
             return ModelOutput(reconstruction=self.layers(z))
@@ -143,10 +151,19 @@ def run_pythae(replicas, epochs):
     with tempfile.TemporaryDirectory() as folder:
         for m in range(min(replicas, MOST_MODELS)):
             clock = Clock()
-            model = VAE(VAEConfig(input_dim=(5,), latent_dim=2), encoder=Encoder(), decoder=Decoder())
-            training = dict(per_device_train_batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE, no_cuda=True, seed=m)
+            model = VAE(
+                VAEConfig(input_dim=(5,), latent_dim=2), encoder=Encoder(), decoder=Decoder()
+            )
+            training = dict(
+                per_device_train_batch_size=BATCH_SIZE,
+                learning_rate=LEARNING_RATE,
+                no_cuda=True,
+                seed=m,
+            )
             config = BaseTrainerConfig(output_dir=f"{folder}/{m}", num_epochs=epochs, **training)
-            TrainingPipeline(model=model, training_config=config)(train_data=x, callbacks=[Timer(clock)])
+            TrainingPipeline(model=model, training_config=config)(
+                train_data=x, callbacks=[Timer(clock)]
+            )
             timings.append(clock.seconds())
     return timings, 1
 
@@ -165,7 +182,9 @@ def run_case(method, replicas, epochs):
     timings, together = runs[method](replicas, epochs)
     steady = [seconds for run in timings for seconds in run[1:]]
     cpu, wall = (statistics.median(part) for part in zip(*steady, strict=True))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
+        2**20 if sys.platform == "darwin" else 2**10
+    )
     return dict(
         cpu=1000 * cpu / together,
         wall=1000 * wall / together,
@@ -196,7 +215,9 @@ def report(rounds, methods, counts):
     for method in methods:
         for count in counts:
             results = [results[method, count] for results in rounds]
-            middle = {key: statistics.median(result[key] for result in results) for key in results[0]}
+            middle = {
+                key: statistics.median(result[key] for result in results) for key in results[0]
+            }
             trained = f"{middle['trained']:.0f} of {count}"
             speed_up = median_ratio(rounds, ("loop", count), (method, count))
             later = min(result["first"] for result in results[1:] or results)
@@ -205,23 +226,35 @@ def report(rounds, methods, counts):
                 f"{method:10}{count:4}{trained:>10}{middle['cpu']:9.2f}{middle['wall']:9.2f}{speed_up:10.2f}"
                 f"{middle['peak']:9.0f}{compiling:>14}"
             )
-    print("CPU ms, wall ms: median milliseconds a replica-epoch; speed-up: in CPU time, over the loop at the same M;")
-    print("compile s: seconds of the first round, whose cache is empty, and (in brackets) of a later one.")
+    print(
+        "CPU ms, wall ms: median milliseconds a replica-epoch; speed-up: in CPU time, over the loop at the same M;"
+    )
+    print(
+        "compile s: seconds of the first round, whose cache is empty, and (in brackets) of a later one."
+    )
     if "pythae" in methods:
-        ratios = [f"{median_ratio(rounds, ('pythae', m), ('compiled', m)):.1f} at M = {m}" for m in counts]
+        ratios = [
+            f"{median_ratio(rounds, ('pythae', m), ('compiled', m)):.1f} at M = {m}" for m in counts
+        ]
         print(f"compiled over pythae in CPU time: {', '.join(ratios)}")
     else:
         print("pythae not installed: pip install pythae")
     if {10, 40} <= set(counts):
         for method in ("eager", "compiled"):
-            print(f"cost(M=40) / cost(M=10), {method}: {4 * median_ratio(rounds, (method, 40), (method, 10)):.2f}")
+            print(
+                f"cost(M=40) / cost(M=10), {method}: {4 * median_ratio(rounds, (method, 40), (method, 10)):.2f}"
+            )
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--threads", type=int, default=1, help="OpenMP threads of each process")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=8, help="of each training; the first is not timed")
+    parser.add_argument(
+        "--epochs", type=int, default=8, help="of each training; the first is not timed"
+    )
     parser.add_argument("--replicas", type=int, nargs="+", default=[1, 10, 40], help="values of M")
     parser.add_argument("--case", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()

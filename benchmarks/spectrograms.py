@@ -13,11 +13,11 @@ import time
 import warnings
 from pathlib import Path
 
-from rvae_lite.birdsong import load_birds
-from rvae_lite.folders import data_root
-from rvae_lite.recordings import read_recording
-from rvae_lite.songs import find_songs
-from rvae_lite.spectrograms import SpectrogramSpec
+from rvae_lite.birdsong.recordings import read_recording
+from rvae_lite.birdsong.songs import find_songs
+from rvae_lite.birdsong.spectrograms import SpectrogramSpec
+from rvae_lite.birdsong.syllables import load_birds
+from rvae_lite.data.folders import data_root
 
 
 def measure(birds, spec, workers, repeats):
@@ -31,18 +31,24 @@ def measure(birds, spec, workers, repeats):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folders", nargs="*", type=Path, help="of one bird each")
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # of clipped syllables
-    folders = options.folders or sorted(path for path in (data_root() / "zebra_finch").glob("*") if path.is_dir())
+    folders = options.folders or sorted(
+        path for path in (data_root() / "zebra_finch").glob("*") if path.is_dir()
+    )
     if not folders:
         parser.error(f"there are no birds in {data_root() / 'zebra_finch'}: name their folders")
     birds = {folder.name: folder for folder in folders}
     songs = [song for bird, folder in birds.items() for song in find_songs(bird, folder)[0]]
     recorded = sum(read_recording(song.audio).duration for song in songs)
-    print(f"{len(songs)} recordings of {len(birds)} birds, {recorded:.0f} s; {os.cpu_count()} processors")
+    print(
+        f"{len(songs)} recordings of {len(birds)} birds, {recorded:.0f} s; {os.cpu_count()} processors"
+    )
     print("times real time, of recordings (and of syllables alone)")
     print(f"{'size':>10}{'workers':>9}{'seconds':>9}{'wall clock':>18}{'processor':>18}")
     for size in (64, 128):
@@ -50,7 +56,9 @@ def main():
         for workers in sorted({1, os.cpu_count()}):
             wall, busy, syllables = measure(birds, spec, workers, options.repeats)
             sung = float((syllables.offsets - syllables.onsets).sum())
-            ratios = [f"{recorded / seconds:.0f} ({sung / seconds:.0f})" for seconds in (wall, busy)]
+            ratios = [
+                f"{recorded / seconds:.0f} ({sung / seconds:.0f})" for seconds in (wall, busy)
+            ]
             print(f"{f'{size}x{size}':>10}{workers:>9}{wall:>9.2f}{ratios[0]:>18}{ratios[1]:>18}")
 
 

@@ -49,11 +49,11 @@ from pathlib import Path
 
 import torch
 
-from rvae_lite import VAE, RosettaPoints, alignment, data, fit
-from rvae_lite import losses, plots, select_points
-from rvae_lite.report import check, fingerprint, provenance
+from rvae_lite import VAE, RosettaPoints, alignment, data, fit, losses, select_points
+from rvae_lite.reporting import figures
+from rvae_lite.reporting.tables import check, fingerprint, provenance
 
-plots.use_style()
+figures.use_style()
 folder = Path(tempfile.mkdtemp())
 options = dict(epochs=epochs, batch_size=batch_size, beta=beta)
 options |= dict(learning_rate=learning_rate)
@@ -85,7 +85,7 @@ check(
     "two trainings with different seeds put the same datum in different places",
     apart > 0.3,
 )
-_ = plots.plot_spaces(
+_ = figures.plot_spaces(
     {"Alice": hers, "Bob, on his own": his}, bob_data.labels, columns=2, size=2.6
 )
 
@@ -167,7 +167,7 @@ left = alignment.mean_squared_distance(landed, hers) / alignment.total_variance(
 check("with the file, Bob lands within one hundredth of Alice's variance", left < 0.01)
 check("that is at least a hundred times closer than on his own", left < apart / 100)
 spaces = {"Alice": hers, "Bob, on his own": his, "Bob, with the file": landed}
-_ = plots.plot_spaces(spaces, bob_data.labels, points=received.z, columns=3, size=2.3)
+_ = figures.plot_spaces(spaces, bob_data.labels, points=received.z, columns=3, size=2.3)
 
 # %% [markdown]
 # The crosses are the eight latents that travelled.
@@ -198,7 +198,7 @@ distance = alignment.mean_squared_distance(
 ) / alignment.total_variance(witness.z)
 check(f"your space is the book's at {len(witness)} witness points", distance < 0.02)
 labels = data.load("eight_gaussians", seed=3)
-_ = plots.plot_space(
+_ = figures.plot_space(
     yours.encode(labels.x)[0],
     labels.labels,
     points=book.z,

@@ -48,13 +48,15 @@ import warnings
 
 import numpy as np
 
-from rvae_lite import RosettaPoints, alignment, fit, plots, recipes, report
-from rvae_lite.experiments import load_results
-from rvae_lite.report import check, fingerprint, provenance
-from rvae_lite.settings import toy_setting
+from rvae_lite import RosettaPoints, alignment, fit
+from rvae_lite.reporting import figures, tables
+from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.studies import protocols
+from rvae_lite.studies.experiments import load_results
+from rvae_lite.studies.setup import toy_setting
 
-plots.use_style()
-methods = recipes.methods_of(beta=beta, rho=rho)
+figures.use_style()
+methods = protocols.methods_of(beta=beta, rho=rho)
 options = dict(epochs=epochs, replicas=replicas, compile=compiled)
 options |= dict(learning_rate=learning_rate)
 setting = toy_setting(num_points, methods=methods, **options)
@@ -81,7 +83,7 @@ check(
 
 # %%
 title = "dimensions 1 and 2 of the data"
-ax = plots.plot_space(dataset.x[:, :2], dataset.labels, title=title)
+ax = figures.plot_space(dataset.x[:, :2], dataset.labels, title=title)
 for k, (x, y) in enumerate(0.8 * centres[:, :2]):
     ax.annotate("D1" if k in (1, 2, 3, 4) else "D2", (x, y), ha="center", va="center")
 
@@ -106,7 +108,7 @@ for replica in range(3):
 # Plain and beta-VAE see the points' inputs too, as ordinary data; only the R-VAE {eq}`eq-rosetta-loss` is told their latents.
 
 # %%
-study = recipes.reproducibility(setting, template=template)
+study = protocols.reproducibility(setting, template=template)
 target = study.target.encode(study.validation.x)[0].numpy()
 spaces = {"template": target}
 for run in range(2):
@@ -114,7 +116,7 @@ for run in range(2):
         spaces[f"{name}, run {run + 1}"] = runs.encode(study.validation.x)[run].numpy()
     if run == 0:
         spaces["template "] = target
-_ = plots.plot_spaces(spaces, study.validation.labels, points=study.points.z)
+_ = figures.plot_spaces(spaces, study.validation.labels, points=study.points.z)
 
 # %% [markdown]
 # This is the first row of the paper's Figure 2, two runs per method.
@@ -206,8 +208,8 @@ check(
 check("and by less than a half", elbo["R-VAE"] < 1.5 * elbo["VAE"])
 
 # %%
-figure, axes = plots.figure_row(3, width=2.8)
-plots.plot_by_method(
+figure, axes = figures.figure_row(3, width=2.8)
+figures.plot_by_method(
     study.table,
     metric="unaligned",
     part="rest",
@@ -215,14 +217,14 @@ plots.plot_by_method(
     ax=axes[0],
     label="distance to template\n/ its variance (lower is better)",
 )
-plots.plot_by_method(
+figures.plot_by_method(
     quality,
     metric="distortion",
     part="rest",
     label="distortion in nats (lower is better)",
     ax=axes[1],
 )
-_ = plots.plot_by_method(
+_ = figures.plot_by_method(
     quality, metric="rate", part="rest", label="rate in nats", ax=axes[2]
 )
 
@@ -238,10 +240,10 @@ _ = plots.plot_by_method(
 
 # %%
 short = setting._replace(epochs=20, replicas=3)
-best_beta, best_rho, grid = recipes.select_beta_rho(
+best_beta, best_rho, grid = protocols.select_beta_rho(
     short, study.points, betas=(0, 1, 2.5, 5, 25), rhos=(0, 0.75, 3, 9, 15)
 )
-figure, axes = plots.figure_row(2, width=3.2)
+figure, axes = figures.figure_row(2, width=3.2)
 for ax, (parameter, rows) in zip(
     axes, grid.groupby("parameter", sort=False), strict=True
 ):
@@ -249,7 +251,7 @@ for ax, (parameter, rows) in zip(
         rows.value,
         rows.negative_elbo,
         marker="o",
-        color=plots.colour("beta-VAE" if parameter == "beta" else "R-VAE"),
+        color=figures.colour("beta-VAE" if parameter == "beta" else "R-VAE"),
     )
     ax.set(xlabel=parameter, yscale="log")
 axes[0].set_ylabel("validation −ELBO at beta = 1,\nnats (lower is better)")
@@ -269,8 +271,8 @@ check("the chosen rho is between 0.75 and 9", 0.75 <= best_rho <= 9)
 # A control joins in: a plain VAE that meets the points' inputs as often as the R-VAE does, once per batch, but is not told their latents.
 
 # %%
-sequel = recipes.sequential(
-    setting._replace(methods=methods | recipes.REPEATED_ANCHORS), template=template
+sequel = protocols.sequential(
+    setting._replace(methods=methods | protocols.REPEATED_ANCHORS), template=template
 )
 x, labels = sequel.validation.x, sequel.validation.labels
 joint = sequel.target.encode(x)[0].numpy()
@@ -280,7 +282,7 @@ raw |= {
     for name, runs in sequel.fits.items()
     if name in methods
 }
-_ = plots.plot_spaces(raw, labels, columns=5, size=1.8)
+_ = figures.plot_spaces(raw, labels, columns=5, size=1.8)
 
 # %% [markdown]
 # The paper's Figure 5, first row: uncorrected spaces of one run each.
@@ -308,7 +310,7 @@ check(
 corrected = {
     name: alignment.linear_map(means, joint)(means) for name, means in raw.items()
 }
-_ = plots.plot_spaces(corrected, labels, columns=5, size=1.8)
+_ = figures.plot_spaces(corrected, labels, columns=5, size=1.8)
 
 # %% [markdown]
 # Figure 4, first row: the same spaces after their best linear map onto the joint one.
@@ -316,7 +318,7 @@ _ = plots.plot_spaces(corrected, labels, columns=5, size=1.8)
 # Without any map, by the unaligned distance to Alice's space {eq}`eq-unaligned` and by the labels that a nearest neighbour carries over from it, the picture is another one.
 
 # %%
-figure, axes = plots.figure_row(4)
+figure, axes = figures.figure_row(4)
 panels = dict(
     lsd="LSD on D2 (lower is better)",
     unaligned_first="distance to Alice on D1\n/ her variance (lower is better)",
@@ -325,7 +327,7 @@ panels = dict(
 )
 for ax, (metric, label) in zip(axes, panels.items(), strict=True):
     part = "D2" if metric == "lsd" else "D1"
-    plots.plot_by_method(
+    figures.plot_by_method(
         sequel.table,
         metric=metric,
         part=part,
@@ -381,7 +383,7 @@ check(
     share["Alice"] > share["joint"],
 )
 pair = {name: methods[name] for name in ("VAE", "R-VAE")}
-oracle = recipes.sequential(
+oracle = protocols.sequential(
     setting._replace(methods=pair), template=template, points_from="joint"
 )
 known = oracle.table[oracle.table.metric == "lsd"].pivot_table(
@@ -406,7 +408,7 @@ check(
 # If two spaces differed by a rotation and one global scale, all eigenvalues of $P$ would be equal.
 
 # %%
-_ = plots.plot_linear_maps(runs[runs.method.isin(list(methods))])
+_ = figures.plot_linear_maps(runs[runs.method.isin(list(methods))])
 flat = median["spectrum_1", "all"] / median["spectrum_0", "all"]
 check("the R-VAE's spectrum is flatter than the VAE's", flat["R-VAE"] > flat["VAE"])
 
@@ -424,38 +426,38 @@ check("the R-VAE's spectrum is flatter than the VAE's", flat["R-VAE"] > flat["VA
 # %%
 paper_scale, published = load_results("eight_gaussians"), load_results("published")
 toy = published[published.data == "8 Gaussians"]
-variability = report.over_templates(report.relative_rv(paper_scale))
-distortion = report.over_templates(report.relative_lsd(paper_scale))
+variability = tables.over_templates(tables.relative_rv(paper_scale))
+distortion = tables.over_templates(tables.relative_lsd(paper_scale))
 eight = variability.num_points == 8
-report.against_paper(variability[eight], toy[toy.table == 1])
+tables.against_paper(variability[eight], toy[toy.table == 1])
 
 # %% [markdown]
 # **Table 1, 8 Gaussians**, retraining variability in nats at the eight points (R1) and on held-out data (rest).
 # "Same seed" is −∞ here: on a CPU two trainings with one seed are equal to the last bit, and the paper's row measures the nondeterminism of a GPU ({ref}`mnist` has more on it).
 
 # %%
-report.against_paper(distortion[distortion.num_points == 8], toy[toy.table == 2])
+tables.against_paper(distortion[distortion.num_points == 8], toy[toy.table == 2])
 
 # %% [markdown]
 # **Table 2, 8 Gaussians**, log latent space distortion, with the control that the paper does not have.
 
 # %%
 rest = (variability.part == "rest") & variability.method.isin(list(methods))
-report.against_paper(variability[rest], toy[toy.table == 3])
+tables.against_paper(variability[rest], toy[toy.table == 3])
 
 # %% [markdown]
 # **Table 3**, retraining variability on held-out data over the number of points.
 
 # %%
 d1 = (distortion.part == "D1") & distortion.method.isin(list(methods))
-report.against_paper(distortion[d1], toy[toy.table == 6])
+tables.against_paper(distortion[d1], toy[toy.table == 6])
 
 # %% [markdown]
 # **Table 6**, log distortion on $\mathcal D_1$ over the number of points.
 
 # %%
-figure, axes = plots.figure_row(3, width=3.1)
-plots.plot_over_points(
+figure, axes = figures.figure_row(3, width=3.1)
+figures.plot_over_points(
     variability[rest],
     part="rest",
     label="RV − median VAE, nats\n(lower is better)",
@@ -463,7 +465,7 @@ plots.plot_over_points(
 )
 for ax, part in zip(axes[1:], ("D1", "D2"), strict=True):
     chosen = distortion[distortion.method.isin(list(methods))]
-    plots.plot_over_points(
+    figures.plot_over_points(
         chosen,
         part=part,
         label=f"log LSD on {part} − median VAE\n(lower is better)",
@@ -519,7 +521,7 @@ check("on D1 it is not", portable["D1"] > 0)
 book, witness = (
     RosettaPoints.load(f"book:eight_gaussians{suffix}") for suffix in ("", "_witness")
 )
-yours = recipes.train(
+yours = protocols.train(
     setting, study.validation.x, seed=1, label="book", rho=rho, points=book
 )
 there = yours.encode(witness.x)[0]

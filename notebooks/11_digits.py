@@ -47,13 +47,15 @@ compiled = False
 import numpy as np
 import pandas as pd
 
-from rvae_lite import RosettaPoints, alignment, fit, plots, recipes, report
-from rvae_lite.experiments import load_results
-from rvae_lite.report import check, fingerprint, provenance
-from rvae_lite.settings import image_setting
+from rvae_lite import RosettaPoints, alignment, fit
+from rvae_lite.reporting import figures, tables
+from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.studies import protocols
+from rvae_lite.studies.experiments import load_results
+from rvae_lite.studies.setup import image_setting
 
-plots.use_style()
-methods = recipes.methods_of(rho=rho)
+figures.use_style()
+methods = protocols.methods_of(rho=rho)
 options = dict(epochs=epochs, replicas=replicas, compile=compiled)
 options |= dict(methods=methods, learning_rate=learning_rate)
 options |= dict(network="mlp", num_examples=num_examples)
@@ -69,12 +71,12 @@ setting = image_setting(dataset, num_points, **options)
 # %%
 digits = setting.dataset
 print(digits.info["title"], digits.x.shape, "K =", setting.model.latent_dim)
-_ = plots.plot_images(digits.x[:32])
+_ = figures.plot_images(digits.x[:32])
 
 # %%
 few, quick = digits.x[:512], dict(epochs=18, batch_size=64, learning_rate=learning_rate)
 first = fit(setting.model, few, seed=0, **quick)
-pairs = recipes.select_points(few, first.encode(few)[0], 16, method="random")
+pairs = protocols.select_points(few, first.encode(few)[0], 16, method="random")
 anchored = fit(
     setting.model, few, seed=1, rho=4 * rho, points=pairs, **quick | dict(epochs=36)
 )
@@ -88,8 +90,8 @@ fingerprint(anchored)
 # These are the points that would travel, each with its latent:
 
 # %%
-study = recipes.reproducibility(setting)
-_ = plots.plot_images(study.points.x)
+study = protocols.reproducibility(setting)
+_ = figures.plot_images(study.points.x)
 
 # %% [markdown]
 # They are typical digits, for k-means looks where data are dense: the paper itself warns that rare ways of writing are not anchored.
@@ -100,13 +102,13 @@ _ = plots.plot_images(study.points.x)
 # %%
 validation = study.validation
 target = study.target.encode(validation.x)[0].numpy()
-window = plots.plane_of(target)
+window = figures.plane_of(target)
 spaces = {"template": window(target)}
 spaces |= {
     name: window(runs.encode(validation.x)[0].numpy())
     for name, runs in study.fits.items()
 }
-_ = plots.plot_spaces(spaces, validation.labels, points=window(study.points.z))
+_ = figures.plot_spaces(spaces, validation.labels, points=window(study.points.z))
 
 # %%
 apart = (
@@ -176,19 +178,19 @@ scale = 255 if some.dtype == np.uint8 else 1
 rows = [some / scale] + [
     runs.select([0]).reconstruct(some)[0].numpy() for runs in study.fits.values()
 ]
-_ = plots.plot_images(np.clip(np.concatenate(rows), 0, 1))
+_ = figures.plot_images(np.clip(np.concatenate(rows), 0, 1))
 
 # %%
 quality = study.table[study.table.metric.isin(["distortion", "rate"])]
-figure, (left, right) = plots.figure_row(2)
-plots.plot_by_method(
+figure, (left, right) = figures.figure_row(2)
+figures.plot_by_method(
     quality,
     metric="distortion",
     part="rest",
     label="distortion in nats (lower is better)",
     ax=left,
 )
-plots.plot_by_method(
+figures.plot_by_method(
     quality, metric="rate", part="rest", label="rate in nats", ax=right
 )
 cost = quality.groupby(["metric", "method"]).value.median().unstack()
@@ -205,10 +207,10 @@ check(
 # Bob receives Alice's points and never sees her images; the control meets the points' images just as often, without their latents.
 
 # %%
-sequel = recipes.sequential(
-    setting._replace(methods=methods | recipes.REPEATED_ANCHORS)
+sequel = protocols.sequential(
+    setting._replace(methods=methods | protocols.REPEATED_ANCHORS)
 )
-figure, axes = plots.figure_row(4)
+figure, axes = figures.figure_row(4)
 panels = dict(
     lsd=("D1", "LSD on D1 (lower is better)"),
     unaligned_first=("D1", "distance to Alice on D1\n/ her variance"),
@@ -216,7 +218,7 @@ panels = dict(
     unaligned=("D2", "distance to joint on D2\n/ its variance"),
 )
 for ax, (metric, (part, label)) in zip(axes, panels.items(), strict=True):
-    plots.plot_by_method(sequel.table, metric=metric, part=part, label=label, ax=ax)
+    figures.plot_by_method(sequel.table, metric=metric, part=part, label=label, ax=ax)
 
 # %%
 runs = sequel.table[sequel.table.seed.notna()]
@@ -262,8 +264,8 @@ own = (
 )
 published = load_results("published")
 mnist = published[published.data == "MNIST"]
-report.against_paper(
-    report.over_templates(report.relative_rv(own)), mnist[mnist.table == 1]
+tables.against_paper(
+    tables.over_templates(tables.relative_rv(own)), mnist[mnist.table == 1]
 )
 
 # %% [markdown]
@@ -271,8 +273,8 @@ report.against_paper(
 # The paper's log determinants of ten runs in sixteen dimensions are singular, ours are of rank $\min(K, M - 1)$: their sizes do not compare, their order does.
 
 # %%
-report.against_paper(
-    report.over_templates(report.relative_lsd(own)), mnist[mnist.table == 2]
+tables.against_paper(
+    tables.over_templates(tables.relative_lsd(own)), mnist[mnist.table == 2]
 )
 
 # %% [markdown]
@@ -296,7 +298,7 @@ if dataset == "digits":
     book, witness = (
         RosettaPoints.load(f"book:digits{suffix}") for suffix in ("", "_witness")
     )
-    yours = recipes.train(
+    yours = protocols.train(
         setting, validation.x, seed=1, label="book", rho=rho, points=book
     )
     there = yours.encode(witness.x)[0]
@@ -337,7 +339,7 @@ assert 2 < used <= setting.model.latent_dim
 # ```
 
 # %% tags=["hide-cell"]
-at_random = recipes.select_points(
+at_random = protocols.select_points(
     validation.x, target, 64, method="random", ids=np.arange(len(target))
 )
 assert len(np.unique(validation.labels[at_random.ids.astype(int)])) == 10

@@ -49,13 +49,15 @@ import warnings
 import numpy as np
 from torch import zeros
 
-from rvae_lite import VAE, alignment, fit, plots, recipes, report
-from rvae_lite.experiments import load_results
-from rvae_lite.report import check, fingerprint, provenance
-from rvae_lite.settings import image_setting
+from rvae_lite import VAE, alignment, fit
+from rvae_lite.reporting import figures, tables
+from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.studies import protocols
+from rvae_lite.studies.experiments import load_results
+from rvae_lite.studies.setup import image_setting
 
-plots.use_style()
-methods = recipes.methods_of(rho=rho) | recipes.SAME_SEED
+figures.use_style()
+methods = protocols.methods_of(rho=rho) | protocols.SAME_SEED
 options = dict(network=network, num_examples=num_examples, folder=folder)
 options |= dict(epochs=epochs, replicas=replicas, learning_rate=learning_rate)
 setting = image_setting(dataset, 64, methods=methods, **options)
@@ -93,7 +95,7 @@ print(
 images = setting.dataset
 few, quick = images.x[:512], dict(epochs=12, batch_size=64, learning_rate=learning_rate)
 first = fit(setting.model, few, seed=0, **quick)
-pairs = recipes.select_points(few, first.encode(few)[0], 16, method="random")
+pairs = protocols.select_points(few, first.encode(few)[0], 16, method="random")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # too short to reach the points
     anchored = fit(setting.model, few, seed=1, rho=4 * rho, points=pairs, **quick)
@@ -107,8 +109,8 @@ fingerprint(anchored)
 # This is the whole message that one laboratory sends:
 
 # %%
-study = recipes.reproducibility(setting)
-_ = plots.plot_images(study.points.x)
+study = protocols.reproducibility(setting)
+_ = figures.plot_images(study.points.x)
 
 # %% [markdown]
 # ## One window for all maps
@@ -121,7 +123,7 @@ _ = plots.plot_images(study.points.x)
 shown = slice(0, 400)
 held_out = study.validation.take(shown)
 target = study.target.encode(held_out.x)[0].numpy()
-window = plots.umap_of(target)
+window = figures.umap_of(target)
 spaces = {"template": target}
 for name, runs in study.fits.items():
     means = runs.encode(held_out.x).numpy()
@@ -129,7 +131,7 @@ for name, runs in study.fits.items():
 del spaces["VAE (same seed), run 2"]
 
 # %%
-_ = plots.plot_spaces(plots.through(window, spaces), held_out.labels)
+_ = figures.plot_spaces(figures.through(window, spaces), held_out.labels)
 
 # %%
 carried = {
@@ -191,13 +193,13 @@ check(
 check("VAE and beta-VAE: beyond all of it", (apart.loc[others] > 1).all(axis=None))
 
 # %%
-figure, (left, right) = plots.figure_row(2, width=3.2)
+figure, (left, right) = figures.figure_row(2, width=3.2)
 label = "distance to the template\n/ its variance (lower is better)"
-plots.plot_by_method(
+figures.plot_by_method(
     study.table, metric="unaligned", part="rest", label=label, log=True, ax=left
 )
 label = "squared error\n(lower is better)"
-_ = plots.plot_by_method(
+_ = figures.plot_by_method(
     study.table, metric="squared_error", part="rest", label=label, ax=right
 )
 
@@ -219,7 +221,7 @@ rows |= {
     name: runs.select([0]).reconstruct(some)[0].numpy()
     for name, runs in study.fits.items()
 }
-_ = plots.plot_images(
+_ = figures.plot_images(
     np.clip(np.concatenate(list(rows.values())), 0, 1), columns=12, rows=list(rows)
 )
 
@@ -237,7 +239,7 @@ drawn = {"template": study.target.decode(path)[0].numpy()}
 for name in ("R-VAE", "VAE"):
     decoded = study.fits[name].decode(path).numpy()
     drawn |= {f"{name}, run {run + 1}": decoded[run] for run in (0, 1)}
-_ = plots.plot_images(
+_ = figures.plot_images(
     np.clip(np.concatenate(list(drawn.values())), 0, 1), columns=12, rows=list(drawn)
 )
 
@@ -260,8 +262,8 @@ check(
 # First through the window of that joint model, as the models come and after the linear map that fits the joint space best ({eq}`eq-lsd`):
 
 # %%
-plan = setting._replace(methods=recipes.methods_of(rho=rho) | recipes.REPEATED_ANCHORS)
-sequel = recipes.sequential(plan)
+plan = setting._replace(methods=protocols.methods_of(rho=rho) | protocols.REPEATED_ANCHORS)
+sequel = protocols.sequential(plan)
 held_out = sequel.validation.take(shown)
 joint = sequel.target.encode(held_out.x)[0].numpy()
 alice = sequel.first.encode(held_out.x)[0].numpy()
@@ -275,8 +277,8 @@ corrected = {
 
 # %%
 spaces = {"joint": joint} | bob | corrected
-window = plots.umap_of(joint)
-_ = plots.plot_spaces(plots.through(window, spaces), held_out.labels)
+window = figures.umap_of(joint)
+_ = figures.plot_spaces(figures.through(window, spaces), held_out.labels)
 
 # %% [markdown]
 # **Figures 4 and 5, in small.** A linear map brings every method's digits near their places, for it sees all of them while it is fitted.
@@ -285,9 +287,9 @@ _ = plots.plot_spaces(plots.through(window, spaces), held_out.labels)
 
 # %%
 hers = held_out.part == 1
-window = plots.umap_of(alice[hers])
+window = figures.umap_of(alice[hers])
 spaces = {"Alice": alice[hers]} | {name: means[hers] for name, means in bob.items()}
-_ = plots.plot_spaces(plots.through(window, spaces), held_out.labels[hers])
+_ = figures.plot_spaces(figures.through(window, spaces), held_out.labels[hers])
 
 # %%
 runs = sequel.table[sequel.table.seed.notna()]
@@ -313,7 +315,7 @@ check(
 # The norm of $A$ minus the identity, $A$ scaled to a largest singular value of one, tells how much there is to do, and the norm of $b$ how far the space has to be shifted.
 
 # %%
-_ = plots.plot_linear_maps(sequel.table)
+_ = figures.plot_linear_maps(sequel.table)
 
 # %% [markdown]
 # **Figures 6 and 7, in small**, for the maps onto the joint model.
@@ -326,22 +328,22 @@ _ = plots.plot_linear_maps(sequel.table)
 # %%
 own, published = load_results("mnist"), load_results("published")
 published = published[published.data == "MNIST"]
-frame = report.over_templates(report.relative_rv(own[own.num_points == 64]))
-report.against_paper(frame, published[published.table == 1])
+frame = tables.over_templates(tables.relative_rv(own[own.num_points == 64]))
+tables.against_paper(frame, published[published.table == 1])
 
 # %% [markdown]
 # **Table 1, MNIST**, retraining variability.
 # The paper's log determinants of ten runs in sixteen dimensions are singular and ours are over the leading $\min(K, M - 1)$ eigenvalues, so the sizes do not compare, and the verdict on them should be read as one on order.
 
 # %%
-frame = report.over_templates(report.relative_lsd(own[own.num_points == 64]))
-report.against_paper(frame, published[published.table == 2])
+frame = tables.over_templates(tables.relative_lsd(own[own.num_points == 64]))
+tables.against_paper(frame, published[published.table == 2])
 
 # %% [markdown]
 # **Table 2, MNIST**, log latent space distortion after sequential training; the last row is the control that meets the anchors' images as often, without their latents.
 
 # %%
-report.summary(own[own.num_points == 64])
+tables.summary(own[own.num_points == 64])
 
 # %% [markdown]
 # **What the paper does not tabulate**: medians over the runs of the distance to the target without any map, of the scale-free retraining variability, of reconstruction and rate, and of the labels that a nearest neighbour carries from Alice's space to Bob's.
@@ -371,10 +373,10 @@ check(
 
 # %%
 frames = [
-    report.over_templates(relative(own))
-    for relative in (report.relative_rv, report.relative_lsd)
+    tables.over_templates(relative(own))
+    for relative in (tables.relative_rv, tables.relative_lsd)
 ]
-report.by_num_points(frames)
+tables.by_num_points(frames)
 
 # %% [markdown]
 # **Tables 4 and 7**, fewer and more points, relative to the VAE that trained on the same data.
@@ -441,7 +443,7 @@ assert within > 0.8 > across
 # ```
 
 # %% tags=["hide-cell"]
-bright = recipes.RosettaPoints(
+bright = protocols.RosettaPoints(
     255.0 * np.asarray(study.points.x, float), study.points.z
 )
 assert "different scales" in bright.check(images.x).errors[0]

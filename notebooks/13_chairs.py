@@ -48,13 +48,15 @@ import re
 
 import numpy as np
 
-from rvae_lite import alignment, data, fit, plots, recipes, report
-from rvae_lite.experiments import load_results
-from rvae_lite.report import check, fingerprint, provenance
-from rvae_lite.settings import image_setting
+from rvae_lite import alignment, data, fit
+from rvae_lite.reporting import figures, tables
+from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.studies import protocols
+from rvae_lite.studies.experiments import load_results
+from rvae_lite.studies.setup import image_setting
 
-plots.use_style()
-methods = recipes.methods_of(rho=rho) | recipes.REPEATED_ANCHORS
+figures.use_style()
+methods = protocols.methods_of(rho=rho) | protocols.REPEATED_ANCHORS
 options = dict(network=network, num_examples=num_examples, folder=folder, side=32)
 options |= dict(epochs=epochs, replicas=replicas, learning_rate=learning_rate)
 options |= dict(batch_size=64, num_points=128)
@@ -70,7 +72,7 @@ setting = image_setting(dataset, methods=methods, **options)
 # %%
 whole = data.load(dataset)
 order = np.random.default_rng(1).permutation(len(whole.x))
-_ = plots.plot_images(whole.x[order[:48]], columns=12, size=0.62)
+_ = figures.plot_images(whole.x[order[:48]], columns=12, size=0.62)
 
 # %% [markdown]
 # Two choices of ours for training: images are averaged down to 32×32 pixels, and inverted, bright on black.
@@ -93,7 +95,7 @@ import warnings
 
 few, quick = chairs.x[:512], dict(epochs=2, batch_size=64, learning_rate=learning_rate)
 first = fit(setting.model, few, seed=0, **quick)
-pairs = recipes.select_points(few, first.encode(few)[0], 16, method="random")
+pairs = protocols.select_points(few, first.encode(few)[0], 16, method="random")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # too short to reach the points
     anchored = fit(setting.model, few, seed=1, rho=4 * rho, points=pairs, **quick)
@@ -108,8 +110,8 @@ fingerprint(anchored)
 # The yardstick of the paper is a joint model of both halves.
 
 # %%
-study = recipes.sequential(setting)
-_ = plots.plot_images(study.points.x, columns=16)
+study = protocols.sequential(setting)
+_ = figures.plot_images(study.points.x, columns=16)
 
 # %% [markdown]
 # Chairs are seen from all sides, dark and light, wide and narrow; the points are a summary of what Alice's model tells apart.
@@ -124,10 +126,10 @@ held_out = study.validation
 turn = azimuth(held_out) / 360
 alice = study.first.encode(held_out.x)[0].numpy()
 bobs = {name: study.fits[name].encode(held_out.x)[0].numpy() for name in methods}
-window = plots.plane_of(alice)
+window = figures.plane_of(alice)
 planes = {"Alice": window(alice)}
 planes |= {name: window(means) for name, means in bobs.items() if "," not in name}
-_ = plots.plot_spaces(planes, turn)
+_ = figures.plot_spaces(planes, turn)
 
 # %% [markdown]
 # **Figure 5, in small, in Alice's own coordinates**: neighbouring colours are neighbouring directions.
@@ -141,8 +143,8 @@ spaces = {"joint": joint}
 for name, means in bobs.items():
     if "," not in name:
         spaces[f"{name}, corrected"] = alignment.linear_map(means, joint)(means)
-window = plots.umap_of(joint)
-_ = plots.plot_spaces(plots.through(window, spaces), turn)
+window = figures.umap_of(joint)
+_ = figures.plot_spaces(figures.through(window, spaces), turn)
 
 # %% [markdown]
 # After the correction the maps look alike, as the paper found: its Table 2 sees next to no gain of the R-VAE over the VAE on chairs, and neither does ours, at the end of this page.
@@ -150,7 +152,7 @@ _ = plots.plot_spaces(plots.through(window, spaces), turn)
 # The gain is in not *needing* the map:
 
 # %%
-figure, axes = plots.figure_row(4)
+figure, axes = figures.figure_row(4)
 panels = dict(
     lsd=("D1", "LSD on D1 (lower is better)"),
     unaligned_first=("D1", "distance to Alice on D1\n/ her variance"),
@@ -158,7 +160,7 @@ panels = dict(
     squared_error=("D2", "squared error on D2\n(lower is better)"),
 )
 for ax, (metric, (part, label)) in zip(axes, panels.items(), strict=True):
-    plots.plot_by_method(study.table, metric=metric, part=part, label=label, ax=ax)
+    figures.plot_by_method(study.table, metric=metric, part=part, label=label, ax=ax)
 
 # %%
 runs = study.table[study.table.seed.notna()]
@@ -189,7 +191,7 @@ by_model = dict(partition="model")
 chairs_apart = image_setting(dataset, loading=by_model, **options).dataset
 divided = setting._replace(dataset=chairs_apart, methods=few_methods)
 divided = divided._replace(folder=folder and f"{folder}/by-model")
-harder = recipes.sequential(divided)
+harder = protocols.sequential(divided)
 
 
 # %%
@@ -222,7 +224,7 @@ for name in ("R-VAE", "VAE"):
     decoded = study.fits[name].decode(path).numpy()
     drawn |= {f"{name}, run {run + 1}": decoded[run] for run in (0, 1)}
 strip = np.clip(np.concatenate(list(drawn.values())), 0, 1)
-_ = plots.plot_images(strip, columns=12, rows=list(drawn), size=0.6)
+_ = figures.plot_images(strip, columns=12, rows=list(drawn), size=0.6)
 
 # %%
 astray = {
@@ -235,7 +237,7 @@ check("R-VAEs draw what Alice draws", astray["R-VAE"] < astray["VAE"] / 2)
 # ## What the linear maps look like
 
 # %%
-_ = plots.plot_linear_maps(study.table)
+_ = figures.plot_linear_maps(study.table)
 
 # %% [markdown]
 # **Figures 6 and 7, in small.** Eigenvalues of the stretch in the best linear map onto the joint space; large ones belong to directions in which the source hardly varies.
@@ -247,14 +249,14 @@ _ = plots.plot_linear_maps(study.table)
 # %%
 own, published = load_results("chairs"), load_results("published")
 published = published[(published.data == "3D Chairs") & (published.table == 2)]
-report.against_paper(report.over_templates(report.relative_lsd(own)), published)
+tables.against_paper(tables.over_templates(tables.relative_lsd(own)), published)
 
 # %% [markdown]
 # **Table 2, chairs**, log latent space distortion relative to the median VAE.
 # The paper's column is 3D Chairs, ours the procedural ones: a verdict here is about direction at best.
 
 # %%
-report.summary(own)
+tables.summary(own)
 
 # %%
 ours = own.pivot_table(
@@ -308,7 +310,7 @@ assert median_angle(bobs["R-VAE"]) < median_angle(bobs["VAE"])
 
 # %% tags=["hide-cell"]
 fewer = setting._replace(num_points=16, methods={"R-VAE": methods["R-VAE"]}, replicas=2)
-assert distance_to_alice(recipes.sequential(fewer), 1) > distance_to_alice(study, 1)
+assert distance_to_alice(protocols.sequential(fewer), 1) > distance_to_alice(study, 1)
 
 # %% [markdown]
 # **Think.** A colleague has chairs at 64×64 and your points are at 32×32. What happens?

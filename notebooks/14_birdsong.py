@@ -47,13 +47,16 @@ folder = None
 import numpy as np
 import pandas as pd
 
-from rvae_lite import alignment, finch, fit, plots, recipes, report, spectrograms
-from rvae_lite.experiments import load_results
-from rvae_lite.report import check, fingerprint, provenance
-from rvae_lite.settings import image_setting
+from rvae_lite import alignment, fit
+from rvae_lite.birdsong import colony, spectrograms
+from rvae_lite.reporting import figures, tables
+from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.studies import protocols
+from rvae_lite.studies.experiments import load_results
+from rvae_lite.studies.setup import image_setting
 
-plots.use_style()
-methods = recipes.methods_of(rho=rho)
+figures.use_style()
+methods = protocols.methods_of(rho=rho)
 options = dict(network=network, num_examples=num_examples, folder=folder)
 options |= dict(epochs=epochs, replicas=replicas, learning_rate=learning_rate)
 options |= dict(loading=dict(size=64 if network == "patch" else 128))
@@ -69,11 +72,11 @@ setting = image_setting(dataset, 64, methods=methods, **options)
 # %% tags=["nbval-ignore-output"]
 from IPython.display import Audio
 
-song = finch.sing(0, song=4)
+song = colony.sing(0, song=4)
 Audio(song.samples, rate=song.rate)
 
 # %%
-_ = plots.plot_song(song.samples, song.rate, song.onsets, song.offsets, song.labels)
+_ = figures.plot_song(song.samples, song.rate, song.onsets, song.offsets, song.labels)
 
 # %% [markdown]
 # ## From sound to an image
@@ -159,13 +162,13 @@ kinds.value_counts().unstack(fill_value=0)
 # %%
 some = [np.flatnonzero(syllables.labels == kind)[:10] for kind in range(4)]
 rows = names[:4].tolist()
-_ = plots.plot_spectrograms(syllables.x[np.concatenate(some)], columns=10, rows=rows)
+_ = figures.plot_spectrograms(syllables.x[np.concatenate(some)], columns=10, rows=rows)
 
 # %%
 few, quick = syllables.x[:256], dict(epochs=12, batch_size=64)
 quick["learning_rate"] = learning_rate
 first = fit(setting.model, few, seed=0, **quick)
-pairs = recipes.select_points(few, first.encode(few)[0], 16, method="random")
+pairs = protocols.select_points(few, first.encode(few)[0], 16, method="random")
 anchored = fit(setting.model, few, seed=1, rho=4 * rho, points=pairs, **quick)
 fingerprint(first)
 fingerprint(anchored)
@@ -177,8 +180,8 @@ fingerprint(anchored)
 # These points are what one laboratory would send to the next:
 
 # %%
-study = recipes.reproducibility(setting)
-_ = plots.plot_spectrograms(study.points.x)
+study = protocols.reproducibility(setting)
+_ = figures.plot_spectrograms(study.points.x)
 
 # %%
 held_out = study.validation
@@ -187,8 +190,8 @@ spaces = {"template": target}
 for name, runs in study.fits.items():
     means = runs.encode(held_out.x).numpy()
     spaces |= {f"{name}, run {run + 1}": means[run] for run in (0, 1)}
-window = plots.plane_of(target)
-_ = plots.plot_spaces(plots.through(window, spaces), held_out.labels)
+window = figures.plane_of(target)
+_ = figures.plot_spaces(figures.through(window, spaces), held_out.labels)
 
 # %% [markdown]
 # **Figure 2, birdsong, in small.** Held-out syllables, coloured by type, through one window, the plane of the template's leading principal components (the paper has a UMAP).
@@ -223,7 +226,7 @@ for name in ("VAE", "R-VAE"):
     distance = np.square(runs - target).sum(-1).mean(0) / target.var(0).sum()
     far[name] = [np.median(distance[held_out.labels == k]) for k in range(len(names))]
 by_type = pd.DataFrame(far | {"points": points_of}, index=names)
-_ = plots.plot_by_type(
+_ = figures.plot_by_type(
     by_type, label="distance to the template\n/ its variance (lower is better)"
 )
 
@@ -242,10 +245,10 @@ check(
 # %%
 import warnings
 
-plan = setting._replace(num_points=32, methods=methods | recipes.REPEATED_ANCHORS)
+plan = setting._replace(num_points=32, methods=methods | protocols.REPEATED_ANCHORS)
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # a run or two of so few epochs stays a little away
-    sequel = recipes.sequential(plan)
+    sequel = protocols.sequential(plan)
 held_out = sequel.validation
 joint = sequel.target.encode(held_out.x)[0].numpy()
 alice = sequel.first.encode(held_out.x)[0].numpy()
@@ -254,9 +257,9 @@ corrected = {
     f"{name}, corrected": alignment.linear_map(means, joint)(means)
     for name, means in bob.items()
 }
-window = plots.umap_of(joint)
-spaces = plots.through(window, {"joint": joint} | bob | {"joint ": joint} | corrected)
-_ = plots.plot_spaces(spaces, held_out.labels)
+window = figures.umap_of(joint)
+spaces = figures.through(window, {"joint": joint} | bob | {"joint ": joint} | corrected)
+_ = figures.plot_spaces(spaces, held_out.labels)
 
 # %% [markdown]
 # **Figures 5 (above) and 4 (below), in small**: Bob's spaces through the joint model's window, as they come and after the linear map that suits each best.
@@ -265,8 +268,8 @@ _ = plots.plot_spaces(spaces, held_out.labels)
 # %%
 hers = held_out.part == 1
 spaces = {"Alice": alice[hers]} | {name: means[hers] for name, means in bob.items()}
-window = plots.umap_of(alice[hers])
-_ = plots.plot_spaces(plots.through(window, spaces), held_out.labels[hers])
+window = figures.umap_of(alice[hers])
+_ = figures.plot_spaces(figures.through(window, spaces), held_out.labels[hers])
 
 # %%
 runs = sequel.table[sequel.table.seed.notna()]
@@ -293,7 +296,7 @@ check(
 # %%
 within = sequel.table[sequel.table.metric == "within_fraction"]
 within = within.pivot(index="method", columns="part", values="value")
-_ = plots.plot_groups(
+_ = figures.plot_groups(
     within.loc[list(methods)], label="variance over runs / total\n(lower is better)"
 )
 
@@ -313,23 +316,23 @@ check("new birds are held less than the birds of the points", gain["D2"] > gain[
 # %%
 own, published = load_results("zebra_finch"), load_results("published")
 published = published[published.data == "Birdsong"]
-frame = report.over_templates(report.relative_rv(own))
-report.against_paper(frame, published[published.table == 1])
+frame = tables.over_templates(tables.relative_rv(own))
+tables.against_paper(frame, published[published.table == 1])
 
 # %% [markdown]
 # **Table 1, birdsong**, retraining variability.
 # Ours is over the $\min(K, M - 1)$ leading eigenvalues; the paper's log determinants of ten runs in 32 dimensions are singular, and sizes do not compare.
 
 # %%
-frame = report.over_templates(report.relative_lsd(own))
-report.against_paper(frame, published[published.table == 2])
+frame = tables.over_templates(tables.relative_lsd(own))
+tables.against_paper(frame, published[published.table == 2])
 
 # %% [markdown]
 # **Table 2, birdsong**, log latent space distortion.
 # The last row is the control: a VAE that meets the points' inputs as often, without their latents.
 
 # %%
-report.summary(own)
+tables.summary(own)
 
 # %% [markdown]
 # The control says what the distortion after a linear map measures: having *seen* Alice's birds.
@@ -363,7 +366,7 @@ print(
 
 # %%
 own = load_results("bengalese_finch")
-report.summary(own)
+tables.summary(own)
 
 # %% [markdown]
 # ## Take-aways

@@ -47,13 +47,16 @@ folder = None
 import numpy as np
 import pandas as pd
 
-from rvae_lite import alignment, fit, plots, recipes, report
-from rvae_lite.experiments import load_results
-from rvae_lite.report import check, fingerprint, provenance
-from rvae_lite.settings import image_setting
+from rvae_lite import alignment, fit
+from rvae_lite.reporting import figures
+from rvae_lite.reporting import tables as report
+from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.studies import protocols
+from rvae_lite.studies.experiments import load_results
+from rvae_lite.studies.setup import image_setting
 
-plots.use_style()
-methods = {k: v for k, v in recipes.methods_of(rho=rho).items() if k != "beta-VAE"}
+figures.use_style()
+methods = {k: v for k, v in protocols.methods_of(rho=rho).items() if k != "beta-VAE"}
 options = dict(network=network, num_examples=num_examples, folder=folder, side=32)
 options |= dict(epochs=epochs, replicas=replicas, learning_rate=learning_rate)
 setting = image_setting(dataset, methods=methods, loading=dict(size=64), **options)
@@ -98,7 +101,7 @@ warnings.simplefilter("ignore", RuntimeWarning)
 song = setting.dataset
 few, quick = song.x[:256], dict(epochs=3, batch_size=64, learning_rate=learning_rate)
 first = fit(setting.model, few, seed=0, **quick)
-pairs = recipes.select_points(few, first.encode(few)[0], 16, method="random")
+pairs = protocols.select_points(few, first.encode(few)[0], 16, method="random")
 anchored = fit(setting.model, few, seed=1, rho=4 * rho, points=pairs, **quick)
 fingerprint(first)
 fingerprint(anchored)
@@ -111,18 +114,18 @@ fingerprint(anchored)
 
 # %%
 counts = (4, 8, 16, 32, 64)
-studies = {R: recipes.reproducibility(setting._replace(num_points=R)) for R in counts}
+studies = {R: protocols.reproducibility(setting._replace(num_points=R)) for R in counts}
 sweep = pd.concat([study.table for study in studies.values()], ignore_index=True)
 
 # %%
-figure, (left, right) = plots.figure_row(2, width=3.4)
+figure, (left, right) = figures.figure_row(2, width=3.4)
 label = "distance to the template\n/ its variance (lower is better)"
-plots.plot_runs_over_points(
+figures.plot_runs_over_points(
     sweep, metric="unaligned", part="rest", label=label, ax=left
 )
-left.axvline(K + 1, color=plots.INK, linewidth=0.8, linestyle="dotted")
+left.axvline(K + 1, color=figures.INK, linewidth=0.8, linestyle="dotted")
 label = "squared error\n(lower is better)"
-_ = plots.plot_runs_over_points(
+_ = figures.plot_runs_over_points(
     sweep, metric="squared_error", part="rest", label=label, ax=right
 )
 
@@ -213,11 +216,11 @@ report.by_num_points(frames_of(tables["how_many_points"]))
 
 # %%
 own = tables["how_many_points"]
-figure, (left, right) = plots.figure_row(2, width=3.4)
+figure, (left, right) = figures.figure_row(2, width=3.4)
 label = "distance to the template\n/ its variance (lower is better)"
-plots.plot_runs_over_points(own, metric="unaligned", part="rest", label=label, ax=left)
+figures.plot_runs_over_points(own, metric="unaligned", part="rest", label=label, ax=left)
 label = "labels carried over, D1\n(higher is better)"
-_ = plots.plot_runs_over_points(
+_ = figures.plot_runs_over_points(
     own, metric="label_transfer", part="D1", label=label, ax=right
 )
 
@@ -276,7 +279,7 @@ assert left_over["R-VAE"] < left_over["VAE"]
 
 # %% tags=["hide-cell"]
 one = setting._replace(num_points=16, selection="random", methods=methods, replicas=2)
-drawn = recipes.reproducibility(one).table
+drawn = protocols.reproducibility(one).table
 drawn = drawn[(drawn.metric == "unaligned") & (drawn.part == "rest")]
 drawn = drawn.groupby("method").value.median()
 assert drawn["R-VAE"] < drawn["VAE"]

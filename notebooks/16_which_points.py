@@ -47,13 +47,15 @@ folder = None
 import numpy as np
 import pandas as pd
 
-from rvae_lite import fit, plots, recipes, report, select_points
-from rvae_lite.experiments import load_results
-from rvae_lite.report import check, fingerprint, provenance
-from rvae_lite.settings import image_setting
+from rvae_lite import fit, select_points
+from rvae_lite.reporting import figures, tables
+from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.studies import protocols
+from rvae_lite.studies.experiments import load_results
+from rvae_lite.studies.setup import image_setting
 
-plots.use_style()
-methods = {"R-VAE": recipes.Method(rho=rho)}
+figures.use_style()
+methods = {"R-VAE": protocols.Method(rho=rho)}
 options = dict(network=network, num_examples=num_examples, folder=folder, side=32)
 options |= dict(epochs=epochs, replicas=replicas, learning_rate=learning_rate)
 setting = image_setting(dataset, 32, methods=methods, loading=dict(size=64), **options)
@@ -115,7 +117,7 @@ cover = pd.DataFrame(cover, index=[song.info["label_names"][kind] for kind in ki
 cover.insert(0, "share of data", count / count.sum())
 cover = cover.sort_values("share of data")
 shares = cover.assign(**{way: cover[way] / cover[way].sum() for way in ways})
-_ = plots.plot_groups(shares, label="share")
+_ = figures.plot_groups(shares, label="share")
 
 # %%
 rare = (cover["share of data"] < 0.04).to_numpy()
@@ -140,7 +142,7 @@ check(
 # We look at Alice's coordinates of *her* syllables, and at the rare kinds apart.
 
 # %%
-studies = {way: recipes.sequential(setting._replace(selection=way)) for way in ways}
+studies = {way: protocols.sequential(setting._replace(selection=way)) for way in ways}
 
 
 def distance_to_alice(study, kinds):
@@ -163,7 +165,7 @@ away = {
     for way, study in studies.items()
 }
 away = pd.DataFrame(away).T
-_ = plots.plot_groups(away, label="distance to Alice\n/ her variance (lower is better)")
+_ = figures.plot_groups(away, label="distance to Alice\n/ her variance (lower is better)")
 
 # %%
 check(
@@ -186,7 +188,7 @@ check(
 # %%
 is_rare = np.isin(alice_knows.labels, rare_kinds)
 extra = select_points(alice_knows.x[is_rare], means[is_rare], 8, method="random")
-both = recipes.RosettaPoints(
+both = protocols.RosettaPoints(
     np.concatenate([points.x, extra.x]), np.concatenate([points.z, extra.z])
 )
 bobs_own = song.take(song.part == 2)
@@ -224,16 +226,16 @@ names = dict(
 )
 own = own.assign(method=own.selection.map(names))
 nine = published[published.table == 9]
-lsd = report.over_templates(report.relative_lsd(own, baseline="k-means"))
-report.against_paper(lsd, nine[nine.metric == "LSD"], baseline="k-means")
+lsd = tables.over_templates(tables.relative_lsd(own, baseline="k-means"))
+tables.against_paper(lsd, nine[nine.metric == "LSD"], baseline="k-means")
 
 # %% [markdown]
 # **Table 9, log distortion.**
 
 # %%
-rv = report.relative_rv(own, recipe="sequential", baseline="k-means")
-rv = report.over_templates(rv)
-report.against_paper(rv, nine[nine.metric == "RV"], baseline="k-means")
+rv = tables.relative_rv(own, recipe="sequential", baseline="k-means")
+rv = tables.over_templates(rv)
+tables.against_paper(rv, nine[nine.metric == "RV"], baseline="k-means")
 
 # %% [markdown]
 # **Table 9, retraining variability**, over the leading $\min(K, M - 1)$ eigenvalues; the paper's log determinants are singular, and their interquartile ranges of 18 to 34 nats say how far they can be trusted.

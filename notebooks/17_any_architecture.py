@@ -45,14 +45,16 @@ import warnings
 
 import numpy as np
 
-from rvae_lite import VAE, alignment, fit, plots, recipes, report, settings
-from rvae_lite.experiments import load_results
-from rvae_lite.report import check, fingerprint, provenance
+from rvae_lite import VAE, alignment, fit
+from rvae_lite.reporting import figures, tables
+from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.studies import protocols, setup
+from rvae_lite.studies.experiments import load_results
 
-plots.use_style()
+figures.use_style()
 options = dict(num_examples=num_examples, side=32, epochs=epochs)
 options |= dict(loading=dict(size=64), learning_rate=learning_rate)
-setting = settings.image_setting(dataset, 32, **options)
+setting = setup.image_setting(dataset, 32, **options)
 shape, K = setting.model.data_shape, setting.model.latent_dim
 
 # %% [markdown]
@@ -68,7 +70,7 @@ shape, K = setting.model.data_shape, setting.model.latent_dim
 # %%
 narrow = dict(channels=(6, 12, 24, 48), hidden=(128,), head_dim=32)
 noise = dict(noise_variance=setting.model.noise_variance, value_range=(0.0, 1.0))
-named = dict(simple=settings.SIMPLE, same=settings.BIRDSONG, complex=settings.COMPLEX)
+named = dict(simple=setup.SIMPLE, same=setup.BIRDSONG, complex=setup.COMPLEX)
 networks = {
     n: VAE.residual(shape, K, **how | narrow, **noise) for n, how in named.items()
 }
@@ -90,7 +92,7 @@ check("simple 2, same 4, complex 5 blocks", [blocks[n] for n in named] == [2, 4,
 song = setting.dataset
 few, quick = song.x[:256], dict(epochs=12, batch_size=64, learning_rate=learning_rate)
 first = fit(networks["patches"], few, seed=0, **quick)
-pairs = recipes.select_points(few, first.encode(few)[0], 16, method="random")
+pairs = protocols.select_points(few, first.encode(few)[0], 16, method="random")
 anchored = fit(networks["dense"], few, seed=1, rho=4 * rho, points=pairs, **quick)
 fingerprint(first)
 fingerprint(anchored)
@@ -107,7 +109,7 @@ fingerprint(anchored)
 known, own_birds = song.take(song.part == 1), song.take(song.part == 2)
 plan = dict(epochs=epochs, batch_size=16, learning_rate=learning_rate)
 alice = fit(networks["patches"], known.x, seed=0, **plan | dict(epochs=4 * epochs))
-points = recipes.select_points(known.x, alice.encode(known.x)[0], 32)
+points = protocols.select_points(known.x, alice.encode(known.x)[0], 32)
 joined = np.concatenate([own_birds.x, points.x])
 anchors = dict(points=points, rho=rho, seed=1)
 with warnings.catch_warnings():
@@ -118,8 +120,8 @@ with warnings.catch_warnings():
 hers = alice.encode(known.x)[0].numpy()
 spaces = {"Alice": hers}
 spaces |= {f"Bob, {n}": bob.encode(known.x)[0].numpy() for n, bob in bobs.items()}
-window = plots.plane_of(hers)
-_ = plots.plot_spaces(plots.through(window, spaces), known.labels, columns=3)
+window = figures.plane_of(hers)
+_ = figures.plot_spaces(figures.through(window, spaces), known.labels, columns=3)
 
 # %%
 away = {
@@ -150,16 +152,16 @@ check(
 own, published = load_results("any_architecture"), load_results("published")
 own = own.assign(method=own.architecture)
 ten, baseline = published[published.table == 10], "same architecture"
-lsd = report.over_templates(report.relative_lsd(own, baseline=baseline))
-report.against_paper(lsd, ten[ten.metric == "LSD"], baseline=baseline)
+lsd = tables.over_templates(tables.relative_lsd(own, baseline=baseline))
+tables.against_paper(lsd, ten[ten.metric == "LSD"], baseline=baseline)
 
 # %% [markdown]
 # **Table 10, log distortion.**
 
 # %%
-rv = report.relative_rv(own, recipe="sequential", baseline=baseline)
-rv = report.over_templates(rv)
-report.against_paper(rv, ten[ten.metric == "RV"], baseline=baseline)
+rv = tables.relative_rv(own, recipe="sequential", baseline=baseline)
+rv = tables.over_templates(rv)
+tables.against_paper(rv, ten[ten.metric == "RV"], baseline=baseline)
 
 # %% [markdown]
 # **Table 10, retraining variability**, rank-safe; the paper's interquartile ranges of about 20 to 30 nats are those of singular log determinants.

@@ -46,11 +46,12 @@ from pathlib import Path
 
 import numpy as np
 
-from rvae_lite import VAE, RosettaPoints, alignment, annotations, ava, birdsong
-from rvae_lite import finch, fit, plots, select_points, spectrograms
-from rvae_lite.report import check, fingerprint, provenance
+from rvae_lite import VAE, RosettaPoints, alignment, fit, select_points
+from rvae_lite.birdsong import annotations, ava, colony, spectrograms, syllables
+from rvae_lite.reporting import figures
+from rvae_lite.reporting.tables import check, fingerprint, provenance
 
-plots.use_style()
+figures.use_style()
 folder = Path(tempfile.mkdtemp())
 
 # %% [markdown]
@@ -88,21 +89,21 @@ fingerprint(fit(model, x, epochs=12, seed=1, **plan))
 # This page has no recordings, so it writes some: songs of synthetic finches.
 
 # %%
-birds = finch.write_songs(folder / "songs", num_birds=2, songs_per_bird=12)
+birds = colony.write_songs(folder / "songs", num_birds=2, songs_per_bird=12)
 for name, place in birds.items():
     print(name, sorted(path.name for path in place.iterdir())[:4], "...")
 print((birds["finch0"] / "song000.csv").read_text()[:90])
 
 # %%
 spec = spectrograms.SpectrogramSpec(num_freqs=64, num_times=64)
-song = birdsong.load_birds(birds, spec=spec, progress=False)
-counts = birdsong.counts(song).pivot(index="bird", columns="type", values="count")
+song = syllables.load_birds(birds, spec=spec, progress=False)
+counts = syllables.counts(song).pivot(index="bird", columns="type", values="count")
 counts.fillna(0).astype(int)
 
 # %%
 some = [np.flatnonzero(song.labels == label)[:12] for label in "abc"]
 shown = song.spectrograms[np.concatenate(some)]
-_ = plots.plot_spectrograms(shown, columns=12, rows=["a", "b", "c"])
+_ = figures.plot_spectrograms(shown, columns=12, rows=["a", "b", "c"])
 
 # %% [markdown]
 # From here on a syllable is an image, and the rest is the same ten lines.
@@ -135,7 +136,7 @@ received = RosettaPoints.load(file)
 print(received, "made from", received.header["source"])
 own = song.spectrograms[~here]
 print(received.check(own, preprocessing=song.info["preprocessing"]))
-linear = birdsong.load_birds(birds, spec=spec._replace(axis="linear"), progress=False)
+linear = syllables.load_birds(birds, spec=spec._replace(axis="linear"), progress=False)
 wrong = received.check(linear.spectrograms, preprocessing=linear.info["preprocessing"])
 print(wrong)
 check("points made with another axis are refused", bool(wrong.errors))
@@ -185,14 +186,14 @@ onset, offset, label = lines[2].split(",")
 lines[2] = f"{offset},{onset},{label}"
 table.write_text("\n".join(lines))
 try:
-    birdsong.load_birds(birds, spec=spec, progress=False)
+    syllables.load_birds(birds, spec=spec, progress=False)
 except ValueError as error:
     print(str(error).replace(str(folder), "..."))
 
 # %%
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    rest = birdsong.load_birds(birds, spec=spec, on_problem="skip", progress=False)
+    rest = syllables.load_birds(birds, spec=spec, on_problem="skip", progress=False)
 print("left out:", rest.info["skipped"])
 check("one syllable fewer", len(rest.labels) == len(song.labels) - 1)
 

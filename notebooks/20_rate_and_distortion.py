@@ -48,11 +48,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from rvae_lite import VAE, curves, data, fit, plots
+from rvae_lite import VAE, data, fit
 from rvae_lite.metrics import active_units, rate_distortion_curve
-from rvae_lite.report import check, fingerprint, provenance
+from rvae_lite.reporting import curves, figures
+from rvae_lite.reporting.tables import check, fingerprint, provenance
 
-plots.use_style()
+figures.use_style()
 digits = data.load(dataset)
 train, test = digits.x[digits.part == 1], digits.x[digits.part == 3]
 D = int(np.prod(train.shape[1:]))
@@ -196,7 +197,7 @@ x = torch.as_tensor(test[:12]).float() / 255
 drawn = [x, *ensemble.reconstruct(test[:12])[:num_betas]]
 rows = ["data", *(f"β = {b:.2g}" for b in betas[:num_betas])]
 strip = torch.cat([images.clamp(0, 1) for images in drawn])
-_ = plots.plot_images(strip, columns=12, rows=rows, size=0.45)
+_ = figures.plot_images(strip, columns=12, rows=rows, size=0.45)
 
 # %% [markdown]
 # **The images of the paper's Figure 1, in small.**
@@ -225,11 +226,11 @@ check("and the distortion is that of independent pixels, within 1 %", reached)
 # It comes latent by latent, which the count of active units {eq}`eq-active-units` shows: directions in which the posterior mean has a variance of at least 0.01.
 
 # %%
-figure, (left, right) = plots.figure_row(2, width=3.4)
+figure, (left, right) = figures.figure_row(2, width=3.4)
 quantities = {"rate": curve.rate, "distortion": curve.distortion}
 for name, values in quantities.items():
     style = "-" if name == "rate" else "--"
-    left.plot(betas[:num_betas], values, style, color=plots.colour("beta-VAE"))
+    left.plot(betas[:num_betas], values, style, color=figures.colour("beta-VAE"))
     left.annotate(
         name, (betas[0], values[0]), xytext=(6, 3), textcoords="offset points"
     )

@@ -48,10 +48,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from rvae_lite import VAE, curves, data, fit, linear_vae, plots
-from rvae_lite.report import check, fingerprint, provenance
+from rvae_lite import VAE, data, fit, linear_vae
+from rvae_lite.reporting import curves, figures
+from rvae_lite.reporting.tables import check, fingerprint, provenance
 
-plots.use_style()
+figures.use_style()
 digits = data.load(dataset)
 x = digits.x.reshape(len(digits.x), -1)
 x = x - x.mean(0)
@@ -273,7 +274,7 @@ matrices = distortion_of(Sigma, E_star, D_star, C_star)
 check("distortion as from the matrices", np.isclose(distortion, matrices))
 
 # %%
-figure, axes = plots.figure_row(3, width=2.9, height=2.6)
+figure, axes = figures.figure_row(3, width=2.9, height=2.6)
 for ax, price in zip(axes, (0.3, 1.5, 4.5), strict=True):
     curves.plot_water_filling(values[:20], price * s2, latent_dim=K, ax=ax)
     ax.set_title(f"β = {price:g}")
@@ -327,7 +328,7 @@ for replica in (0, num_betas - 1):
 trained = fit(model, x, epochs=epochs, **plan)
 reached = curves.linear_curve(trained, x)
 best = linear_vae.rate_distortion(Sigma, betas=betas, **options)
-figure, (left, middle, right) = plots.figure_row(3, width=3.0)
+figure, (left, middle, right) = figures.figure_row(3, width=3.0)
 ways = {"exact": exact, "beta-VAE": reached}
 curves.plot_rate_distortion(ways, lines=["exact"], ax=left)
 rates = {"exact": (dense, exact.rate), "beta-VAE": (betas, reached.rate)}
@@ -430,11 +431,11 @@ peak = np.isclose(pairs[15, 0], beta * np.log(means_ratio))
 check("45 degrees cost β log (arithmetic / geometric mean)", peak)
 
 # %%
-ax = plots.figure_row(1, width=4.2)[1]
+ax = figures.figure_row(1, width=4.2)[1]
 for name, (i, j) in {f"1 and {K}": (0, K - 1), "1 and 2": (0, 1)}.items():
     costs = [cost_of(turned(i, j, a), beta)[0] for a in angles]
     style = "-" if j > 1 else "--"
-    ax.plot(np.degrees(angles), costs, style, color=plots.colour("exact"), label=name)
+    ax.plot(np.degrees(angles), costs, style, color=figures.colour("exact"), label=name)
 ax.set(xlabel="rotation in degrees", ylabel="extra loss at β = 1, nats")
 ax.set_xticks([0, 45, 90, 135, 180])
 _ = ax.legend(title="latents turned")

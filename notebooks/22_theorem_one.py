@@ -48,11 +48,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from rvae_lite import VAE, curves, data, fit, gates, linear_vae, plots
+from rvae_lite import VAE, data, fit, gates, linear_vae
 from rvae_lite.multirate import LogUniform, make_multirate
-from rvae_lite.report import check, fingerprint, provenance
+from rvae_lite.reporting import curves, figures
+from rvae_lite.reporting.tables import check, fingerprint, provenance
 
-plots.use_style()
+figures.use_style()
 law = LogUniform(lowest, highest)
 values = torch.tensor([8.0, 1.0, 0.1], dtype=torch.float64)
 log_beta = torch.linspace(np.log(lowest), np.log(highest), 61, dtype=torch.float64)
@@ -132,7 +133,7 @@ one = dict(eigenvalues=values[1:2], noise_variance=s2)
 published = linear_vae.response_published(log_beta, **one)
 corrected = linear_vae.response_corrected(log_beta, **one)
 names = dict(encoder="encoder E", posterior_variance="posterior variance C")
-figure, axes = plots.figure_row(3, width=3.0)
+figure, axes = figures.figure_row(3, width=3.0)
 for ax, (field, label) in zip(axes, {**names, "decoder": "decoder D"}.items()):
     pair = {"exact": corrected, "proof's weights": published}
     lines = {k: (beta, getattr(r, field)[:, 0]) for k, r in pair.items()}
@@ -213,7 +214,7 @@ columns = ["mean excess, nats", "largest excess, nats"]
 pd.DataFrame.from_dict(cells, orient="index", columns=columns)
 
 # %%
-ax = plots.figure_row(1, width=4.6)[1]
+ax = figures.figure_row(1, width=4.6)[1]
 shown = {
     name: (beta, np.maximum(gap, 1e-5))
     for name, gap in excess.items()
@@ -374,7 +375,7 @@ gaps = {
     name: (curve.loss.to_numpy() - constant) / (optimal.numpy() - constant) - 1
     for name, curve in reached.items()
 }
-figure, (left, right) = plots.figure_row(2, width=3.6, height=3)
+figure, (left, right) = figures.figure_row(2, width=3.6, height=3)
 both = {"exact": solution, "MR-VAE": reached["corrected gates"]}
 curves.plot_rate_distortion(both, lines=["exact"], ax=left)
 percent = {name: (read_off, 100 * gap) for name, gap in gaps.items()}

@@ -49,11 +49,13 @@ import pandas as pd
 import torch
 from torch import nn
 
-from rvae_lite import curves, fit, gates, metrics, multirate, plots, rates, report
-from rvae_lite.experiments import load_results
-from rvae_lite.report import check, fingerprint, provenance
+from rvae_lite import fit, gates, metrics, multirate
+from rvae_lite.reporting import curves, figures, tables
+from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.studies import over_beta
+from rvae_lite.studies.experiments import load_results
 
-plots.use_style()
+figures.use_style()
 
 # %% [markdown]
 # ## A layer that knows its rate
@@ -137,7 +139,7 @@ check("a draw of gates agrees", abs(closed - expected) < 0.005)
 # Here gates start open and flat, $w = 0$ and $c = \mp 2$, and none is closed:
 
 # %%
-setting = rates.rate_setting(
+setting = over_beta.rate_setting(
     dataset,
     network=network,
     width=width,
@@ -146,7 +148,7 @@ setting = rates.rate_setting(
     replicas=replicas,
     batch_size=batch_size,
     learning_rate=learning_rate,
-    methods={"MR-VAE": rates.Curve()} | rates.PLAIN,
+    methods={"MR-VAE": over_beta.Curve()} | over_beta.PLAIN,
 )
 gated = multirate.make_multirate(setting.model)
 check("no channel is closed at the start", multirate.closed_share(gated) == 0)
@@ -178,12 +180,12 @@ fingerprint(first)
 # `rates.curve_study` trains them, measures everything on the test images, and returns a tidy table.
 
 # %%
-study = rates.curve_study(setting)
-multi, plain = (rates.curve_of(study.table, name) for name in setting.methods)
+study = over_beta.curve_study(setting)
+multi, plain = (over_beta.curve_of(study.table, name) for name in setting.methods)
 both = {"MR-VAE": multi, "beta-VAE": plain}
 
 # %%
-figure, (left, right) = plots.figure_row(2, width=3.6)
+figure, (left, right) = figures.figure_row(2, width=3.6)
 curves.plot_rate_distortion(both, lines=["MR-VAE"], ax=left)
 losses = {name: (curve.beta, curve.loss) for name, curve in both.items()}
 label = "distortion + beta · rate,\nnats (lower is better)"
@@ -277,7 +279,7 @@ check("after training no channel is closed", cost.closed_share["MR-VAE"] < 0.02)
 # %%
 own, published = load_results("multi_rate"), load_results("published")
 longer = "MR-VAE, 4 times as long"
-report.curves_against_paper(own, published, named={longer: "MR-VAE"})
+tables.curves_against_paper(own, published, named={longer: "MR-VAE"})
 
 # %%
 pairs = own[own.metric.isin(["area", "dominance"])]
@@ -293,7 +295,7 @@ pairs.groupby([*index, "metric"], sort=False).value.agg(spread).unstack()
 # %%
 lower = pairs[pairs.metric == "dominance"].groupby(index).value.median()
 check("after as many epochs the plain curves lie lower", lower["MR-VAE"].max() < 0.1)
-best = report.best_negative_elbos(own).groupby(["method", "data", "network"])
+best = tables.best_negative_elbos(own).groupby(["method", "data", "network"])
 best = best.value.median().unstack("method")
 check(
     "four times as long, its lowest −ELBO is below that of ten trainings",
@@ -324,9 +326,9 @@ shown = ["num_data", "num_test", "width", "epochs", "batch_size", "replicas"]
 scale[shown].rename(columns=dict(replicas="seeds"))
 
 # %%
-figure, axes = plots.figure_row(4)
+figure, axes = figures.figure_row(4)
 for ax, (name, part) in zip(axes, own.groupby(["data", "network"], sort=False)):
-    found = {method: rates.curve_of(part, method) for method in part.method.unique()}
+    found = {method: over_beta.curve_of(part, method) for method in part.method.unique()}
     curves.plot_rate_distortion(found, lines=["MR-VAE", longer], ax=ax)
     ax.set_title(", ".join(name))
     if ax is not axes[0]:
@@ -396,7 +398,7 @@ for name in ("cnn", "resnet"):
 
 # %% tags=["hide-cell"]
 shorter = setting._replace(epochs=epochs // 4)
-brief = rates.train_curve(shorter, "MR-VAE", seed=0)
+brief = over_beta.train_curve(shorter, "MR-VAE", seed=0)
 ends = [brief.evaluate(x, beta=beta).rate[0] for beta in (0.01, 10.0)]
 assert ends[0] - ends[1] < multi.rate.max() - multi.rate.min()
 

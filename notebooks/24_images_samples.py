@@ -47,15 +47,17 @@ import numpy as np
 import pandas as pd
 import torch
 
-from rvae_lite import curves, metrics, plots, rates
-from rvae_lite.experiments import load_results
-from rvae_lite.report import check, fingerprint, provenance
+from rvae_lite import metrics
+from rvae_lite.reporting import curves, figures
+from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.studies import over_beta
+from rvae_lite.studies.experiments import load_results
 
-plots.use_style()
+figures.use_style()
 options = dict(network=network, width=width, latent_dim=latent_dim, epochs=epochs)
 options |= dict(batch_size=batch_size, learning_rate=learning_rate, replicas=1)
-options |= dict(methods={"MR-VAE": rates.Curve()} | rates.PLAIN, num_images=359)
-setting = rates.rate_setting(dataset, **options)
+options |= dict(methods={"MR-VAE": over_beta.Curve()} | over_beta.PLAIN, num_images=359)
+setting = over_beta.rate_setting(dataset, **options)
 
 # %% [markdown]
 # ## One training against ten
@@ -64,8 +66,8 @@ setting = rates.rate_setting(dataset, **options)
 
 # %%
 few = setting._replace(dataset=setting.dataset.take(slice(0, 512)), epochs=5)
-fingerprint(rates.train_curve(few, "MR-VAE", seed=0))
-study = rates.curve_study(setting)
+fingerprint(over_beta.train_curve(few, "MR-VAE", seed=0))
+study = over_beta.curve_study(setting)
 multi, plain = study.fits["MR-VAE"][0], study.fits["beta-VAE"][0]
 betas, x = np.array(setting.betas), setting.test
 
@@ -95,7 +97,7 @@ units = {
     "MR-VAE": [active(multi, beta=float(beta)) for beta in betas],
     "beta-VAE": [active(plain.select([i])) for i in range(len(betas))],
 }
-counted = rates.curve_of(study.table, "beta-VAE").active_units
+counted = over_beta.curve_of(study.table, "beta-VAE").active_units
 check("the study's table counts the same", list(counted) == units["beta-VAE"])
 check("at the lowest β all units are active", units["beta-VAE"][0] == latent_dim)
 check("at the highest β the plain VAE has collapsed", units["beta-VAE"][-1] == 0)
@@ -129,7 +131,7 @@ check("eigenvalues do not notice a turn", eigen[0] == eigen[1])
 # Such distances rank models of one page; they do not compare with anyone else's.
 
 # %%
-turned, turns = rates.quarter_turns(setting.train[:1024])
+turned, turns = over_beta.quarter_turns(setting.train[:1024])
 sets = [x[:179], x[180:], 255 * np.random.default_rng(0).integers(0, 2, x.shape)]
 sets = [images.astype(np.float32) / 255 for images in sets]
 features, encoder = metrics.features_of(
@@ -146,10 +148,10 @@ check(
 # All sets below have as many images as the test set, so the bias is the same.
 
 # %%
-figure, axes = plots.figure_row(3, width=2.8)
+figure, axes = figures.figure_row(3, width=2.8)
 counts = {name: (betas, values) for name, values in units.items()}
 curves.plot_over_beta(counts, label="active units", ax=axes[0])
-found = {name: rates.curve_of(study.table, name) for name in setting.methods}
+found = {name: over_beta.curve_of(study.table, name) for name in setting.methods}
 for ax, kind in zip(axes[1:], ("samples", "reconstructions")):
     values = {
         name: (c.beta, c[f"frechet_{kind}"])
@@ -191,7 +193,7 @@ drawn = torch.stack([multi.decode(z, beta=float(b))[0] for b in betas], 1)
 apart = torch.stack([plain.select([i]).decode(z)[0] for i in range(len(betas))], 1)
 strip = torch.cat([drawn, apart]).flatten(0, 1).numpy()  # (10 latents x 10 betas)
 rows = [f"{name}, z{i + 1}" for name in ("MR-VAE", "beta-VAE") for i in range(5)]
-_ = plots.plot_images(strip, columns=len(betas), rows=rows)
+_ = figures.plot_images(strip, columns=len(betas), rows=rows)
 
 # %% [markdown]
 # **Figure 7, in small**: each row is one latent, decoded at ten $\beta$ from 0.01, left, to 10, right.
@@ -222,7 +224,7 @@ shown = x[:8]
 again = [multi.reconstruct(shown, beta=float(b))[0].numpy() for b in betas[::2]]
 strip = np.concatenate([shown.astype(np.float32) / 255, *again])
 names = ["data", *[f"β = {beta:.2g}" for beta in betas[::2]]]
-_ = plots.plot_images(strip, columns=8, rows=names)
+_ = figures.plot_images(strip, columns=8, rows=names)
 
 # %%
 errors = [multi.evaluate(x, beta=float(b)).squared_error[0] for b in betas]
@@ -236,17 +238,17 @@ check("and at least doubles up to the highest", errors[-1] > 2 * min(errors))
 
 # %%
 own = load_results("multi_rate")
-figure, axes = plots.figure_row(4)
+figure, axes = figures.figure_row(4)
 for ax, (name, part) in zip(axes, own.groupby(["data", "network"], sort=False)):
-    found = {method: rates.curve_of(part, method) for method in part.method.unique()}
+    found = {method: over_beta.curve_of(part, method) for method in part.method.unique()}
     values = {method: (c.beta, c.active_units) for method, c in found.items()}
     curves.plot_over_beta(values, label="active units", ax=ax)
     ax.set_title(", ".join(name))
 
 # %%
-figure, axes = plots.figure_row(4)
+figure, axes = figures.figure_row(4)
 for ax, (name, part) in zip(axes, own.groupby(["data", "network"], sort=False)):
-    found = {method: rates.curve_of(part, method) for method in part.method.unique()}
+    found = {method: over_beta.curve_of(part, method) for method in part.method.unique()}
     found = {method: c[c.frechet_samples.notna()] for method, c in found.items()}
     values = {method: (c.beta, c.frechet_samples) for method, c in found.items()}
     curves.plot_over_beta(values, label="Fréchet distance of samples", ax=ax)

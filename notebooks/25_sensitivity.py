@@ -48,11 +48,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from rvae_lite import curves, gates, plots, rates
-from rvae_lite.experiments import load_results
-from rvae_lite.report import check, fingerprint, provenance
+from rvae_lite import gates
+from rvae_lite.reporting import curves, figures
+from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.studies import over_beta
+from rvae_lite.studies.experiments import load_results
 
-plots.use_style()
+figures.use_style()
 options = dict(network=network, width=width, latent_dim=latent_dim, epochs=epochs)
 options |= dict(batch_size=batch_size, learning_rate=learning_rate, replicas=replicas)
 
@@ -63,25 +65,25 @@ options |= dict(batch_size=batch_size, learning_rate=learning_rate, replicas=rep
 
 # %%
 gate_kinds = {
-    "sigmoid, sigmoid": rates.Curve(gate="sigmoid"),
-    "sqrt, sqrt": rates.Curve(gate="sqrt"),
-    "FiLM": rates.Curve(gate="film"),
+    "sigmoid, sigmoid": over_beta.Curve(gate="sigmoid"),
+    "sqrt, sqrt": over_beta.Curve(gate="sqrt"),
+    "FiLM": over_beta.Curve(gate="film"),
 }
 ranges = {
-    "[0.1, 1]": rates.Curve(beta_range=(0.1, 1.0)),
-    "[0.01, 1]": rates.Curve(beta_range=(0.01, 1.0)),
-    "[0.001, 100]": rates.Curve(beta_range=(0.001, 100.0)),
+    "[0.1, 1]": over_beta.Curve(beta_range=(0.1, 1.0)),
+    "[0.01, 1]": over_beta.Curve(beta_range=(0.01, 1.0)),
+    "[0.001, 100]": over_beta.Curve(beta_range=(0.001, 100.0)),
 }
-drawing = {"one beta a batch": rates.Curve(per="batch")}
-speed = {"slow gates": rates.Curve(gate_speed=1.0)}
-variants = {"MR-VAE": rates.Curve()} | gate_kinds | ranges | drawing | speed
-setting = rates.rate_setting(dataset, methods=variants | rates.PLAIN, **options)
+drawing = {"one beta a batch": over_beta.Curve(per="batch")}
+speed = {"slow gates": over_beta.Curve(gate_speed=1.0)}
+variants = {"MR-VAE": over_beta.Curve()} | gate_kinds | ranges | drawing | speed
+setting = over_beta.rate_setting(dataset, methods=variants | over_beta.PLAIN, **options)
 few = setting._replace(dataset=setting.dataset.take(slice(0, 512)), epochs=5)
-fingerprint(rates.train_curve(few, "FiLM", seed=0))
+fingerprint(over_beta.train_curve(few, "FiLM", seed=0))
 
 # %%
-study = rates.curve_study(setting)
-found = {name: rates.curve_of(study.table, name) for name in setting.methods}
+study = over_beta.curve_study(setting)
+found = {name: over_beta.curve_of(study.table, name) for name in setting.methods}
 
 
 def mean_loss(curve, low=0.01, high=10.0):
@@ -92,7 +94,7 @@ def mean_loss(curve, low=0.01, high=10.0):
 
 
 def plot_variants(names):
-    figure, (left, right) = plots.figure_row(2, width=3.6)
+    figure, (left, right) = figures.figure_row(2, width=3.6)
     chosen = {name: found[name] for name in ("MR-VAE", *names, "beta-VAE")}
     lines = ["MR-VAE", *names]
     curves.plot_rate_distortion(chosen, lines=lines, ax=left)
@@ -254,7 +256,7 @@ check("slow gates: a higher mean loss after as many epochs", slow > default)
 own = load_results("sensitivity")
 rows = {}
 for name in dict.fromkeys(own.method):
-    each = [rates.curve_of(own, name, seed=seed) for seed in own.seed.unique()]
+    each = [over_beta.curve_of(own, name, seed=seed) for seed in own.seed.unique()]
     cells = {}
     for low, high in ((0.01, 10.0), (0.1, 1.0)):
         values = [mean_loss(curve, low, high) for curve in each]
@@ -265,7 +267,7 @@ for name in dict.fromkeys(own.method):
 pd.DataFrame(rows).T
 
 # %%
-median = {name: rates.curve_of(own, name) for name in dict.fromkeys(own.method)}
+median = {name: over_beta.curve_of(own, name) for name in dict.fromkeys(own.method)}
 whole = {name: mean_loss(curve) for name, curve in median.items()}
 part = {name: mean_loss(curve, 0.1, 1) for name, curve in median.items()}
 gate_effect = max(abs(whole[n] / whole["MR-VAE"] - 1) for n in list(gate_kinds)[:2])
@@ -345,8 +347,8 @@ assert 6 < root < 7
 # ```
 
 # %% tags=["hide-cell"]
-both = {"wide": rates.Curve(gate="film", beta_range=(0.001, 100.0))}
-film = rates.train_curve(setting._replace(methods=both), "wide", seed=0)
+both = {"wide": over_beta.Curve(gate="film", beta_range=(0.001, 100.0))}
+film = over_beta.train_curve(setting._replace(methods=both), "wide", seed=0)
 other = found["[0.001, 100]"]
 loss = film.evaluate(setting.test, beta=float(other.beta.iloc[0])).loss(0.01)[0]
 assert loss < other.loss.iloc[0]

@@ -46,13 +46,14 @@ learning_rate = 2e-3
 import numpy as np
 import torch
 
-from rvae_lite import curves, disentanglement, fit, plots, report
-from rvae_lite import disentanglement_study as sprites
-from rvae_lite.experiments import load_results
+from rvae_lite import disentanglement, fit
 from rvae_lite.multirate import LogUniform, make_multirate
-from rvae_lite.report import check, fingerprint, provenance
+from rvae_lite.reporting import curves, figures, tables
+from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.studies import disentanglement as sprites
+from rvae_lite.studies.experiments import load_results
 
-plots.use_style()
+figures.use_style()
 
 # %% [markdown]
 # ## The rate has three parts
@@ -161,10 +162,10 @@ for dims in (2, 4, 6):
     estimates[dims] = np.array(values)
 
 # %%
-figure, ax = plots.figure_row(1, width=4.4)
-for (dims, values), shade in zip(estimates.items(), plots.GROUPS[1:], strict=False):
+figure, ax = figures.figure_row(1, width=4.4)
+for (dims, values), shade in zip(estimates.items(), figures.GROUPS[1:], strict=False):
     ax.plot(batches, values, marker="o", markersize=4, color=shade, label=f"K = {dims}")
-ax.axhline(1, color=plots.INK, linewidth=0.8)
+ax.axhline(1, color=figures.INK, linewidth=0.8)
 ax.set(xlabel="batch size", ylabel="estimate / exact total correlation")
 ax.set_xscale("log", base=2)
 _ = ax.legend()
@@ -223,7 +224,7 @@ check("the loss is the equation above", abs(terms.loss - total) < 1e-3 * terms.l
 
 # %%
 show = np.random.default_rng(0).permutation(len(images))[:20]
-_ = plots.plot_images(images[show], columns=10, size=0.6)
+_ = figures.plot_images(images[show], columns=10, size=0.6)
 
 # %% [markdown]
 # **Twenty of the images**, at random.
@@ -289,7 +290,7 @@ def curve(metric):
 
 
 # %%
-figure, axes = plots.figure_row(3, width=2.9)
+figure, axes = figures.figure_row(3, width=2.9)
 labels = {
     "total_correlation": "total correlation, nats",
     "rate": "rate, nats",
@@ -332,7 +333,7 @@ information = disentanglement.mutual_information(posterior.mean, factors, **opti
 share = information / disentanglement.factor_entropies(factors)[:, None]
 order = np.argsort(-share.max(0))
 
-figure, ax = plots.figure_row(1, width=5)
+figure, ax = figures.figure_row(1, width=5)
 picture = ax.imshow(share[:, order], vmin=0, vmax=1, cmap="viridis")
 names = setting.dataset.info["factor_names"]
 ax.set_yticks(range(len(names)), names)
@@ -368,7 +369,7 @@ for beta in (0.1, 1.0, 10.0):
         walked.append(model.decode(walk, beta=beta)[0])
         rows.append(f"β = {beta:g}, z{j}")
 pictures = torch.cat(walked)
-_ = plots.plot_images(pictures, columns=len(steps), size=0.6, rows=rows)
+_ = figures.plot_images(pictures, columns=len(steps), size=0.6, rows=rows)
 
 # %% [markdown]
 # **A latent's walk, at three values of $\beta$ of one model**: each row moves one latent, the others stay where the image put them.
@@ -388,7 +389,7 @@ check("every walk changes the picture", change.min() > 1)
 
 # %%
 own, published = load_results("disentanglement"), load_results("published")
-report.gaps_against_paper(own, published)
+tables.gaps_against_paper(own, published)
 
 # %%
 scale = own.iloc[0]
@@ -399,18 +400,18 @@ print(
 medians = own.groupby(["metric", "beta", "method"]).value.median().unstack()
 
 # %%
-figure, axes = plots.figure_row(4, width=2.5)
+figure, axes = figures.figure_row(4, width=2.5)
 labels |= {"mig_histogram": "MIG, histogram (higher is better)"}
 for ax, (metric, label) in zip(axes, labels.items(), strict=True):
     found = {name: medians.loc[metric, name].dropna() for name in methods}
     found = {name: (part.index, part) for name, part in found.items()}
     curves.plot_over_beta(found, label=label, lines=["MR-VAE"], ax=ax)
     for (name, _), run in own[own.metric == metric].groupby(["method", "seed"]):
-        thin = dict(color=plots.colour(name), linewidth=0.6, alpha=0.5)
+        thin = dict(color=figures.colour(name), linewidth=0.6, alpha=0.5)
         ax.plot(run.beta, run.value, **thin)
 theirs = published[published.metric == "mig_sampled"]
 at = theirs.part.astype(float)
-axes[2].plot(at, theirs["median"], "x", color=plots.INK, label="paper")
+axes[2].plot(at, theirs["median"], "x", color=figures.INK, label="paper")
 _ = axes[2].legend()
 
 # %% [markdown]

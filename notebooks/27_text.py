@@ -51,13 +51,17 @@ import pandas as pd
 import torch
 from torch import nn
 
-from rvae_lite import curves, fit, multirate, plots, rates, text, text_rates
-from rvae_lite.experiments import load_results
-from rvae_lite.grammar import Grammar, everyday
-from rvae_lite.report import check, fingerprint, provenance
-from rvae_lite.vocabulary import PAD, START, Vocabulary
+from rvae_lite import fit, multirate
+from rvae_lite.reporting import curves, figures
+from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.studies import over_beta
+from rvae_lite.studies import text as text_rates
+from rvae_lite.studies.experiments import load_results
+from rvae_lite.text import model as text
+from rvae_lite.text.grammar import Grammar, everyday
+from rvae_lite.text.vocabulary import PAD, START, Vocabulary
 
-plots.use_style()
+figures.use_style()
 
 # %% [markdown]
 # ## A language whose entropy is known
@@ -113,9 +117,9 @@ check(
 )
 
 # %%
-ax = plots.figure_row(1, width=4.2)[1]
-ax.hist(surprise, bins=30, color=plots.INK, alpha=0.5)
-ax.axvline(H, color=plots.colour("exact"), linewidth=2)
+ax = figures.figure_row(1, width=4.2)[1]
+ax.hist(surprise, bins=30, color=figures.INK, alpha=0.5)
+ax.axvline(H, color=figures.colour("exact"), linewidth=2)
 _ = ax.set(xlabel="-log p(x), nats", ylabel="sentences of 2000")
 
 # %% [markdown]
@@ -229,7 +233,7 @@ gated = multirate.make_multirate(model)
 print("gated:", ", ".join(model.layers_to_gate()))
 at = {"MR-VAE": np.geomspace(0.01, 10, 7), "beta-VAE": None}
 exact = dict(grammar=language, vocabulary=vocabulary)
-fits = {name: rates.train_curve(setting, name, seed=0) for name in at}
+fits = {name: over_beta.train_curve(setting, name, seed=0) for name in at}
 found = {
     name: text_rates.measure_texts(fits[name], setting.test, betas=betas, **exact)
     for name, betas in at.items()
@@ -242,20 +246,20 @@ def draw_bound(ax, H):
     ax.plot(
         [0, H, end],
         [H, 0, 0],
-        color=plots.colour("exact"),
+        color=figures.colour("exact"),
         label="rate + distortion = H",
     )
     ax.legend()
 
 
-figure, (left, right) = plots.figure_row(2, width=3.6)
+figure, (left, right) = figures.figure_row(2, width=3.6)
 curves.plot_rate_distortion(found, ax=left)
 draw_bound(left, H)
 words = {name: (curve.beta, curve.perplexity) for name, curve in found.items()}
 label = "perplexity, upper bound\n(lower is better)"
 curves.plot_over_beta(words, label=label, log=True, ax=right)
 best = np.exp(H / (language.mean_length + 1))
-_ = right.axhline(best, color=plots.colour("exact"))
+_ = right.axhline(best, color=figures.colour("exact"))
 
 # %% [markdown]
 # **No model crosses the line.** Left, rate and distortion of fresh sentences, one multi-rate training read off at seven $\beta$ and three separate trainings; the line is {eq}`eq-text-bound`.
@@ -293,14 +297,14 @@ check("and pays with distortion", multi.distortion[0] > plain.distortion[0])
 # That is *posterior collapse* {cite:p}`bowman2016generating`, and at $\beta > 1$ it is no accident but the optimum.
 
 # %%
-figure, axes = plots.figure_row(3, width=2.8)
+figure, axes = figures.figure_row(3, width=2.8)
 panels = dict(
     rate="rate, nats", active_units="active units", words="share of words recovered"
 )
 for ax, (metric, label) in zip(axes, panels.items(), strict=True):
     lines = {name: (curve.beta, curve[metric]) for name, curve in found.items()}
     curves.plot_over_beta(lines, label=label, ax=ax)
-    ax.axvline(1, color=plots.INK, linewidth=0.6)
+    ax.axvline(1, color=figures.INK, linewidth=0.6)
 
 # %% [markdown]
 # **Around $\beta = 1$ the latent falls silent**: rate, active units, and the share of words that come back when the posterior mean is decoded.
@@ -348,7 +352,7 @@ def show_lines(ax, lines, title):
         ax.text(0.2, height, sentence, transform=ax.transAxes, va="top", fontsize=8)
 
 
-figure, (left, right) = plots.figure_row(2, width=4.4, height=2.2)
+figure, (left, right) = figures.figure_row(2, width=4.4, height=2.2)
 show_lines(left, lines, "sent, and decoded from its mean")
 steps = ["sent", *["on the way"] * 5, "sent"]
 rows = [sent[0], *between, sent[1]]
@@ -399,11 +403,11 @@ print(
 pd.DataFrame(rows, columns=columns).set_index("curves")
 
 # %%
-figure, axes = plots.figure_row(2, width=3.6)
+figure, axes = figures.figure_row(2, width=3.6)
 methods = list(dict.fromkeys(own.method))
-study = {method: rates.curve_of(own, method) for method in methods}
+study = {method: over_beta.curve_of(own, method) for method in methods}
 curves.plot_rate_distortion(study, ax=axes[0])
-axes[0].plot([0, own_H, 40], [own_H, 0, 0], color=plots.colour("exact"))
+axes[0].plot([0, own_H, 40], [own_H, 0, 0], color=figures.colour("exact"))
 by_beta = {name: (curve.beta, curve.perplexity) for name, curve in study.items()}
 bound = "perplexity, upper bound\n(lower is better)"
 _ = curves.plot_over_beta(by_beta, label=bound, log=True, ax=axes[1])

@@ -49,11 +49,14 @@ import pandas as pd
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from rvae_lite import curves, data, fit, hierarchical, metrics, multirate, plots, rates
-from rvae_lite.experiments import load_results
-from rvae_lite.report import check, fingerprint, format_number, provenance
+from rvae_lite import data, fit, metrics, multirate
+from rvae_lite.models import ladder as hierarchical
+from rvae_lite.reporting import curves, figures
+from rvae_lite.reporting.tables import check, fingerprint, format_number, provenance
+from rvae_lite.studies import over_beta
+from rvae_lite.studies.experiments import load_results
 
-plots.use_style()
+figures.use_style()
 
 # %% [markdown]
 # ## Why more than one scale
@@ -83,7 +86,7 @@ plots.use_style()
 
 # %%
 whole = data.load(dataset)
-train, x = whole.x[whole.part == rates.TRAIN], whole.x[whole.part == rates.TEST]
+train, x = whole.x[whole.part == over_beta.TRAIN], whole.x[whole.part == over_beta.TEST]
 ladder = hierarchical.LadderVAE(
     whole.x.shape[1:],
     channels=(coarse_channels, fine_channels),
@@ -224,12 +227,12 @@ lines = ("MR-VAE", "MR-VAE, no tilt")
 pairs = zip(lines, (multi, no_tilt), strict=True)
 table = {name: metrics.rate_distortion_curve(one, x, betas) for name, one in pairs}
 separate = metrics.rate_distortion_curve(plain, x)
-figure, (left, right) = plots.figure_row(2, width=3.6)
+figure, (left, right) = figures.figure_row(2, width=3.6)
 curves.plot_rate_distortion(table, lines=lines, ax=left)
 losses = {name: (curve.beta, curve.loss) for name, curve in table.items()}
 label = "distortion + beta · rate,\nnats (lower is better)"
 curves.plot_over_beta(losses, label=label, lines=lines, ax=right)
-dots = dict(color=plots.colour("beta-VAE"), label="beta-VAE")
+dots = dict(color=figures.colour("beta-VAE"), label="beta-VAE")
 left.plot(separate.rate, separate.distortion, "o", **dots)
 for row in separate.itertuples():
     left.annotate(f"{row.beta:g}", (row.rate, row.distortion + 1))
@@ -262,7 +265,7 @@ for beta in (0.01, 1.0):
 
 # %%
 names = ("coarse", "fine")
-figure, axes = plots.figure_row(2, width=3.4)
+figure, axes = figures.figure_row(2, width=3.4)
 shares = {}
 for ax, name, trained in zip(axes, lines, (multi, no_tilt), strict=True):
     by_beta = [trained.rates_by_scale(x, beta=float(beta))[0] for beta in betas]
@@ -271,7 +274,7 @@ for ax, name, trained in zip(axes, lines, (multi, no_tilt), strict=True):
     curves.plot_over_beta(both, label="rate of a scale in nats", lines=names, ax=ax)
     for i, scale in enumerate(names):
         alone = plain.rates_by_scale(x)[:, i]
-        ax.plot(apart, alone, "o", color=plots.colour(scale), markersize=5)
+        ax.plot(apart, alone, "o", color=figures.colour(scale), markersize=5)
     ax.set_title(name)
     ax.set_ylim(-1, 1.05 * shares["MR-VAE"].max())
 
@@ -300,7 +303,7 @@ shown = betas[::2]
 strip = torch.stack([multi.sample(noise, beta=float(b))[0] for b in shown], 1)
 rows = [f"draw {i + 1}" for i in range(len(noise))]
 strip = strip.flatten(0, 1).numpy()
-_ = plots.plot_images(strip, columns=len(shown), rows=rows, size=0.8)
+_ = figures.plot_images(strip, columns=len(shown), rows=rows, size=0.8)
 
 # %% [markdown]
 # **One draw, seven rates**, from $\beta = 0.01$, left, to 10, right: an image that loses its detail and then its identity.
@@ -313,7 +316,7 @@ held = noise[:3].repeat_interleave(7, 0)
 held[:, size:] = torch.randn(21, ladder.noise_dim - size, generator=random)
 strip = multi.sample(held, beta=0.01)[0].numpy()
 rows = [f"coarse latents {i + 1}" for i in range(3)]
-_ = plots.plot_images(strip, columns=7, rows=rows, size=0.8)
+_ = figures.plot_images(strip, columns=7, rows=rows, size=0.8)
 
 
 # %%
@@ -346,13 +349,13 @@ print(
     f"{scale.latent_dim} latent entries, {scale.epochs} epochs, batch {scale.batch_size}, "
     f"{own.seed.nunique()} seeds, {scale.device}"
 )
-found = {name: rates.curve_of(own, name) for name in (*lines, "beta-VAE")}
-figure, (left, right) = plots.figure_row(2, width=3.6)
+found = {name: over_beta.curve_of(own, name) for name in (*lines, "beta-VAE")}
+figure, (left, right) = figures.figure_row(2, width=3.6)
 curves.plot_rate_distortion(found, lines=lines, betas="beta-VAE", ax=left)
 for name, marks in (("MR-VAE", "-"), ("MR-VAE, no tilt", ":"), ("beta-VAE", "o")):
     for i, which in enumerate(names, start=1):
         at = found[name]
-        shade = plots.colour(which)
+        shade = figures.colour(which)
         label = f"{which}, {name}"
         right.plot(at.beta, at[f"rate_{i}"], marks, color=shade, label=label)
 right.set(xscale="log", xlabel="beta", ylabel="rate of a scale in nats")

@@ -49,13 +49,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from rvae_lite import VAE, alignment, curve_points, curves, data, fit, linear_vae, plots
-from rvae_lite.experiments import load_results
-from rvae_lite.linear_rates import anchored_study
+from rvae_lite import VAE, alignment, curve_points, data, fit, linear_vae
 from rvae_lite.multirate import LogUniform, make_multirate
-from rvae_lite.report import check, fingerprint, provenance
+from rvae_lite.reporting import curves, figures
+from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.studies.experiments import load_results
+from rvae_lite.studies.linear_multirate import anchored_study
 
-plots.use_style()
+figures.use_style()
 betas = np.geomspace(0.01, 10.0, 10)
 
 # %% [markdown]
@@ -112,15 +113,15 @@ encoded = (digits[:8] - mean) @ best.encoder.numpy().T
 check("and they are what the optimum encodes", np.allclose(encoded, exact[6]))
 
 # %%
-figure, (left, right) = plots.figure_row(2, width=3.6, height=3)
+figure, (left, right) = figures.figure_row(2, width=3.6, height=3)
 for r in range(8):
-    left.plot(*exact[:, r].T, color=plots.GROUPS[r % 5], marker="o", markersize=3)
-left.plot(0, 0, "+", color=plots.INK, markersize=10)
+    left.plot(*exact[:, r].T, color=figures.GROUPS[r % 5], marker="o", markersize=3)
+left.plot(0, 0, "+", color=figures.INK, markersize=10)
 left.set(xlabel="latent 1", ylabel="latent 2", aspect="equal")
 fine = np.geomspace(0.01, 10, 200)
 gates = np.sqrt(np.maximum(0, 1 - fine[:, None] * 0.1 / values))
 for i, name in enumerate(("latent 1", "latent 2")):
-    right.plot(fine, gates[:, i], color=plots.GROUPS[i + 1], label=name)
+    right.plot(fine, gates[:, i], color=figures.GROUPS[i + 1], label=name)
 right.set(xscale="log", xlabel="beta", ylabel="size of the means, g")
 _ = right.legend()
 
@@ -155,7 +156,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", RuntimeWarning)
     held = anchored_study(x, target="recon", iterations=iterations, **settings)
     raw = anchored_study(x, target="x", iterations=iterations, **settings)
-figure, axes = plots.figure_row(3, width=2.8)
+figure, axes = figures.figure_row(3, width=2.8)
 for ax, name in zip(axes, ("loss", "encoder", "decoder")):
     pairs = {"curves": (held.beta, held[name]), "raw inputs": (raw.beta, raw[name])}
     curves.plot_over_beta(pairs, label=f"{name}, relative error", log=True, ax=ax)
@@ -239,7 +240,7 @@ for name in ("MR-VAE", "curves"):
         for beta in (0.01, 0.5, 3.0):
             title = f"{name}, run {m + 1}, beta {beta:g}"
             planes[title] = runs[name].encode(x, beta=beta)[m].numpy()
-_ = plots.plot_spaces(planes, labels, columns=3, size=2.3)
+_ = figures.plot_spaces(planes, labels, columns=3, size=2.3)
 
 # %% [markdown]
 # **With curves the runs share one map at every rate.** Latent planes of two runs (rows) at three betas (columns), all on one scale; above without points, below with curves; colours are the eight classes.
@@ -262,7 +263,7 @@ for name, ensemble in runs.items():
 costs = {n: (b, v - losses["MR-VAE"][1]) for n, (b, v) in losses.items()}
 
 # %%
-figure, axes = plots.figure_row(3, width=2.9)
+figure, axes = figures.figure_row(3, width=2.9)
 curves.plot_over_beta(rv, label="RV, relative (lower is better)", ax=axes[0])
 label = "distance to template / variance\n(lower is better)"
 curves.plot_over_beta(distance, label=label, log=True, ax=axes[1])
@@ -313,7 +314,7 @@ def medians(title, metric):
 
 # %%
 for metric, label in labels_of.items():
-    figure, axes = plots.figure_row(len(titles), height=2.3)
+    figure, axes = figures.figure_row(len(titles), height=2.3)
     for ax, title in zip(axes, titles):
         log = metric == "unaligned"
         curves.plot_over_beta(dict(medians(title, metric)), label=label, log=log, ax=ax)
@@ -475,10 +476,10 @@ frontier = results[results.method.str.startswith("one training")]
 frontier = frontier[frontier.beta == 1]
 index = ["data", "method", "rho", "metric"]
 frontier = frontier.groupby(index, sort=False).value.median().unstack()
-figure, axes = plots.figure_row(2, width=3.6, height=3)
+figure, axes = figures.figure_row(2, width=3.6, height=3)
 for ax, (title, part) in zip(axes, frontier.groupby("data", sort=False)):
     for method, at in part.groupby("method", sort=False):
-        style = dict(marker="o", markersize=4, color=plots.colour(method))
+        style = dict(marker="o", markersize=4, color=figures.colour(method))
         ax.plot(at.distance, at.loss, label=method, **style)
     ax.set(xlabel="distance to Alice / variance", ylabel="Bob's loss, nats")
     ax.set(xscale="log", title=title)

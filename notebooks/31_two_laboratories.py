@@ -50,10 +50,12 @@ from pathlib import Path
 import numpy as np
 from typer.testing import CliRunner
 
-from rvae_lite import Fit, RosettaPoints, alignment, cli, comparison, data, plots
-from rvae_lite.report import check, fingerprint, provenance
+from rvae_lite import Fit, RosettaPoints, alignment, cli, data
+from rvae_lite.lab import comparing
+from rvae_lite.reporting import figures
+from rvae_lite.reporting.tables import check, fingerprint, provenance
 
-plots.use_style()
+figures.use_style()
 folder = Path(tempfile.mkdtemp())
 
 
@@ -95,7 +97,7 @@ print(
 # %%
 chosen = [np.flatnonzero(part)[:: part.sum() // 14][:14] for part in (hers, his)]
 both = song.x[np.concatenate(chosen)]
-_ = plots.plot_spectrograms(both, columns=14, rows=["Alice", "Bob"])
+_ = figures.plot_spectrograms(both, columns=14, rows=["Alice", "Bob"])
 
 # %% [markdown]
 # *The two laboratories' birds sing different syllables.* Fourteen of each, low frequencies below.
@@ -173,7 +175,7 @@ spaces = {
 }
 turned = spaces["Alice"] @ np.linalg.qr(np.random.default_rng(0).normal(size=(K, K)))[0]
 check("CKA does not see a rotation", np.isclose(cka(spaces["Alice"], 3 * turned), 1))
-same = comparison.linear_cka(spaces["Bob"], spaces["Alice"])
+same = comparing.linear_cka(spaces["Bob"], spaces["Alice"])
 check("and is the report's own", np.isclose(cka(spaces["Bob"], spaces["Alice"]), same))
 
 # %% [markdown]
@@ -200,20 +202,20 @@ def plot_measures(metrics, *, ax, names=("Bob", "Bob alone")):
         rows = [pairs[name, metric] for metric in metrics]
         at = np.arange(len(metrics)) + 0.24 * (position - 0.5)
         low, high = ([row[end] for row in rows] for end in ("low", "high"))
-        ax.hlines(at, low, high, color=plots.GROUPS[4 - 3 * position], alpha=0.5)
+        ax.hlines(at, low, high, color=figures.GROUPS[4 - 3 * position], alpha=0.5)
         ax.plot(
             [r["value"] for r in rows],
             at,
             "o",
-            color=plots.GROUPS[4 - 3 * position],
+            color=figures.GROUPS[4 - 3 * position],
             label=name,
         )
-    labels = [comparison.MEASURES[metric][0].replace(", ", "\n") for metric in metrics]
+    labels = [comparing.MEASURES[metric][0].replace(", ", "\n") for metric in metrics]
     ax.set_yticks(range(len(metrics)), labels)
     ax.invert_yaxis()
 
 
-_, (left, right) = plots.figure_row(2, width=4.4, height=2.6)
+_, (left, right) = figures.figure_row(2, width=4.4, height=2.6)
 plot_measures(["unaligned", "procrustes", "affine"], ax=left)
 plot_measures(["r_squared", "cka", "neighbours"], ax=right)
 left.set(xscale="log", xlabel="share of Alice's variance (lower is better)")
@@ -246,14 +248,14 @@ check(
 # %%
 variance = alignment.total_variance(spaces["Alice"])
 apart = np.square(spaces["Bob"] - spaces["Alice"]).sum(1) / variance
-plane = plots.plane_of(spaces["Alice"])(spaces["Alice"])
+plane = figures.plane_of(spaces["Alice"])(spaces["Alice"])
 low, high = plane.min(0) - 0.2, plane.max(0) + 0.2
 limits = dict(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-_, axes = plots.figure_row(2, width=4, height=3.2)
+_, axes = figures.figure_row(2, width=4, height=3.2)
 for ax, part, title in zip(
     axes, (hers, his), ("Alice's birds", "Bob's birds"), strict=True
 ):
-    dots = dict(c=apart[part], s=7, cmap=plots.warmth(), vmin=0, vmax=2)
+    dots = dict(c=apart[part], s=7, cmap=figures.warmth(), vmin=0, vmax=2)
     shown = ax.scatter(*plane[part].T, **dots)
     ax.set(title=title, aspect="equal", xticks=[], yticks=[], **limits)
 _ = axes[1].figure.colorbar(shown, ax=axes, label="squared distance / variance")
@@ -306,10 +308,10 @@ check(
     "it takes away at least a third of Bob's distance",
     to_alice["known"] < to_alice["unaligned"] / 1.5,
 )
-window = plots.plane_of(low.numpy())
+window = figures.plane_of(low.numpy())
 shown = {"Alice, beta 0.01": low, "Bob, beta 10": high, "Bob by the map": A_b(high)}
 planes = {name: window(np.asarray(z)) for name, z in shown.items()}
-_ = plots.plot_spaces(planes, song.labels[hers], columns=3, size=2.6)
+_ = figures.plot_spaces(planes, song.labels[hers], columns=3, size=2.6)
 
 # %% [markdown]
 # *Bob's space is Alice's, drawn smaller, and the file knows by how much.* Alice's birds in the plane of her two leading principal components, all on one scale, colours are syllable types; one training each, quick profile.
@@ -335,7 +337,7 @@ check(
 )
 check("the latents are the same", np.array_equal(plain.z, veiled.z))
 check("and no name of a recording travels", set(veiled.ids) == {""})
-_ = plots.plot_spectrograms(
+_ = figures.plot_spectrograms(
     np.concatenate([plain.x[:14], veiled.x[:14]]),
     columns=14,
     rows=["inputs", "decoded"],

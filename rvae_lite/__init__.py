@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from rvae_lite import alignment, data, gaussian, losses, multirate
     from rvae_lite.anchors import curve_points
     from rvae_lite.fitted import Fit
-    from rvae_lite.models import VAE
+    from rvae_lite.models.vae import VAE
+    from rvae_lite.points import select_points
     from rvae_lite.rosetta import RosettaPoints
-    from rvae_lite.selection import select_points
     from rvae_lite.train import fit
 
 __version__ = "0.1.0"
@@ -34,7 +34,7 @@ _HOMES = {
     "curve_points": "anchors",
     "Fit": "fitted",
     "RosettaPoints": "rosetta",
-    "select_points": "selection",
+    "select_points": "points",
     "fit": "train",
 }
 

@@ -21,18 +21,26 @@ class LinearMap(NamedTuple):
 
 
 def _points(name: str, values) -> np.ndarray:
-    array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, dtype=np.float64)
+    array = np.asarray(
+        values.detach().cpu() if hasattr(values, "detach") else values, dtype=np.float64
+    )
     if array.ndim != 2 or not array.size:
-        raise ValueError(f"{name} must be (N, K) with at least one point, not {array.shape}: pass one replica's means")
+        raise ValueError(
+            f"{name} must be (N, K) with at least one point, not {array.shape}: pass one replica's means"
+        )
     if not np.isfinite(array).all():
-        raise ValueError(f"{name} holds NaN or infinite values: check the training that it comes from")
+        raise ValueError(
+            f"{name} holds NaN or infinite values: check the training that it comes from"
+        )
     return array
 
 
 def _pair(source, target) -> tuple[np.ndarray, np.ndarray]:
     source, target = _points("source", source), _points("target", target)
     if len(source) != len(target):
-        raise ValueError(f"source has {len(source)} points, target {len(target)}: encode the same data with both")
+        raise ValueError(
+            f"source has {len(source)} points, target {len(target)}: encode the same data with both"
+        )
     return source, target
 
 
@@ -52,7 +60,9 @@ def orthogonal_map(source, target) -> LinearMap:
     """The rotation or reflection and shift that bring source closest to target (orthogonal Procrustes)."""
     source, target = _pair(source, target)
     if source.shape[1] != target.shape[1]:
-        raise ValueError(f"K must agree: source has {source.shape[1]}, target {target.shape[1]} dimensions")
+        raise ValueError(
+            f"K must agree: source has {source.shape[1]}, target {target.shape[1]} dimensions"
+        )
     centre_source, centre_target = source.mean(0), target.mean(0)
     u, _, vt = np.linalg.svd((target - centre_target).T @ (source - centre_source))
     matrix = u @ vt
@@ -63,7 +73,9 @@ def mean_squared_distance(source, target) -> float:
     """Unaligned mean |source - target|^2 over the N points, squared latent units."""
     source, target = _pair(source, target)
     if source.shape[1] != target.shape[1]:
-        raise ValueError(f"K must agree: source has {source.shape[1]}, target {target.shape[1]} dimensions")
+        raise ValueError(
+            f"K must agree: source has {source.shape[1]}, target {target.shape[1]} dimensions"
+        )
     return float(np.square(source - target).sum(1).mean())
 
 
@@ -133,20 +145,28 @@ def retraining_variability(means) -> RetrainingVariability:
     if means.shape[1] < 2:
         raise ValueError("means must hold at least 2 data points (M, N, K): encode more data")
     pooled = means.reshape(-1, means.shape[2])
-    eigenvalues = np.sort(np.linalg.eigvalsh(np.atleast_2d(np.cov(pooled, rowvar=False))))[::-1][: _rank(means)]
+    eigenvalues = np.sort(np.linalg.eigvalsh(np.atleast_2d(np.cov(pooled, rowvar=False))))[::-1][
+        : _rank(means)
+    ]
     relative = value - float(_log_pseudo_det(np.maximum(eigenvalues, 0)[None], rounding)[0])
     total = pooled.var(0, ddof=1).sum()
     within = means.var(0, ddof=1).sum(1).mean()
-    return RetrainingVariability(value, _rank(means), relative, float(within / total) if total > 0 else float("nan"))
+    return RetrainingVariability(
+        value, _rank(means), relative, float(within / total) if total > 0 else float("nan")
+    )
 
 
 def _replicas(means) -> tuple[np.ndarray, float]:
     """The means as (M, N, K) float64, and the rounding error of the numbers as they came."""
     array = np.asarray(means.detach().cpu() if hasattr(means, "detach") else means)
     if array.ndim != 3 or array.shape[0] < 2 or not array.size:
-        raise ValueError(f"means must be (M, N, K) with at least 2 replicas, not {array.shape}: train more replicas")
+        raise ValueError(
+            f"means must be (M, N, K) with at least 2 replicas, not {array.shape}: train more replicas"
+        )
     if not np.isfinite(array).all():
-        raise ValueError("means hold NaN or infinite values: check the training that they come from")
+        raise ValueError(
+            "means hold NaN or infinite values: check the training that they come from"
+        )
     precision = np.finfo(array.dtype).eps if array.dtype.kind == "f" else np.finfo(float).eps
     return array.astype(np.float64), float(precision * np.abs(array).max())
 
@@ -185,9 +205,18 @@ def label_transfer(source, source_labels, target, target_labels) -> float:
 
     source, target = _points("source", source), _points("target", target)
     if source.shape[1] != target.shape[1]:
-        raise ValueError(f"K must agree: source has {source.shape[1]}, target {target.shape[1]} dimensions")
-    for name, points, labels in (("source", source, source_labels), ("target", target, target_labels)):
+        raise ValueError(
+            f"K must agree: source has {source.shape[1]}, target {target.shape[1]} dimensions"
+        )
+    for name, points, labels in (
+        ("source", source, source_labels),
+        ("target", target, target_labels),
+    ):
         if np.shape(labels) != (len(points),):
-            raise ValueError(f"{name}_labels must be one per point ({len(points)}), not of shape {np.shape(labels)}")
-    nearest = NearestNeighbors(n_neighbors=1).fit(source).kneighbors(target, return_distance=False)[:, 0]
+            raise ValueError(
+                f"{name}_labels must be one per point ({len(points)}), not of shape {np.shape(labels)}"
+            )
+    nearest = (
+        NearestNeighbors(n_neighbors=1).fit(source).kneighbors(target, return_distance=False)[:, 0]
+    )
     return float((np.asarray(source_labels)[nearest] == np.asarray(target_labels)).mean())

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rvae_lite import replicas as engine
+from rvae_lite import engine
 from rvae_lite.fitted import Fit
 from rvae_lite.gates import standardise
 from rvae_lite.multirate import LogUniform, is_multirate
+from rvae_lite.points import select_points
 from rvae_lite.rosetta import RosettaPoints, along_beta
-from rvae_lite.selection import select_points
 
 NUM_BETAS = 10  # of a curve
 SELECTED_AT = 3  # betas whose latents, side by side, are clustered
@@ -62,13 +62,21 @@ def curve_points(
         (10, 8, 2)
     """
     if not is_multirate(fit.model):
-        raise ValueError("curves need a multi-rate Fit: train make_multirate(model), or use select_points")
+        raise ValueError(
+            "curves need a multi-rate Fit: train make_multirate(model), or use select_points"
+        )
     fit = fit.select([replica])
     low, high = fit.model.beta_range
-    betas = np.geomspace(low, high, NUM_BETAS) if betas is None else np.asarray(betas, dtype=np.float64)
-    selected_at = np.geomspace(low, high, SELECTED_AT) if selected_at is None else np.atleast_1d(selected_at)
+    betas = (
+        np.geomspace(low, high, NUM_BETAS) if betas is None else np.asarray(betas, dtype=np.float64)
+    )
+    selected_at = (
+        np.geomspace(low, high, SELECTED_AT) if selected_at is None else np.atleast_1d(selected_at)
+    )
     features = [_standardised(fit.encode(x, beta=float(beta))[0]) for beta in selected_at]
-    selected = select_points(x, torch.cat(features, 1), num_points, method=method, seed=seed, header=header)
+    selected = select_points(
+        x, torch.cat(features, 1), num_points, method=method, seed=seed, header=header
+    )
     chosen = selected.ids.astype(int)
     z = torch.cat([fit.encode(selected.x, beta=float(beta)) for beta in betas])  # (J, R, K)
     recon = torch.cat([fit.decode(at, beta=float(beta)) for at, beta in zip(z, betas, strict=True)])
@@ -102,9 +110,18 @@ class Anchoring:
         self, points: RosettaPoints, *, like: Tensor, x_weight, z_weight, beta, law: LogUniform | None = None,
         per_example: bool = True, rho_power: float = 0.0, rho_law: LogUniform | None = None,
     ):  # fmt: skip
-        self.law, self.per_example, self.rho_power, self.rho_law = law, per_example, rho_power, rho_law
-        self.x, self.z = (engine.to_units(torch.as_tensor(array), like) for array in (points.x, points.z))
-        self.betas = None if points.betas is None else torch.as_tensor(points.betas, device=like.device)
+        self.law, self.per_example, self.rho_power, self.rho_law = (
+            law,
+            per_example,
+            rho_power,
+            rho_law,
+        )
+        self.x, self.z = (
+            engine.to_units(torch.as_tensor(array), like) for array in (points.x, points.z)
+        )
+        self.betas = (
+            None if points.betas is None else torch.as_tensor(points.betas, device=like.device)
+        )
         self.recon = None if points.recon is None else torch.as_tensor(points.recon).to(like)
         self.weights, self.beta = (x_weight, z_weight), beta.to(like.device)
         if law is not None:
@@ -119,17 +136,27 @@ class Anchoring:
         one = torch.ones_like(self.beta[:1])
         return self._at(one, None if self.rho_law is None else one).axes()
 
-    def of_epoch(self, plan: engine.EpochPlan, seeds: list[int], epoch: int, block: slice) -> Iterator[engine.Anchors]:
+    def of_epoch(
+        self, plan: engine.EpochPlan, seeds: list[int], epoch: int, block: slice
+    ) -> Iterator[engine.Anchors]:
         """The anchors of each batch of an epoch for a block of replicas."""
         if self.law is None:
-            fixed = engine.Anchors(self.x, self.z, *self.weights) if self.betas is None else self._at(self.beta[block])
+            fixed = (
+                engine.Anchors(self.x, self.z, *self.weights)
+                if self.betas is None
+                else self._at(self.beta[block])
+            )
             yield from [fixed] * plan.num_batches
             return
         count, device = len(self.x) if self.per_example else None, self.x.device
-        betas = plan.drawn(self.law, seeds, epoch, purpose=engine.ANCHOR_RATE, count=count).to(device)
+        betas = plan.drawn(self.law, seeds, epoch, purpose=engine.ANCHOR_RATE, count=count).to(
+            device
+        )
         rhos = [None] * len(betas)
         if self.rho_law is not None:
-            rhos = plan.drawn(self.rho_law, seeds, epoch, purpose=engine.ANCHOR_RHO, count=count).to(device)
+            rhos = plan.drawn(
+                self.rho_law, seeds, epoch, purpose=engine.ANCHOR_RHO, count=count
+            ).to(device)
         yield from map(self._at, betas, rhos)
 
     def _at(self, beta: Tensor, rho: Tensor | None = None) -> engine.Anchors:

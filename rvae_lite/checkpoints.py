@@ -35,7 +35,9 @@ def settings_of(model, x, points, **numbers) -> dict:
         curves = {} if points.betas is None else dict(betas=points.betas)
         curves |= {} if points.recon is None else dict(recon=points.recon)
         points = content_hash({}, dict(x=points.x, z=points.z) | curves)
-    plain = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in numbers.items()}
+    plain = {
+        key: value.tolist() if hasattr(value, "tolist") else value for key, value in numbers.items()
+    }
     return dict(
         plain,
         model=architecture,

@@ -7,14 +7,16 @@ from typing import Annotated
 
 import typer
 
-from rvae_lite import commands
+from rvae_lite.lab import commands
 
 RECIPES = (  # the keys of experiments.EXPERIMENTS, without its imports
     "eight_gaussians digits mnist chairs zebra_finch bengalese_finch how_many_points which_points any_architecture "
     "one_space multi_rate sensitivity hierarchy linear_multirate text disentanglement"
 ).split()
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False
+)
 
 for command in (commands.distil, commands.train, commands.compare, commands.inspect):
     app.command()(command)
@@ -25,16 +27,22 @@ def recipe(
     name: Annotated[str, typer.Argument(help=f"Which experiment: {', '.join(RECIPES)}.")],
     profile: Annotated[
         str,
-        typer.Option(help="quick: minutes on a laptop; cpu: hours on two cores; paper: the paper's epochs and runs."),
+        typer.Option(
+            help="quick: minutes on a laptop; cpu: hours on two cores; paper: the paper's epochs and runs."
+        ),
     ] = "quick",
-    out: Annotated[Path | None, typer.Option(help="Folder for units and table; by default results/.")] = None,
-    only: Annotated[str | None, typer.Option(help="Just the units whose name contains this; no table.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for units and table; by default results/.")
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option(help="Just the units whose name contains this; no table.")
+    ] = None,
 ):
     """Run an experiment without any notebook; resumes after the last finished unit.
 
     Example: rvae-lite recipe eight_gaussians --profile paper --out my_results
     """
-    from rvae_lite.experiments import run_experiment
+    from rvae_lite.studies.experiments import run_experiment
 
     if out is None and profile == "quick":
         out = Path("results-quick")  # the committed tables are the paper profile's
@@ -51,8 +59,12 @@ def run(
     profile: Annotated[
         str, typer.Option(help="quick: the notebooks' defaults; cpu, paper: profiles.yml's values.")
     ] = "quick",
-    folder: Annotated[Path, typer.Option(help="Folder of the notebooks and profiles.yml.")] = Path("notebooks"),
-    out: Annotated[Path, typer.Option(help="Where the executed copies go.")] = Path("_build/executed"),
+    folder: Annotated[Path, typer.Option(help="Folder of the notebooks and profiles.yml.")] = Path(
+        "notebooks"
+    ),
+    out: Annotated[Path, typer.Option(help="Where the executed copies go.")] = Path(
+        "_build/executed"
+    ),
 ):
     """Execute notebooks with papermill in a profile; the originals are left alone.
 
@@ -64,7 +76,9 @@ def run(
     known = sorted(path.stem for path in folder.glob("*.ipynb"))
     unknown = [name for name in notebooks or [] if name not in known]
     if unknown or not known:
-        raise ValueError(f"no notebook {', '.join(unknown) or 'at all'} in {folder}; there are {known}: see --folder")
+        raise ValueError(
+            f"no notebook {', '.join(unknown) or 'at all'} in {folder}; there are {known}: see --folder"
+        )
     profiles = {"quick": {}} | (yaml.safe_load((folder / "profiles.yml").read_text()) or {})
     if profile not in profiles:
         raise ValueError(f"--profile must be one of {', '.join(profiles)}, not {profile!r}")
@@ -73,7 +87,11 @@ def run(
         parameters = profiles[profile].get(name, {})
         target = out / f"{name}.ipynb"
         papermill.execute_notebook(
-            str(folder / f"{name}.ipynb"), str(target), parameters=parameters, cwd=str(folder), progress_bar=True
+            str(folder / f"{name}.ipynb"),
+            str(target),
+            parameters=parameters,
+            cwd=str(folder),
+            progress_bar=True,
         )
         typer.echo(f"{name} ({profile}) is in {target}")
 
@@ -81,7 +99,9 @@ def run(
 def main() -> None:
     """Entry point: errors of use are one sentence on stderr and exit code 1; an interrupt exits with 130."""
     usage_error = typer.BadParameter.__base__.__base__  # whichever Click it is that typer stands on
-    warnings.showwarning = lambda message, *_, **__: print(f"rvae-lite: note: {_sentence(message)}", file=sys.stderr)
+    warnings.showwarning = lambda message, *_, **__: print(
+        f"rvae-lite: note: {_sentence(message)}", file=sys.stderr
+    )
     try:
         sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0)
     except usage_error as error:
@@ -89,7 +109,9 @@ def main() -> None:
         command = context.command_path if context else "rvae-lite"
         sys.exit(f"rvae-lite: {_sentence(error.format_message())} (see {command} --help)")
     except (ValueError, OSError, FloatingPointError, MemoryError) as error:
-        sys.exit(f"rvae-lite: {_sentence(getattr(error, 'strerror', None) or error) or type(error).__name__}")
+        sys.exit(
+            f"rvae-lite: {_sentence(getattr(error, 'strerror', None) or error) or type(error).__name__}"
+        )
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
 

@@ -60,7 +60,9 @@ def decompose_rate(z: Tensor, mean: Tensor, log_scale: Tensor, *, num_data: int)
     conditional = _log_normal(z, mean, log_scale).sum(-1)
     prior = _log_normal(z, torch.zeros_like(z), torch.zeros_like(z)).sum(-1)
     product = marginals.sum(-1)
-    return RateParts((conditional - joint).mean(), (joint - product).mean(), (product - prior).mean())
+    return RateParts(
+        (conditional - joint).mean(), (joint - product).mean(), (product - prior).mean()
+    )
 
 
 def log_weights(batch_size: int, num_data: int, *, like: Tensor | None = None) -> Tensor:
@@ -69,12 +71,16 @@ def log_weights(batch_size: int, num_data: int, *, like: Tensor | None = None) -
     Row i has 1/N for its own datum, 1/(B-1) for the others, but for one of them the rest, (N-B+1) / (N (B-1)).
     """
     if not 2 <= batch_size <= num_data:
-        raise ValueError(f"a batch must hold from 2 to num_data={num_data} examples, not {batch_size}")
+        raise ValueError(
+            f"a batch must hold from 2 to num_data={num_data} examples, not {batch_size}"
+        )
     others = batch_size - 1
     device, dtype = (None, torch.float64) if like is None else (like.device, like.dtype)
     own = torch.eye(batch_size, dtype=torch.bool, device=device)
     weights = torch.full((batch_size, batch_size), -math.log(others), dtype=dtype, device=device)
-    weights = weights.masked_fill(own.roll(1, dims=1), math.log((num_data - others) / (num_data * others)))
+    weights = weights.masked_fill(
+        own.roll(1, dims=1), math.log((num_data - others) / (num_data * others))
+    )
     return weights.masked_fill(own, -math.log(num_data))
 
 
@@ -153,7 +159,9 @@ def mutual_information(
     if estimator == "histogram":
         return _histogram_information(means, factors, bins)
     if log_scales is None:
-        raise ValueError("estimator 'sampled' needs the posteriors: pass log_scales=, their log standard deviations")
+        raise ValueError(
+            "estimator 'sampled' needs the posteriors: pass log_scales=, their log standard deviations"
+        )
     log_scales = _latents("log_scales", log_scales)
     if log_scales.shape != means.shape:
         raise ValueError(f"log_scales must be like means, {means.shape}, not {log_scales.shape}")
@@ -165,7 +173,9 @@ ESTIMATORS = ("histogram", "sampled")
 
 def factor_entropies(factors) -> np.ndarray:
     """H(v_k) of factors (N, F) over these data, in nats: (F,); on a grid log of the number of values."""
-    shares = [np.unique(column, return_counts=True)[1] / len(column) for column in _factors(factors).T]
+    shares = [
+        np.unique(column, return_counts=True)[1] / len(column) for column in _factors(factors).T
+    ]
     return np.array([-(share * np.log(share)).sum() for share in shares])
 
 
@@ -173,12 +183,16 @@ def _histogram_information(means: np.ndarray, factors: np.ndarray, bins: int) ->
     low, high = means.min(0), means.max(0)
     places = (means - low) / np.where(high > low, high - low, 1.0) * bins
     codes = places.astype(np.int64).clip(max=bins - 1)
-    return np.array([[_discrete_information(code, factor) for code in codes.T] for factor in factors.T])
+    return np.array(
+        [[_discrete_information(code, factor) for code in codes.T] for factor in factors.T]
+    )
 
 
 def _discrete_information(a: np.ndarray, b: np.ndarray) -> float:
     """I(a; b) of two columns of small integers, (N,) each."""
-    table = np.bincount(a * (b.max() + 1) + b, minlength=(a.max() + 1) * (b.max() + 1)).reshape(a.max() + 1, -1)
+    table = np.bincount(a * (b.max() + 1) + b, minlength=(a.max() + 1) * (b.max() + 1)).reshape(
+        a.max() + 1, -1
+    )
     joint = table / len(a)
     product = joint.sum(1, keepdims=True) * joint.sum(0)
     seen = joint > 0
@@ -193,7 +207,11 @@ def _sampled_information(means, log_scales, factors, num_samples: int, seed: int
     # A column for every value of every factor, its data's shares: densities @ members are the q(z|v).
     members, columns = _members(factors)
     return np.stack(
-        [_pointwise(z[:, j], means[:, j], scales[:, j], members, columns[drawn]) for j in range(means.shape[1])], axis=1
+        [
+            _pointwise(z[:, j], means[:, j], scales[:, j], members, columns[drawn])
+            for j in range(means.shape[1])
+        ],
+        axis=1,
     )
 
 
@@ -201,7 +219,9 @@ def _members(factors: np.ndarray) -> tuple[Tensor, Tensor]:
     """Shares 1/count of each value's data, (N, all values), and each datum's columns in it, (N, F)."""
     offsets = np.concatenate([[0], np.cumsum(factors.max(0) + 1)])
     columns = torch.from_numpy(factors + offsets[:-1])
-    members = torch.zeros((len(factors), int(offsets[-1])), dtype=torch.float64).scatter_(1, columns, 1.0)
+    members = torch.zeros((len(factors), int(offsets[-1])), dtype=torch.float64).scatter_(
+        1, columns, 1.0
+    )
     return members / members.sum(0), columns
 
 
@@ -211,18 +231,24 @@ def _pointwise(z, mean, scale, members: Tensor, columns: Tensor) -> np.ndarray:
     total = torch.zeros(columns.shape[1], dtype=torch.float64)
     for points, own in zip(z.split(CHUNK), columns.split(CHUNK), strict=True):
         # The constant of the normal density cancels in the ratio.
-        densities = ((points.unsqueeze(1) - mean) / scale).square_().mul_(-0.5).exp_().div_(scale)  # (S, N)
+        densities = (
+            ((points.unsqueeze(1) - mean) / scale).square_().mul_(-0.5).exp_().div_(scale)
+        )  # (S, N)
         given = (densities @ members).gather(1, own)  # (S, F): q(z|v_k)
         total += (given.log() - densities.mean(1, keepdim=True).log()).sum(0)
     return (total / len(z)).numpy()
 
 
 def _latents(name: str, values) -> np.ndarray:
-    array = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values, dtype=np.float64)
+    array = np.asarray(
+        values.detach().cpu() if isinstance(values, Tensor) else values, dtype=np.float64
+    )
     if array.ndim != 2 or not len(array) or array.shape[1] < 2:
         raise ValueError(f"{name} must be (N, K) with at least 2 latents, not {array.shape}")
     if not np.isfinite(array).all():
-        raise ValueError(f"{name} holds NaN or infinite values: check the training that it comes from")
+        raise ValueError(
+            f"{name} holds NaN or infinite values: check the training that it comes from"
+        )
     return array
 
 
@@ -230,9 +256,15 @@ def _factors(factors) -> np.ndarray:
     """Factors as classes 0, 1, ... that all occur: (N, F) int64."""
     factors = np.asarray(factors.detach().cpu() if isinstance(factors, Tensor) else factors)
     if factors.ndim != 2 or not factors.size or factors.dtype.kind not in "iu":
-        raise ValueError(f"factors must be integers (N, F), one column a factor, not {factors.dtype} {factors.shape}")
-    classes = np.stack([np.unique(column, return_inverse=True)[1] for column in factors.T], axis=1).astype(np.int64)
+        raise ValueError(
+            f"factors must be integers (N, F), one column a factor, not {factors.dtype} {factors.shape}"
+        )
+    classes = np.stack(
+        [np.unique(column, return_inverse=True)[1] for column in factors.T], axis=1
+    ).astype(np.int64)
     constant = np.flatnonzero(classes.max(0) == 0).tolist()
     if constant:
-        raise ValueError(f"factors {constant} have a single value, which nothing can tell: leave these columns out")
+        raise ValueError(
+            f"factors {constant} have a single value, which nothing can tell: leave these columns out"
+        )
     return classes

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from rvae_lite import replicas as engine
+from rvae_lite import engine
 from rvae_lite.checks import check_data
 from rvae_lite.multirate import build, is_multirate, responding, responds_to_rho
 from rvae_lite.rosetta import RosettaPoints
@@ -53,7 +53,16 @@ class Fit:
     """
 
     def __init__(
-        self, model: nn.Module, rows: Tensor, *, seeds, beta, rho, terms: np.ndarray, info: dict, buffers=None
+        self,
+        model: nn.Module,
+        rows: Tensor,
+        *,
+        seeds,
+        beta,
+        rho,
+        terms: np.ndarray,
+        info: dict,
+        buffers=None,
     ):
         self.model, self.rows, self.buffers = model.eval(), rows, buffers or {}
         self.seeds, self.beta, self.rho = list(seeds), np.asarray(beta), np.asarray(rho)
@@ -97,8 +106,12 @@ class Fit:
     def at_rho(self, rho: float) -> "Fit":
         """The multi-rate replicas that those are at one rho whose gates respond to rho too."""
         if not is_multirate(self.model):
-            raise ValueError("at_rho is for models that respond to rho: build one with make_multirate(rho_range=)")
-        return self._read_off(lambda module: module.at_rho(rho), dict(rho=np.full(len(self), float(rho))))
+            raise ValueError(
+                "at_rho is for models that respond to rho: build one with make_multirate(rho_range=)"
+            )
+        return self._read_off(
+            lambda module: module.at_rho(rho), dict(rho=np.full(len(self), float(rho)))
+        )
 
     def _read_off(self, function, changed: dict) -> "Fit":
         plain = [function(self.replica(m)) for m in range(len(self))]
@@ -120,7 +133,9 @@ class Fit:
         import pandas as pd
 
         epochs, num_terms, replicas = self.terms.shape
-        table = pd.DataFrame({name: self.terms[:, i].ravel() for i, name in enumerate(engine.TC_TERMS[:num_terms])})
+        table = pd.DataFrame(
+            {name: self.terms[:, i].ravel() for i, name in enumerate(engine.TC_TERMS[:num_terms])}
+        )
         table.insert(0, "epoch", np.repeat(np.arange(1, epochs + 1), replicas))
         table.insert(1, "replica", np.tile(np.arange(replicas), epochs))
         table.insert(2, "beta", np.tile(self.beta, epochs))
@@ -149,7 +164,11 @@ class Fit:
 
     def evaluate(self, x, *, beta=None, seed: int = 0) -> Evaluation:
         """Distortion, rate and squared error of x (N, *data); every replica samples with the same noise."""
-        terms = self._over_replicas(_terms_per_example, *self._with_noise(x, seed), beta=beta).double().mean(1)
+        terms = (
+            self._over_replicas(_terms_per_example, *self._with_noise(x, seed), beta=beta)
+            .double()
+            .mean(1)
+        )
         return Evaluation(*terms.numpy().T)
 
     def rates_by_scale(self, x, *, beta=None, seed: int = 0) -> np.ndarray:
@@ -160,16 +179,29 @@ class Fit:
         Raises:
             ValueError: the model has no scales.
         """
-        if not hasattr(self.model.module if is_multirate(self.model) else self.model, "distortion_and_rates"):
-            raise ValueError("rates_by_scale is for hierarchical models, such as LadderVAE: use evaluate for this one")
-        return self._over_replicas(_rates_per_example, *self._with_noise(x, seed), beta=beta).double().mean(1).numpy()
+        if not hasattr(
+            self.model.module if is_multirate(self.model) else self.model, "distortion_and_rates"
+        ):
+            raise ValueError(
+                "rates_by_scale is for hierarchical models, such as LadderVAE: use evaluate for this one"
+            )
+        return (
+            self._over_replicas(_rates_per_example, *self._with_noise(x, seed), beta=beta)
+            .double()
+            .mean(1)
+            .numpy()
+        )
 
     def sample(self, noise, *, beta=None) -> Tensor:
         """The likelihood's mean at draws from the prior: standard normal noise (N, K) gives (M, N, *data)."""
         noise = torch.as_tensor(noise, dtype=self.rows.dtype)
         if noise.ndim != 2 or noise.shape[1] != self.model.latent_dim or not len(noise):
-            raise ValueError(f"noise must be (N, {self.model.latent_dim}), not {tuple(noise.shape)}")
-        return self._over_replicas(lambda model, noise: getattr(model, "sample", model.decode)(noise), noise, beta=beta)
+            raise ValueError(
+                f"noise must be (N, {self.model.latent_dim}), not {tuple(noise.shape)}"
+            )
+        return self._over_replicas(
+            lambda model, noise: getattr(model, "sample", model.decode)(noise), noise, beta=beta
+        )
 
     def anchor_distance(self, points: RosettaPoints, *, beta=None) -> np.ndarray:
         """Mean squared distance of each replica's encoded anchors to their latents / total variance: (M,).
@@ -179,7 +211,9 @@ class Fit:
         means = self.encode(points.x, beta=beta).double().numpy()
         betas = [beta] if beta is not None or points.betas is None else self.beta
         target = np.stack([points.z_at(at) for at in betas]).astype(np.float64)  # (1 or M, R, K)
-        return np.square(means - target).sum(-1).mean(-1) / np.maximum(target.var(1).sum(-1), 1e-300)
+        return np.square(means - target).sum(-1).mean(-1) / np.maximum(
+            target.var(1).sum(-1), 1e-300
+        )
 
     def save(self, path) -> None:
         """Write everything to `path` (.npz), atomically and without pickle."""
@@ -193,57 +227,87 @@ class Fit:
         """Read a saved Fit; `model`, the pattern, is needed where it was not made by a constructor of `VAE`."""
         header, arrays = load_arrays(path, kind="fit", version=1)
         if model is None and header["config"] is None:
-            raise ValueError(f"{path} holds a model of your own: pass model=, a module of the same shape")
+            raise ValueError(
+                f"{path} holds a model of your own: pass model=, a module of the same shape"
+            )
         model = model if model is not None else build(header["config"])
         rows = torch.from_numpy(arrays["rows"])
         if rows.shape[1] != sum(engine.Parameters(model).sizes):
-            raise ValueError(f"{path} holds {rows.shape[1]} parameters a replica, the model has another number")
+            raise ValueError(
+                f"{path} holds {rows.shape[1]} parameters a replica, the model has another number"
+            )
         names = [name for name, _ in model.named_buffers()]
         missing = [name for name in names if f"buffer {name}" not in arrays]
         if missing:
-            raise ValueError(f"{path} holds no buffers {missing} of the model: pass the model that it was saved with")
+            raise ValueError(
+                f"{path} holds no buffers {missing} of the model: pass the model that it was saved with"
+            )
         buffers = {name: torch.from_numpy(arrays[f"buffer {name}"]) for name in names}
         kept = {key: arrays[key] for key in ("terms", "beta", "rho")}
-        return cls(model.to(rows.dtype), rows, buffers=buffers, seeds=header["seeds"], info=header["info"], **kept)
+        return cls(
+            model.to(rows.dtype),
+            rows,
+            buffers=buffers,
+            seeds=header["seeds"],
+            info=header["info"],
+            **kept,
+        )
 
     def _with_noise(self, x, seed: int) -> tuple[Tensor, Tensor]:
         """x, checked, and the noise (N, noise_dim) with which all replicas sample its latents."""
         x, random = check_data(self.model, x, minimum=1), engine.generator(seed, engine.EVALUATION)
-        return x, torch.randn((len(x), self.model.noise_dim), generator=random, dtype=self.rows.dtype)
+        return x, torch.randn(
+            (len(x), self.model.noise_dim), generator=random, dtype=self.rows.dtype
+        )
 
     def _check_beta(self, beta) -> None:
         if responds_to_rho(self.model):
             raise ValueError("this model responds to rho too: take at_rho(rho) first")
         if beta is not None and not is_multirate(self.model):
-            raise ValueError("beta is for multi-rate models; this model answers at the beta it was trained with")
+            raise ValueError(
+                "beta is for multi-rate models; this model answers at the beta it was trained with"
+            )
         if beta is None and is_multirate(self.model):
-            raise ValueError("a multi-rate model answers at every beta: pass beta=, a number or one per example")
+            raise ValueError(
+                "a multi-rate model answers at every beta: pass beta=, a number or one per example"
+            )
 
     def _over_replicas(self, function, *inputs: Tensor, own: bool = False, beta=None) -> Tensor:
         """function(model, *batch) for each replica over chunks of the inputs: (M, N, ...)."""
         self._check_beta(beta)
         wrapped = _Call(self.model, function)
         device = torch.device(self.info.get("device", "cpu"))
-        device = device if device.type == "cpu" or torch.cuda.is_available() else torch.device("cpu")
+        device = (
+            device if device.type == "cpu" or torch.cuda.is_available() else torch.device("cpu")
+        )
         axis, pieces = (1 if own else 0), []
-        rows, buffers = self.rows.to(device), {name: buffer.to(device) for name, buffer in self.buffers.items()}
+        rows, buffers = (
+            self.rows.to(device),
+            {name: buffer.to(device) for name, buffer in self.buffers.items()},
+        )
         rates = self._rates(beta, inputs[0].shape[axis])
 
         def one(row, buffers, h, *batch):
-            named = {f"model.{name}": value for name, value in (self._parameters.unflatten(row) | buffers).items()}
+            named = {
+                f"model.{name}": value
+                for name, value in (self._parameters.unflatten(row) | buffers).items()
+            }
             return functional_call(wrapped, named, (h, *batch))
 
         def looped(rows, buffers, h, *batch):
             each = enumerate(rows)
             chosen = [
-                (row, {k: b[m] for k, b in buffers.items()}, [v[m] if own else v for v in batch]) for m, row in each
+                (row, {k: b[m] for k, b in buffers.items()}, [v[m] if own else v for v in batch])
+                for m, row in each
             ]
             return torch.stack([one(row, kept, h, *values) for row, kept, values in chosen])
 
         vectorised = vmap(one, in_dims=(0, 0, None, *[0 if own else None for _ in inputs]))
         every = looped if engine.one_by_one(self.model, device) else vectorised
         with torch.no_grad():
-            for h, *chunk in zip(rates, *(values.split(CHUNK, dim=axis) for values in inputs), strict=True):
+            for h, *chunk in zip(
+                rates, *(values.split(CHUNK, dim=axis) for values in inputs), strict=True
+            ):
                 batch = [engine.to_units(values, rows) for values in chunk]
                 pieces.append(every(rows, buffers, None if h is None else h.to(rows), *batch).cpu())
         return torch.cat(pieces, dim=1)
@@ -254,7 +318,9 @@ class Fit:
         if h is None or not h.ndim:
             return [h] * -(-num_data // CHUNK)
         if len(h) != num_data:
-            raise ValueError(f"beta has {len(h)} entries for {num_data} examples: pass a number or one per example")
+            raise ValueError(
+                f"beta has {len(h)} entries for {num_data} examples: pass a number or one per example"
+            )
         return list(h.split(CHUNK))
 
 

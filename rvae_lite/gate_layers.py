@@ -7,7 +7,7 @@ layer; where a batch norm follows a layer, the batch norm in its place.
 from torch import nn
 
 from rvae_lite.gates import BATCH_NORMS, GATEABLE
-from rvae_lite.models import VAE
+from rvae_lite.models.vae import VAE
 
 
 def named_layers(module: nn.Module) -> list[tuple[str, nn.Module]]:
@@ -33,9 +33,15 @@ def choose_layers(module: nn.Module, layers) -> list[str]:
         chosen += _default_decoder(module.decoder)
     else:
         chosen = _default_layers(module)
-    refused = [f"{name} ({type(named[name]).__name__})" for name in chosen if type(named[name]) not in GATEABLE]
+    refused = [
+        f"{name} ({type(named[name]).__name__})"
+        for name in chosen
+        if type(named[name]) not in GATEABLE
+    ]
     if refused:
-        raise ValueError(f"layers {refused} cannot be gated: only linear layers, convolutions and batch norms can")
+        raise ValueError(
+            f"layers {refused} cannot be gated: only linear layers, convolutions and batch norms can"
+        )
     if not chosen:
         raise ValueError("the module has no layers to gate: name some in layers=")
     return chosen
@@ -43,11 +49,19 @@ def choose_layers(module: nn.Module, layers) -> list[str]:
 
 def _default_layers(module: nn.Module) -> list[str]:
     """All that can be gated; where a batch norm follows a layer, the batch norm in its place."""
-    holders = [(name, layer) for name, layer in module.named_modules() if _has_own_parameters(layer)]
-    strange = [f"{name} ({type(layer).__name__})" for name, layer in holders if type(layer) not in GATEABLE]
+    holders = [
+        (name, layer) for name, layer in module.named_modules() if _has_own_parameters(layer)
+    ]
+    strange = [
+        f"{name} ({type(layer).__name__})" for name, layer in holders if type(layer) not in GATEABLE
+    ]
     if strange:
         raise ValueError(f"layers {strange} cannot be gated: name in layers= those that shall be")
-    followed = [(a, b) for (a, one), (b, other) in zip(holders, holders[1:], strict=False) if _normalises(other, one)]
+    followed = [
+        (a, b)
+        for (a, one), (b, other) in zip(holders, holders[1:], strict=False)
+        if _normalises(other, one)
+    ]
     replaced = {name for name, _ in followed}
     return [name for name, _ in holders if name not in replaced]
 
@@ -62,7 +76,11 @@ def _normalises(norm: nn.Module, layer: nn.Module) -> bool:
 
 def num_outputs(layer: nn.Module) -> int:
     """How many units, channels or features a layer puts out."""
-    return next(getattr(layer, key) for key in ("num_features", "out_channels", "out_features") if hasattr(layer, key))
+    return next(
+        getattr(layer, key)
+        for key in ("num_features", "out_channels", "out_features")
+        if hasattr(layer, key)
+    )
 
 
 def _default_decoder(decoder: nn.Module) -> list[str]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from rvae_lite.networks import LogScale
+from rvae_lite.models.networks import LogScale
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -52,7 +52,9 @@ class Rate:
     def read(self) -> Tensor:
         """h, () or (B,)."""
         if self.h is None:
-            raise ValueError("a multi-rate model needs a beta: call gated(x, beta), or take gated.at_beta(beta)")
+            raise ValueError(
+                "a multi-rate model needs a beta: call gated(x, beta), or take gated.at_beta(beta)"
+            )
         return self.h
 
 
@@ -72,7 +74,9 @@ class Gate(nn.Module):
         self.weight, self.bias = (nn.Parameter(torch.empty(num_channels)) for _ in range(2))
         self.rho_weight = nn.Parameter(torch.empty(num_channels)) if to_rho else None
         if kind == "film":
-            self.shift_weight, self.shift_bias = (nn.Parameter(torch.empty(num_channels)) for _ in range(2))
+            self.shift_weight, self.shift_bias = (
+                nn.Parameter(torch.empty(num_channels)) for _ in range(2)
+            )
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -95,7 +99,9 @@ class Gate(nn.Module):
 
     def shift(self, h: Tensor) -> Tensor | None:
         """What is added to them: (F,) or (B, F), or None for gates other than FiLM."""
-        return self.shift_weight * h.unsqueeze(-1) + self.shift_bias if self.kind == "film" else None
+        return (
+            self.shift_weight * h.unsqueeze(-1) + self.shift_bias if self.kind == "film" else None
+        )
 
 
 class Gated(nn.Module):
@@ -115,12 +121,16 @@ class Gated(nn.Module):
     def forward(self, a: Tensor) -> Tensor:
         h = self.rate.read()
         if h.ndim and len(h) != len(a):
-            raise ValueError(f"beta has {len(h)} entries for a batch of {len(a)}: pass a number or one per example")
+            raise ValueError(
+                f"beta has {len(h)} entries for a batch of {len(a)}: pass a number or one per example"
+            )
         if self.inputs:
             return self.layer(self._respond(a, h))
         if h.ndim or isinstance(self.layer, nn.Linear):
             return self._respond(self.layer(a), h)
-        return functional_call(self.layer, self._scaled(h), a)  # weights are fewer than what they put out
+        return functional_call(
+            self.layer, self._scaled(h), a
+        )  # weights are fewer than what they put out
 
     def _respond(self, s: Tensor, h: Tensor) -> Tensor:
         scale, shift = self.gate.scale(h, self.rate.r), self.gate.shift(h)

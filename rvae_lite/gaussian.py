@@ -54,7 +54,9 @@ class FullPosterior(NamedTuple):
     def kl_divergence(self) -> Tensor:
         """KL(q || N(0, I)) = 1/2 (|L|_F^2 + |mean|^2 - K) - sum log diag L, in nats: (B,)."""
         quadratic = (2 * self.log_diagonal).exp() + self.mean.square() - 1
-        return 0.5 * quadratic.sum(-1) + 0.5 * self.lower.square().sum(-1) - self.log_diagonal.sum(-1)
+        return (
+            0.5 * quadratic.sum(-1) + 0.5 * self.lower.square().sum(-1) - self.log_diagonal.sum(-1)
+        )
 
     def covariance(self) -> Tensor:
         """L L^T: (B, K, K)."""
@@ -74,7 +76,9 @@ class DiagonalPosterior(NamedTuple):
 
     def kl_divergence(self) -> Tensor:
         """KL(q || N(0, I)) in nats: (B,)."""
-        return 0.5 * ((2 * self.log_scale).exp() + self.mean.square() - 1).sum(-1) - self.log_scale.sum(-1)
+        return 0.5 * ((2 * self.log_scale).exp() + self.mean.square() - 1).sum(
+            -1
+        ) - self.log_scale.sum(-1)
 
     def covariance(self) -> Tensor:
         """diag(exp(2 log_scale)): (B, K, K)."""
@@ -99,7 +103,10 @@ class LowRankPosterior(NamedTuple):
     def kl_divergence(self) -> Tensor:
         """KL(q || N(0, I)) in nats, its log determinant by the matrix determinant lemma: (B,)."""
         scaled = self.factor * (-self.log_scale).exp().unsqueeze(-1)  # (B, K, r)
-        inner = torch.eye(self.factor.shape[-1], dtype=scaled.dtype, device=scaled.device) + scaled.mT @ scaled
+        inner = (
+            torch.eye(self.factor.shape[-1], dtype=scaled.dtype, device=scaled.device)
+            + scaled.mT @ scaled
+        )
         log_det = 2 * self.log_scale.sum(-1) + torch.linalg.slogdet(inner).logabsdet
         trace = (2 * self.log_scale).exp().sum(-1) + self.factor.square().sum((-2, -1))
         return 0.5 * (trace + self.mean.square().sum(-1) - self.mean.shape[-1] - log_det)

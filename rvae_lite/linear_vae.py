@@ -70,12 +70,16 @@ def optimum(covariance, *, latent_dim: int, beta: float, noise_variance: float) 
         tensor([0.2500], dtype=torch.float64)
     """
     _check_positive("beta", beta)
-    curve = rate_distortion(covariance, latent_dim=latent_dim, betas=[beta], noise_variance=noise_variance)
+    curve = rate_distortion(
+        covariance, latent_dim=latent_dim, betas=[beta], noise_variance=noise_variance
+    )
     values, vectors = _spectrum(covariance, latent_dim)
     gate = _gate(values, curve.water_level)  # (K,)
     scale = torch.where(values > 0, values, 1.0).sqrt()
     encoder = (gate / scale).unsqueeze(1) * vectors.T
-    return Optimum(encoder, vectors * (scale * gate), 1 - gate.square(), curve.rate[0], curve.distortion[0])
+    return Optimum(
+        encoder, vectors * (scale * gate), 1 - gate.square(), curve.rate[0], curve.distortion[0]
+    )
 
 
 def rate_distortion(covariance, *, latent_dim: int, betas, noise_variance: float) -> RateDistortion:
@@ -104,7 +108,9 @@ def rate_distortion(covariance, *, latent_dim: int, betas, noise_variance: float
     return RateDistortion(0.5 * ratio.log().sum(1), distortion, (ratio > 1).sum(1), level)
 
 
-def anchor_curve(covariance, x, *, latent_dim: int, betas, noise_variance: float, mean=None) -> tuple[Tensor, Tensor]:
+def anchor_curve(
+    covariance, x, *, latent_dim: int, betas, noise_variance: float, mean=None
+) -> tuple[Tensor, Tensor]:
     """Where the optimum has data points x at every beta: their latents and their reconstructions, exactly.
 
     z(beta) = Lambda^(-1/2) G(beta) U_K^T (x - mu) and mu + D z = mu + U_K G(beta)^2 U_K^T (x - mu), with G as in
@@ -119,7 +125,9 @@ def anchor_curve(covariance, x, *, latent_dim: int, betas, noise_variance: float
     Returns:
         z, (J, R, K), and reconstructions, (J, R, D), float64.
     """
-    level = rate_distortion(covariance, latent_dim=latent_dim, betas=betas, noise_variance=noise_variance).water_level
+    level = rate_distortion(
+        covariance, latent_dim=latent_dim, betas=betas, noise_variance=noise_variance
+    ).water_level
     values, vectors = _spectrum(covariance, latent_dim)
     gate = _gate(values, level.unsqueeze(1)).unsqueeze(1)  # (J, 1, K)
     mean = torch.as_tensor(0.0 if mean is None else mean, dtype=torch.float64)
@@ -134,7 +142,9 @@ def collapse_betas(covariance, *, latent_dim: int, noise_variance: float) -> Ten
     return _spectrum(covariance, latent_dim)[0] / noise_variance
 
 
-def expected_rate(covariance, encoder: Tensor, posterior: Tensor, *, latent_mean: Tensor | None = None) -> Tensor:
+def expected_rate(
+    covariance, encoder: Tensor, posterior: Tensor, *, latent_mean: Tensor | None = None
+) -> Tensor:
     """Mean over the data of KL(N(E (x - mu), C) || N(0, I)), exact and differentiable, for any linear encoder.
 
     Args:
@@ -147,7 +157,11 @@ def expected_rate(covariance, encoder: Tensor, posterior: Tensor, *, latent_mean
         Nats, (...).
     """
     covariance, full = torch.as_tensor(covariance).to(encoder), _as_matrix(posterior, encoder)
-    log_det = torch.linalg.slogdet(full).logabsdet if posterior.ndim == encoder.ndim else posterior.log().sum(-1)
+    log_det = (
+        torch.linalg.slogdet(full).logabsdet
+        if posterior.ndim == encoder.ndim
+        else posterior.log().sum(-1)
+    )
     trace = _trace(full) + _trace(encoder @ covariance @ encoder.mT)
     shift = 0.0 if latent_mean is None else latent_mean.square().sum(-1)
     return 0.5 * (trace + shift - encoder.shape[-2] - log_det)
@@ -176,7 +190,9 @@ def expected_distortion(
     _check_positive("noise_variance", noise_variance)
     covariance, data_dim = torch.as_tensor(covariance).to(encoder), decoder.shape[-2]
     missed = torch.eye(data_dim).to(encoder) - decoder @ encoder  # (..., D, D)
-    squared = _trace(missed @ covariance @ missed.mT) + _trace(decoder @ _as_matrix(posterior, encoder) @ decoder.mT)
+    squared = _trace(missed @ covariance @ missed.mT) + _trace(
+        decoder @ _as_matrix(posterior, encoder) @ decoder.mT
+    )
     shift = 0.0 if residual_mean is None else residual_mean.square().sum(-1)
     return _constant(data_dim, noise_variance) + (squared + shift) / (2 * noise_variance)
 
@@ -195,7 +211,11 @@ def response_corrected(log_beta: Tensor, *, eigenvalues: Tensor, noise_variance:
 
 
 def response_published(
-    log_beta: Tensor, *, eigenvalues: Tensor, noise_variance: float, decoder_scale: Tensor | None = None
+    log_beta: Tensor,
+    *,
+    eigenvalues: Tensor,
+    noise_variance: float,
+    decoder_scale: Tensor | None = None,
 ) -> Response:
     """The weights that the proof of Theorem 1 names: sigmoid gates for E and C, the sqrt gate for D.
 
@@ -209,10 +229,16 @@ def response_published(
     shifted, scale = _gate_inputs(log_beta, eigenvalues, noise_variance)
     fixed = scale if decoder_scale is None else torch.as_tensor(decoder_scale, dtype=torch.float64)
     against_fixed = shifted + 2 * (scale / fixed).log()
-    return Response(torch.sigmoid(-against_fixed) / fixed, sqrt_gate(shifted) * scale, torch.sigmoid(against_fixed))
+    return Response(
+        torch.sigmoid(-against_fixed) / fixed,
+        sqrt_gate(shifted) * scale,
+        torch.sigmoid(against_fixed),
+    )
 
 
-def excess_loss(response: Response, log_beta: Tensor, *, eigenvalues: Tensor, noise_variance: float) -> Tensor:
+def excess_loss(
+    response: Response, log_beta: Tensor, *, eigenvalues: Tensor, noise_variance: float
+) -> Tensor:
     """How much larger distortion + beta * rate is with these weights than at the optimum, nats: (T,).
 
     Args:
@@ -223,14 +249,25 @@ def excess_loss(response: Response, log_beta: Tensor, *, eigenvalues: Tensor, no
     encoder, decoder = response.encoder.diag_embed(), response.decoder.diag_embed()  # (T, K, K)
     rate = expected_rate(covariance, encoder, response.posterior_variance)
     distortion = expected_distortion(
-        covariance, encoder, decoder, posterior=response.posterior_variance, noise_variance=noise_variance
+        covariance,
+        encoder,
+        decoder,
+        posterior=response.posterior_variance,
+        noise_variance=noise_variance,
     )
-    best = rate_distortion(covariance, latent_dim=len(values), betas=beta, noise_variance=noise_variance)
+    best = rate_distortion(
+        covariance, latent_dim=len(values), betas=beta, noise_variance=noise_variance
+    )
     return distortion + beta * rate - (best.distortion + beta * best.rate)
 
 
 def response_trained(
-    log_beta: Tensor, *, eigenvalues: Tensor, noise_variance: float, decoder_gate: str = "sqrt", starts: int = 3
+    log_beta: Tensor,
+    *,
+    eigenvalues: Tensor,
+    noise_variance: float,
+    decoder_gate: str = "sqrt",
+    starts: int = 3,
 ) -> Response:
     """The best that two gated layers do in practice: their weights minimise the mean excess loss over the log betas.
 
@@ -253,21 +290,33 @@ def response_trained(
 
     def weights(flat: Tensor) -> Response:  # for each of E, D, C: log scale, two slopes, two shifts
         gated = zip(kinds, flat.view(3, 5), strict=True)
-        parts = [p[0].exp() * gate(torch.outer(inputs, p[1:3]) + p[3:]).prod(1) for gate, p in gated]
+        parts = [
+            p[0].exp() * gate(torch.outer(inputs, p[1:3]) + p[3:]).prod(1) for gate, p in gated
+        ]
         return Response(*(part.unsqueeze(1) for part in parts))  # (T, 1) each
 
     def trained(value: Tensor, start: int):
         def mean_excess(flat):
             flat = torch.tensor(flat, requires_grad=True)
-            excess = excess_loss(weights(flat), log_beta, eigenvalues=value[None], noise_variance=noise_variance).mean()
+            excess = excess_loss(
+                weights(flat), log_beta, eigenvalues=value[None], noise_variance=noise_variance
+            ).mean()
             return excess.item(), torch.autograd.grad(excess, flat)[0].numpy()
 
         first = np.random.default_rng(start).standard_normal((3, 5))
         first[1, 3:] -= 2  # gates of the decoder start open
         return minimize(mean_excess, first.ravel(), jac=True, method="BFGS")
 
-    best = [min((trained(value, s) for s in range(starts)), key=lambda found: found.fun) for value in values]
-    return Response(*(torch.cat(parts, 1) for parts in zip(*(weights(torch.tensor(b.x)) for b in best), strict=True)))
+    best = [
+        min((trained(value, s) for s in range(starts)), key=lambda found: found.fun)
+        for value in values
+    ]
+    return Response(
+        *(
+            torch.cat(parts, 1)
+            for parts in zip(*(weights(torch.tensor(b.x)) for b in best), strict=True)
+        )
+    )
 
 
 def sqrt_gate(x: Tensor) -> Tensor:
@@ -294,8 +343,14 @@ def _spectrum(covariance, latent_dim: int) -> tuple[Tensor, Tensor]:
     """The K largest eigenvalues, descending, and their eigenvectors (D, K), both padded by zeros where K > D."""
     matrix = torch.as_tensor(covariance, dtype=torch.float64).detach().cpu()
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not len(matrix):
-        raise ValueError(f"covariance must be (D, D), not {tuple(matrix.shape)}: pass np.cov(x, rowvar=False)")
-    if isinstance(latent_dim, bool) or not isinstance(latent_dim, (int, np.integer)) or latent_dim < 1:
+        raise ValueError(
+            f"covariance must be (D, D), not {tuple(matrix.shape)}: pass np.cov(x, rowvar=False)"
+        )
+    if (
+        isinstance(latent_dim, bool)
+        or not isinstance(latent_dim, (int, np.integer))
+        or latent_dim < 1
+    ):
         raise ValueError(f"latent_dim must be a positive integer, not {latent_dim!r}")
     size = float(matrix.abs().max())
     if not math.isfinite(size) or not torch.allclose(matrix, matrix.T, rtol=0, atol=1e-6 * size):
@@ -303,10 +358,14 @@ def _spectrum(covariance, latent_dim: int) -> tuple[Tensor, Tensor]:
     values, vectors = torch.linalg.eigh((matrix + matrix.T) / 2)
     if float(values[0]) < -1e-6 * size:
         smallest = float(values[0])
-        raise ValueError(f"covariance has a negative eigenvalue, {smallest:.3g}: it must be positive semidefinite")
+        raise ValueError(
+            f"covariance has a negative eigenvalue, {smallest:.3g}: it must be positive semidefinite"
+        )
     padding = max(0, latent_dim - len(matrix))
     values = torch.nn.functional.pad(values.flip(0).clamp(min=0.0), (0, padding))
-    return values[:latent_dim], torch.nn.functional.pad(vectors.flip(1), (0, padding))[:, :latent_dim]
+    return values[:latent_dim], torch.nn.functional.pad(vectors.flip(1), (0, padding))[
+        :, :latent_dim
+    ]
 
 
 def _check_positive(name: str, value) -> None:

@@ -37,7 +37,9 @@ def beta_loss(distortion: Tensor, rate: Tensor, *, beta) -> Tensor:
     return distortion + beta * rate
 
 
-def total_correlation_loss(distortion: Tensor, rate: Tensor, correlation: Tensor, *, beta) -> Tensor:
+def total_correlation_loss(
+    distortion: Tensor, rate: Tensor, correlation: Tensor, *, beta
+) -> Tensor:
     """distortion + rate + (beta - 1) * total correlation: the negative ELBO but for the weight of one part of the rate.
 
     Chen et al. (2018), Eq. 4 with alpha = gamma = 1; all in nats, the distortion as for `beta_loss`.

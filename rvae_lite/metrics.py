@@ -36,9 +36,13 @@ def active_units(means, *, threshold: float = 0.01, axes: bool = False):
     """
     means = _finite("means", means)
     if means.ndim == 3 and len(means):
-        return np.array([active_units(replica, threshold=threshold, axes=axes) for replica in means])
+        return np.array(
+            [active_units(replica, threshold=threshold, axes=axes) for replica in means]
+        )
     if means.ndim != 2 or len(means) < 2 or not means.shape[1]:
-        raise ValueError(f"means must be (N, K) or (M, N, K) with at least 2 data, not {means.shape}: encode more data")
+        raise ValueError(
+            f"means must be (N, K) or (M, N, K) with at least 2 data, not {means.shape}: encode more data"
+        )
     covariance = np.atleast_2d(np.cov(means, rowvar=False))
     variances = covariance.diagonal() if axes else np.linalg.eigvalsh(covariance)
     return int((variances >= threshold).sum())
@@ -65,14 +69,20 @@ def rate_distortion_curve(fit, x, betas=None, *, seed: int = 0):
     trained = np.asarray(fit.beta, dtype=np.float64)
     multirate = bool(np.isnan(trained).any())
     if multirate != (betas is not None):
-        need = "a multi-rate Fit answers at every beta: pass betas" if multirate else "betas are for a multi-rate Fit"
+        need = (
+            "a multi-rate Fit answers at every beta: pass betas"
+            if multirate
+            else "betas are for a multi-rate Fit"
+        )
         raise ValueError(f"{need}; a plain Fit has one beta per replica")
     if not multirate:
         return _rows(pd, fit.evaluate(x, seed=seed), trained)
     betas = np.asarray(betas, dtype=np.float64)
     if betas.ndim != 1 or not len(betas) or not (np.isfinite(betas) & (betas > 0)).all():
         raise ValueError(f"betas must be positive finite numbers, (T,), not {betas.tolist()}")
-    pieces = [_rows(pd, fit.evaluate(x, beta=float(b), seed=seed), np.full(len(fit), b)) for b in betas]
+    pieces = [
+        _rows(pd, fit.evaluate(x, beta=float(b), seed=seed), np.full(len(fit), b)) for b in betas
+    ]
     return pd.concat(pieces).sort_values(["replica", "beta"], ignore_index=True)
 
 
@@ -121,7 +131,10 @@ def dominance(curve_a, curve_b) -> float:
 
 def _difference(curve_a, curve_b) -> tuple[np.ndarray, np.ndarray]:
     """distortion_a - distortion_b at every rate of either curve within their common range."""
-    (rate_a, distortion_a), (rate_b, distortion_b) = _curve("curve_a", curve_a), _curve("curve_b", curve_b)
+    (rate_a, distortion_a), (rate_b, distortion_b) = (
+        _curve("curve_a", curve_a),
+        _curve("curve_b", curve_b),
+    )
     low, high = max(rate_a[0], rate_b[0]), min(rate_a[-1], rate_b[-1])
     if not low < high:
         raise ValueError(
@@ -136,14 +149,20 @@ def _curve(name: str, curve) -> tuple[np.ndarray, np.ndarray]:
     """Increasing rates and their distortions, averaged where a rate occurs twice."""
     if hasattr(curve, "columns"):
         if "beta" in curve and curve["beta"].duplicated().any():
-            raise ValueError(f"{name} has several points at one beta: pass one curve, as table[table.replica == 0]")
+            raise ValueError(
+                f"{name} has several points at one beta: pass one curve, as table[table.replica == 0]"
+            )
         curve = curve["rate"], curve["distortion"]
     rate, distortion = (_finite(name, values) for values in curve)
     if rate.ndim != 1 or rate.shape != distortion.shape:
-        raise ValueError(f"{name} must be rates and distortions of one length, not {rate.shape} and {distortion.shape}")
+        raise ValueError(
+            f"{name} must be rates and distortions of one length, not {rate.shape} and {distortion.shape}"
+        )
     rates, place, count = np.unique(rate, return_inverse=True, return_counts=True)
     if len(rates) < 2:
-        raise ValueError(f"{name} must have at least two different rates, not {len(rates)}: take more betas")
+        raise ValueError(
+            f"{name} must have at least two different rates, not {len(rates)}: take more betas"
+        )
     return rates, np.bincount(place, weights=distortion) / count
 
 
@@ -159,15 +178,24 @@ def frechet_distance(a, b) -> float:
     a, b = _finite("a", a), _finite("b", b)
     for name, features in (("a", a), ("b", b)):
         if features.ndim != 2 or len(features) < 2 or not features.shape[1]:
-            raise ValueError(f"{name} must be features (N, F) of at least 2 examples, not {features.shape}")
+            raise ValueError(
+                f"{name} must be features (N, F) of at least 2 examples, not {features.shape}"
+            )
     if a.shape[1] != b.shape[1]:
         raise ValueError(f"a has {a.shape[1]} features, b {b.shape[1]}: take both from one encoder")
-    covariance_a, covariance_b = (np.atleast_2d(np.cov(features, rowvar=False)) for features in (a, b))
+    covariance_a, covariance_b = (
+        np.atleast_2d(np.cov(features, rowvar=False)) for features in (a, b)
+    )
     values, vectors = np.linalg.eigh(covariance_a)
     root = (vectors * np.sqrt(values.clip(min=0.0))) @ vectors.T
     # S_a S_b has the eigenvalues of the symmetric S_a^(1/2) S_b S_a^(1/2).
     overlap = np.sqrt(np.linalg.eigvalsh(root @ covariance_b @ root).clip(min=0.0)).sum()
-    distance = np.square(a.mean(0) - b.mean(0)).sum() + covariance_a.trace() + covariance_b.trace() - 2 * overlap
+    distance = (
+        np.square(a.mean(0) - b.mean(0)).sum()
+        + covariance_a.trace()
+        + covariance_b.trace()
+        - 2 * overlap
+    )
     return float(max(distance, 0.0))
 
 
@@ -193,7 +221,9 @@ def features_of(images, *, reference=None, labels=None, seed: int = 0) -> tuple[
     """
     images, weights = _images("images", images), inception_weights()
     if weights.is_file():
-        return _features(_inception(weights), images, _for_inception), "Inception v3 of torchvision (ImageNet)"
+        return _features(
+            _inception(weights), images, _for_inception
+        ), "Inception v3 of torchvision (ImageNet)"
     if reference is None or labels is None:
         raise ValueError(
             f"there are no Inception weights here: pass reference= and labels=, labelled images that a small encoder "
@@ -206,7 +236,9 @@ def features_of(images, *, reference=None, labels=None, seed: int = 0) -> tuple[
             f"beside {images.shape}"
         )
     encoder = _small_encoder(reference, labels, seed)
-    return _features(encoder, images, lambda batch: batch), f"small classifier of {len(labels):,} images (seed {seed})"
+    return _features(
+        encoder, images, lambda batch: batch
+    ), f"small classifier of {len(labels):,} images (seed {seed})"
 
 
 def inception_weights() -> Path:
@@ -225,14 +257,23 @@ def _inception(weights: Path) -> nn.Module:
 
 def _for_inception(batch: torch.Tensor) -> torch.Tensor:
     size = (INCEPTION_SIZE, INCEPTION_SIZE)
-    resized = nn.functional.interpolate(batch, size, mode="bilinear", antialias=True, align_corners=False)
-    mean, std = (torch.tensor(numbers).view(1, 3, 1, 1) for numbers in (IMAGENET_MEAN, IMAGENET_STD))
+    resized = nn.functional.interpolate(
+        batch, size, mode="bilinear", antialias=True, align_corners=False
+    )
+    mean, std = (
+        torch.tensor(numbers).view(1, 3, 1, 1) for numbers in (IMAGENET_MEAN, IMAGENET_STD)
+    )
     return (resized.expand(-1, 3, -1, -1) - mean) / std
 
 
 def _small_encoder(images: np.ndarray, labels: np.ndarray, seed: int) -> nn.Module:
-    random, classes = torch.Generator().manual_seed(seed), torch.from_numpy(np.unique(labels, return_inverse=True)[1])
-    with torch.random.fork_rng(devices=[]):  # layers draw from torch's global generator, which is the caller's
+    random, classes = (
+        torch.Generator().manual_seed(seed),
+        torch.from_numpy(np.unique(labels, return_inverse=True)[1]),
+    )
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # layers draw from torch's global generator, which is the caller's
         torch.default_generator.manual_seed(seed)
         encoder = nn.Sequential(
             nn.Conv2d(images.shape[1], 16, 4, stride=2, padding=1),
@@ -269,7 +310,12 @@ def _units(batch: np.ndarray) -> torch.Tensor:
 
 def _images(name: str, images) -> np.ndarray:
     images = np.asarray(images.detach().cpu() if hasattr(images, "detach") else images)
-    fits = images.ndim == 4 and images.shape[1] in (1, 3) and min(images.shape) and min(images.shape[2:]) >= 4
+    fits = (
+        images.ndim == 4
+        and images.shape[1] in (1, 3)
+        and min(images.shape)
+        and min(images.shape[2:]) >= 4
+    )
     if fits and images.dtype == np.uint8:
         return images
     if not fits or images.dtype.kind != "f" or not (images.min() >= 0 and images.max() <= 1):
@@ -280,7 +326,11 @@ def _images(name: str, images) -> np.ndarray:
 
 
 def _finite(name: str, values) -> np.ndarray:
-    array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, dtype=np.float64)
+    array = np.asarray(
+        values.detach().cpu() if hasattr(values, "detach") else values, dtype=np.float64
+    )
     if not np.isfinite(array).all():
-        raise ValueError(f"{name} holds NaN or infinite values: check the training that it comes from")
+        raise ValueError(
+            f"{name} holds NaN or infinite values: check the training that it comes from"
+        )
     return array

@@ -18,12 +18,14 @@ from torch import Tensor, nn
 
 from rvae_lite.gate_layers import choose_layers, named_layers, num_outputs
 from rvae_lite.gates import GATES, Gate, Gated, LogScaleResponse, Rate, standardise
-from rvae_lite.hierarchical import LadderVAE
-from rvae_lite.models import VAE
-from rvae_lite.text import TextVAE
+from rvae_lite.models.ladder import LadderVAE
+from rvae_lite.models.vae import VAE
+from rvae_lite.text.model import TextVAE
 
 BETA_RANGE = (0.01, 10.0)
-BUILDERS = dict(text=TextVAE.from_config, ladder=LadderVAE.from_config)  # by their config's "network"; others are VAEs
+BUILDERS = dict(
+    text=TextVAE.from_config, ladder=LadderVAE.from_config
+)  # by their config's "network"; others are VAEs
 CLOSED = 1e-6  # a channel multiplied by less is closed
 
 
@@ -57,13 +59,26 @@ class MultiRate(nn.Module):
     """
 
     def __init__(
-        self, module: nn.Module, rate: Rate, *, beta_range: tuple[float, float], rho_range=None, outside: str = "warn"
+        self,
+        module: nn.Module,
+        rate: Rate,
+        *,
+        beta_range: tuple[float, float],
+        rho_range=None,
+        outside: str = "warn",
     ):
         super().__init__()
         self.module, self.rate = module, rate
         self.beta_range, self.rho_range, self.outside = beta_range, rho_range, outside
         self.config: dict | None = None  # how to build it again, see `build`
-        shared = ("data_shape", "latent_dim", "likelihood", "noise_variance", "value_range", "noise_dim")
+        shared = (
+            "data_shape",
+            "latent_dim",
+            "likelihood",
+            "noise_variance",
+            "value_range",
+            "noise_dim",
+        )
         for name in (*shared, "num_tokens", "word_dropout"):
             if hasattr(module, name):
                 setattr(self, name, getattr(module, name))
@@ -97,11 +112,17 @@ class MultiRate(nn.Module):
         if h.ndim:
             raise ValueError(f"at_beta takes one number, not beta of shape {tuple(h.shape)}")
         plain = copy.deepcopy(self)
-        gated = [name for name, layer in named_layers(plain) if isinstance(layer, (Gated, LogScaleResponse))]
+        gated = [
+            name
+            for name, layer in named_layers(plain)
+            if isinstance(layer, (Gated, LogScaleResponse))
+        ]
         with torch.no_grad():
             for name in gated:
                 layer = plain.get_submodule(name)
-                if hasattr(layer, "folded"):  # a block that stands in several places is folded at the first
+                if hasattr(
+                    layer, "folded"
+                ):  # a block that stands in several places is folded at the first
                     plain.set_submodule(name, layer.folded(h))
         return plain.module.eval()
 
@@ -112,11 +133,17 @@ class MultiRate(nn.Module):
             ValueError: the gates do not respond to rho, or rho is not one number within `rho_range`.
         """
         if self.rho_range is None:
-            raise ValueError("the gates do not respond to rho: build the model with make_multirate(rho_range=)")
+            raise ValueError(
+                "the gates do not respond to rho: build the model with make_multirate(rho_range=)"
+            )
         low, high = self.rho_range
-        number = isinstance(rho, (int, float, np.integer, np.floating)) and not isinstance(rho, bool)
+        number = isinstance(rho, (int, float, np.integer, np.floating)) and not isinstance(
+            rho, bool
+        )
         if not number or not low * (1 - 1e-6) <= rho <= high * (1 + 1e-6):
-            raise ValueError(f"rho must be a number in [{low:g}, {high:g}], the range of training, not {rho!r}")
+            raise ValueError(
+                f"rho must be a number in [{low:g}, {high:g}], the range of training, not {rho!r}"
+            )
         settled = copy.deepcopy(self)
         r = standardise(torch.tensor(float(rho), dtype=torch.float64), self.rho_range)
         for gate in settled.modules():
@@ -124,7 +151,9 @@ class MultiRate(nn.Module):
                 gate.settle(r.to(gate.bias))
         settled.rho_range = None
         if self.config is not None:
-            settled.config = {key: value for key, value in self.config.items() if key != "rho_range"}
+            settled.config = {
+                key: value for key, value in self.config.items() if key != "rho_range"
+            }
         return settled
 
     def h(self, beta) -> Tensor:
@@ -145,17 +174,23 @@ class MultiRate(nn.Module):
         except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"beta must be a number or one per example, not {beta!r}") from error
         if values.ndim > 1 or not values.numel():
-            raise ValueError(f"beta must be a number or one per example, (B,), not of shape {tuple(values.shape)}")
+            raise ValueError(
+                f"beta must be a number or one per example, (B,), not of shape {tuple(values.shape)}"
+            )
         low, high = float(values.min()), float(values.max())
         if not (low > 0 and math.isfinite(high)):
-            raise ValueError(f"beta must be positive and finite, not {low if not low > 0 else high:g}")
+            raise ValueError(
+                f"beta must be positive and finite, not {low if not low > 0 else high:g}"
+            )
         if low < self.beta_range[0] * (1 - 1e-6) or high > self.beta_range[1] * (1 + 1e-6):
             self._outside(low, high)
         return standardise(values, self.beta_range).to(like.dtype)
 
     def _outside(self, low: float, high: float) -> None:
         wrong = low if low < self.beta_range[0] else high
-        message = "beta {:g} is outside [{:g}, {:g}], the range of training".format(wrong, *self.beta_range)
+        message = "beta {:g} is outside [{:g}, {:g}], the range of training".format(
+            wrong, *self.beta_range
+        )
         if self.outside == "refuse":
             raise ValueError(f"{message}: choose one inside")
         if self.outside == "warn":
@@ -225,19 +260,27 @@ def make_multirate(
     if rho_range is not None:
         rho_range = _check_range(rho_range, "rho")
         if linear or "film" in kinds:
-            raise ValueError("rho_range is for models with sigmoid and sqrt gates, not for FiLM or a linear VAE")
+            raise ValueError(
+                "rho_range is for models with sigmoid and sqrt gates, not for FiLM or a linear VAE"
+            )
     names = ["head.linear", "decoder.0"] if linear else choose_layers(module, layers)
     rate, config = Rate(), getattr(module, "config", None)
-    gated = MultiRate(copy.deepcopy(module), rate, beta_range=beta_range, rho_range=rho_range, outside=outside)
+    gated = MultiRate(
+        copy.deepcopy(module), rate, beta_range=beta_range, rho_range=rho_range, outside=outside
+    )
     for name in names:
         kind = kinds[1] if name.split(".")[0] == "decoder" else kinds[0]
-        options = dict(inputs=linear and name == "decoder.0", tilt=tilt, to_rho=rho_range is not None)
+        options = dict(
+            inputs=linear and name == "decoder.0", tilt=tilt, to_rho=rho_range is not None
+        )
         _gate_layer(gated, f"module.{name}".rstrip("."), kind, **options)
     if linear:
         response = LogScaleResponse(module.latent_dim, rate).to(next(module.parameters()))
         gated.module.head.log_scale = response
     if config is not None:
-        gated.config = dict(network="multirate", module=config, beta_range=list(beta_range), gate=list(kinds))
+        gated.config = dict(
+            network="multirate", module=config, beta_range=list(beta_range), gate=list(kinds)
+        )
         gated.config |= dict(layers=None if linear else names, outside=outside)
         gated.config |= dict(tilt=tilt) if tilt else {}
         gated.config |= dict(rho_range=list(rho_range)) if rho_range else {}
@@ -282,9 +325,13 @@ def _check_range(given, name: str = "beta") -> tuple[float, float]:
     try:
         low, high = (float(end) for end in given)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"the range of {name} must be two numbers, lowest and highest, not {given!r}") from error
+        raise ValueError(
+            f"the range of {name} must be two numbers, lowest and highest, not {given!r}"
+        ) from error
     if not (0 < low < high < math.inf):
-        raise ValueError(f"the range of {name} must be positive, finite and ascending, not [{low:g}, {high:g}]")
+        raise ValueError(
+            f"the range of {name} must be positive, finite and ascending, not [{low:g}, {high:g}]"
+        )
     return low, high
 
 
@@ -295,7 +342,9 @@ def _gate_kinds(gate, module: nn.Module, linear: bool) -> tuple[str, str]:
         gate = ("sigmoid", "sqrt") if autoencoder and not linear else "sqrt"
     kinds = (gate, gate) if isinstance(gate, str) else tuple(gate)
     if len(kinds) != 2 or any(kind not in GATES for kind in kinds):
-        raise ValueError(f"gate must be one of {sorted(GATES)}, or two (encoder, decoder), not {gate!r}")
+        raise ValueError(
+            f"gate must be one of {sorted(GATES)}, or two (encoder, decoder), not {gate!r}"
+        )
     return kinds
 
 

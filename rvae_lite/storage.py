@@ -32,7 +32,9 @@ def write_atomically(path, write) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        handle, temporary = tempfile.mkstemp(
+            prefix=f".{path.name}.", suffix=".part", dir=path.parent
+        )
         with os.fdopen(handle, "wb") as file:
             write(file)
             file.flush()
@@ -41,7 +43,9 @@ def write_atomically(path, write) -> None:
         os.replace(temporary, path)
     except OSError as error:
         reason = error.strerror or error
-        raise OSError(error.errno, f"cannot write {path} ({reason}): free some space or choose another path") from error
+        raise OSError(
+            error.errno, f"cannot write {path} ({reason}): free some space or choose another path"
+        ) from error
     finally:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
@@ -57,16 +61,28 @@ def check_outputs(*paths, force: bool = False) -> None:
     chosen = [Path(path) for path in paths]
     for path in chosen:
         if chosen.count(path) > 1:
-            raise ValueError(f"{path} is named for two results: choose another path for one of them")
+            raise ValueError(
+                f"{path} is named for two results: choose another path for one of them"
+            )
         if path.is_dir():
             raise IsADirectoryError(f"{path} is a folder: name a file in it")
         if path.exists() and not force:
-            raise FileExistsError(f"{path} is there already: choose another path, or force to replace it")
-        above = next(folder for folder in (path.absolute().parent, *path.absolute().parents) if folder.exists())
+            raise FileExistsError(
+                f"{path} is there already: choose another path, or force to replace it"
+            )
+        above = next(
+            folder
+            for folder in (path.absolute().parent, *path.absolute().parents)
+            if folder.exists()
+        )
         if not above.is_dir():
-            raise NotADirectoryError(f"cannot write {path} ({above} is no folder): choose another path")
+            raise NotADirectoryError(
+                f"cannot write {path} ({above} is no folder): choose another path"
+            )
         if not os.access(above, os.W_OK):
-            raise PermissionError(f"cannot write {path} ({above} may not be written): choose another path")
+            raise PermissionError(
+                f"cannot write {path} ({above} may not be written): choose another path"
+            )
 
 
 @contextmanager
@@ -105,7 +121,9 @@ def content_hash(header: dict, arrays: dict) -> str:
 
 def differences(one: dict, other: dict, *, ignore: tuple = ()) -> list[str]:
     """The entries in which two dictionaries of settings differ, each as "key: value against value"."""
-    one, other = (json.loads(json.dumps(settings)) for settings in (one, other))  # tuples become lists, as in a file
+    one, other = (
+        json.loads(json.dumps(settings)) for settings in (one, other)
+    )  # tuples become lists, as in a file
     keys = [key for key in one | other if key not in ignore and one.get(key) != other.get(key)]
     return [f"{key}: {one.get(key)!r} against {other.get(key)!r}" for key in keys]
 
@@ -115,12 +133,16 @@ def save_arrays(path, *, kind: str, version: int, header: dict, arrays: dict) ->
     arrays = {name: np.asarray(array) for name, array in arrays.items()}
     objects = sorted(name for name, array in arrays.items() if array.dtype.hasobject)
     if objects:
-        raise ValueError(f"a {kind} file cannot hold Python objects ({', '.join(objects)}): pass numbers or text")
+        raise ValueError(
+            f"a {kind} file cannot hold Python objects ({', '.join(objects)}): pass numbers or text"
+        )
     header = {**header, "kind": kind, "schema_version": version}
     try:
         header["sha256"] = content_hash(header, arrays)
     except TypeError as error:
-        raise ValueError(f"the header of a {kind} file must be JSON (text, numbers, lists): {error}") from error
+        raise ValueError(
+            f"the header of a {kind} file must be JSON (text, numbers, lists): {error}"
+        ) from error
     text = np.array(json.dumps(header, sort_keys=True))
     write_atomically(path, lambda file: np.savez(file, header=text, **arrays))
     return header
@@ -136,14 +158,22 @@ def load_arrays(path, *, kind: str, version: int) -> tuple[dict, dict]:
     """
     header, arrays, written = _load(path, kind)
     if header.get("kind") != kind:
-        raise ValueError(f"{path} is a {repr(header.get('kind'))[:80]} file, not a {kind} file: pass the right one")
+        raise ValueError(
+            f"{path} is a {repr(header.get('kind'))[:80]} file, not a {kind} file: pass the right one"
+        )
     found = header.get("schema_version")
     if not isinstance(found, int) or isinstance(found, bool) or found < 1:
-        raise ValueError(f"{path} has no valid schema_version (found {repr(found)[:80]}): get a fresh copy of it")
+        raise ValueError(
+            f"{path} has no valid schema_version (found {repr(found)[:80]}): get a fresh copy of it"
+        )
     if found > version:
-        raise ValueError(f"{path} has schema version {found}, this rvae_lite reads up to {version}: upgrade rvae_lite")
+        raise ValueError(
+            f"{path} has schema version {found}, this rvae_lite reads up to {version}: upgrade rvae_lite"
+        )
     if header.get("sha256") != written:
-        raise ValueError(f"{path} was altered after it was written (its SHA-256 differs): get a fresh copy of it")
+        raise ValueError(
+            f"{path} was altered after it was written (its SHA-256 differs): get a fresh copy of it"
+        )
     return header, arrays
 
 
@@ -168,10 +198,14 @@ def _load(path, kind: str) -> tuple[dict, dict, str]:
             raise ValueError("its header is not a JSON object")
         return header, arrays, content_hash(header, arrays)
     except PermissionError as error:
-        raise PermissionError(error.errno, f"{path} may not be read: change its permissions") from error
+        raise PermissionError(
+            error.errno, f"{path} may not be read: change its permissions"
+        ) from error
     except Exception as error:  # any damage, of whatever sort, is one refusal
         reason = " ".join(str(error)[:200].split()) or type(error).__name__
-        raise ValueError(f"{path} is not a readable {kind} file ({reason}): get a fresh copy of it") from error
+        raise ValueError(
+            f"{path} is not a readable {kind} file ({reason}): get a fresh copy of it"
+        ) from error
 
 
 def _read_members(path: Path) -> dict:

@@ -14,8 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rvae_lite import checkpoints
-from rvae_lite import replicas as engine
+from rvae_lite import checkpoints, engine
 from rvae_lite.anchors import Anchoring
 from rvae_lite.checks import (
     check_data,
@@ -27,9 +26,9 @@ from rvae_lite.checks import (
     per_replica,
 )
 from rvae_lite.fitted import Fit
+from rvae_lite.laws import anneal_factor, learning_rate_factor
 from rvae_lite.multirate import LogUniform, is_multirate, responds_to_rho
 from rvae_lite.rosetta import RosettaPoints
-from rvae_lite.schedules import anneal_factor, learning_rate_factor
 
 COMPILE_ABOVE = 100_000  # replica-steps from which compiling (5 to 30 s) pays, as measured on a CPU
 GATE_SPEED = 5.0  # how many times as fast gates learn, where nothing else is said
@@ -142,10 +141,14 @@ def fit(
         per_replica(name, weight, 1)
     anchored = rho_law is not None or bool((rho > 0).any())
     if anchored and points is None:
-        raise ValueError("rho is positive but there are no points: pass points=RosettaPoints, or rho=0")
+        raise ValueError(
+            "rho is positive but there are no points: pass points=RosettaPoints, or rho=0"
+        )
     if anchored:
         check_points(model, x, points)
-    device = torch.device(device if device is not None else "cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(
+        device if device is not None else "cuda" if torch.cuda.is_available() else "cpu"
+    )
     plan = engine.EpochPlan.of(len(x), batch_size)
     compiled = _choose_engine(compile, model, device, epochs * plan.num_batches * replicas)
 
@@ -163,8 +166,12 @@ def fit(
     anchors = None
     if anchored:
         drawn = dict(law=law, rho_law=rho_law, per_example=per == "example", rho_power=rho_power)
-        anchors = Anchoring(points, like=state.rows, x_weight=x_weight, z_weight=z_weight, beta=beta, **drawn)
-    trainer = _Trainer(model, x.to(device), plan, seeds, course, anchors, compiled, compile == "auto", objective)
+        anchors = Anchoring(
+            points, like=state.rows, x_weight=x_weight, z_weight=z_weight, beta=beta, **drawn
+        )
+    trainer = _Trainer(
+        model, x.to(device), plan, seeds, course, anchors, compiled, compile == "auto", objective
+    )
     started = written = time.monotonic()
     pause = CHECKPOINT_SECONDS
     for epoch in _progress_bar(len(state.terms), epochs, progress):
@@ -176,8 +183,17 @@ def fit(
             checkpoints.write(checkpoint, settings, state)
             written = time.monotonic()
             pause = max(CHECKPOINT_SECONDS, (written - begun) / CHECKPOINT_SHARE)
-    info = dict(plan._asdict(), epochs=epochs, learning_rate=learning_rate, device=str(device), torch=torch.__version__)
-    info |= dict(engine="compiled" if trainer.compiled else "eager", seconds=round(time.monotonic() - started, 3))
+    info = dict(
+        plan._asdict(),
+        epochs=epochs,
+        learning_rate=learning_rate,
+        device=str(device),
+        torch=torch.__version__,
+    )
+    info |= dict(
+        engine="compiled" if trainer.compiled else "eager",
+        seconds=round(time.monotonic() - started, 3),
+    )
     info |= dict(schedule=schedule, warmup_epochs=warmup_epochs, anneal=anneal)
     info |= dict(beta_range=[law.low, law.high], per=per, gate_speed=gate_speed) if law else {}
     info |= dict(rho_range=[rho_law.low, rho_law.high]) if rho_law else {}
@@ -206,7 +222,9 @@ class _State(NamedTuple):
     @classmethod
     def initial(cls, model: nn.Module, seeds: list[int], device: torch.device) -> "_State":
         rows = engine.initial_rows(model, seeds).to(device)
-        buffers = {name: buffer.to(device) for name, buffer in engine.initial_buffers(model, seeds).items()}
+        buffers = {
+            name: buffer.to(device) for name, buffer in engine.initial_buffers(model, seeds).items()
+        }
         return cls(rows, buffers, engine.Adam(torch.zeros_like(rows), torch.zeros_like(rows)), [])
 
 
@@ -240,26 +258,38 @@ class _Course(NamedTuple):
         )
 
     def learning_rate_at(self, number: int, num_batches: int) -> float:
-        steps = dict(num_steps=self.epochs * num_batches, warmup_steps=self.warmup_epochs * num_batches)
+        steps = dict(
+            num_steps=self.epochs * num_batches, warmup_steps=self.warmup_epochs * num_batches
+        )
         return self.learning_rate * learning_rate_factor(number, schedule=self.schedule, **steps)
 
-    def betas(self, plan: engine.EpochPlan, seeds: list[int], epoch: int, block: slice, like: Tensor) -> list[Tensor]:
+    def betas(
+        self, plan: engine.EpochPlan, seeds: list[int], epoch: int, block: slice, like: Tensor
+    ) -> list[Tensor]:
         """beta of an epoch's batches, for each (M,), or (M, B) where every example has its own."""
         if self.law is not None:
             return self._drawn(self.law, plan, seeds, epoch, like, purpose=engine.RATE)
         beta, numbers = self.beta[block].to(like.device, like.dtype), range(1, plan.num_batches + 1)
         steps = dict(num_steps=self.epochs * plan.num_batches, anneal=self.anneal)
-        return [beta * anneal_factor(epoch * plan.num_batches + number, **steps) for number in numbers]
+        return [
+            beta * anneal_factor(epoch * plan.num_batches + number, **steps) for number in numbers
+        ]
 
-    def rhos(self, plan: engine.EpochPlan, seeds: list[int], epoch: int, block: slice, like: Tensor) -> list[Tensor]:
+    def rhos(
+        self, plan: engine.EpochPlan, seeds: list[int], epoch: int, block: slice, like: Tensor
+    ) -> list[Tensor]:
         """rho of an epoch's batches, for each (M,), or (M, B) where every example has its own."""
         if self.rho_law is not None:
             return self._drawn(self.rho_law, plan, seeds, epoch, like, purpose=engine.RHO)
         return [self.rho[block].to(like.device, like.dtype)] * plan.num_batches
 
-    def _drawn(self, law: LogUniform, plan, seeds, epoch: int, like: Tensor, *, purpose: int) -> list[Tensor]:
+    def _drawn(
+        self, law: LogUniform, plan, seeds, epoch: int, like: Tensor, *, purpose: int
+    ) -> list[Tensor]:
         count = plan.batch_size if self.per_example else None
-        return list(plan.drawn(law, seeds, epoch, purpose=purpose, count=count).to(like.device, like.dtype))
+        return list(
+            plan.drawn(law, seeds, epoch, purpose=purpose, count=count).to(like.device, like.dtype)
+        )
 
 
 class _Trainer:
@@ -277,7 +307,9 @@ class _Trainer:
 
     def _make_step(self):
         axes = None if self.anchors is None else self.anchors.axes()
-        return engine.make_step(self.model, compiled=self.compiled, num_data=self.num_data, anchor_axes=axes)
+        return engine.make_step(
+            self.model, compiled=self.compiled, num_data=self.num_data, anchor_axes=axes
+        )
 
     def _largest_block(self) -> int:
         if engine.one_by_one(self.model, self.x.device):
@@ -286,7 +318,9 @@ class _Trainer:
 
     def run_epoch(self, state: _State, epoch: int) -> np.ndarray:
         """Mean of the loss terms over the epoch's batches: (5 or 6, M) float64."""
-        return np.concatenate([self._run_block(state, epoch, block) for block in self.blocks], axis=1)
+        return np.concatenate(
+            [self._run_block(state, epoch, block) for block in self.blocks], axis=1
+        )
 
     def _run_block(self, state: _State, epoch: int, block: slice) -> np.ndarray:
         rows, seeds = state.rows[block], self.seeds[block]
@@ -295,18 +329,30 @@ class _Trainer:
         orders = self.plan.orders(seeds, epoch).to(self.x.device)
         noises = self.plan.noises(seeds, epoch, self.model.noise_dim, rows.dtype).to(self.x.device)
         drawn = (self.plan, seeds, epoch, block, rows)
-        batches = zip(orders, noises, self.course.betas(*drawn), self.course.rhos(*drawn), strict=True)
-        totals = torch.zeros((self.num_terms, len(seeds)), dtype=torch.float64, device=self.x.device)
+        batches = zip(
+            orders, noises, self.course.betas(*drawn), self.course.rhos(*drawn), strict=True
+        )
+        totals = torch.zeros(
+            (self.num_terms, len(seeds)), dtype=torch.float64, device=self.x.device
+        )
         anchors = [None] * self.plan.num_batches
         if self.anchors is not None:
             anchors = self.anchors.of_epoch(self.plan, seeds, epoch, block)
-        for batch, ((order, noise, beta, rho), anchor) in enumerate(zip(batches, anchors, strict=True)):
+        for batch, ((order, noise, beta, rho), anchor) in enumerate(
+            zip(batches, anchors, strict=True)
+        ):
             number = epoch * self.plan.num_batches + batch + 1
-            learning_rate = self.speeds * self.course.learning_rate_at(number, self.plan.num_batches)
+            learning_rate = self.speeds * self.course.learning_rate_at(
+                number, self.plan.num_batches
+            )
             corrections = engine.adam_corrections(number, learning_rate, rows)
-            examples = self.x.index_select(0, order.flatten()).unflatten(0, order.shape)  # (M, B, *data)
+            examples = self.x.index_select(0, order.flatten()).unflatten(
+                0, order.shape
+            )  # (M, B, *data)
             examples = engine.to_units(examples, rows)
-            totals += self._take_step(rows, buffers, moments, examples, noise, beta, rho, anchor, *corrections)
+            totals += self._take_step(
+                rows, buffers, moments, examples, noise, beta, rho, anchor, *corrections
+            )
         return (totals / self.plan.num_batches).cpu().numpy()
 
     def _take_step(self, *arguments) -> Tensor:
@@ -330,7 +376,9 @@ def _choose_engine(compile, model: nn.Module, device: torch.device, replica_step
         worthwhile = replica_steps >= COMPILE_ABOVE and not slow
         return worthwhile and engine.compiler_available(device)
     if compile and not engine.compiler_available(device):
-        raise ValueError("compile=True needs a C++ compiler (Triton on CUDA): install one, or leave compile='auto'")
+        raise ValueError(
+            "compile=True needs a C++ compiler (Triton on CUDA): install one, or leave compile='auto'"
+        )
     return compile
 
 
@@ -347,7 +395,9 @@ def _stop_if_not_finite(loss: np.ndarray, epoch: int, seeds, beta, rho) -> None:
     bad = np.flatnonzero(~np.isfinite(loss))
     if bad.size:
         m = int(bad[0])
-        beta, rho = (value if isinstance(value, LogUniform) else f"{value[m]:g}" for value in (beta, rho))
+        beta, rho = (
+            value if isinstance(value, LogUniform) else f"{value[m]:g}" for value in (beta, rho)
+        )
         raise FloatingPointError(
             f"the loss is not finite in epoch {epoch + 1}, replica {m} (seed {seeds[m]}, beta {beta}, rho {rho}): "
             f"lower learning_rate, or rescale the data"

@@ -5,8 +5,8 @@ import os
 import numpy as np
 from scipy.io import savemat, wavfile
 
+from rvae_lite.birdsong.spectrograms import SpectrogramSpec
 from rvae_lite.data import DATA_VARIABLE
-from rvae_lite.spectrograms import SpectrogramSpec
 
 RATE = 32000
 SMALL = SpectrogramSpec(num_freqs=16, num_times=20)
@@ -27,19 +27,25 @@ def song(times=TIMES, *, rate=RATE, seconds=0.8, gain=0.3, seed=0):
 
 def write_wav(path, samples, *, rate=RATE):
     path.parent.mkdir(parents=True, exist_ok=True)
-    wavfile.write(path, rate, np.clip(np.rint(np.asarray(samples) * 32768), -32768, 32767).astype(np.int16))
+    wavfile.write(
+        path, rate, np.clip(np.rint(np.asarray(samples) * 32768), -32768, 32767).astype(np.int16)
+    )
     return path
 
 
 def write_table(path, rows, *, header="onset,offset,label"):
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]) + "\n", encoding="utf-8")
+    path.write_text(
+        "\n".join([header, *(",".join(map(str, row)) for row in rows)]) + "\n", encoding="utf-8"
+    )
     return path
 
 
 def write_not_mat(path, rows):
     onsets, offsets, labels = zip(*rows, strict=True)
-    content = dict(onsets=1000 * np.array(onsets), offsets=1000 * np.array(offsets), labels="".join(labels))
+    content = dict(
+        onsets=1000 * np.array(onsets), offsets=1000 * np.array(offsets), labels="".join(labels)
+    )
     savemat(path, content)
     return path
 

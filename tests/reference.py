@@ -10,7 +10,11 @@ from torch.distributions import Bernoulli, MultivariateNormal, Normal, kl_diverg
 
 def dense_layers(weights, prefix):
     """The (weight, bias) pairs of one part of a fully connected network, in order."""
-    layers = [name.removesuffix(".weight") for name in weights if name.startswith(prefix) and name.endswith(".weight")]
+    layers = [
+        name.removesuffix(".weight")
+        for name in weights
+        if name.startswith(prefix) and name.endswith(".weight")
+    ]
     return [(weights[f"{layer}.weight"], weights[f"{layer}.bias"]) for layer in layers]
 
 
@@ -22,7 +26,9 @@ def encode(weights, x):
     ((weight, bias),) = dense_layers(weights, "head")
     output = features @ weight.T + bias
     latent_dim = next(k for k in range(1, 100) if 2 * k + k * (k - 1) // 2 == output.shape[1])
-    mean, log_diagonal, lower = output.split([latent_dim, latent_dim, output.shape[1] - 2 * latent_dim], dim=1)
+    mean, log_diagonal, lower = output.split(
+        [latent_dim, latent_dim, output.shape[1] - 2 * latent_dim], dim=1
+    )
     rows, count = [], 0
     for i in range(latent_dim):
         entries = []
@@ -49,7 +55,11 @@ def terms(weights, x, noise, *, likelihood="gaussian", noise_variance=0.1):
     posterior = encode(weights, x)
     z = posterior.loc + torch.einsum("bij,bj->bi", posterior.scale_tril, noise)
     output, flat = decode(weights, z), x.flatten(1)
-    conditional = Bernoulli(logits=output) if likelihood == "bernoulli" else Normal(output, noise_variance**0.5)
+    conditional = (
+        Bernoulli(logits=output)
+        if likelihood == "bernoulli"
+        else Normal(output, noise_variance**0.5)
+    )
     prior = MultivariateNormal(torch.zeros_like(z), torch.eye(z.shape[1], dtype=z.dtype))
     return -conditional.log_prob(flat).sum(1), kl_divergence(posterior, prior)
 
@@ -59,11 +69,27 @@ def rosetta_penalty(weights, points_x, points_z, *, x_weight, z_weight):
     total = 0.0
     for x, z in zip(points_x, points_z, strict=True):
         recon, mean = decode(weights, z[None])[0], encode(weights, x[None]).loc[0]
-        total = total + x_weight * ((x.flatten() - recon) ** 2).sum() + z_weight * ((z - mean) ** 2).sum()
+        total = (
+            total
+            + x_weight * ((x.flatten() - recon) ** 2).sum()
+            + z_weight * ((z - mean) ** 2).sum()
+        )
     return total / len(points_x)
 
 
-def train(weights, x, orders, noises, *, beta, rho=0.0, points=None, x_weight=1.0, z_weight=1.0, learning_rate=1e-3):
+def train(
+    weights,
+    x,
+    orders,
+    noises,
+    *,
+    beta,
+    rho=0.0,
+    points=None,
+    x_weight=1.0,
+    z_weight=1.0,
+    learning_rate=1e-3,
+):
     """Train one replica with torch.optim.Adam in a plain loop.
 
     Args:
@@ -83,7 +109,9 @@ def train(weights, x, orders, noises, *, beta, rho=0.0, points=None, x_weight=1.
             distortion, rate = terms(weights, x[batch], batch_noise)
             loss = (distortion + beta * rate).mean()
             if points is not None:
-                loss = loss + rho * rosetta_penalty(weights, *points, x_weight=x_weight, z_weight=z_weight)
+                loss = loss + rho * rosetta_penalty(
+                    weights, *points, x_weight=x_weight, z_weight=z_weight
+                )
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -103,7 +131,9 @@ def retraining_variability(means):
 
     value = np.mean([log_volume(means[:, i]) for i in range(num_data)])
     pooled = np.concatenate(list(means))
-    within = np.mean([np.trace(np.cov(means[:, i].T).reshape(latent_dim, latent_dim)) for i in range(num_data)])
+    within = np.mean(
+        [np.trace(np.cov(means[:, i].T).reshape(latent_dim, latent_dim)) for i in range(num_data)]
+    )
     total = np.trace(np.cov(pooled.T).reshape(latent_dim, latent_dim))
     return value, rank, value - log_volume(pooled), within / total
 
@@ -131,7 +161,11 @@ def stratified_log_density(z, mean, scale, num_data, dimensions):
                 weight = (num_data - others) / (num_data * others)
             product = 1.0
             for k in dimensions:
-                product *= np.exp(-0.5 * ((z[i, k] - mean[j, k]) / scale[j, k]) ** 2) / scale[j, k] / np.sqrt(2 * np.pi)
+                product *= (
+                    np.exp(-0.5 * ((z[i, k] - mean[j, k]) / scale[j, k]) ** 2)
+                    / scale[j, k]
+                    / np.sqrt(2 * np.pi)
+                )
             total += weight * product
         values.append(np.log(total))
     return np.array(values)

@@ -15,7 +15,16 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 
 # A module may import only from lines above its own.
 LAYERS = [
-    {"gaussian", "losses", "networks", "schedules", "storage", "alignment", "rendering", "disentanglement"},
+    {
+        "gaussian",
+        "losses",
+        "networks",
+        "schedules",
+        "storage",
+        "alignment",
+        "rendering",
+        "disentanglement",
+    },
     {"linear_vae", "metrics", "datasets", "files", "folders", "syrinx", "grammar", "vocabulary"},
     {"recordings", "annotations"},
     {"synthetic", "chairs", "gates", "pictures", "songs", "spectrograms", "sprites", "texts"},
@@ -43,7 +52,9 @@ LAYERS = [
     {"cli"},
     {"__main__"},
 ]
-HEAVY = "matplotlib pandas sklearn scipy torchvision tqdm pooch h5py papermill typer umap PIL".split()
+HEAVY = (
+    "matplotlib pandas sklearn scipy torchvision tqdm pooch h5py papermill typer umap PIL".split()
+)
 
 
 def imported_modules(name):
@@ -51,7 +62,11 @@ def imported_modules(name):
     found, prefix = set(), "rvae_lite."
     for node in ast.walk(ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name.removeprefix(prefix) for alias in node.names if alias.name.startswith(prefix)}
+            found |= {
+                alias.name.removeprefix(prefix)
+                for alias in node.names
+                if alias.name.startswith(prefix)
+            }
         elif isinstance(node, ast.ImportFrom) and node.module == "rvae_lite":
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(prefix):
@@ -80,7 +95,9 @@ def test_the_layers_name_no_module_that_is_gone():
 def loaded_by(statement):
     """Which of the heavy packages a fresh Python has loaded after a statement."""
     script = f"import sys; {statement}; import json; print(json.dumps([m for m in {HEAVY} if m in sys.modules]))"
-    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout
     return set(json.loads(output))
 
 
@@ -103,7 +120,9 @@ def silent_definitions(body, prefix):
     for node in body:
         if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or node.name.startswith("_"):
             continue
-        if ast.get_docstring(node) is None and node.name != "forward":  # a module's forward is what its class describes
+        if (
+            ast.get_docstring(node) is None and node.name != "forward"
+        ):  # a module's forward is what its class describes
             yield f"{prefix}.{node.name}"
         if isinstance(node, ast.ClassDef):
             yield from silent_definitions(node.body, f"{prefix}.{node.name}")

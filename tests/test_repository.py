@@ -74,7 +74,9 @@ def test_a_notebook_is_in_sync_with_its_source(name):
 @notebook_names
 def test_a_notebook_is_in_normal_form(name):
     path = ROOT / "notebooks" / f"{name}.ipynb"
-    assert path.read_text(encoding="utf-8") == nbformat.writes(tool.normalise(committed(name))) + "\n"
+    assert (
+        path.read_text(encoding="utf-8") == nbformat.writes(tool.normalise(committed(name))) + "\n"
+    )
 
 
 @notebook_names
@@ -96,7 +98,9 @@ def test_the_parameters_are_a_few_plain_assignments(name):
     notebook = committed(name)
     cells = tagged(notebook, "parameters")
     assert len(cells) == 1
-    assert not tagged(notebook, "injected-parameters"), "committed notebooks run with the defaults of their parameters"
+    assert not tagged(notebook, "injected-parameters"), (
+        "committed notebooks run with the defaults of their parameters"
+    )
     statements = ast.parse(cells[0].source).body
     assert all(isinstance(statement, ast.Assign | ast.AnnAssign) for statement in statements)
     assert 1 <= len(statements) <= PARAMETERS
@@ -106,13 +110,17 @@ def test_the_parameters_are_a_few_plain_assignments(name):
 def test_the_setup_is_short(name):
     cells = code_cells(committed(name))
     start = next(i for i, cell in enumerate(cells) if "parameters" in cell.metadata.get("tags", []))
-    rest = [cell for cell in cells[start + 1 :] if "nbval-skip" not in cell.metadata.get("tags", [])]
+    rest = [
+        cell for cell in cells[start + 1 :] if "nbval-skip" not in cell.metadata.get("tags", [])
+    ]
     assert num_lines(rest[0]) <= SETUP_LINES
 
 
 @notebook_names
 def test_code_cells_are_short(name):
-    assert [cell.source for cell in code_cells(committed(name)) if num_lines(cell) > CODE_LINES] == []
+    assert [
+        cell.source for cell in code_cells(committed(name)) if num_lines(cell) > CODE_LINES
+    ] == []
 
 
 @notebook_names
@@ -139,10 +147,15 @@ def test_a_larger_run_has_labels_of_its_own():
 
 def test_a_larger_run_names_its_parameters_and_drops_remarks_about_the_machine():
     notebook = markdown_page("# A")
-    cell = nbformat.v4.new_code_cell("# Parameters\nepochs = 30", metadata=dict(tags=["injected-parameters"]))
+    cell = nbformat.v4.new_code_cell(
+        "# Parameters\nepochs = 30", metadata=dict(tags=["injected-parameters"])
+    )
     log = "W1121 02:45:48.586000 1 torch/utils/cpp.py:183] no CUDA\n"
     log += "/some/tqdm/auto.py:21: TqdmWarning: IProgress not found.\n  from .autonotebook import tqdm\n"
-    cell.outputs = [nbformat.v4.new_output("stream", name="stderr", text=text) for text in (log, log + "a warning\n")]
+    cell.outputs = [
+        nbformat.v4.new_output("stream", name="stderr", text=text)
+        for text in (log, log + "a warning\n")
+    ]
     copy = tool.paper_copy(nbformat.v4.new_notebook(cells=[*notebook.cells, cell]), "00_a")
     assert "executed with `epochs = 30`" in copy.cells[0].source
     assert [output.text for output in copy.cells[1].outputs] == ["a warning\n"]
@@ -159,11 +172,17 @@ def test_pieces_of_one_stream_are_joined():
 
 def toc_files():
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    return [toc["root"]] + [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+    return [toc["root"]] + [
+        chapter["file"] for part in toc["parts"] for chapter in part["chapters"]
+    ]
 
 
 def test_every_page_of_the_table_of_contents_exists():
-    missing = [file for file in toc_files() if not any((ROOT / f"{file}{end}").exists() for end in (".md", ".ipynb"))]
+    missing = [
+        file
+        for file in toc_files()
+        if not any((ROOT / f"{file}{end}").exists() for end in (".md", ".ipynb"))
+    ]
     assert missing == []
 
 
@@ -182,7 +201,9 @@ def test_the_book_loads_nothing_from_the_network():
 
 def test_the_repository_address_stands_in_one_place():
     address = tool.repository_url().split("//")[1]
-    holders = [name for name, text in tracked_files() if address in text and not name.endswith(".ipynb")]
+    holders = [
+        name for name, text in tracked_files() if address in text and not name.endswith(".ipynb")
+    ]
     assert holders == ["_config.yml"]
 
 

@@ -33,25 +33,38 @@ def toy_model(**options):
 
 def fit_quietly(*arguments, **options):
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "replicas .* did not reach the Rosetta points", RuntimeWarning)
+        warnings.filterwarnings(
+            "ignore", "replicas .* did not reach the Rosetta points", RuntimeWarning
+        )
         return fit(*arguments, **options)
 
 
 def toy_fit(m=None, **options):
     """Ten mixed replicas in float64, or replica m of them alone."""
     chosen = slice(None) if m is None else slice(m, m + 1)
-    settings = dict(epochs=EPOCHS, batch_size=BATCH_SIZE, compile=False, points=toy_points()) | options
-    settings |= dict(replicas=NUM_REPLICAS if m is None else 1, beta=BETA[chosen], rho=RHO[chosen], seed=SEEDS[chosen])
+    settings = (
+        dict(epochs=EPOCHS, batch_size=BATCH_SIZE, compile=False, points=toy_points()) | options
+    )
+    settings |= dict(
+        replicas=NUM_REPLICAS if m is None else 1,
+        beta=BETA[chosen],
+        rho=RHO[chosen],
+        seed=SEEDS[chosen],
+    )
     return fit_quietly(toy_model(), toy_data(), **settings)
 
 
 def long_fit(**options):
     """Three mixed replicas in float32, some epochs long."""
     x = toy_data().float()
-    settings = dict(replicas=3, epochs=RESUMED_EPOCHS, batch_size=25, beta=[0.5, 1.0, 2.0], rho=[0.0, 1.0, 15.0])
+    settings = dict(
+        replicas=3, epochs=RESUMED_EPOCHS, batch_size=25, beta=[0.5, 1.0, 2.0], rho=[0.0, 1.0, 15.0]
+    )
     settings |= dict(seed=4, points=toy_points(x), compile=False) | options
     return fit_quietly(VAE.mlp(5, 2, (8, 8)), x, **settings)
 
 
 def assert_close(actual, expected):
-    torch.testing.assert_close(torch.as_tensor(actual), torch.as_tensor(expected), rtol=0, atol=1e-10)
+    torch.testing.assert_close(
+        torch.as_tensor(actual), torch.as_tensor(expected), rtol=0, atol=1e-10
+    )

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from rvae_lite import RosettaPoints, data, select_points
-from rvae_lite.recipes import distil, train
-from rvae_lite.settings import image_setting, toy_setting
+from rvae_lite.studies.protocols import distil, train
+from rvae_lite.studies.setup import image_setting, toy_setting
 
-FOLDER = Path(__file__).resolve().parents[1] / "rvae_lite" / "points"
+FOLDER = Path(__file__).resolve().parents[1] / "rvae_lite" / "data" / "rosetta"
 SETTINGS = dict(eight_gaussians=toy_setting, digits=partial(image_setting, "digits", network="mlp"))
 NUM_WITNESSES = 64
 
@@ -30,7 +30,14 @@ def make(name: str) -> None:
     model = train(setting, training.x, seed=0, label=name)
     points = distil(setting, model, training)
     means = model.encode(validation.x)[0]
-    drawn = select_points(validation.x, means, NUM_WITNESSES, method="random", ids=validation.ids, header=points.header)
+    drawn = select_points(
+        validation.x,
+        means,
+        NUM_WITNESSES,
+        method="random",
+        ids=validation.ids,
+        header=points.header,
+    )
     for suffix, pairs in (("", points), ("_witness", drawn)):
         pairs.save(FOLDER / f"{name}{suffix}.npz")
         loaded = RosettaPoints.load(FOLDER / f"{name}{suffix}.npz")

@@ -52,7 +52,9 @@ def read_source(name: str) -> nbformat.NotebookNode:
     """The notebook of a .py source: no outputs, the repository's address filled in."""
     path = NOTEBOOKS / f"{name}.py"
     if not path.exists():
-        raise SystemExit(f"no notebook source {path.relative_to(ROOT)}; there are: {', '.join(names())}")
+        raise SystemExit(
+            f"no notebook source {path.relative_to(ROOT)}; there are: {', '.join(names())}"
+        )
     notebook = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent")
     for cell in notebook.cells:
         cell.source = cell.source.replace("REPOSITORY_URL", repository_url())
@@ -87,7 +89,9 @@ def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:03d}"
-        cell.metadata = nbformat.from_dict({key: cell.metadata[key] for key in CELL_METADATA if cell.metadata.get(key)})
+        cell.metadata = nbformat.from_dict(
+            {key: cell.metadata[key] for key in CELL_METADATA if cell.metadata.get(key)}
+        )
         if cell.cell_type == "code":
             cell.outputs = joined(cell.outputs)
     return notebook
@@ -120,7 +124,9 @@ def write(notebook: nbformat.NotebookNode, path: Path) -> None:
 # ---------------------------------------------------------------- execution
 
 
-def executed(notebook: nbformat.NotebookNode, name: str, parameters: dict | None = None) -> nbformat.NotebookNode:
+def executed(
+    notebook: nbformat.NotebookNode, name: str, parameters: dict | None = None
+) -> nbformat.NotebookNode:
     """The notebook as papermill executes it, with notebooks/ as its working directory."""
     sources = [cell.source for cell in notebook.cells]
     for cell in notebook.cells:  # the package is here already; an install line is for Colab
@@ -128,7 +134,15 @@ def executed(notebook: nbformat.NotebookNode, name: str, parameters: dict | None
     with tempfile.TemporaryDirectory() as folder:
         before, after = Path(folder, f"{name}.ipynb"), Path(folder, "executed.ipynb")
         nbformat.write(notebook, before)
-        command = [sys.executable, "-m", "papermill", str(before), str(after), "--kernel", "python3"]
+        command = [
+            sys.executable,
+            "-m",
+            "papermill",
+            str(before),
+            str(after),
+            "--kernel",
+            "python3",
+        ]
         command += ["--cwd", str(NOTEBOOKS), "--no-progress-bar", "--log-level", "ERROR"]
         if parameters:
             Path(folder, "parameters.yml").write_text(yaml.safe_dump(parameters))
@@ -138,7 +152,9 @@ def executed(notebook: nbformat.NotebookNode, name: str, parameters: dict | None
         if process.returncode:
             raise RuntimeError(f"{name} failed:\n{process.stderr[-6000:]}")
         result = nbformat.read(after, as_version=4)
-    ours = [cell for cell in result.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    ours = [
+        cell for cell in result.cells if "injected-parameters" not in cell.metadata.get("tags", [])
+    ]
     for cell, source in zip(ours, sources, strict=True):
         cell.source = source
     return normalise(result)
@@ -167,15 +183,24 @@ def run_all(chosen: list[str], folder: Path, jobs: int, keys: dict[str, str] | N
 def key(name: str) -> str:
     """A digest of all that decides a notebook's outputs: its source, the package, the committed tables, the versions."""
     digest = hashlib.sha256(nbformat.writes(read_source(name)).encode())
-    package = sorted(p for p in (ROOT / "rvae_lite").rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-    for path in [*package, *sorted((ROOT / "results").glob("*.csv")), ROOT / "requirements.lock", Path(__file__)]:
+    package = sorted(
+        p for p in (ROOT / "rvae_lite").rglob("*") if p.is_file() and "__pycache__" not in p.parts
+    )
+    for path in [
+        *package,
+        *sorted((ROOT / "results").glob("*.csv")),
+        ROOT / "requirements.lock",
+        Path(__file__),
+    ]:
         digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
     return digest.hexdigest()
 
 
 # ---------------------------------------------------------------- copies at a larger scale
 
-LABELS = re.compile(r"^\(([\w:-]+)\)=$|^:(?:label|name): *([\w:-]+)|^\$\$ *\(([\w:-]+)\)", flags=re.MULTILINE)
+LABELS = re.compile(
+    r"^\(([\w:-]+)\)=$|^:(?:label|name): *([\w:-]+)|^\$\$ *\(([\w:-]+)\)", flags=re.MULTILINE
+)
 
 
 def relabelled(source: str, labels: set[str]) -> str:
@@ -188,15 +213,27 @@ def relabelled(source: str, labels: set[str]) -> str:
 
 def paper_copy(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:
     """The page of an executed chapter beside the chapter itself: its own labels, title and opening."""
-    injected = [cell for cell in notebook.cells if "injected-parameters" in cell.metadata.get("tags", [])]
+    injected = [
+        cell for cell in notebook.cells if "injected-parameters" in cell.metadata.get("tags", [])
+    ]
     changed = [line for cell in injected for line in cell.source.splitlines() if "=" in line]
     opening = (
         f"```{{admonition}} A larger run\nThis is {{doc}}`the chapter <../../notebooks/{name}>`, executed with "
         f"{', '.join(f'`{line}`' for line in changed) or 'the parameters of its own'}.\n"
         "The text is the chapter's; the outputs are of this run.\n```"
     )
-    labels = {label for cell in notebook.cells for found in LABELS.findall(cell.source) for label in found if label}
-    figures = [cell.metadata.mystnb.figure for cell in notebook.cells if "figure" in cell.metadata.get("mystnb", {})]
+    labels = {
+        label
+        for cell in notebook.cells
+        for found in LABELS.findall(cell.source)
+        for label in found
+        if label
+    }
+    figures = [
+        cell.metadata.mystnb.figure
+        for cell in notebook.cells
+        if "figure" in cell.metadata.get("mystnb", {})
+    ]
     labels |= {figure.name for figure in figures if "name" in figure}
     for figure in figures:
         if "name" in figure:
@@ -210,7 +247,9 @@ def paper_copy(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookN
                 cell.source = cell.source.replace(line, f"{line} (larger run)\n\n{opening}", 1)
                 titled = True
         elif "outputs" in cell:
-            cell.outputs = [output for output in map(without_remarks, cell.outputs) if output.get("text") != ""]
+            cell.outputs = [
+                output for output in map(without_remarks, cell.outputs) if output.get("text") != ""
+            ]
     return normalise(notebook)
 
 
@@ -247,7 +286,9 @@ def execute(folder: Path, jobs: int) -> None:
 
     def fresh(name: str) -> bool:
         path = folder / f"{name}.key"
-        return path.exists() and path.with_suffix(".ipynb").exists() and path.read_text() == keys[name]
+        return (
+            path.exists() and path.with_suffix(".ipynb").exists() and path.read_text() == keys[name]
+        )
 
     stale = [name for name in keys if not fresh(name)]
     print(f"{len(stale)} of {len(keys)} notebooks to execute, {jobs} at a time", flush=True)
@@ -269,19 +310,29 @@ def paper(name: str, parameters: Path | None, done: Path | None, profile: str) -
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("build", help="rebuild the committed notebooks from their sources")
+    command = commands.add_parser(
+        "build", help="rebuild the committed notebooks from their sources"
+    )
     command.add_argument("names", nargs="*", help="such as 00_quickstart; all when none is named")
-    command.add_argument("--profile", choices=["quick"], default="quick", help="committed notebooks are always quick")
+    command.add_argument(
+        "--profile", choices=["quick"], default="quick", help="committed notebooks are always quick"
+    )
     command.add_argument("--jobs", type=int, default=2, help="notebooks executed at a time")
     commands.add_parser("check", help="compare each notebook with its source")
-    command = commands.add_parser("execute", help="write executed copies for the book, keeping unchanged ones")
+    command = commands.add_parser(
+        "execute", help="write executed copies for the book, keeping unchanged ones"
+    )
     command.add_argument("--out", type=Path, required=True, help="folder of the copies")
     command.add_argument("--jobs", type=int, default=2, help="notebooks executed at a time")
     command = commands.add_parser("paper", help="write book/paper/NAME.ipynb")
     command.add_argument("name")
-    command.add_argument("--profile", choices=["cpu", "paper"], default="cpu", help="of profiles.yml")
+    command.add_argument(
+        "--profile", choices=["cpu", "paper"], default="cpu", help="of profiles.yml"
+    )
     command.add_argument("--parameters", type=Path, help="YAML file instead of a profile")
-    command.add_argument("--executed", type=Path, help="a notebook that already ran at the papers' scale elsewhere")
+    command.add_argument(
+        "--executed", type=Path, help="a notebook that already ran at the papers' scale elsewhere"
+    )
     options = parser.parse_args()
     if options.command == "build":
         build([Path(name).stem for name in options.names], options.jobs)

@@ -1,0 +1,1 @@
+"""From recordings of birds to spectrograms of their syllables, and back to AVA's files."""

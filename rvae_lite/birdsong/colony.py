@@ -1,0 +1,240 @@
+"""A synthetic colony of zebra finches: songs rendered to audio, with onset, offset and label of every syllable.
+
+A stand-in for the recordings of Martinez & Pearson (2021), Appendix A, which goes through the same files and the same
+spectrograms as real song.  Each bird has one motif of four to seven syllables, in a fixed order as real birds do, an
+introductory note and one rare syllable.  Letters: T samples, n syllables of a song.
+"""
+
+import io
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import numpy as np
+
+from rvae_lite.birdsong.spectrograms import SpectrogramSpec
+from rvae_lite.birdsong.syllables import as_dataset, load_birds
+from rvae_lite.birdsong.voice import (
+    FREQUENCIES,
+    INTRODUCTORY,
+    RARE,
+    RATE,
+    noise,
+    render,
+    repertoire,
+)
+from rvae_lite.data.dataset import Dataset
+from rvae_lite.storage import write_atomically
+
+PEAK = 0.8  # of full scale, in every song
+RARE_SHARE = 0.2  # of the motifs end with the rare syllable instead of their own last one
+CUT_SHARE = 0.35  # of the songs stop within their last motif
+
+
+class Song(NamedTuple):
+    """One recording of n syllables.
+
+    samples: (T,) float32 in [-1, 1]; rate: Hz.
+    onsets, offsets: seconds, (n,) float64, in order and apart; labels: one letter a type, (n,) text.
+    """
+
+    samples: np.ndarray
+    rate: int
+    onsets: np.ndarray
+    offsets: np.ndarray
+    labels: np.ndarray
+
+
+def sing(bird: int, *, song: int = 0, seed: int = 0, num_motifs: int = 3) -> Song:
+    """One song of one bird: up to three introductory notes, then its motif again and again.
+
+    Args:
+        bird: number of the bird, from 0; what it can sing depends on `seed` and on this alone.
+        song: number of the song, from 0.
+        seed: of the colony.
+        num_motifs: how often the motif comes, at least 1; the last one may be cut short.
+
+    Returns:
+        Audio at 32 kHz with a peak of 0.8, and its annotation.
+
+    Raises:
+        ValueError: a number out of range.
+    """
+    _check(bird=(bird, 0), song=(song, 0), seed=(seed, 0), num_motifs=(num_motifs, 1))
+    syllables = repertoire(bird, seed=seed)
+    random = np.random.default_rng(
+        [seed, bird, song + 1]
+    )  # a trailing 0 would give the numbers of the repertoire
+    pieces, onsets, offsets, labels, time = [], [], [], [], 0
+    for label, gap in _score(sorted(set(syllables) - {INTRODUCTORY, RARE}), num_motifs, random):
+        sound = render(syllables[label], random)
+        start = time + round(gap * RATE)
+        time = start + len(sound)
+        pieces.append((start, sound))
+        onsets.append(start / RATE)
+        offsets.append(time / RATE)
+        labels.append(label)
+    samples = _room(time + round(random.uniform(0.1, 0.2) * RATE), random)
+    for start, sound in pieces:
+        samples[start : start + len(sound)] += sound
+    samples *= PEAK / np.abs(samples).max()
+    return Song(
+        samples.astype(np.float32), RATE, np.array(onsets), np.array(offsets), np.array(labels)
+    )
+
+
+def sing_all(
+    *, num_birds: int = 4, songs_per_bird: int = 16, num_motifs: int = 3, seed: int = 0
+) -> dict:
+    """The songs of a whole colony: name of the bird, "finch0" and so on, -> list of `Song`.
+
+    Args:
+        num_birds: at least 1; a bird does not depend on how many there are.
+        songs_per_bird: at least 1.
+        num_motifs: motifs in a song, at least 1.
+        seed: of the colony.
+
+    Raises:
+        ValueError: a number out of range.
+    """
+    _check(
+        num_birds=(num_birds, 1),
+        songs_per_bird=(songs_per_bird, 1),
+        num_motifs=(num_motifs, 1),
+        seed=(seed, 0),
+    )
+    return {
+        f"finch{bird}": [
+            sing(bird, song=song, seed=seed, num_motifs=num_motifs)
+            for song in range(songs_per_bird)
+        ]
+        for bird in range(num_birds)
+    }
+
+
+def write_songs(
+    folder, *, num_birds: int = 4, songs_per_bird: int = 16, num_motifs: int = 3, seed: int = 0
+) -> dict[str, Path]:
+    """Write the songs of a colony as files: song000.wav (16 bits) and song000.csv (onset, offset, label), in seconds.
+
+    Args:
+        folder: where the folders of the birds are made.
+        num_birds, songs_per_bird, num_motifs, seed: as in `sing_all`.
+
+    Returns:
+        Name of each bird -> its folder.
+
+    Raises:
+        ValueError: a number out of range, or other files in the folder of a bird.
+        OSError: a file cannot be written.
+    """
+    colony = sing_all(
+        num_birds=num_birds, songs_per_bird=songs_per_bird, num_motifs=num_motifs, seed=seed
+    )
+    folders = {name: Path(folder) / name for name in colony}
+    names = [f"song{number:03d}" for number in range(songs_per_bird)]
+    for place in folders.values():
+        others = sorted(path.name for path in place.glob("*") if path.stem not in names)
+        if others:  # the songs of a larger colony, say, which would be read with the new ones
+            raise ValueError(
+                f"{place} holds {others[0]}, which is not of this colony: choose an empty folder"
+            )
+    for bird, songs in colony.items():
+        for name, song in zip(names, songs, strict=True):
+            write_song(folders[bird] / name, song)
+    return folders
+
+
+def write_song(path, song: Song) -> None:
+    """Write one song to `path`.wav, 16 bits, and its annotation to `path`.csv."""
+    from scipy.io import wavfile
+
+    wav = io.BytesIO()
+    wavfile.write(wav, song.rate, np.rint(song.samples * 32767).astype(np.int16))
+    rows = zip(song.onsets, song.offsets, song.labels, strict=True)
+    lines = [
+        "onset,offset,label",
+        *(f"{onset:.8f},{offset:.8f},{label}" for onset, offset, label in rows),
+        "",
+    ]
+    write_atomically(f"{path}.wav", lambda file: file.write(wav.getvalue()))
+    write_atomically(f"{path}.csv", lambda file: file.write("\n".join(lines).encode()))
+
+
+def load_synthetic_finch(
+    *,
+    seed: int = 0,
+    num_birds: int = 4,
+    songs_per_bird: int = 16,
+    num_motifs: int = 3,
+    size: int = 128,
+    axis: str = "mel",
+    time: str = "stretch",
+    max_duration: float = 0.35,
+    **_,
+) -> Dataset:
+    """Spectrograms of a synthetic colony, written to files and read back as real song: about 1,000 syllables.
+
+    D1 holds the first half of the birds, D2 the others.  A label is one type of one bird: `info["label_names"]`.
+
+    Args:
+        seed: of the colony.
+        num_birds: at least 2.
+        songs_per_bird, num_motifs: as in `sing_all`.
+        size: rows and columns of a spectrogram.
+        axis, time, max_duration: as in `SpectrogramSpec`.
+
+    Raises:
+        ValueError: an argument out of range.
+    """
+    _check(num_birds=(num_birds, 2))
+    spec = SpectrogramSpec(
+        num_freqs=size, num_times=size, axis=axis, time=time, max_duration=max_duration
+    )
+    with TemporaryDirectory() as folder:
+        folders = write_songs(
+            folder,
+            num_birds=num_birds,
+            songs_per_bird=songs_per_bird,
+            num_motifs=num_motifs,
+            seed=seed,
+        )
+        syllables = load_birds(folders, spec=spec, progress=False)
+    return as_dataset(
+        syllables,
+        np.where(np.isin(syllables.birds, list(folders)[: num_birds // 2]), 1, 2),
+        name="synthetic_finch",
+        title="synthetic finch",
+        source="generated here",
+        licence="none needed",
+        stands_for="zebra finch song",
+    )
+
+
+def _check(**values) -> None:
+    for name, (value, least) in values.items():
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+            raise ValueError(f"{name} must be an integer of at least {least}, not {value!r}")
+
+
+def _score(motif: list, num_motifs: int, random):
+    """What is sung in one song: pairs of a label and the silence before it in seconds."""
+    silence = random.uniform(0.1, 0.2)
+    for _ in range(random.integers(0, 4)):
+        yield INTRODUCTORY, silence
+        silence = random.uniform(0.06, 0.1)
+    for k in range(num_motifs):
+        last = RARE if random.random() < RARE_SHARE else motif[-1]
+        labels = [*motif[:-1], last]
+        if k == num_motifs - 1 and random.random() < CUT_SHARE:
+            labels = labels[: random.integers(2, len(labels))]
+        for label in labels:
+            yield label, silence
+            silence = random.uniform(0.025, 0.045)
+        silence = random.uniform(0.08, 0.16)
+
+
+def _room(length: int, random) -> np.ndarray:
+    """The noise of the room, louder at low frequencies, some 45 dB below the song: (length,)."""
+    spectrum = 1 / (1 + (FREQUENCIES / 1500) ** 2) + 0.15
+    return 10 ** (random.uniform(-47, -41) / 20) * noise(length, spectrum, random)

@@ -1,0 +1,1 @@
+"""What a notebook shows: figures, checked claims, and tables beside the paper's."""

@@ -1,0 +1,1 @@
+"""Sentences: words as integers, a grammar of known entropy, and a variational autoencoder that reads them."""

@@ -1,0 +1,174 @@
+"""Recordings: every WAV format in [-1, 1], .cbin files with their .rec, and refusals that name the file."""
+
+import struct
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy.io import wavfile
+
+from rvae_lite.birdsong.recordings import FULL_SCALE, Recording, read_recording
+
+RAMP = np.array([0.0, 0.5, -0.5, 0.25, -1.0])
+
+
+@pytest.mark.parametrize(("dtype", "scale"), [("i2", 2**15), ("i4", 2**31), ("f4", 1), ("f8", 1)])
+def test_every_sample_format_becomes_fractions_of_full_scale(dtype, scale, tmp_path):
+    wavfile.write(tmp_path / "a.wav", 32000, (RAMP * scale).astype(dtype))
+    recording = read_recording(tmp_path / "a.wav")
+    assert recording.rate == 32000 and recording.samples.dtype == np.float32
+    assert np.array_equal(recording.samples, RAMP.astype(np.float32))
+    assert recording.duration == 5 / 32000
+
+
+def test_eight_bits_are_unsigned_with_silence_in_the_middle(tmp_path):
+    wavfile.write(tmp_path / "a.wav", 8000, (RAMP * 128 + 128).astype(np.uint8))
+    assert np.array_equal(read_recording(tmp_path / "a.wav").samples, RAMP)
+
+
+def test_twenty_four_bits_are_read(tmp_path):
+    values = (RAMP * 2**23).astype("<i4")
+    body = b"".join(value.tobytes()[:3] for value in values)
+    head = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + len(body) + 1, b"WAVE", b"fmt ", 16, 1, 1, 44100, 132300, 3,
+                       24, b"data", len(body))  # fmt: skip
+    (tmp_path / "a.wav").write_bytes(head + body + b"\0")
+    assert np.array_equal(read_recording(tmp_path / "a.wav").samples, RAMP)
+
+
+def test_a_channel_of_stereo_is_chosen_and_never_guessed(tmp_path):
+    wavfile.write(tmp_path / "a.wav", 8000, np.stack([RAMP, RAMP[::-1]], axis=1).astype(np.float32))
+    with pytest.raises(
+        ValueError, match=r"a.wav has 2 channels: choose one by channel= \(0 to 1\)"
+    ):
+        read_recording(tmp_path / "a.wav")
+    assert np.array_equal(read_recording(tmp_path / "a.wav", channel=1).samples, RAMP[::-1])
+    with pytest.raises(ValueError, match="channel must be between 0 and 1 for .*a.wav, not 2"):
+        read_recording(tmp_path / "a.wav", channel=2)
+
+
+def write_cbin(folder, channels, rec):
+    (folder / "a.cbin").write_bytes(np.stack(channels, axis=1).astype(">i2").tobytes())
+    (folder / "a.rec").write_text(rec)
+    return folder / "a.cbin"
+
+
+@pytest.mark.parametrize("rate", ["32000", "3.2000000e+004"])
+def test_a_cbin_file_is_big_endian_and_its_song_is_channel_0(rate, tmp_path):
+    rec = f"File created: Fri\n\n     begin rec = 0 ms\nADFREQ =   {rate}\nChans = 2\nSamples = 5\nThresholds = \n1.0\n"
+    path = write_cbin(tmp_path, [RAMP * 2**15, 0 * RAMP], rec)
+    assert read_recording(path).rate == 32000
+    assert np.array_equal(read_recording(path).samples, RAMP)
+    with pytest.raises(ValueError, match="a.cbin has no sound"):
+        read_recording(path, channel=1)
+
+
+def test_a_cbin_file_that_is_cut_off_is_refused(tmp_path):
+    path = write_cbin(tmp_path, [RAMP, RAMP], "ADFREQ = 32000\nChans = 2\nSamples = 6\n")
+    with pytest.raises(ValueError, match="a.cbin is cut off: it has 20 bytes, .* copy both again"):
+        read_recording(path)
+    (tmp_path / "a.rec").write_text("ADFREQ = 32000\nChans = 3\n")
+    with pytest.raises(ValueError, match="a.cbin is cut off"):
+        read_recording(path)
+
+
+def test_a_rec_file_that_is_missing_or_incomplete_is_named(tmp_path):
+    path = write_cbin(tmp_path, [RAMP], "ADFREQ = 32000\n")
+    with pytest.raises(ValueError, match="a.rec does not say Chans: add a line Chans = NUMBER"):
+        read_recording(path)
+    (tmp_path / "a.rec").write_text("ADFREQ = fast\n")
+    with pytest.raises(ValueError, match="a.rec says ADFREQ = 'fast', not a number: correct it"):
+        read_recording(path)
+    (tmp_path / "a.rec").unlink()
+    with pytest.raises(
+        FileNotFoundError, match="there is no .*a.rec: copy it too, it holds the sampling rate"
+    ):
+        read_recording(path)
+
+
+@pytest.mark.parametrize("samples", [np.zeros(0), np.zeros(100)])
+def test_a_recording_without_sound_is_refused(samples, tmp_path):
+    wavfile.write(tmp_path / "a.wav", 8000, samples.astype(np.int16))
+    with pytest.raises(
+        ValueError, match=rf"a.wav has no sound \({len(samples)} samples, all zero\): leave it out"
+    ):
+        read_recording(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize(("value", "problem"), [
+    (np.nan, "not finite numbers: export it again"), (32000.0, r"up to 32000, not in \[-1, 1\]: divide them"),
+])  # fmt: skip
+def test_floating_point_samples_in_other_units_are_refused(value, problem, tmp_path):
+    wavfile.write(tmp_path / "a.wav", 8000, np.array([0.0, value], np.float32))
+    with pytest.raises(ValueError, match=problem):
+        read_recording(tmp_path / "a.wav")
+
+
+def test_a_wav_that_is_cut_off_or_something_else_is_refused(tmp_path):
+    wavfile.write(tmp_path / "a.wav", 8000, np.arange(1000, dtype=np.int16))
+    content = (tmp_path / "a.wav").read_bytes()
+    for damaged in (content[:1500], b"ID3 this is an mp3 in disguise", b""):
+        (tmp_path / "a.wav").write_bytes(damaged)
+        with pytest.raises(
+            ValueError, match="a.wav cannot be read .*: export it again as WAV, 16-bit PCM"
+        ) as caught:
+            read_recording(tmp_path / "a.wav")
+        assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_chunk_in_a_wav_is_no_warning(tmp_path):
+    wavfile.write(tmp_path / "a.wav", 8000, np.arange(100, dtype=np.int16))
+    content = (tmp_path / "a.wav").read_bytes() + b"note" + struct.pack("<I", 4) + b"abcd"
+    (tmp_path / "a.wav").write_bytes(
+        content[:4] + struct.pack("<I", len(content) - 8) + content[8:]
+    )
+    assert len(read_recording(tmp_path / "a.wav").samples) == 100
+
+
+def test_a_missing_recording_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no recording at .*a.wav: check the path"):
+        read_recording(tmp_path / "a.wav")
+
+
+def test_another_format_needs_soundfile(tmp_path, monkeypatch):
+    (tmp_path / "a.flac").touch()
+    monkeypatch.setitem(sys.modules, "soundfile", None)
+    with pytest.raises(
+        ValueError,
+        match="a.flac is neither .wav nor .cbin: convert it to WAV, or pip install soundfi",
+    ):
+        read_recording(tmp_path / "a.flac")
+
+
+def test_soundfile_reads_another_format(tmp_path, monkeypatch):
+    class LibsndfileError(RuntimeError):
+        error_string = "bad header"
+
+    def read(path, dtype, always_2d):
+        assert dtype == "float32" and always_2d
+        if path.stat().st_size:
+            raise LibsndfileError
+        return RAMP[:, None].astype(np.float32), 44100
+
+    monkeypatch.setitem(
+        sys.modules, "soundfile", SimpleNamespace(read=read, LibsndfileError=LibsndfileError)
+    )
+    (tmp_path / "a.flac").touch()
+    recording = read_recording(tmp_path / "a.flac")
+    assert isinstance(recording, Recording) and recording.rate == 44100
+    assert np.array_equal(recording.samples, RAMP)
+    (tmp_path / "a.flac").write_text("damaged")
+    with pytest.raises(
+        ValueError, match=r"a.flac cannot be read \(bad header\): convert it to WAV"
+    ):
+        read_recording(tmp_path / "a.flac")
+
+
+def test_the_largest_and_smallest_samples_stand_at_full_scale(tmp_path):
+    wavfile.write(tmp_path / "a.wav", 8000, np.array([32767, -32768, 32000, 0], np.int16))
+    assert (np.abs(read_recording(tmp_path / "a.wav").samples) >= FULL_SCALE).tolist() == [
+        True,
+        True,
+        False,
+        False,
+    ]

@@ -1,0 +1,156 @@
+"""Every figure draws what it is given, on the axes it is given, and nothing is shown or saved."""
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from rvae_lite.reporting import figures
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    with plt.rc_context():
+        figures.use_style()
+        yield
+        plt.close("all")
+
+
+@pytest.fixture
+def table():
+    rows = [
+        dict(method=method, metric=metric, part="all", value=1.0 + seed, seed=seed, template=0)
+        for method in ("VAE", "R-VAE")
+        for metric in ("lsd", "spectrum_0", "spectrum_1")
+        for seed in range(3)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_a_space_is_drawn_on_the_axes_given():
+    _, ax = plt.subplots()
+    assert figures.plot_space(np.zeros((4, 2)), np.arange(4), points=np.ones((2, 2)), ax=ax) is ax
+    assert len(ax.collections) == 2 and ax.get_aspect() == 1.0
+
+
+def test_spaces_share_one_scale():
+    figure = figures.plot_spaces(
+        {"a": np.zeros((3, 2)), "b": 9 * np.ones((3, 2))}, np.arange(3), columns=2
+    )
+    left, right = figure.axes
+    assert left.get_xlim() == right.get_xlim()
+
+
+def test_the_plane_of_a_target_is_linear_and_keeps_its_leading_variance():
+    target = np.random.default_rng(0).normal(size=(200, 4)) * [5, 3, 0.1, 0.1]
+    flat = figures.plane_of(target)(target)
+    assert flat.var(0).sum() == pytest.approx(target[:, :2].var(0).sum(), rel=0.01)
+    assert np.allclose(figures.plane_of(target)(2 * target - target.mean(0)), 2 * flat)
+
+
+def test_runs_are_dots_and_their_median_a_bar(table):
+    ax = figures.plot_by_method(table, metric="lsd", part="all", label="LSD")
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["VAE", "R-VAE"]
+    assert len(ax.collections) == 4 and ax.get_ylabel() == "LSD"
+
+
+def test_spectra_show_every_run_and_the_median(table):
+    assert len(figures.plot_spectra(table).lines) == 2 * (3 + 1)
+
+
+def test_the_linear_maps_fill_three_panels(table):
+    more = [
+        table[table.metric == "lsd"].assign(metric=name)
+        for name in ("distance_to_identity", "bias_norm")
+    ]
+    figure = figures.plot_linear_maps(pd.concat([table, *more]))
+    assert [bool(ax.collections or ax.lines) for ax in figure.axes] == [True] * 3
+
+
+def test_amounts_are_legible_on_a_dark_and_on_a_light_page():
+    brightness = figures.warmth()(np.linspace(0, 1, 9))[:, :3] @ [0.2126, 0.7152, 0.0722]
+    assert 0.1 < brightness.min() and brightness.max() < 0.85
+
+
+def test_spaces_pass_through_one_window():
+    planes = figures.through(
+        lambda means: means[..., :2] + 1, {"a": np.zeros((3, 4)), "b": np.ones((3, 4))}
+    )
+    assert list(planes) == ["a", "b"] and planes["b"].shape == (3, 2) and (planes["b"] == 2).all()
+
+
+def test_metrics_over_the_number_of_points_have_a_line_per_method():
+    frame = pd.DataFrame(
+        dict(
+            part="D1", method="VAE", num_points=[2, 4], median=[0.0, 1.0], lowest=-1.0, highest=2.0
+        )
+    )
+    ax = figures.plot_over_points(frame, part="D1", label="LSD")
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["VAE"]
+
+
+def test_runs_over_the_number_of_points_are_dots_around_a_line(table):
+    ax = figures.plot_runs_over_points(
+        table.assign(num_points=4), metric="lsd", part="all", label="LSD"
+    )
+    assert len(ax.collections) == len(ax.lines) == 2 and ax.get_xscale() == "log"
+
+
+def test_losses_show_every_replica(table):
+    history = pd.DataFrame(
+        dict(epoch=[1, 1, 2, 2], replica=[0, 1, 0, 1], loss=[3.0, 4.0, 1.0, 2.0])
+    )
+    assert len(figures.plot_losses(history, methods={"VAE": range(2)}).lines) == 3
+
+
+@pytest.mark.parametrize("images", [np.zeros((5, 1, 8, 8)), np.zeros((5, 8, 8), dtype=np.uint8)])
+def test_images_fill_a_grid(images):
+    assert len(figures.plot_images(images, columns=4).axes) == 8
+
+
+def test_rows_of_images_have_names():
+    figure = figures.plot_images(np.zeros((4, 8, 8)), columns=2, rows=["above", "below"])
+    assert [text.get_text() for ax in figure.axes for text in ax.texts] == ["above", "below"]
+
+
+def test_classes_take_ten_colours_and_directions_a_circle():
+    ax = figures.plot_space(np.zeros((3, 2)), np.array([0.0, 0.5, 1.0]))
+    first, half, round_again = ax.collections[0].get_facecolor()[:, :3]
+    assert np.allclose(first, round_again) and not np.allclose(first, half)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_umap_is_fitted_on_the_target_and_applied_to_the_others():
+    target = np.repeat(np.eye(3, 6), 20, axis=0) + np.random.default_rng(0).normal(
+        scale=0.01, size=(60, 6)
+    )
+    threads = torch.get_num_threads()
+    window = figures.umap_of(target)
+    planes = window(np.stack([target, target[::-1]]))
+    assert planes.shape == (2, 60, 2)
+    assert (
+        torch.get_num_threads() == threads
+    )  # or trainings side by side would stand in each other's way
+    centres = planes[0].reshape(3, 20, 2).mean(1)
+    reversed_centres = planes[1].reshape(3, 20, 2).mean(1)
+    assert np.allclose(
+        centres, reversed_centres[::-1], atol=2
+    )  # the same islands, reached in another order
+
+
+def test_every_method_of_the_book_has_its_own_colour():
+    assert len(set(figures.COLOURS.values())) == len(figures.COLOURS)
+    assert figures.colour("a stranger") == figures.INK
+
+
+@pytest.mark.parametrize(("panels", "rows"), [(2, 1), (3, 1), (4, 2), (5, 2)])
+def test_more_than_three_panels_stand_in_two_rows(panels, rows):
+    figure, axes = figures.figure_row(panels)
+    assert len(axes) == panels == len(figure.axes)
+    assert len({round(ax.get_position().y0, 3) for ax in axes}) == rows
+    plt.close(figure)

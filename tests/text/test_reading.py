@@ -1,0 +1,144 @@
+"""Text files as tokens: every defect is named by its line, nothing is left out in silence."""
+
+import numpy as np
+import pytest
+
+from rvae_lite import data
+from rvae_lite.text import grammar, reading
+from rvae_lite.text.vocabulary import END, UNKNOWN, Vocabulary, lengths
+
+
+def written(folder, content, name="texts.txt"):
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def test_a_text_a_line_with_empty_ones_skipped_and_counted(tmp_path):
+    found = reading.read_texts(written(tmp_path, "\ufeffa  b c\r\n\r\nd e\n   \nf"))
+    assert found.texts == ["a b c", "d e", "f"]
+    assert found.lines.tolist() == [1, 3, 5] and found.skipped == dict(empty=2, long=0)
+    assert found.labels == ["", "", ""]
+
+
+def test_labels_stand_before_a_tab(tmp_path):
+    found = reading.read_texts(written(tmp_path, "3\twhy is that ?\n1\tbecause\n"), labelled=True)
+    assert found.labels == ["3", "1"] and found.texts == ["why is that ?", "because"]
+    with pytest.raises(
+        ValueError, match="line 2 of .* has no tab between label and text: say labelled=False"
+    ):
+        reading.read_texts(written(tmp_path, "3\twhy\nbecause\n"), labelled=True)
+
+
+def test_prose_is_cut_into_sentences_in_lower_case_with_punctuation_apart(tmp_path):
+    prose = "It's late. Is it?\nYes, very\nlate! A title\n\nThe end"
+    found = reading.read_texts(written(tmp_path, prose), unit="sentence")
+    assert found.texts == ["it's late .", "is it ?", "yes , very late !", "a title", "the end"]
+    assert found.lines.tolist() == [1, 1, 2, 3, 5]
+
+
+def test_long_texts_are_refused_skipped_or_cut(tmp_path):
+    path = written(tmp_path, "a b\na b c d\n")
+    with pytest.raises(
+        ValueError,
+        match="line 2 of .* has 4 words, max_words is 3: raise max_words, or say on_long=",
+    ):
+        reading.read_texts(path, max_words=3)
+    skipped = reading.read_texts(path, max_words=3, on_long="skip")
+    assert skipped.texts == ["a b"] and skipped.skipped == dict(empty=0, long=1)
+    assert reading.read_texts(path, max_words=3, on_long="cut").texts == ["a b", "a b c"]
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        (
+            "a\n\nb\n",
+            dict(on_empty="refuse"),
+            "line 2 of .* is empty: say on_empty='skip', or delete it",
+        ),
+        (
+            b"caf\xc3\xa9\nna\xefve\n",
+            {},
+            "is no UTF-8: byte 8, on line 2, is 0xef: save the file in UTF-8",
+        ),
+        ("\n \n", {}, "holds no texts: check that it is the right file"),
+        ("a", dict(unit="word"), r"unit must be one of \('line', 'sentence'\), not 'word'"),
+        (
+            "a",
+            dict(on_long="stop"),
+            r"on_long must be one of \('refuse', 'skip', 'cut'\), not 'stop'",
+        ),
+        ("a", dict(on_empty="cut"), r"on_empty must be one of \('refuse', 'skip'\), not 'cut'"),
+        ("a", dict(max_words=0), "max_words must be positive, not 0"),
+    ],
+)
+def test_defects_are_refused_and_named_by_line(tmp_path, content, options, message):
+    with pytest.raises(ValueError, match=message):
+        reading.read_texts(written(tmp_path, content), **options)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no file .*nothing.txt: check the path"):
+        reading.read_texts(tmp_path / "nothing.txt")
+
+
+def test_own_files_become_a_data_set_whose_words_are_those_of_the_training_texts(tmp_path):
+    train = reading.read_texts(written(tmp_path, "1\ta b a\n0\tb c\n"), labelled=True)
+    test = reading.read_texts(written(tmp_path, "1\ta d\n\n"), labelled=True)
+    dataset = reading.dataset_of([train, test], info=dict(name="own"), max_vocabulary=2)
+    assert dataset.info["vocabulary"][4:] == ["a", "b"] and dataset.info["skipped"] == dict(
+        empty=1, long=0
+    )
+    assert dataset.x.tolist() == [[4, 5, 4, END], [5, UNKNOWN, END, 0], [4, UNKNOWN, END, 0]]
+    assert dataset.part.tolist() == [1, 1, 2] and dataset.labels.tolist() == [1, 0, 1]
+    assert dataset.ids.tolist() == ["training-1", "training-2", "validation-1"]
+    with pytest.raises(ValueError, match="text 1 has the unknown word 'c'"):
+        reading.dataset_of([train], info={}, max_vocabulary=2, on_unknown="refuse")
+
+
+# ---------------------------------------------------------------- by name
+
+
+def test_grammar_sentences_are_those_of_the_grammar_with_its_entropy():
+    dataset, source = (
+        data.load("grammar_sentences", num_train=60, num_valid=20, num_test=30),
+        grammar.everyday(),
+    )
+    assert dataset.x.shape == (110, source.max_length + 1) and np.bincount(
+        dataset.part
+    ).tolist() == [0, 60, 20, 30]
+    assert (
+        dataset.info["entropy"] == source.entropy and dataset.info["stands_for"] == "Yahoo answers"
+    )
+    sentences = Vocabulary(dataset.info["vocabulary"]).decode(dataset.x)
+    assert min(source.log_probability(text) for text in sentences) > -np.inf
+    assert lengths(dataset.x).max() <= source.max_length + 1 and set(dataset.labels) <= set(
+        range(8)
+    )
+    other = data.load("grammar_sentences", num_train=60, num_valid=20, num_test=30, seed=1)
+    assert not np.array_equal(other.x, dataset.x) and other.info == dataset.info
+    with pytest.raises(ValueError, match="num_test must be positive, not 0"):
+        data.load("grammar_sentences", num_test=0)
+
+
+def test_yahoo_is_read_from_its_three_files(tmp_path):
+    for name in reading.YAHOO_FILES:
+        written(tmp_path / "yahoo", "0\twhat is a dog ?\n4\ta dog is a pet\n", name)
+    dataset = data.load("yahoo", root=tmp_path, max_vocabulary=3)
+    assert dataset.x.shape == (6, 6) and dataset.part.tolist() == [1, 1, 2, 2, 3, 3]
+    assert (
+        dataset.info["vocabulary"][4:] == ["a", "dog", "is"]
+        and dataset.labels.tolist() == [0, 1] * 3
+    )
+    assert (dataset.x == UNKNOWN).sum() == 3 * 3
+
+
+def test_missing_yahoo_files_are_named_with_their_source_and_place(tmp_path):
+    written(tmp_path / "yahoo", "a\n", "yahoo.train.txt")
+    message = (
+        r"not in .*yahoo: put yahoo.valid.txt, yahoo.test.txt, from the data of He et al. \(2019\)"
+    )
+    with pytest.raises(FileNotFoundError, match=message):
+        data.load("yahoo", root=tmp_path)
