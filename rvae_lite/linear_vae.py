@@ -1,4 +1,4 @@
-"""The linear VAE solved exactly: its optimum at every beta, its rate-distortion curve, and the response functions.
+"""The linear VAE solved exactly: its optimum at every beta and its rate-distortion curve.
 
 p(x|z) = N(D z + mu, s2 I) and q(z|x) = N(E (x - mu), C) with C diagonal (Bae et al. 2023, Section 2.2, Theorem 1).
 The optimum is reverse water-filling of a Gaussian source: every principal component keeps the variance beta s2, or all
@@ -37,14 +37,6 @@ class RateDistortion(NamedTuple):
     distortion: Tensor
     active_units: Tensor
     water_level: Tensor
-
-
-class Response(NamedTuple):
-    """What each latent's weights are at each log beta, (T, K): in the basis of the principal components."""
-
-    encoder: Tensor
-    decoder: Tensor
-    posterior_variance: Tensor
 
 
 def optimum(covariance, *, latent_dim: int, beta: float, noise_variance: float) -> Optimum:
@@ -195,143 +187,6 @@ def expected_distortion(
     )
     shift = 0.0 if residual_mean is None else residual_mean.square().sum(-1)
     return _constant(data_dim, noise_variance) + (squared + shift) / (2 * noise_variance)
-
-
-def response_corrected(log_beta: Tensor, *, eigenvalues: Tensor, noise_variance: float) -> Response:
-    """The exact response functions: one sqrt gate for encoder *and* decoder, and log C = min(0, affine in log beta).
-
-    Args:
-        log_beta: (T,) or a number.
-        eigenvalues: lambda, the data's leading variances, (K,), positive.
-        noise_variance: s2.
-    """
-    shifted, scale = _gate_inputs(log_beta, eigenvalues, noise_variance)
-    gate = sqrt_gate(shifted)
-    return Response(gate / scale, gate * scale, shifted.clamp(max=0.0).exp())
-
-
-def response_published(
-    log_beta: Tensor,
-    *,
-    eigenvalues: Tensor,
-    noise_variance: float,
-    decoder_scale: Tensor | None = None,
-) -> Response:
-    """The weights that the proof of Theorem 1 names: sigmoid gates for E and C, the sqrt gate for D.
-
-    E = sigmoid(log(d^2 / (beta s2))) / d and C = sigmoid(log(beta s2 / d^2)) are the best responses to a *fixed*
-    decoder with column norms d; D is that of the *joint* optimum.  Together they minimise the loss at no beta.
-
-    Args:
-        log_beta, eigenvalues, noise_variance: as for `response_corrected`.
-        decoder_scale: d, (K,); by default sqrt(lambda), the optimum's as beta goes to 0.
-    """
-    shifted, scale = _gate_inputs(log_beta, eigenvalues, noise_variance)
-    fixed = scale if decoder_scale is None else torch.as_tensor(decoder_scale, dtype=torch.float64)
-    against_fixed = shifted + 2 * (scale / fixed).log()
-    return Response(
-        torch.sigmoid(-against_fixed) / fixed,
-        sqrt_gate(shifted) * scale,
-        torch.sigmoid(against_fixed),
-    )
-
-
-def excess_loss(
-    response: Response, log_beta: Tensor, *, eigenvalues: Tensor, noise_variance: float
-) -> Tensor:
-    """How much larger distortion + beta * rate is with these weights than at the optimum, nats: (T,).
-
-    Args:
-        response: weights (T, K) at each log beta (T,); the other arguments as for `response_corrected`.
-    """
-    log_beta, values = (torch.as_tensor(v, dtype=torch.float64) for v in (log_beta, eigenvalues))
-    covariance, beta = values.diag(), log_beta.exp()
-    encoder, decoder = response.encoder.diag_embed(), response.decoder.diag_embed()  # (T, K, K)
-    rate = expected_rate(covariance, encoder, response.posterior_variance)
-    distortion = expected_distortion(
-        covariance,
-        encoder,
-        decoder,
-        posterior=response.posterior_variance,
-        noise_variance=noise_variance,
-    )
-    best = rate_distortion(
-        covariance, latent_dim=len(values), betas=beta, noise_variance=noise_variance
-    )
-    return distortion + beta * rate - (best.distortion + beta * best.rate)
-
-
-def response_trained(
-    log_beta: Tensor,
-    *,
-    eigenvalues: Tensor,
-    noise_variance: float,
-    decoder_gate: str = "sqrt",
-    starts: int = 3,
-) -> Response:
-    """The best that two gated layers do in practice: their weights minimise the mean excess loss over the log betas.
-
-    Each of E and C is a product of two sigmoid gates and a number, D of two gates of the kind `decoder_gate`; every
-    latent is optimised by itself (BFGS, the best of some random starts), so the result is an upper bound.
-
-    Args:
-        log_beta, eigenvalues, noise_variance: as for `response_corrected`; log_beta has at least two values.
-        decoder_gate: "sqrt", the paper's, or "sigmoid".
-        starts: how many random starts, seeded 0, 1, ...
-    """
-    from scipy.optimize import minimize
-
-    gates = dict(sqrt=sqrt_gate, sigmoid=torch.sigmoid)
-    if decoder_gate not in gates:
-        raise ValueError(f"decoder_gate must be one of {sorted(gates)}, not {decoder_gate!r}")
-    log_beta, values = (torch.as_tensor(v, dtype=torch.float64) for v in (log_beta, eigenvalues))
-    inputs = (log_beta - log_beta.mean()) / log_beta.std()  # (T,)
-    kinds = (torch.sigmoid, gates[decoder_gate], torch.sigmoid)
-
-    def weights(flat: Tensor) -> Response:  # for each of E, D, C: log scale, two slopes, two shifts
-        gated = zip(kinds, flat.view(3, 5), strict=True)
-        parts = [
-            p[0].exp() * gate(torch.outer(inputs, p[1:3]) + p[3:]).prod(1) for gate, p in gated
-        ]
-        return Response(*(part.unsqueeze(1) for part in parts))  # (T, 1) each
-
-    def trained(value: Tensor, start: int):
-        def mean_excess(flat):
-            flat = torch.tensor(flat, requires_grad=True)
-            excess = excess_loss(
-                weights(flat), log_beta, eigenvalues=value[None], noise_variance=noise_variance
-            ).mean()
-            return excess.item(), torch.autograd.grad(excess, flat)[0].numpy()
-
-        first = np.random.default_rng(start).standard_normal((3, 5))
-        first[1, 3:] -= 2  # gates of the decoder start open
-        return minimize(mean_excess, first.ravel(), jac=True, method="BFGS")
-
-    best = [
-        min((trained(value, s) for s in range(starts)), key=lambda found: found.fun)
-        for value in values
-    ]
-    return Response(
-        *(
-            torch.cat(parts, 1)
-            for parts in zip(*(weights(torch.tensor(b.x)) for b in best), strict=True)
-        )
-    )
-
-
-def sqrt_gate(x: Tensor) -> Tensor:
-    """sqrt(max(0, 1 - exp(x))), without overflow, its gradient finite where it is closed."""
-    is_open = x < 0
-    return torch.where(is_open, (-torch.expm1(torch.where(is_open, x, -1.0))).sqrt(), 0.0)
-
-
-def _gate_inputs(log_beta, eigenvalues, noise_variance: float) -> tuple[Tensor, Tensor]:
-    """log(beta s2 / lambda), (T, K), and sqrt(lambda), (K,)."""
-    _check_positive("noise_variance", noise_variance)
-    log_beta, values = (torch.as_tensor(v, dtype=torch.float64) for v in (log_beta, eigenvalues))
-    if values.ndim != 1 or not bool((values > 0).all()):
-        raise ValueError(f"eigenvalues must be positive numbers, (K,), not {values.tolist()}")
-    return log_beta.unsqueeze(-1) + math.log(noise_variance) - values.log(), values.sqrt()
 
 
 def _gate(values: Tensor, level: Tensor) -> Tensor:

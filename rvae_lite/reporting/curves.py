@@ -1,70 +1,12 @@
-"""Figures of rate and distortion, and the exact curve of linear models that were trained.
+"""Figures of rate and distortion.
 
 Bae et al. (2023), Figures 1 and 4.  Nats, summed over dimensions and averaged over data; the loss is distortion +
 beta * rate.  Letters: M replicas, N data points, D data dimension, K latent dimension, T values of beta.
 """
 
 import numpy as np
-import torch
 
-from rvae_lite import linear_vae
 from rvae_lite.reporting.figures import INK, colour
-
-
-def linear_curve(fit, x, betas=None):
-    """Rate and distortion of trained linear VAEs, in expectation over data and posterior: no sampling noise.
-
-    Args:
-        fit: a Fit of `VAE.linear`, plain or multi-rate.
-        x: data, (N, D), centred or not.
-        betas: where a multi-rate Fit is read off, (T,); leave it out for a plain one: every replica gives one point.
-
-    Returns:
-        A pandas DataFrame, a row per replica and beta: replica, beta, rate, distortion, loss, in nats.
-
-    Raises:
-        ValueError: the models are not linear, or betas are missing or too many.
-    """
-    import pandas as pd
-
-    trained = np.asarray(fit.beta, dtype=np.float64)
-    if bool(np.isnan(trained).any()) != (betas is not None):
-        raise ValueError(
-            "betas are needed for a multi-rate Fit and refused for a plain one, whose replicas have theirs"
-        )
-    x = torch.as_tensor(np.asarray(x), dtype=torch.float64)
-    mean, covariance = x.mean(0), torch.cov(x.T, correction=0)
-    rows = []
-    for beta in [None] if betas is None else betas:
-        plain = fit if beta is None else fit.at_beta(float(beta))
-        for m in range(len(fit)):
-            rate, distortion = _expected(plain.replica(m), mean, covariance)
-            rows.append(
-                dict(replica=m, beta=float(plain.beta[m]), rate=rate, distortion=distortion)
-            )
-    table = pd.DataFrame(rows).sort_values(["replica", "beta"], ignore_index=True)
-    return table.assign(loss=table.distortion + table.beta * table.rate)
-
-
-def _expected(model, mean, covariance) -> tuple[float, float]:
-    """Rate and distortion of one plain linear VAE on data of that mean and covariance."""
-    if getattr(model, "head", None) is None or model.head.posterior != "constant":
-        raise ValueError(
-            "fit must hold linear models, made by VAE.linear: others have no exact rate and distortion"
-        )
-    model = model.double()
-    with torch.no_grad():
-        encoder, decoder = model.head.linear.weight, model.decoder[0].weight  # (K, D), (D, K)
-        latent_mean = encoder @ mean + model.head.linear.bias
-        residual_mean = mean - decoder @ latent_mean - model.decoder[0].bias
-        posterior = (2 * model.head.log_scale.value).exp()
-        rate = linear_vae.expected_rate(covariance, encoder, posterior, latent_mean=latent_mean)
-        options = dict(
-            posterior=posterior, noise_variance=model.noise_variance, residual_mean=residual_mean
-        )
-        return float(rate), float(
-            linear_vae.expected_distortion(covariance, encoder, decoder, **options)
-        )
 
 
 def plot_rate_distortion(curves: dict, *, lines=(), betas=None, ax=None):
