@@ -326,7 +326,7 @@ for replica in (0, num_betas - 1):
 
 # %%
 trained = fit(model, x, epochs=epochs, **plan)
-reached = curves.linear_curve(trained, x)
+reached = linear_curve(trained, x)
 best = linear_vae.rate_distortion(Sigma, betas=betas, **options)
 figure, (left, middle, right) = figures.figure_row(3, width=3.0)
 ways = {"exact": exact, "beta-VAE": reached}

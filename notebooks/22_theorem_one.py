@@ -130,8 +130,8 @@ check("D is that of the joint optimum", np.allclose(decoder, joint))
 
 # %%
 one = dict(eigenvalues=values[1:2], noise_variance=s2)
-published = linear_vae.response_published(log_beta, **one)
-corrected = linear_vae.response_corrected(log_beta, **one)
+published = theorem_one.response_published(log_beta, **one)
+corrected = theorem_one.response_corrected(log_beta, **one)
 names = dict(encoder="encoder E", posterior_variance="posterior variance C")
 figure, axes = figures.figure_row(3, width=3.0)
 for ax, (field, label) in zip(axes, {**names, "decoder": "decoder D"}.items()):
@@ -190,17 +190,17 @@ check("and differs from the sqrt gate by more than a half", apart > 0.5)
 
 # %%
 case = dict(eigenvalues=values, noise_variance=s2)
-train = lambda gate: linear_vae.response_trained(
+train = lambda gate: theorem_one.response_trained(
     log_beta, decoder_gate=gate, starts=starts, **case
 )
 responses = {
-    "proof's weights": linear_vae.response_published(log_beta, **case),
+    "proof's weights": theorem_one.response_published(log_beta, **case),
     "same gates, optimised": train("sqrt"),
     "all sigmoid, optimised": train("sigmoid"),
-    "corrected": linear_vae.response_corrected(log_beta, **case),
+    "corrected": theorem_one.response_corrected(log_beta, **case),
 }
 excess = {
-    name: linear_vae.excess_loss(response, log_beta, **case).numpy()
+    name: theorem_one.excess_loss(response, log_beta, **case).numpy()
     for name, response in responses.items()
 }
 told = lambda gap, limit: next(
@@ -289,7 +289,7 @@ with torch.no_grad():
     gate.bias.copy_(middle - (values / s2).log())
     h = gates.standardise(log_beta.exp(), (lowest, highest))
     g = gate.scale(h)  # (T, K)
-exact = linear_vae.response_corrected(log_beta, **case)
+exact = theorem_one.response_corrected(log_beta, **case)
 same = torch.allclose(g, exact.decoder / values.sqrt(), atol=1e-3)
 check("the package's gate is the theorem's, in decoder", same)
 same = torch.allclose(g, exact.encoder * values.sqrt(), atol=1e-3)
@@ -359,7 +359,7 @@ trained = {
     for name, gate in ways.items()
 }
 read_off = np.geomspace(lowest, highest, 25)
-reached = {name: curves.linear_curve(one, x, read_off) for name, one in trained.items()}
+reached = {name: linear_curve(one, x, read_off) for name, one in trained.items()}
 
 # %% [markdown]
 # How good is it at each $\beta$?
@@ -474,8 +474,8 @@ table.set_index("statement")
 # ```
 
 # %% tags=["hide-cell"]
-excess_at = lambda d: linear_vae.excess_loss(
-    linear_vae.response_published(log_beta, decoder_scale=torch.tensor([d]), **one),
+excess_at = lambda d: theorem_one.excess_loss(
+    theorem_one.response_published(log_beta, decoder_scale=torch.tensor([d]), **one),
     log_beta,
     **one,
 ).mean()
@@ -491,7 +491,7 @@ assert min(excess_at(d) for d in np.linspace(0.2, 3, 57)) > excess_at(1.0) * 2 /
 # %% tags=["hide-cell"]
 quick = plan | dict(epochs=500, warmup_epochs=10)
 per_batch = fit(make_multirate(model), x, per="batch", **quick)
-losses = curves.linear_curve(per_batch, x, read_off).loss.to_numpy() - constant
+losses = linear_curve(per_batch, x, read_off).loss.to_numpy() - constant
 assert (losses / (optimal.numpy() - constant)).max() < 1.1
 
 # %% [markdown]

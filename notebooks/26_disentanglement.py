@@ -51,7 +51,7 @@ from rvae_lite.multirate import LogUniform, make_multirate
 from rvae_lite.reporting import curves, figures, tables
 from rvae_lite.reporting.tables import check, fingerprint, provenance
 from rvae_lite.studies import disentanglement as sprites
-from rvae_lite.studies.experiments import load_results
+from rvae_lite.studies.study import load_results
 
 figures.use_style()
 
@@ -203,7 +203,7 @@ changes = dict(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate
 changes |= dict(seeds=(0,), num_samples=500, num_rated=1024)
 network = dict(hidden=[hidden_dim] * 2, decoder_hidden=[hidden_dim] * 3)
 network |= dict(decoder_activation=activation, latent_dim=latent_dim)
-setting = sprites.sprite_setting(dataset, **network, **changes)
+setting = sprites.sprite_setup(dataset, **network, **changes)
 setting = setting._replace(plain_betas=setting.betas[1::4])
 images, factors = setting.dataset.x, setting.dataset.factors
 few = dict(epochs=3, batch_size=64, learning_rate=1e-3, objective="beta-TCVAE")

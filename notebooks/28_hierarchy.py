@@ -54,7 +54,7 @@ from rvae_lite.models import ladder as hierarchical
 from rvae_lite.reporting import curves, figures
 from rvae_lite.reporting.tables import check, fingerprint, format_number, provenance
 from rvae_lite.studies import over_beta
-from rvae_lite.studies.experiments import load_results
+from rvae_lite.studies.study import load_results
 
 figures.use_style()
 

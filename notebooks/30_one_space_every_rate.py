@@ -53,8 +53,8 @@ from rvae_lite import VAE, alignment, curve_points, data, fit, linear_vae
 from rvae_lite.multirate import LogUniform, make_multirate
 from rvae_lite.reporting import curves, figures
 from rvae_lite.reporting.tables import check, fingerprint, provenance
-from rvae_lite.studies.experiments import load_results
-from rvae_lite.studies.linear_multirate import anchored_study
+from rvae_lite.studies.study import load_results
+from rvae_lite.studies.linear import anchored_gaps
 
 figures.use_style()
 betas = np.geomspace(0.01, 10.0, 10)
@@ -154,8 +154,8 @@ x = x * torch.tensor([3.0, 2.0, 1.4, 0.5, 0.4, 0.3])
 settings = dict(latent_dim=3, epochs=200, learning_rate=0.1, rho=15.0)
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", RuntimeWarning)
-    held = anchored_study(x, target="recon", iterations=iterations, **settings)
-    raw = anchored_study(x, target="x", iterations=iterations, **settings)
+    held = anchored_gaps(x, target="recon", iterations=iterations, **settings)
+    raw = anchored_gaps(x, target="x", iterations=iterations, **settings)
 figure, axes = figures.figure_row(3, width=2.8)
 for ax, name in zip(axes, ("loss", "encoder", "decoder")):
     pairs = {"curves": (held.beta, held[name]), "raw inputs": (raw.beta, raw[name])}
