@@ -1,6 +1,6 @@
 """Networks by name: functions that build an encoder and the decoder that mirrors it.
 
-`residual` is Figure 3 of Martinez & Pearson (2021); `cnn` and `resnet` are of Bae et al. (2023), App. C.
+`residual` is Figure 3 of Martinez & Pearson (2021); `cnn`, `resnet` are Bae et al. (2023), App. C.
 Letters: B batch, K latent dimension, F features.  Every function takes the shape of one example,
 (C, H, W) of an image, K and its options, and returns a `Network`.
 """
