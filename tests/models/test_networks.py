@@ -1,4 +1,4 @@
-"""Convolutions, residual blocks and patches: shapes, the paper's sizes, and how replicas of them train."""
+"""Networks of all kinds: shapes, the papers' sizes, and how replicas of them train."""
 
 import numpy as np
 import pytest
