@@ -10,13 +10,53 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from rvae_lite.losses import total_correlation_loss
+from rvae_lite.multirate import is_multirate
 
 from rvae_lite.alignment import finite
 
 ESTIMATORS = ("histogram", "sampled")
 BINS, NUM_SAMPLES = 20, 10_000  # of the two estimators, as published
 CHUNK = 64  # samples compared with all data at once
+
+
+class BetaTCVAE:
+    """The objective distortion + rate + (beta - 1) * total correlation, see `losses`.
+
+    It needs a diagonal posterior, and one beta a batch: a batch has one total correlation.
+    """
+
+    name = "beta-TCVAE"
+    extra = ("total_correlation",)
+
+    def check(self, model: nn.Module, law) -> None:
+        """Raises ValueError where the objective does not suit the model, or the law of beta."""
+        plain = model.module if is_multirate(model) else model
+        posterior = getattr(getattr(plain, "head", None), "posterior", "unknown")
+        if posterior not in ("diagonal", "constant"):
+            remedy = "build it with posterior='diagonal'"
+            raise ValueError(
+                f"{self.name} is for diagonal posteriors, this model's is {posterior}: {remedy}"
+            )
+        if model.noise_dim != model.latent_dim:
+            reason = "models whose only noise is the posterior's"
+            raise ValueError(f"{self.name} is for {reason}: drop no words")
+        if getattr(law, "per", "batch") != "batch":
+            reason = "one beta a batch, whose total correlation it weighs"
+            raise ValueError(f"{self.name} needs {reason}: pass per='batch', not {law.per!r}")
+
+    def parts(self, model: nn.Module, x: Tensor, noise: Tensor, *, num_data: int):
+        """Distortion and rate, each (B,), and the batch's total correlation, ()."""
+        posterior = model.encode(x)
+        z = posterior.sample(noise)
+        correlation = total_correlation(z, *posterior, num_data=num_data)
+        return model.distortion(x, z), posterior.kl_divergence(), correlation
+
+    def combine(self, distortion: Tensor, rate: Tensor, correlation: Tensor, *, beta) -> Tensor:
+        """The loss, all ()."""
+        return total_correlation_loss(distortion, rate, correlation, beta=beta)
 
 
 class RateParts(NamedTuple):

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.distributions import Independent, Normal, kl_divergence
 from torch.func import functional_call, vmap
+from toy import terms_of
 
 from rvae_lite import VAE, Fit, data, engine, fit
 from rvae_lite.gates import Gate
@@ -219,7 +220,7 @@ def test_a_gated_ladder_equals_the_plain_one_that_it_folds_into(scales):
 def test_many_replicas_at_once_equal_each_alone():
     model, x = ladder(3), images()
     seeds, layout = [3, 1, 4], engine.Parameters(model)
-    rows, noise = engine.initial_rows(model, seeds), noise_for(model)
+    rows, noise = engine.initial_weights(model, seeds), noise_for(model)
 
     def terms(row):
         return functional_call(
@@ -261,13 +262,13 @@ def gated(x):
 
 def test_a_replica_trains_as_it_would_alone(x, plain):
     alone = fit(LadderVAE((1, 8, 8), **SMALL), x, beta=1.0, seed=[6], **SHORT)
-    torch.testing.assert_close(plain.rows[1:], alone.rows)
-    assert plain.terms[-1, 0].sum() < plain.terms[0, 0].sum()
+    torch.testing.assert_close(plain.weights[1:], alone.weights)
+    assert terms_of(plain)[-1, 0].sum() < terms_of(plain)[0, 0].sum()
 
 
 def test_annealing_and_cosine_train_a_ladder(x):
     annealed = fit(LadderVAE((1, 8, 8), **SMALL), x, anneal=0.5, schedule="cosine", **SHORT)
-    assert annealed.terms[-1, 1] < annealed.terms[0, 1]
+    assert terms_of(annealed)[-1, 1] < terms_of(annealed)[0, 1]
 
 
 def test_a_ladder_is_saved_and_loaded(x, plain, gated, tmp_path):
