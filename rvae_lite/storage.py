@@ -1,4 +1,4 @@
-"""Arrays and a JSON header in one zip file: written atomically, verified on reading, never unpickled."""
+"""Arrays and a JSON header in one zip file: written in one step, verified when read, never unpickled."""
 
 import hashlib
 import io
@@ -150,7 +150,7 @@ def load_arrays(path, *, kind: str, version: int) -> tuple[dict, dict]:
     Raises:
         FileNotFoundError: there is no such file.
         PermissionError: it may not be read.
-        ValueError: the file is truncated, altered, of another kind, pickled or from a newer version.
+        ValueError: the file is damaged, altered, of another kind, pickled, or of a newer version.
     """
     header, arrays, digest = _load(path, kind)
     found_kind, found = header.get("kind"), header.get("schema_version")

@@ -210,7 +210,7 @@ class VAE(nn.Module):
         layer would be left.
         """
         # Gates import `networks` from this room, so that an import at the top would go in a circle.
-        from rvae_lite.gate_layers import _default_layers as layers_of
+        from rvae_lite.gates import layers_of
 
         encoder = [f"encoder.{name}".rstrip(".") for name in layers_of(self.encoder)]
         decoder = [f"decoder.{name}".rstrip(".") for name in layers_of(self.decoder)]
