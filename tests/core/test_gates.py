@@ -42,7 +42,9 @@ def gated_layer(name, kind, dtype=torch.float64):
     layer = copy.deepcopy(layer)
     x = torch.randn(64, *shape[1:], generator=torch.Generator().manual_seed(1))
     layer(x)  # a batch norm gets running statistics other than 0 and 1
-    return Gated(layer, scattered_gate(kind, 6), Condition()).to(dtype).eval(), x[: shape[0]].to(dtype)
+    return Gated(layer, scattered_gate(kind, 6), Condition()).to(dtype).eval(), x[: shape[0]].to(
+        dtype
+    )
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -108,7 +110,9 @@ def test_every_example_is_gated_at_its_own_beta(name, kind):
 @pytest.mark.parametrize("kind", GATES)
 @pytest.mark.parametrize("bias", [True, False])
 def test_a_gate_on_the_inputs_folds_into_the_columns(kind, bias):
-    gated = Gated(nn.Linear(4, 6, bias=bias), scattered_gate(kind, 4), Condition(), inputs=True).double()
+    gated = Gated(
+        nn.Linear(4, 6, bias=bias), scattered_gate(kind, 4), Condition(), inputs=True
+    ).double()
     x = torch.randn(5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     for h in torch.linspace(-1.7, 1.7, 20, dtype=torch.float64):
         gated.rate.h = h
