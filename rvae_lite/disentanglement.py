@@ -12,10 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rvae_lite.alignment import finite
 from rvae_lite.losses import total_correlation_loss
 from rvae_lite.multirate import is_multirate
-
-from rvae_lite.alignment import finite
 
 ESTIMATORS = ("histogram", "sampled")
 BINS, NUM_SAMPLES = 20, 10_000  # of the two estimators, as published
