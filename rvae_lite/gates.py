@@ -12,8 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from rvae_lite.models.networks import LogScale
-
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 GATEABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED, *BATCH_NORMS)
@@ -180,37 +178,6 @@ def _along_outputs(layer: nn.Module, scale: Tensor, weight: Tensor) -> Tensor:
     groups = scale.view(layer.groups, -1)
     rows = groups.repeat_interleave(weight.shape[0] // layer.groups, dim=0)
     return rows.reshape(*rows.shape, *[1] * (weight.ndim - 2))
-
-
-class LogScaleResponse(nn.Module):
-    """log sqrt(C_ii) = 1/2 min(0, a_i h + b_i): the exact response of a linear VAE's variance.
-
-    Differs from the paper: there C is a product of sigmoids, which is optimal on no range of betas.
-    """
-
-    def __init__(self, latent_dim: int, condition: Condition):
-        super().__init__()
-        self.condition = condition
-        self.weight = nn.Parameter(torch.empty(latent_dim))
-        self.bias = nn.Parameter(torch.empty(latent_dim))
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """The same variance e^-2 at every beta."""
-        nn.init.zeros_(self.weight)
-        nn.init.constant_(self.bias, -2.0)
-
-    def forward(self, mean: Tensor) -> Tensor:
-        return self._response(self.condition.read()).expand_as(mean)
-
-    def _response(self, h: Tensor) -> Tensor:
-        return 0.5 * (self.weight * h.unsqueeze(-1) + self.bias).clamp(max=0)
-
-    def folded(self, h: Tensor) -> nn.Module:
-        """The constant that the response is at h ()."""
-        plain = LogScale(len(self.weight)).to(self.weight)
-        plain.value = nn.Parameter(self._response(h))
-        return plain
 
 
 def layers_of(module: nn.Module) -> list[str]:

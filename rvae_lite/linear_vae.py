@@ -13,7 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from rvae_lite.gates import Condition
+from rvae_lite.models.networks import LogScale
 
 
 class Optimum(NamedTuple):
@@ -360,3 +363,34 @@ def _as_matrix(posterior: Tensor, encoder: Tensor) -> Tensor:
 
 def _trace(matrix: Tensor) -> Tensor:
     return matrix.diagonal(dim1=-2, dim2=-1).sum(-1)
+
+
+class LogScaleResponse(nn.Module):
+    """log sqrt(C_ii) = 1/2 min(0, a_i h + b_i): the exact response of a linear VAE's variance.
+
+    Differs from the paper: there C is a product of sigmoids, which is optimal on no range of betas.
+    """
+
+    def __init__(self, latent_dim: int, condition: Condition):
+        super().__init__()
+        self.condition = condition
+        self.weight = nn.Parameter(torch.empty(latent_dim))
+        self.bias = nn.Parameter(torch.empty(latent_dim))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """The same variance e^-2 at every beta."""
+        nn.init.zeros_(self.weight)
+        nn.init.constant_(self.bias, -2.0)
+
+    def forward(self, mean: Tensor) -> Tensor:
+        return self._response(self.condition.read()).expand_as(mean)
+
+    def _response(self, h: Tensor) -> Tensor:
+        return 0.5 * (self.weight * h.unsqueeze(-1) + self.bias).clamp(max=0)
+
+    def folded(self, h: Tensor) -> nn.Module:
+        """The constant that the response is at h ()."""
+        plain = LogScale(len(self.weight)).to(self.weight)
+        plain.value = nn.Parameter(self._response(h))
+        return plain

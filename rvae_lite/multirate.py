@@ -16,18 +16,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rvae_lite.checks import ascending_range, is_number
 from rvae_lite.gates import (
     GATE_SPEED,
     GATES,
     Condition,
     Gate,
     Gated,
-    LogScaleResponse,
     choose_layers,
     num_outputs,
     standardise,
 )
-from rvae_lite.laws import LogUniform, ascending_range, is_number
+from rvae_lite.laws import LogUniform
+from rvae_lite.linear_vae import LogScaleResponse
 
 __all__ = ["LogUniform", "MultiRate", "build", "closed_share", "is_multirate", "make_multirate"]
 

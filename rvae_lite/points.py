@@ -56,7 +56,9 @@ def select_points(
         expected = f"(N, K) = ({len(x)}, K), one row per datum"
         raise ValueError(f"means must be {expected}, not {means.shape}: pass one replica's")
     if not np.isfinite(means).all():
-        raise ValueError("means hold NaN or infinite values: train again with a lower learning rate")
+        raise ValueError(
+            "means hold NaN or infinite values: train again with a lower learning rate"
+        )
     if not is_whole(num_points) or num_points < 1:
         raise ValueError(f"num_points must be a positive integer, not {num_points!r}")
     if num_points > len(x):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from rvae_lite.gates import layers_of
 from rvae_lite.gaussian import DiagonalPosterior, FullPosterior, LowRankPosterior, Posterior
 from rvae_lite.losses import bernoulli_nll, gaussian_nll
 from rvae_lite.models.networks import NETWORKS, LogScale, check_sizes
@@ -209,9 +210,6 @@ class VAE(nn.Module):
         The decoder's output layer stays plain, and its first layer too if that is linear, unless no
         layer would be left.
         """
-        # Gates import `networks` from this room, so that an import at the top would go in a circle.
-        from rvae_lite.gates import layers_of
-
         encoder = [f"encoder.{name}".rstrip(".") for name in layers_of(self.encoder)]
         decoder = [f"decoder.{name}".rstrip(".") for name in layers_of(self.decoder)]
         starts_linear = bool(decoder) and isinstance(self.get_submodule(decoder[0]), nn.Linear)

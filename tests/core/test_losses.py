@@ -7,7 +7,7 @@ from torch.distributions import Bernoulli, Normal
 from toy import batch_loss
 
 from rvae_lite import VAE, losses
-from rvae_lite.engine import TERMS, Anchors, Objective
+from rvae_lite.objective import TERMS, Anchors
 
 
 def draw(*shape, seed=0):
