@@ -220,7 +220,7 @@ def test_a_gated_ladder_equals_the_plain_one_that_it_folds_into(scales):
 def test_many_replicas_at_once_equal_each_alone():
     model, x = ladder(3), images()
     seeds, layout = [3, 1, 4], engine.Parameters(model)
-    rows, noise = engine.initial_weights(model, seeds), noise_for(model)
+    rows, noise = engine.State.initial(model, seeds).weights, noise_for(model)
 
     def terms(row):
         return functional_call(
