@@ -1,4 +1,4 @@
-"""3D Chairs on small fakes of its folder and archive: preprocessing, the cache, the partition, and damaged files."""
+"""3D Chairs on small fakes of its folder and archive: the cache, the partition, damaged files."""
 
 import io
 import os
@@ -276,7 +276,7 @@ def test_an_unknown_way_with_corrupt_images_is_refused(root):
 
 
 def ends_of(archive):
-    """Lengths at which a half-downloaded archive may end: in an image, a header, between members, in the end mark."""
+    """Where a half-downloaded archive may end: in an image, a header, a gap, the end mark."""
     with tarfile.open(archive) as file:
         member = file.getmembers()[8]
         last = file.getmembers()[-1]
@@ -339,7 +339,7 @@ def test_missing_chairs_say_what_to_put_where(download, tmp_path):
     for part in (
         "rendered_chairs.tar",
         "WILLOW/INRIA",
-        chairs.PAGE,
+        "https://www.di.ens.fr/willow/research/seeing3Dchairs/",
         str(tmp_path),
         "root=",
         data.DATA_VARIABLE,
