@@ -9,30 +9,9 @@ from inspect import getfullargspec
 import numpy as np
 
 from rvae_lite.data.dataset import Dataset
-from rvae_lite.data.folders import DATA_VARIABLE, data_root
+from rvae_lite.data.folders import DATA_VARIABLE, data_root, sources
 
-__all__ = ["DATA_VARIABLE", "LOADERS", "Dataset", "data_root", "load", "split"]
-
-LOADERS = dict(
-    eight_gaussians="data.toys:load_eight_gaussians",
-    digits="data.toys:load_digits",
-    binary_digits="data.toys:load_binary_digits",
-    procedural_chairs="data.chair_designs:load_procedural_chairs",
-    procedural_sprites="data.sprites:load_procedural_sprites",
-    synthetic_finch="birdsong.colony:load_synthetic_finch",
-    grammar_sentences="text.reading:load_grammar_sentences",
-    mnist="data.images:load_mnist",
-    binary_mnist="data.images:load_binary_mnist",
-    omniglot="data.images:load_omniglot",
-    cifar10="data.images:load_cifar10",
-    svhn="data.images:load_svhn",
-    celeba="data.images:load_celeba",
-    chairs="data.chairs:load_chairs",
-    dsprites="data.sprites:load_dsprites",
-    zebra_finch="birdsong.loaders:load_zebra_finch",
-    bengalese_finch="birdsong.loaders:load_bengalese_finch",
-    yahoo="text.reading:load_yahoo",
-)
+__all__ = ["DATA_VARIABLE", "Dataset", "data_root", "load", "split"]
 
 
 def load(
@@ -44,19 +23,18 @@ def load(
     num_examples: int | None = None,
     **options,
 ) -> Dataset:
-    """Load a data set by its name in `LOADERS`.
+    """Load a data set by its name in sources.yml.
 
     Args:
         name: "eight_gaussians", "digits", "binary_digits", "procedural_chairs",
             "procedural_sprites", "synthetic_finch" and "grammar_sentences" need no files.
             The files of "mnist", "binary_mnist", "omniglot", "cifar10", "svhn", "celeba", "chairs",
             "dsprites", "zebra_finch", "bengalese_finch" and "yahoo" lie in `root`.
-        root: folder of the data sets; by default the one that RVAE_LITE_DATA names, else a user
-            cache.
+        root: folder of the data sets; by default what RVAE_LITE_DATA names, else a user cache.
         download: fetch missing files whose checksums are known.
         seed: of the generated sets, of a random partition, and of the choice of `num_examples`.
         num_examples: how many to keep, drawn at random without replacement; by default all.
-        options: options of the loader that `LOADERS` names.
+        options: those of the function `load_<name>`.
 
     Raises:
         ValueError: an unknown name or option, too many examples asked for, or a damaged file.
@@ -67,10 +45,9 @@ def load(
         >>> load("eight_gaussians").x.shape
         (6400, 5)
     """
-    if name not in LOADERS:
-        raise ValueError(f"name must be one of {sorted(LOADERS)}, not {name!r}")
-    module, function = LOADERS[name].split(":")
-    loader = getattr(import_module(f"rvae_lite.{module}"), function)
+    if name not in sources():
+        raise ValueError(f"name must be one of {sorted(sources())}, not {name!r}")
+    loader = getattr(import_module(f"rvae_lite.{sources()[name]['module']}"), f"load_{name}")
     common = dict(root=root, download=download, seed=seed)
     parameters = getfullargspec(loader).kwonlyargs
     known = sorted(set(parameters) - set(common))
@@ -84,19 +61,14 @@ def load(
         return dataset
     count = len(dataset.x)
     if not 1 <= num_examples <= count:
-        raise ValueError(
-            f"num_examples must be between 1 and {count} for {name}, not {num_examples}"
-        )
+        limits = f"between 1 and {count} for {name}"
+        raise ValueError(f"num_examples must be {limits}, not {num_examples}")
     chosen = np.random.default_rng(seed).permutation(count)[:num_examples]
     return dataset.take(np.sort(chosen))
 
 
 def split(dataset: Dataset, *, train_fraction: float = 0.6, seed: int = 0) -> np.ndarray:
-    """A random train/validation split inside each of D1 and D2 (Appendix B: 60/40).
-
-    Returns:
-        (N,) booleans, True where an example is for training.
-    """
+    """A random split inside each of D1 and D2 (Appendix B: 60/40): (N,) True for training."""
     if not 0 < train_fraction < 1:
         raise ValueError(f"train_fraction must be between 0 and 1, not {train_fraction}")
     random = np.random.default_rng(seed)

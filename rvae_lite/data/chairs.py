@@ -19,22 +19,13 @@ from typing import NamedTuple
 import numpy as np
 
 from rvae_lite.data.dataset import Dataset, select_partition
-from rvae_lite.data.folders import (
-    another_root,
-    data_root,
-    get_again,
-    info_of,
-    permission_explained,
-    sources,
-)
+from rvae_lite.data.folders import another_root, data_root, info_of, permission_explained
 from rvae_lite.storage import load_arrays, save_arrays
 
+PAGE = "https://www.di.ens.fr/willow/research/seeing3Dchairs/"
 NUM_IMAGES = 1393 * 62
 SOURCE_SIZE, CROP, IMAGE_SIZE = 600, 448, 64  # each pixel averages 7x7
-PREPROCESSING = (
-    f"grey, central {CROP}x{CROP} of {SOURCE_SIZE}x{SOURCE_SIZE}, "
-    f"averaged to {IMAGE_SIZE}x{IMAGE_SIZE}"
-)
+PREPROCESSING = f"grey, central {CROP}x{CROP} of {SOURCE_SIZE}x{SOURCE_SIZE}, averaged to 64x64"
 IMAGE_NAME = re.compile(r"(?:.*/)?([^/]+)/renders/image_\d+_(p\d+)_(t\d+)_r\d+\.png")
 
 CACHE_KIND, CACHE_VERSION = "chairs cache", 2
@@ -43,10 +34,7 @@ MOST_PADDING = 2**20  # bytes of zeros that may stand at the end of an archive
 
 
 class ChairImages(NamedTuple):
-    """Images (N, 1, 64, 64) uint8, sorted by id (N,), and the names of those that are unreadable.
-
-    An id is "<model>-p<elevation>-t<azimuth>".
-    """
+    """Images (N, 1, 64, 64) uint8, sorted by their ids (N,), and the names of unreadable ones."""
 
     images: np.ndarray
     ids: np.ndarray
@@ -67,7 +55,7 @@ def load_chairs(
     images are kept in <root>/chairs_cache.
 
     Args:
-        root: folder of the data sets.
+        root: as in `data.load`.
         download: changes the message about a missing archive, of which no checksum is known.
         seed: of the partition.
         partition: D1 holds half of the images ("random", as in the paper) or models ("model").
@@ -101,13 +89,11 @@ def _find_source(root: Path, download: bool) -> Path:
             return folder / "rendered_chairs"
         if (folder / "rendered_chairs.tar").is_file():
             return folder / "rendered_chairs.tar"
-    refusal = f"is not in {root}"
-    if download:
-        refusal = "cannot be downloaded for you, as no checksum of it is known"
-    page = f"the Seeing 3D Chairs page of WILLOW/INRIA ({sources()['chairs']['page']})"
+    unknown = "cannot be downloaded for you, as no checksum of it is known"
+    refusal = f"3D Chairs {unknown if download else f'is not in {root}'}"
+    fetch = f"fetch rendered_chairs.tar from the Seeing 3D Chairs page of WILLOW/INRIA ({PAGE})"
     put = f"put it, or the folder rendered_chairs that it holds, into {root}"
-    remedy = f"fetch rendered_chairs.tar from {page} and {put}; or {another_root()}"
-    raise FileNotFoundError(f"3D Chairs {refusal}: {remedy}")
+    raise FileNotFoundError(f"{refusal}: {fetch} and {put}; or {another_root()}")
 
 
 def _check(loaded: ChairImages, path: Path, on_corrupt: str) -> None:
@@ -175,7 +161,7 @@ def _read_all(path: Path, on_corrupt: str) -> ChairImages:
                 raise ValueError(_corrupt(path, skipped[key])) from error
     if not images:
         defect = "has no readable image" if skipped else "holds no <model>/renders/image_*.png"
-        raise ValueError(f"{path} {defect}: {get_again('chairs')}")
+        raise ValueError(f"{path} {defect}: get it again from {PAGE}")
     ids = sorted(images)
     stacked = np.stack([images[key] for key in ids])[:, None]  # (N, 1, 64, 64)
     return ChairImages(stacked, np.array(ids), [skipped[key] for key in sorted(skipped)])
@@ -200,8 +186,7 @@ def _contents(path: Path) -> Iterator[tuple[str, str, bytes]]:
                     yield "-".join(match.groups()), member.name, archive.extractfile(member).read()
     except tarfile.TarError as error:
         defect = f"{path} is cut off or not a tar archive ({error})"
-        page = sources()["chairs"]["page"]
-        raise ValueError(f"{defect}: delete it and download it again from {page}") from error
+        raise ValueError(f"{defect}: delete it and download it again from {PAGE}") from error
 
 
 def _check_end(archive: tarfile.TarFile) -> None:

@@ -22,8 +22,7 @@ class Dataset(NamedTuple):
         ids: name of each example, (N,) text, the same from load to load.
         part: 1 for the paper's D1, 2 for D2, (N,).  Where `info` has `parts`: 1 for the training,
             2 for the validation, 3 for the test set.
-        info: name, title, source, licence, value_range; of a stand-in, `stands_for` names the
-            original.
+        info: name, title, source, licence, value_range; a stand-in `stands_for` another set.
         factors: index of the value of each known factor of variation, (N, F) integers, or None.
             With factors, `info` has `factor_names` and `factor_sizes`, the values of each.
     """
@@ -42,12 +41,16 @@ class Dataset(NamedTuple):
         return Dataset(x[index], labels[index], ids[index], part[index], info, factors)
 
 
+def numbered(prefix: str, count: int) -> np.ndarray:
+    """The ids <prefix>0, <prefix>1, ..., (count,)."""
+    return np.char.add(prefix, np.arange(count).astype(str))
+
+
 def images_in_parts(images: np.ndarray, part: np.ndarray, info: dict, *, labels=None) -> Dataset:
     """Images (N, C, H, W) uint8 in training, validation and test set; labels by default all 0."""
-    if labels is None:
-        labels = np.zeros(len(images), dtype=int)
-    ids = np.char.add(info["name"], np.arange(len(images)).astype(str))
-    return Dataset(images, labels, ids, part, info | dict(value_range=(0.0, 1.0), parts=PARTS))
+    labels = np.zeros(len(images), dtype=int) if labels is None else labels
+    info = info | dict(value_range=(0.0, 1.0), parts=PARTS)
+    return Dataset(images, labels, numbered(info["name"], len(images)), part, info)
 
 
 def draw_parts(count: int, seed: int) -> np.ndarray:
@@ -76,8 +79,7 @@ def select_partition(name: str):
 
 def _half_of_the_images(models: np.ndarray, seed: int) -> np.ndarray:
     random = np.random.default_rng([seed, 0, 0])  # other numbers than those that draw a subset
-    order = random.permutation(len(models))
-    return np.where(order < len(models) // 2, 1, 2)
+    return np.where(random.permutation(len(models)) < len(models) // 2, 1, 2)
 
 
 def _half_of_the_models(models: np.ndarray, seed: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Where data sets come from, the folders in which their files lie, and what to say if they do not.
+"""The table of data sets, the folders in which their files lie, and refusals where they do not.
 
 The table is sources.yml.  A checksum is written as pooch writes it, "md5:..." or "sha256:...".
 """
@@ -58,11 +58,6 @@ def permission_explained(root: Path) -> Iterator[None]:
 def folder_of(name: str, root=None, *, download: bool = False) -> Iterator[Path]:
     """The folder that holds all files of a data set, to be read inside a `with` block.
 
-    Args:
-        name: of the data set.
-        root: folder of the data sets.
-        download: fetch missing files where every checksum is known.
-
     Raises:
         FileNotFoundError: files are missing, or could not be downloaded.
         PermissionError: a file may not be read.
@@ -82,7 +77,7 @@ def _missing(name: str, folder: Path) -> list[str]:
 
 
 def require_files(name: str, folder: Path, *, download: bool = False) -> None:
-    """Refuse files of a data set that are missing in a folder, or download them."""
+    """Refuse missing files of a data set, or download them if every checksum is known."""
     missing = _missing(name, folder)
     if not missing:
         return
@@ -117,24 +112,17 @@ def _fetch(addresses: list[str], path: Path, checksum: str) -> None:
 
 
 def verified(name: str, path: Path) -> bytes:
-    """The content of a file of a data set, its checksum verified.
-
-    Raises:
-        ValueError: the file has another checksum.
-    """
+    """The content of a file of a data set; a ValueError if it has another checksum."""
     content = path.read_bytes()
     algorithm, known = sources()[name]["files"][path.name].split(":")
     if hashlib.new(algorithm, content, usedforsecurity=False).hexdigest() != known:
         reason = f"its {algorithm.upper()} differs"
-        raise ValueError(f"{damaged(path)} ({reason}): delete it and download it again")
+        raise damaged(name, path, reason, remedy="delete it and download it again")
     return content
 
 
-def get_again(name: str) -> str:
-    """The remedy, as part of a sentence, where a file of a data set is damaged."""
-    return f"get it again from {sources()[name]['page']}"
-
-
-def damaged(path: Path) -> str:
-    """The verdict, as part of a sentence, on a file that holds something else than it should."""
-    return f"{path} is damaged or another file"
+def damaged(name: str, path: Path, reason, *, remedy: str = "get it again") -> ValueError:
+    """The error to raise where a file of a data set does not hold what it should."""
+    short = " ".join(str(reason).split())
+    where = sources()[name]["page"]
+    return ValueError(f"{path} is damaged or another file ({short}): {remedy} from {where}")

@@ -2,7 +2,7 @@
 
 Martinez & Pearson (2021), Appendix A, for MNIST; Bae et al. (2023), Section 5, for the others.
 Binary images are uint8, 0 and 255, so that they become 0 and 1 in the model's units.
-Letters: N images, C channels, H pixels a side.
+The loaders' root, download and seed are those of `data.load`.  Letters: N images, H pixels a side.
 """
 
 import gzip
@@ -16,8 +16,16 @@ from pathlib import Path
 
 import numpy as np
 
-from rvae_lite.data.dataset import TEST, TRAIN, VALID, Dataset, draw_validation, images_in_parts
-from rvae_lite.data.folders import damaged, folder_of, get_again, info_of, sources, verified
+from rvae_lite.data.dataset import (
+    TEST,
+    TRAIN,
+    VALID,
+    Dataset,
+    draw_validation,
+    images_in_parts,
+    numbered,
+)
+from rvae_lite.data.folders import damaged, folder_of, info_of, sources, verified
 
 BINARY_MNIST_COUNTS = (50_000, 10_000, 10_000)
 OMNIGLOT_COUNTS = dict(images_background=19_280, images_evaluation=13_180)
@@ -28,11 +36,7 @@ CELEBA_CROP, CELEBA_SIZE = 148, 64
 
 
 def averaged(x: np.ndarray, side: int | None) -> np.ndarray:
-    """Square images (N, 1, H, H) averaged over blocks down to (N, 1, side, side), uint8 if x is.
-
-    Raises:
-        ValueError: `side` does not divide H.
-    """
+    """Square images (N, 1, H, H) averaged over blocks down to (N, 1, side, side), uint8 if x is."""
     if side is None or side == x.shape[-1]:
         return x
     if side < 1 or x.shape[-1] % side:
@@ -40,9 +44,6 @@ def averaged(x: np.ndarray, side: int | None) -> np.ndarray:
     block = x.shape[-1] // side
     mean = x.reshape(len(x), 1, side, block, side, block).mean((3, 5), dtype=np.float32)
     return np.rint(mean).astype(np.uint8) if x.dtype == np.uint8 else mean
-
-
-# ---------------------------------------------------------------- MNIST
 
 
 def load_mnist(*, root=None, download: bool = False) -> Dataset:
@@ -54,9 +55,9 @@ def load_mnist(*, root=None, download: bool = False) -> Dataset:
         arrays = [_read_idx(folder / name) for name in sources()["mnist"]["files"]]
     images = np.concatenate(arrays[::2])[:, None]  # (N, 1, 28, 28)
     labels = np.concatenate(arrays[1::2]).astype(int)
-    ids = np.char.add("mnist", np.arange(len(labels)).astype(str))
+    part = np.where(labels < 5, 1, 2)
     info = info_of("mnist", value_range=(0.0, 1.0))
-    return Dataset(images, labels, ids, np.where(labels < 5, 1, 2), info)
+    return Dataset(images, labels, numbered("mnist", len(labels)), part, info)
 
 
 def _read_idx(path: Path) -> np.ndarray:
@@ -66,21 +67,15 @@ def _read_idx(path: Path) -> np.ndarray:
     return np.frombuffer(content, np.uint8, offset=4 + 4 * ndim).reshape(shape).copy()
 
 
-# ---------------------------------------------------------------- binary images
-
-
 def load_binary_mnist(*, root=None, download: bool = False) -> Dataset:
     """Statically binarised MNIST: 50,000 + 10,000 + 10,000 images in three parts; no labels.
 
     Files: <root>/binarized_mnist/binarized_mnist_{train,valid,test}.amat, the original text
     (checksum verified), or MATLAB files of these names with one matrix X, (N, 784), of 0 and 1.
     """
-    files = sources()["binary_mnist"]["files"]
     with folder_of("binary_mnist", root, download=download) as folder:
-        pixels = [
-            _read_amat(folder / name, count)
-            for name, count in zip(files, BINARY_MNIST_COUNTS, strict=True)
-        ]
+        files = zip(sources()["binary_mnist"]["files"], BINARY_MNIST_COUNTS, strict=True)
+        pixels = [_read_amat(folder / name, count) for name, count in files]
     images = 255 * np.concatenate(pixels).astype(np.uint8).reshape(-1, 1, 28, 28)
     part = np.repeat([TRAIN, VALID, TEST], BINARY_MNIST_COUNTS)
     return images_in_parts(images, part, info_of("binary_mnist"))
@@ -88,10 +83,9 @@ def load_binary_mnist(*, root=None, download: bool = False) -> Dataset:
 
 def _read_amat(path: Path, count: int) -> np.ndarray:
     """Zeros and ones, (count, 784), from a MATLAB file or the original text."""
-    with path.open("rb") as file:
-        is_matlab = file.read(6) == b"MATLAB"
-    if is_matlab:
-        pixels = _read_mat(path, path.read_bytes()).get("X", np.empty(0))
+    content = path.read_bytes()
+    if content.startswith(b"MATLAB"):
+        pixels = _read_mat("binary_mnist", path, content).get("X", np.empty(0))
     else:
         characters = np.frombuffer(verified("binary_mnist", path), np.uint8)
         pixels = characters[(characters == ord("0")) | (characters == ord("1"))] - ord("0")
@@ -99,17 +93,17 @@ def _read_amat(path: Path, count: int) -> np.ndarray:
             pixels = pixels.reshape(count, 784)
     if pixels.shape != (count, 784) or not np.isin(pixels, (0, 1)).all():
         reason = f"it must hold {count:,} rows of 784 zeros and ones"
-        raise ValueError(f"{damaged(path)} ({reason}): get it again")
+        raise damaged("binary_mnist", path, reason)
     return pixels
 
 
-def _read_mat(path: Path, content: bytes) -> dict:
+def _read_mat(name: str, path: Path, content: bytes) -> dict:
     from scipy.io import loadmat
 
     try:
         return loadmat(io.BytesIO(content))
     except Exception as error:  # of many kinds, as the file is damaged in many ways
-        raise ValueError(f"{damaged(path)} (not a readable MATLAB file): get it again") from error
+        raise damaged(name, path, "not a readable MATLAB file") from error
 
 
 def load_omniglot(*, root=None, seed: int = 0) -> Dataset:
@@ -120,10 +114,6 @@ def load_omniglot(*, root=None, seed: int = 0) -> Dataset:
     probability that is its share of ink, drawn once.  The evaluation alphabets are the test set, a
     random 10 % of the background images the validation set: not the split of Burda et al. (2016),
     which other publications use.
-
-    Args:
-        root: folder of the data sets.
-        seed: of the binarisation and of the validation set.
     """
     names, drawings, part = [], [], []
     with folder_of("omniglot", root) as folder:
@@ -136,25 +126,22 @@ def load_omniglot(*, root=None, seed: int = 0) -> Dataset:
     ink = np.stack(drawings)[:, None] / 255  # (N, 1, 28, 28)
     binary = np.random.default_rng(seed).random(ink.shape) < ink
     images = np.where(binary, 255, 0).astype(np.uint8)
+    labels = np.unique([name.rsplit("/", 1)[0] for name in names], return_inverse=True)[1]
     how = "105x105 averaged to 28x28, each pixel drawn once with the probability of its ink"
-    characters = [name.rsplit("/", 1)[0] for name in names]
-    labels = np.unique(characters, return_inverse=True)[1]
-    part = draw_validation(np.array(part), seed)
     info = info_of("omniglot", binarisation=f"{how}, seed {seed}")
-    return images_in_parts(images, part, info, labels=labels)
+    return images_in_parts(images, draw_validation(np.array(part), seed), info, labels=labels)
 
 
 def _omniglot_drawings(path: Path, which: str) -> Iterator[tuple[str, np.ndarray]]:
     """The name <alphabet>/<character>/<drawing> and the ink, (28, 28) in 0-255, of each drawing."""
     from PIL import Image
 
-    remedy = get_again("omniglot")
     try:
         with zipfile.ZipFile(path) as archive:
             names = sorted(name for name in archive.namelist() if name.endswith(".png"))
             if len(names) != OMNIGLOT_COUNTS[which]:
                 found = f"{len(names):,} images instead of {OMNIGLOT_COUNTS[which]:,}"
-                raise ValueError(f"{damaged(path)} ({found}): {remedy}")
+                raise damaged("omniglot", path, found)
             for name in names:
                 paper = Image.open(io.BytesIO(archive.read(name))).convert("L")
                 paper = paper.resize((28, 28), Image.Resampling.BOX)
@@ -162,26 +149,17 @@ def _omniglot_drawings(path: Path, which: str) -> Iterator[tuple[str, np.ndarray
     except PermissionError:
         raise
     except (zipfile.BadZipFile, zlib.error, OSError) as error:
-        raise ValueError(f"{damaged(path)} ({error}): {remedy}") from error
-
-
-# ---------------------------------------------------------------- colour
+        raise damaged("omniglot", path, error) from error
 
 
 def load_cifar10(
-    *,
-    root=None,
-    seed: int = 0,
-    sha256: str | None = None,
-    allow_unverified: bool = False,
+    *, root=None, seed: int = 0, sha256: str | None = None, allow_unverified: bool = False
 ) -> Dataset:
     """CIFAR-10: 60,000 photographs of 10 classes, 32x32; 5,000 of them are the validation set.
 
     File: <root>/cifar10/cifar-10-binary.tar.gz, the archive for C programs, which stays packed.
 
     Args:
-        root: folder of the data sets.
-        seed: of the validation set, drawn from the training images.
         sha256: checksum of the archive; none is known here.
         allow_unverified: take the archive without a checksum, and print the one it has.
     """
@@ -190,10 +168,8 @@ def load_cifar10(
         _check_archive(path, sha256, allow_unverified)
         records = _read_cifar10(path)
     part = np.where(np.arange(len(records)) < 5 * CIFAR10_BATCH, TRAIN, TEST)
-    part = draw_validation(part, seed)
-    images = records[:, 1:].reshape(-1, 3, 32, 32)
-    labels = records[:, 0].astype(int)
-    return images_in_parts(images, part, info_of("cifar10"), labels=labels)
+    images, labels = records[:, 1:].reshape(-1, 3, 32, 32), records[:, 0].astype(int)
+    return images_in_parts(images, draw_validation(part, seed), info_of("cifar10"), labels=labels)
 
 
 def _check_archive(path: Path, sha256: str | None, allow_unverified: bool) -> None:
@@ -205,25 +181,23 @@ def _check_archive(path: Path, sha256: str | None, allow_unverified: bool) -> No
     if sha256 is None:
         print(f"SHA-256 of {path}: {found} (pass it as sha256= next time)")
     elif found != sha256:
-        raise ValueError(f"{damaged(path)} (its SHA-256 differs): delete it and download it again")
+        raise damaged("cifar10", path, "its SHA-256 differs", remedy="delete it and get it again")
 
 
 def _read_cifar10(path: Path) -> np.ndarray:
     """The records of the six batches, (N, 3073) uint8."""
-    remedy = "delete it and download it again"
     batches = {}
     try:
         with tarfile.open(path, "r:gz") as archive:
             for member in archive:
-                whole = member.isreg() and member.size == CIFAR10_BATCH * CIFAR10_RECORD
-                if whole:
+                if member.isreg() and member.size == CIFAR10_BATCH * CIFAR10_RECORD:
                     content = archive.extractfile(member).read()
                     batches[Path(member.name).name] = np.frombuffer(content, np.uint8)
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        raise ValueError(f"{damaged(path)} ({error}): {remedy}") from error
+        raise damaged("cifar10", path, error) from error
     for name in CIFAR10_MEMBERS:
         if name not in batches:
-            raise ValueError(f"{damaged(path)} (no whole {name} in it): {remedy}")
+            raise damaged("cifar10", path, f"no whole {name} in it")
     records = np.concatenate([batches[name] for name in CIFAR10_MEMBERS])
     return records.reshape(-1, CIFAR10_RECORD)
 
@@ -233,17 +207,16 @@ def load_svhn(*, root=None, download: bool = False, seed: int = 0) -> Dataset:
 
     Files: <root>/svhn/train_32x32.mat and test_32x32.mat.
     """
+    arrays = []
     with folder_of("svhn", root, download=download) as folder:
-        arrays = [
-            _read_mat(folder / name, verified("svhn", folder / name))
-            for name in sources()["svhn"]["files"]
-        ]
+        for name in sources()["svhn"]["files"]:
+            content = verified("svhn", folder / name)
+            arrays.append(_read_mat("svhn", folder / name, content))
     images = np.concatenate([array["X"].transpose(3, 2, 0, 1) for array in arrays])
     digits = np.concatenate([array["y"].ravel() for array in arrays]).astype(int)
     part = np.repeat([TRAIN, TEST], [array["y"].size for array in arrays])
-    part = draw_validation(part, seed)
     labels = digits % 10  # the files call a zero 10
-    return images_in_parts(images, part, info_of("svhn"), labels=labels)
+    return images_in_parts(images, draw_validation(part, seed), info_of("svhn"), labels=labels)
 
 
 def load_celeba(*, root=None) -> Dataset:
@@ -266,8 +239,8 @@ def _read_partition(path: Path) -> tuple[list[str], np.ndarray]:
     rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
     for number, row in enumerate(rows, start=1):
         if len(row) != 2 or row[1] not in ("0", "1", "2"):
-            defect = f"{path}, line {number} is not an image and 0, 1 or 2"
-            raise ValueError(f"{defect}: {get_again('celeba')}")
+            reason = f"{path}, line {number} is not an image and 0, 1 or 2"
+            raise ValueError(f"{reason}: get it again from {sources()['celeba']['page']}")
     return [row[0] for row in rows], np.array([int(row[1]) + 1 for row in rows])
 
 
@@ -284,4 +257,5 @@ def _read_face(path: Path) -> np.ndarray:
     except PermissionError:
         raise
     except (OSError, SyntaxError) as error:
-        raise ValueError(f"{path} cannot be read ({error}): {get_again('celeba')}") from error
+        page = sources()["celeba"]["page"]
+        raise ValueError(f"{path} cannot be read ({error}): get it again from {page}") from error

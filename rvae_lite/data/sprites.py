@@ -17,12 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from rvae_lite.data.dataset import PARTS, Dataset, draw_parts
+from rvae_lite.data.dataset import PARTS, Dataset, draw_parts, numbered
 from rvae_lite.data.folders import (
     another_root,
     damaged,
     data_root,
-    get_again,
     info_of,
     permission_explained,
     require_files,
@@ -74,48 +73,41 @@ def load_procedural_sprites(
         size: H.
         num_scales: values from 0.5 to 1, evenly; one alone is 1.
         num_orientations: parts of a whole turn.
-        num_positions: values of x and of y, evenly over the middle half of the image; must divide
-            H / 2.
+        num_positions: values of x and of y over the middle half of the image; divides H / 2.
 
     Raises:
         ValueError: a number below 1, or positions that are not whole pixels apart.
     """
-    counts = dict(
-        num_scales=num_scales, num_orientations=num_orientations, num_positions=num_positions
-    )
-    for name, number in counts.items():
+    sizes = [len(SHAPES), num_scales, num_orientations, num_positions, num_positions]
+    names = ["num_scales", "num_orientations", "num_positions"]
+    for name, number in zip(names, sizes[1:4], strict=True):
         if number < 1:
             raise ValueError(f"{name} must be at least 1, not {number}")
     if size < 16 or size % (2 * num_positions):
         least = f"at least 16 and a multiple of 2 * num_positions ({2 * num_positions})"
-        reason = "positions lie whole pixels apart"
-        raise ValueError(f"size must be {least}, not {size}: {reason}")
-    sizes = [len(SHAPES), num_scales, num_orientations, num_positions, num_positions]
-    factors = np.indices(sizes).reshape(len(sizes), -1).T
-    images = _draw_all(size, num_scales, num_orientations, num_positions)
-    ids = np.char.add("sprite", np.arange(len(images)).astype(str))
-    return _dataset(
-        images, factors, FACTORS, ids=ids, seed=seed, info=info_of("procedural_sprites")
-    )
+        raise ValueError(f"size must be {least}, not {size}: positions lie whole pixels apart")
+    images = _draw_all(size, sizes)
+    classes = np.indices(sizes).reshape(len(sizes), -1)
+    ids, info = numbered("sprite", len(images)), info_of("procedural_sprites")
+    return _dataset(images, dict(zip(FACTORS, classes, strict=True)), ids, seed=seed, info=info)
 
 
-def _draw_all(size: int, num_scales: int, num_orientations: int, num_positions: int) -> np.ndarray:
-    """Every sprite at every position: (N, 1, H, H) uint8, 0 and 255.
+def _draw_all(size: int, sizes: list[int]) -> np.ndarray:
+    """Every combination of factors, which take `sizes` values: (N, 1, H, H) uint8, 0 and 255.
 
     A sprite is drawn in the middle of a window, which ends where the image does at the outermost
     positions: its side is H / 2 and a step between positions.
     """
-    step = size // (2 * num_positions)
+    step = size // (2 * sizes[-1])
     side = size // 2 + step
-    shape = (len(SHAPES), num_scales, num_orientations, num_positions, num_positions, size, size)
-    images = np.zeros(shape, dtype=np.uint8)
-    scales = np.linspace(1, 0.5, num_scales)[::-1]
-    for kind in np.ndindex(shape[:3]):
-        turn = kind[2] / num_orientations
-        window = draw_sprite(SHAPES[kind[0]], side, scale=size * scales[kind[1]], turn=turn)
-        for x, y in np.ndindex(num_positions, num_positions):
-            left, top = x * step, y * step
-            images[kind][x, y, top : top + side, left : left + side] = 255 * window
+    scales = np.linspace(1, 0.5, sizes[1])[::-1]
+    images = np.zeros((*sizes, size, size), dtype=np.uint8)
+    for shape, scale, turn in np.ndindex(*sizes[:3]):
+        scaled = dict(scale=size * scales[scale], turn=turn / sizes[2])
+        window = draw_sprite(SHAPES[shape], side, **scaled)
+        for x, y in np.ndindex(*sizes[3:]):
+            image = images[shape, scale, turn, x, y]
+            image[y * step : y * step + side, x * step : x * step + side] = 255 * window
     return images.reshape(-1, 1, size, size)
 
 
@@ -166,66 +158,63 @@ def load_dsprites(
 
     Files: <root>/dsprites/dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz (checksum verified), else
     a part of the grid in the same form, any other .npz in that folder: imgs (N, 64, 64),
-    latents_classes (N, 5 or 6), and where there is one original_dataset_indices (N,), which the ids
-    then say.  Members that hold Python objects are never loaded.
+    latents_classes (N, 5 or 6), and perhaps original_dataset_indices (N,), which give the ids.
+    Members that hold Python objects are never loaded.
 
     The labels are the shapes.  Factors that are constant in the file are dropped, and the values of
     the others are counted from 0 without gaps.
 
     Args:
-        root: folder of the data sets.
-        download: fetch the published file where it is missing.
-        seed: of the random split: 20 % are the test set, 10 % of the rest the validation set.
+        root, download, seed: as in `data.load`.
         file: name of one file in that folder; by default the published one, else the only other.
     """
     root = data_root(root)
     with permission_explained(root):
         path = _dsprites_file(root / "dsprites", file, download)
-        images, classes, ids = _read_dsprites(path)
+        images, classes, places = _read_dsprites(path)
     images *= 255
-    names = ["colour", *FACTORS][-classes.shape[1] :]
     info = info_of("dsprites")
     if len(images) != DSPRITES_COUNT:
         info["title"] += f" ({len(images):,} of {DSPRITES_COUNT:,} images)"
-    ids = np.char.add("dsprites", ids.astype(str))
-    return _dataset(images[:, None], classes, names, ids=ids, seed=seed, info=info)
+    names = ["colour", *FACTORS][-classes.shape[1] :]
+    classes = dict(zip(names, classes.T, strict=True))
+    ids = np.char.add("dsprites", places.astype(str))
+    return _dataset(images[:, None], classes, ids, seed=seed, info=info)
 
 
-def _dataset(
-    images: np.ndarray, classes: np.ndarray, names: list, *, ids: np.ndarray, seed: int, info: dict
-) -> Dataset:
-    """The images with those of their factors, (N, len(names)), that vary."""
-    counted = [np.unique(column, return_inverse=True) for column in classes.T]
-    varying = [i for i, (values, _) in enumerate(counted) if len(values) > 1]
-    factors = np.zeros((len(varying), len(images)), dtype=np.int64)
-    for row, i in enumerate(varying):
-        factors[row] = counted[i][1]
-    labels = classes[:, names.index("shape")].astype(int)
+def _dataset(images: np.ndarray, classes: dict, ids: np.ndarray, *, seed: int, info: dict):
+    """The images with those of their factors that vary; `classes` holds (N,) values by name."""
+    counted = {name: np.unique(values, return_inverse=True) for name, values in classes.items()}
+    varying = {name: both for name, both in counted.items() if len(both[0]) > 1}
+    factors = np.zeros((len(images), len(varying)), dtype=np.int64)
+    for i, (_, index) in enumerate(varying.values()):
+        factors[:, i] = index
     info = info | dict(
         value_range=(0.0, 1.0),
         parts=PARTS,
         label_names=SHAPES,
-        factor_names=[names[i] for i in varying],
-        factor_sizes=[len(counted[i][0]) for i in varying],
+        factor_names=list(varying),
+        factor_sizes=[len(values) for values, _ in varying.values()],
         symmetry=SYMMETRY,
     )
-    return Dataset(images, labels, ids, draw_parts(len(images), seed), info, factors.T)
+    part = draw_parts(len(images), seed)
+    return Dataset(images, classes["shape"].astype(int), ids, part, info, factors)
 
 
 def _dsprites_file(folder: Path, file: str | None, download: bool) -> Path:
     """The file asked for; else the published one, downloaded if need be; else the only other."""
     others = sorted(path for path in folder.glob("*.npz") if path.name != DSPRITES_FILE)
     if file not in (None, DSPRITES_FILE):
-        if not (folder / file).is_file():
-            found = ", ".join(path.name for path in folder.glob("*.npz")) or "none"
-            defect = f"there is no {file} in {folder} (found: {found})"
-            raise FileNotFoundError(f"{defect}: correct file=, or {another_root()}")
-        return folder / file
+        if (folder / file).is_file():
+            return folder / file
+        found = ", ".join(path.name for path in folder.glob("*.npz")) or "none"
+        defect = f"there is no {file} in {folder} (found: {found})"
+        raise FileNotFoundError(f"{defect}: correct file=, or {another_root()}")
     if file is None and others and not download and not (folder / DSPRITES_FILE).exists():
         if len(others) > 1:
-            choice = ", ".join(path.name for path in others)
-            remedy = f"choose one of {choice} by file="
-            raise ValueError(f"{folder} holds several parts of dSprites: {remedy}")
+            found = ", ".join(path.name for path in others)
+            several = f"{folder} holds several parts of dSprites"
+            raise ValueError(f"{several}: choose one of {found} by file=")
         return others[0]
     require_files("dsprites", folder, download=download)
     return folder / DSPRITES_FILE
@@ -244,8 +233,7 @@ def _read_dsprites(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
                 ids = _read_member(archive, "original_dataset_indices")
         _check(images, classes, ids)
     except UNREADABLE as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{damaged(path)} ({reason}): {get_again('dsprites')}") from error
+        raise damaged("dsprites", path, error) from error
     return images, classes, ids
 
 

@@ -5,7 +5,7 @@ Martinez & Pearson (2021), Appendix A, for the Gaussians.  Letters: N data point
 
 import numpy as np
 
-from rvae_lite.data.dataset import Dataset, draw_parts, images_in_parts
+from rvae_lite.data.dataset import Dataset, draw_parts, images_in_parts, numbered
 from rvae_lite.data.folders import info_of
 
 
@@ -19,10 +19,9 @@ def load_eight_gaussians(*, seed: int = 0, num_per_class: int = 800) -> Dataset:
     zero = np.zeros(len(labels))
     mean = np.stack([40 * np.cos(angle), 40 * np.sin(angle), zero, zero, zero + 1], axis=1)
     x = mean + np.random.default_rng(seed).standard_normal(mean.shape)
-    ids = np.char.add("g", np.arange(len(x)).astype(str))
     part = np.where(np.isin(labels, [1, 2, 3, 4]), 1, 2)
     info = info_of("eight_gaussians", value_range=None)
-    return Dataset(x.astype(np.float32), labels, ids, part, info)
+    return Dataset(x.astype(np.float32), labels, numbered("g", len(x)), part, info)
 
 
 def load_digits() -> Dataset:
@@ -31,9 +30,9 @@ def load_digits() -> Dataset:
 
     bunch = load_from_scikit_learn()
     x = (bunch.images / 16).astype(np.float32)[:, None]  # (N, 1, 8, 8)
-    ids = np.char.add("digit", np.arange(len(x)).astype(str))
     part = np.where(bunch.target < 5, 1, 2)
-    return Dataset(x, bunch.target, ids, part, info_of("digits", value_range=(0.0, 1.0)))
+    info = info_of("digits", value_range=(0.0, 1.0))
+    return Dataset(x, bunch.target, numbered("digit", len(x)), part, info)
 
 
 def load_binary_digits(*, seed: int = 0, threshold: float = 0.5) -> Dataset:

@@ -339,7 +339,7 @@ def test_missing_chairs_say_what_to_put_where(download, tmp_path):
     for part in (
         "rendered_chairs.tar",
         "WILLOW/INRIA",
-        "https://www.di.ens.fr/willow/research/seeing3Dchairs/",
+        chairs.PAGE,
         str(tmp_path),
         "root=",
         data.DATA_VARIABLE,

@@ -3,6 +3,8 @@
 import errno
 import io
 import os
+from importlib import import_module
+from inspect import getfullargspec
 
 import pytest
 
@@ -71,10 +73,18 @@ def test_a_file_without_permission_is_named(tmp_path, monkeypatch):
         data.load("mnist", root=tmp_path)
 
 
-def test_every_source_says_what_it_is_and_every_file_where_it_lies():
-    assert set(folders.sources()) <= set(data.LOADERS)
+def test_every_data_set_has_a_loader_that_swallows_no_option():
     for name, source in folders.sources().items():
-        assert {"title", "source", "licence"} <= set(folders.info_of(name))
+        module = import_module(f"rvae_lite.{source['module']}")
+        found = getfullargspec(getattr(module, f"load_{name}"))
+        assert found.args == []
+        assert found.varkw is None or source["module"].startswith("birdsong")
+
+
+def test_every_table_of_files_says_where_they_lie_and_where_they_come_from():
+    for name, source in folders.sources().items():
+        if "info" in source:
+            assert {"name", "title", "source", "licence"} <= set(folders.info_of(name))
         if "files" in source:
             assert source["page"] and source["folders"]
 
