@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rvae_lite.data.dataset import Dataset, select_partition
+from rvae_lite.data.folders import info_of
 from rvae_lite.data.renderer import AZIMUTHS, ELEVATIONS, NUM_VIEWS, Part, render
 
 
@@ -21,74 +22,32 @@ def load_procedural_chairs(
     views_per_design: int = 16,
     partition: str = "random",
 ) -> Dataset:
-    """Chairs drawn at random, 64x64 uint8, from views of the 3D Chairs set: 3,200 by default.
+    """Chairs drawn at random, 64x64 uint8, each from some of its 62 views: 3,200 by default.
 
     Args:
-        seed: of the designs, the choice of their views, and the partition.
-        num_designs: number of chairs; the labels count them.
-        views_per_design: how many of its 62 views each has.
-        partition: D1 holds half of the images ("random", as in the paper) or of the chairs
-            ("model").
+        seed: of designs, views and partition; a design does not depend on how many there are.
+        num_designs: number of chairs, at least 1; the labels count them.
+        views_per_design: views of each, drawn without replacement, 1 to 62 (all).
+        partition: D1 holds half of the images ("random", as in the paper) or chairs ("model").
     """
     split_in_two = select_partition(partition)
-    renders = procedural_chairs(
-        seed=seed, num_designs=num_designs, views_per_design=views_per_design
-    )
-    elevations = ELEVATIONS.astype(int)[renders.elevation].tolist()
-    azimuths = AZIMUTHS.astype(int)[renders.azimuth].tolist()
-    views = zip(renders.design.tolist(), elevations, azimuths, strict=True)
-    ids = [
-        f"chair{design:03d}-p{elevation:03d}-t{azimuth:03d}" for design, elevation, azimuth in views
-    ]
-    info = dict(
-        name="procedural_chairs",
-        title="procedural chairs",
-        source="generated here, with the views of the 3D Chairs set",
-        licence="none needed",
-        value_range=(0.0, 1.0),
-        stands_for="3D Chairs",
-    )
-    part = split_in_two(renders.design, seed)
-    return Dataset(renders.images, renders.design, np.array(ids), part, info)
-
-
-class Renders(NamedTuple):
-    """N images (N, 1, 64, 64) uint8, and the index of design, azimuth and elevation, (N,)."""
-
-    images: np.ndarray
-    design: np.ndarray
-    azimuth: np.ndarray
-    elevation: np.ndarray
-
-
-def procedural_chairs(
-    *, seed: int = 0, num_designs: int = 200, views_per_design: int = 16
-) -> Renders:
-    """Draw designs at random and render each from some of its 62 views: 3,200 images by default.
-
-    Args:
-        seed: of designs and views; a design does not depend on how many there are.
-        num_designs: number of chairs, at least 1.
-        views_per_design: views of each, drawn without replacement, 1 to 62 (all).
-
-    Raises:
-        ValueError: a number out of range.
-    """
     if num_designs < 1:
         raise ValueError(f"num_designs must be at least 1, not {num_designs}")
     if not 1 <= views_per_design <= NUM_VIEWS:
-        raise ValueError(
-            f"views_per_design must be between 1 and {NUM_VIEWS}, not {views_per_design}"
-        )
-    images, views = [], []
+        limits = f"between 1 and {NUM_VIEWS}"
+        raise ValueError(f"views_per_design must be {limits}, not {views_per_design}")
+    images, ids = [], []
     for design in range(num_designs):
         parts = chair_parts(np.random.default_rng([seed, design]))
-        chosen = np.random.default_rng([seed, design, 1]).permutation(NUM_VIEWS)[:views_per_design]
-        views.append(np.sort(chosen))
-        images.append(render(parts, *np.divmod(views[-1], len(AZIMUTHS))))
-    elevation, azimuth = np.divmod(np.concatenate(views), len(AZIMUTHS))
-    design = np.repeat(np.arange(num_designs), views_per_design)
-    return Renders(np.concatenate(images), design, azimuth, elevation)
+        views = np.random.default_rng([seed, design, 1]).permutation(NUM_VIEWS)
+        elevation, azimuth = np.divmod(np.sort(views[:views_per_design]), len(AZIMUTHS))
+        images.append(render(parts, elevation, azimuth))
+        degrees = np.stack([ELEVATIONS[elevation], AZIMUTHS[azimuth]], axis=1).astype(int)
+        ids += [f"chair{design:03d}-p{up:03d}-t{turn:03d}" for up, turn in degrees.tolist()]
+    labels = np.repeat(np.arange(num_designs), views_per_design)
+    info = info_of("procedural_chairs", value_range=(0.0, 1.0))
+    part = split_in_two(labels, seed)
+    return Dataset(np.concatenate(images), labels, np.array(ids), part, info)
 
 
 class Seat(NamedTuple):
@@ -166,9 +125,7 @@ def _box(x, y, z, grey) -> Part:
     return _slab(_ring(4) * size + middle, *z, grey)
 
 
-def _rod(
-    start, end, radius, grey, *, sides: int = 4, taper: float = 1.0, inset: float = 0.0
-) -> Part:
+def _rod(start, end, radius, grey, *, sides=4, taper=1.0, inset=0.0) -> Part:
     """A bar, shortened by `inset` at its ends: cut horizontally if it is steep, else upright."""
     start, end = np.asarray(start, dtype=float), np.asarray(end, dtype=float)
     along = (end - start) / np.linalg.norm(end - start)
@@ -194,12 +151,9 @@ def _four_legs(seat: Seat, random) -> list[Part]:
     x, y = seat.x * random.uniform(0.78, 0.85) - radius / 2, seat.y * 0.9 - radius
     top = np.array([[x, -y, seat.low], [x, y, seat.low]])  # front, rear
     foot = np.array([[x + 0.6 * splay, -y - 0.6 * splay, 0], [x + 0.6 * splay, y + splay, 0]])
-    shape = dict(sides=sides, taper=1 / taper)
-    legs = [
-        _rod(low, high, radius * taper, seat.frame_grey, **shape)
-        for low, high in zip(foot, top, strict=True)
-    ]
-    return _mirrored(*legs) + _stretchers(seat, top, foot, radius, random)
+    look = dict(radius=radius * taper, grey=seat.frame_grey, sides=sides, taper=1 / taper)
+    legs = _mirrored(*(_rod(low, high, **look) for low, high in zip(foot, top, strict=True)))
+    return legs + _stretchers(seat, top, foot, radius, random)
 
 
 def _stretchers(seat: Seat, top, foot, radius, random) -> list[Part]:
@@ -209,9 +163,9 @@ def _stretchers(seat: Seat, top, foot, radius, random) -> list[Part]:
         return []
     front, rear = foot + random.uniform(0.2, 0.5) * (top - foot)
     across = dict(sides=[], h=[(front + rear) / 2], around=[front, rear])[str(kind)]
-    shape = 0.5 * radius, seat.frame_grey
-    bars = [_rod(end, end * [-1, 1, 1], *shape, inset=0.8 * radius) for end in across]
-    return bars + _mirrored(_rod(front, rear, *shape, inset=0.8 * radius))
+    look = dict(radius=0.5 * radius, grey=seat.frame_grey, inset=0.8 * radius)
+    bars = [_rod(end, end * [-1, 1, 1], **look) for end in across]
+    return bars + _mirrored(_rod(front, rear, **look))
 
 
 def _sled(seat: Seat, random) -> list[Part]:
@@ -302,10 +256,9 @@ def _slats_back(seat: Seat, point, random) -> list[Part]:
 def _spindle_back(seat: Seat, point, random) -> list[Part]:
     """Thin rods that carry a broad top rail."""
     count, rail = int(random.integers(4, 8)), random.uniform(0.72, 0.9)
-    rods = [
-        _rod(point(across, 0, 0), point(across, rail, 0), 0.008, seat.frame_grey)
-        for across in np.linspace(-0.9, 0.9, count)
-    ]
+    places = np.linspace(-0.9, 0.9, count)
+    look = 0.008, seat.frame_grey
+    rods = [_rod(point(place, 0, 0), point(place, rail, 0), *look) for place in places]
     return rods + _plate(point, (-1, 1), (rail, 1), 0.025, seat.back_grey, pieces=4)
 
 
@@ -320,13 +273,8 @@ def _ladder_back(seat: Seat, point, random) -> list[Part]:
 
 
 INNER = (-0.86, 0.86)  # across the back, between the posts
-BACKS = dict(
-    solid=_solid_back,
-    panel=_panel_back,
-    slats=_slats_back,
-    spindles=_spindle_back,
-    ladder=_ladder_back,
-)
+BACKS = dict(solid=_solid_back, panel=_panel_back, slats=_slats_back)
+BACKS |= dict(spindles=_spindle_back, ladder=_ladder_back)
 
 
 def _arms(seat: Seat, point, random) -> list[Part]:

@@ -46,7 +46,7 @@ def numbered(prefix: str, count: int) -> np.ndarray:
     return np.char.add(prefix, np.arange(count).astype(str))
 
 
-def images_in_parts(images: np.ndarray, part: np.ndarray, info: dict, *, labels=None) -> Dataset:
+def in_parts(images: np.ndarray, part: np.ndarray, info: dict, *, labels=None) -> Dataset:
     """Images (N, C, H, W) uint8 in training, validation and test set; labels by default all 0."""
     labels = np.zeros(len(images), dtype=int) if labels is None else labels
     info = info | dict(value_range=(0.0, 1.0), parts=PARTS)

@@ -16,15 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rvae_lite.data.dataset import (
-    TEST,
-    TRAIN,
-    VALID,
-    Dataset,
-    draw_validation,
-    images_in_parts,
-    numbered,
-)
+from rvae_lite.data.dataset import TEST, TRAIN, VALID, Dataset, draw_validation, in_parts, numbered
 from rvae_lite.data.folders import damaged, folder_of, info_of, sources, verified
 
 BINARY_MNIST_COUNTS = (50_000, 10_000, 10_000)
@@ -78,7 +70,7 @@ def load_binary_mnist(*, root=None, download: bool = False) -> Dataset:
         pixels = [_read_amat(folder / name, count) for name, count in files]
     images = 255 * np.concatenate(pixels).astype(np.uint8).reshape(-1, 1, 28, 28)
     part = np.repeat([TRAIN, VALID, TEST], BINARY_MNIST_COUNTS)
-    return images_in_parts(images, part, info_of("binary_mnist"))
+    return in_parts(images, part, info_of("binary_mnist"))
 
 
 def _read_amat(path: Path, count: int) -> np.ndarray:
@@ -129,7 +121,7 @@ def load_omniglot(*, root=None, seed: int = 0) -> Dataset:
     labels = np.unique([name.rsplit("/", 1)[0] for name in names], return_inverse=True)[1]
     how = "105x105 averaged to 28x28, each pixel drawn once with the probability of its ink"
     info = info_of("omniglot", binarisation=f"{how}, seed {seed}")
-    return images_in_parts(images, draw_validation(np.array(part), seed), info, labels=labels)
+    return in_parts(images, draw_validation(np.array(part), seed), info, labels=labels)
 
 
 def _omniglot_drawings(path: Path, which: str) -> Iterator[tuple[str, np.ndarray]]:
@@ -169,7 +161,7 @@ def load_cifar10(
         records = _read_cifar10(path)
     part = np.where(np.arange(len(records)) < 5 * CIFAR10_BATCH, TRAIN, TEST)
     images, labels = records[:, 1:].reshape(-1, 3, 32, 32), records[:, 0].astype(int)
-    return images_in_parts(images, draw_validation(part, seed), info_of("cifar10"), labels=labels)
+    return in_parts(images, draw_validation(part, seed), info_of("cifar10"), labels=labels)
 
 
 def _check_archive(path: Path, sha256: str | None, allow_unverified: bool) -> None:
@@ -216,7 +208,7 @@ def load_svhn(*, root=None, download: bool = False, seed: int = 0) -> Dataset:
     digits = np.concatenate([array["y"].ravel() for array in arrays]).astype(int)
     part = np.repeat([TRAIN, TEST], [array["y"].size for array in arrays])
     labels = digits % 10  # the files call a zero 10
-    return images_in_parts(images, draw_validation(part, seed), info_of("svhn"), labels=labels)
+    return in_parts(images, draw_validation(part, seed), info_of("svhn"), labels=labels)
 
 
 def load_celeba(*, root=None) -> Dataset:
@@ -231,7 +223,7 @@ def load_celeba(*, root=None) -> Dataset:
         images = np.empty((len(names), 3, CELEBA_SIZE, CELEBA_SIZE), dtype=np.uint8)
         for i, name in enumerate(names):
             images[i] = _read_face(folder / "img_align_celeba" / name)
-    return images_in_parts(images, part, info_of("celeba"))
+    return in_parts(images, part, info_of("celeba"))
 
 
 def _read_partition(path: Path) -> tuple[list[str], np.ndarray]:

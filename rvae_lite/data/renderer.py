@@ -71,22 +71,16 @@ def render(parts: list[Part], elevation, azimuth) -> np.ndarray:
 
 
 class _Mesh(NamedTuple):
-    """The faces of a list of parts.
+    """The faces of a list of parts."""
 
-    vertices: of all parts, (n, 3); centre: of the box around them, (3,).
-    starts: the first vertex of each part, (P,).
-    faces: the vertices of each face; faces_of: the faces of each part; owner: part of a face, (F,).
-    normals: outward, (F, 3); offsets: inner product of a face's normal and its points, (F,).
-    """
-
-    vertices: np.ndarray
-    centre: np.ndarray
-    starts: np.ndarray
-    faces: list
-    faces_of: list
-    owner: np.ndarray
-    normals: np.ndarray
-    offsets: np.ndarray
+    vertices: np.ndarray  # of all parts, (n, 3)
+    centre: np.ndarray  # of the box around them, (3,)
+    starts: np.ndarray  # the first vertex of each part, (P,)
+    faces: list  # the vertices of each face
+    faces_of: list  # the faces of each part
+    owner: np.ndarray  # the part of each face, (F,)
+    normals: np.ndarray  # outward, (F, 3)
+    offsets: np.ndarray  # inner product of a face's normal and its points, (F,)
 
 
 def _mesh(parts: list[Part]) -> _Mesh:
@@ -139,8 +133,7 @@ def _frame(points: np.ndarray, turn: np.ndarray) -> np.ndarray:
 def _drawing_order(mesh: _Mesh, eye: np.ndarray) -> np.ndarray:
     """The parts from the rear to the front, seen from each `eye` (V, 3): (V, P).
 
-    If a face's plane has two parts on its two sides, the one far from the eye cannot cover the
-    other.
+    Of two parts on the two sides of a face's plane, the far one cannot cover the other.
     """
     along, height = mesh.normals @ mesh.vertices.T, (mesh.normals @ eye.T).T  # (F, n), (V, F)
     low = np.minimum.reduceat(along, mesh.starts, axis=1).T  # (P, F)

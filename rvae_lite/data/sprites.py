@@ -1,46 +1,25 @@
 """Sprites with known factors: dSprites from its file, and squares, ellipses and hearts drawn here.
 
 Bae et al. (2023), Section 5.3, and Chen et al. (2018) train on dSprites (Matthey et al., 2017): one
-image for every combination of shape, scale, orientation, x and y.
-Letters: N images, F factors, H pixels a side.
-
-Scale runs from 0.5 to 1, orientation turns counter-clockwise as one sees it, x to the right, y
-downwards.  A square looks the same every 90 degrees and an ellipse every 180: no model can tell
-these orientations apart.
+image for every combination of shape, scale (0.5 to 1), orientation (counter-clockwise), x (to the
+right) and y (downwards).  A square looks the same every 90 degrees and an ellipse every 180: no
+model can tell these orientations apart.  Letters: N images, H pixels a side.
 """
 
 import io
 import math
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from rvae_lite.data import folders
 from rvae_lite.data.dataset import PARTS, Dataset, draw_parts, numbered
-from rvae_lite.data.folders import (
-    another_root,
-    damaged,
-    data_root,
-    info_of,
-    permission_explained,
-    require_files,
-    verified,
-)
 
 FACTORS = ["shape", "scale", "orientation", "x", "y"]
 SHAPES = ["square", "ellipse", "heart"]
 DSPRITES_FILE = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
 DSPRITES_COUNT, DSPRITES_SIDE = 737_280, 64
-UNREADABLE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    OSError,
-    EOFError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 # Lengths in image sides at scale 1, areas within 1 % of those of dSprites.
 SQUARE = 0.15  # half a side
@@ -62,14 +41,13 @@ def load_procedural_sprites(
     """Squares, ellipses and hearts, binary, one for every combination of factors: 4,608 by default.
 
     The last factor, y, runs fastest, as in dSprites.  The labels are the shapes.  Of the default
-    images 2,688 are distinct, as squares and ellipses look the same in several orientations:
-    `info["symmetry"]`.
+    images 2,688 are distinct, as `info["symmetry"]` says.
 
     Differs from dSprites: orientations stop short of the whole turn, and neighbouring positions lie
     whole pixels apart, so that a sprite at another position is the same pixels moved.
 
     Args:
-        seed: of the random split: 20 % are the test set, 10 % of the rest the validation set.
+        seed: of the split in `draw_parts`.
         size: H.
         num_scales: values from 0.5 to 1, evenly; one alone is 1.
         num_orientations: parts of a whole turn.
@@ -88,7 +66,7 @@ def load_procedural_sprites(
         raise ValueError(f"size must be {least}, not {size}: positions lie whole pixels apart")
     images = _draw_all(size, sizes)
     classes = np.indices(sizes).reshape(len(sizes), -1)
-    ids, info = numbered("sprite", len(images)), info_of("procedural_sprites")
+    ids, info = numbered("sprite", len(images)), folders.info_of("procedural_sprites")
     return _dataset(images, dict(zip(FACTORS, classes, strict=True)), ids, seed=seed, info=info)
 
 
@@ -119,9 +97,6 @@ def draw_sprite(shape: str, side: int, *, scale: float, turn: float = 0.0) -> np
         side: pixels.
         scale: pixels of the shapes' unit of length: a square has sides of 0.3 of it.
         turn: counter-clockwise, in whole turns.
-
-    Raises:
-        ValueError: an unknown shape.
     """
     if shape not in SHAPES:
         raise ValueError(f"shape must be one of {SHAPES}, not {shape!r}")
@@ -134,21 +109,17 @@ def draw_sprite(shape: str, side: int, *, scale: float, turn: float = 0.0) -> np
     return inside.sum((1, 3)) > SAMPLES**2 / 2
 
 
-def _in_square(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    return np.maximum(abs(u), abs(v)) <= SQUARE
-
-
-def _in_ellipse(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    return (u / ELLIPSE[0]) ** 2 + (v / ELLIPSE[1]) ** 2 <= 1
-
-
 def _in_heart(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     u, v = u / HEART, v / HEART + HEART_CENTRE
     core = u * u + v * v - 1
     return core * core * core <= u * u * v * v * v
 
 
-INSIDE = dict(square=_in_square, ellipse=_in_ellipse, heart=_in_heart)
+INSIDE = dict(
+    square=lambda u, v: np.maximum(abs(u), abs(v)) <= SQUARE,
+    ellipse=lambda u, v: (u / ELLIPSE[0]) ** 2 + (v / ELLIPSE[1]) ** 2 <= 1,
+    heart=_in_heart,
+)
 
 
 def load_dsprites(
@@ -168,12 +139,12 @@ def load_dsprites(
         root, download, seed: as in `data.load`.
         file: name of one file in that folder; by default the published one, else the only other.
     """
-    root = data_root(root)
-    with permission_explained(root):
+    root = folders.data_root(root)
+    with folders.permission_explained(root):
         path = _dsprites_file(root / "dsprites", file, download)
         images, classes, places = _read_dsprites(path)
     images *= 255
-    info = info_of("dsprites")
+    info = folders.info_of("dsprites")
     if len(images) != DSPRITES_COUNT:
         info["title"] += f" ({len(images):,} of {DSPRITES_COUNT:,} images)"
     names = ["colour", *FACTORS][-classes.shape[1] :]
@@ -209,21 +180,21 @@ def _dsprites_file(folder: Path, file: str | None, download: bool) -> Path:
             return folder / file
         found = ", ".join(path.name for path in folder.glob("*.npz")) or "none"
         defect = f"there is no {file} in {folder} (found: {found})"
-        raise FileNotFoundError(f"{defect}: correct file=, or {another_root()}")
+        raise FileNotFoundError(f"{defect}: correct file=, or {folders.another_root()}")
     if file is None and others and not download and not (folder / DSPRITES_FILE).exists():
         if len(others) > 1:
             found = ", ".join(path.name for path in others)
             several = f"{folder} holds several parts of dSprites"
             raise ValueError(f"{several}: choose one of {found} by file=")
         return others[0]
-    require_files("dsprites", folder, download=download)
+    folders.require_files("dsprites", folder, download=download)
     return folder / DSPRITES_FILE
 
 
 def _read_dsprites(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Images (N, 64, 64) of 0 and 1, classes (N, 5 or 6), places in the published file (N,)."""
     published = path.name == DSPRITES_FILE
-    content = verified("dsprites", path) if published else path.read_bytes()
+    content = folders.verified("dsprites", path) if published else path.read_bytes()
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             classes = _read_member(archive, "latents_classes")
@@ -232,8 +203,8 @@ def _read_dsprites(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             if "original_dataset_indices.npy" in archive.namelist():
                 ids = _read_member(archive, "original_dataset_indices")
         _check(images, classes, ids)
-    except UNREADABLE as error:
-        raise damaged("dsprites", path, error) from error
+    except Exception as error:  # of many kinds, as the file is damaged in many ways
+        raise folders.damaged("dsprites", path, error) from error
     return images, classes, ids
 
 

@@ -5,7 +5,7 @@ Martinez & Pearson (2021), Appendix A, for the Gaussians.  Letters: N data point
 
 import numpy as np
 
-from rvae_lite.data.dataset import Dataset, draw_parts, images_in_parts, numbered
+from rvae_lite.data.dataset import Dataset, draw_parts, in_parts, numbered
 from rvae_lite.data.folders import info_of
 
 
@@ -39,7 +39,7 @@ def load_binary_digits(*, seed: int = 0, threshold: float = 0.5) -> Dataset:
     """scikit-learn's 1,797 digits, 8x8, binary: 255 above `threshold` of full ink, else 0.
 
     Args:
-        seed: of the random split: 20 % are the test set, 10 % of the rest the validation set.
+        seed: of the split in `draw_parts`.
         threshold: from 0 to below 1.
     """
     from sklearn.datasets import load_digits as load_from_scikit_learn
@@ -49,4 +49,4 @@ def load_binary_digits(*, seed: int = 0, threshold: float = 0.5) -> Dataset:
     bunch = load_from_scikit_learn()
     images = np.where(bunch.images > 16 * threshold, 255, 0).astype(np.uint8)[:, None]
     info = info_of("binary_digits", binarisation=f"1 above {threshold} of full ink")
-    return images_in_parts(images, draw_parts(len(images), seed), info, labels=bunch.target)
+    return in_parts(images, draw_parts(len(images), seed), info, labels=bunch.target)

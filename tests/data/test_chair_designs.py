@@ -19,9 +19,17 @@ def chair(design, seed=0):
     return chair_designs.chair_parts(np.random.default_rng([seed, design]))
 
 
+def views_of(dataset):
+    """Index of elevation and azimuth of each image, by its id, (2, N)."""
+    degrees = [[int(part[1:]) for part in name.split("-")[1:]] for name in dataset.ids]
+    known = renderer.ELEVATIONS.astype(int).tolist(), renderer.AZIMUTHS.astype(int).tolist()
+    indices = [(known[0].index(up), known[1].index(turn)) for up, turn in degrees]
+    return np.array(indices).T
+
+
 @pytest.fixture(scope="module")
 def renders():
-    return chair_designs.procedural_chairs(num_designs=60, views_per_design=5)
+    return data.load("procedural_chairs", num_designs=60, views_per_design=5)
 
 
 def cast(parts, elevation, azimuth, *, samples=2):
@@ -78,31 +86,32 @@ def test_the_painted_picture_is_the_one_that_casting_rays_gives(design):
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_other_chairs(renders):
-    again = chair_designs.procedural_chairs(num_designs=60, views_per_design=5)
-    other = chair_designs.procedural_chairs(num_designs=60, views_per_design=5, seed=1)
-    for first, second in zip(renders, again, strict=True):
-        assert first.tobytes() == second.tobytes()
-    assert not np.array_equal(renders.images, other.images)
+    again = data.load("procedural_chairs", num_designs=60, views_per_design=5)
+    other = data.load("procedural_chairs", num_designs=60, views_per_design=5, seed=1)
+    for name in ("x", "labels", "ids", "part"):
+        assert getattr(renders, name).tobytes() == getattr(again, name).tobytes()
+    assert not np.array_equal(renders.x, other.x)
 
 
 def test_a_design_does_not_depend_on_how_many_there_are(renders):
-    few = chair_designs.procedural_chairs(num_designs=3, views_per_design=5)
-    assert np.array_equal(few.images, renders.images[:15])
+    few = data.load("procedural_chairs", num_designs=3, views_per_design=5)
+    assert np.array_equal(few.x, renders.x[:15])
 
 
 def test_images_are_grey_bytes_counted_by_design_and_view(renders):
-    assert renders.images.shape == (300, 1, 64, 64)
-    assert renders.images.dtype == np.uint8
-    assert np.bincount(renders.design).tolist() == [5] * 60
-    views = np.stack([renders.design, renders.elevation, renders.azimuth], axis=1)
+    assert renders.x.shape == (300, 1, 64, 64)
+    assert renders.x.dtype == np.uint8
+    assert np.bincount(renders.labels).tolist() == [5] * 60
+    elevation, azimuth = views_of(renders)
+    views = np.stack([renders.labels, elevation, azimuth], axis=1)
     assert len(np.unique(views, axis=0)) == 300
-    assert np.unique(renders.azimuth).tolist() == list(range(31))
-    assert np.unique(renders.elevation).tolist() == [0, 1]
+    assert np.unique(azimuth).tolist() == list(range(31))
+    assert np.unique(elevation).tolist() == [0, 1]
 
 
 def test_all_62_views_are_those_of_the_3d_chairs_set():
-    renders = chair_designs.procedural_chairs(num_designs=1, views_per_design=62)
-    assert np.array_equal(np.stack([renders.elevation, renders.azimuth]), np.stack(EVERY_VIEW))
+    renders = data.load("procedural_chairs", num_designs=1, views_per_design=62)
+    assert np.array_equal(views_of(renders), np.stack(EVERY_VIEW))
     assert renderer.ELEVATIONS.tolist() == [20, 30]
     assert np.allclose(np.diff(renderer.AZIMUTHS), 360 / 31)
 
@@ -149,21 +158,21 @@ def test_at_least_two_hundred_designs_are_distinct():
 
 def test_three_thousand_images_take_seconds():
     start = time.perf_counter()
-    renders = chair_designs.procedural_chairs(num_designs=50, views_per_design=15)
-    assert len(renders.images) == 750
+    renders = data.load("procedural_chairs", num_designs=50, views_per_design=15)
+    assert len(renders.x) == 750
     assert time.perf_counter() - start < 6  # a quarter of them, on a busy machine
 
 
 @pytest.mark.parametrize("count", [0, -1])
 def test_no_designs_are_refused(count):
     with pytest.raises(ValueError, match=f"num_designs must be at least 1, not {count}"):
-        chair_designs.procedural_chairs(num_designs=count)
+        data.load("procedural_chairs", num_designs=count)
 
 
 @pytest.mark.parametrize("count", [0, 63])
 def test_an_impossible_number_of_views_is_refused(count):
     with pytest.raises(ValueError, match=f"views_per_design must be between 1 and 62, not {count}"):
-        chair_designs.procedural_chairs(num_designs=1, views_per_design=count)
+        data.load("procedural_chairs", num_designs=1, views_per_design=count)
 
 
 # ---------------------------------------------------------------- by name
