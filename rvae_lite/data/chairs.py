@@ -14,7 +14,6 @@ import tarfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -29,16 +28,7 @@ PREPROCESSING = f"grey, central {CROP}x{CROP} of {SOURCE_SIZE}x{SOURCE_SIZE}, av
 IMAGE_NAME = re.compile(r"(?:.*/)?([^/]+)/renders/image_\d+_(p\d+)_(t\d+)_r\d+\.png")
 
 CACHE_KIND, CACHE_VERSION = "chairs cache", 2
-BLOCK = 512  # bytes, the unit of a tar archive
-MOST_PADDING = 2**20  # bytes of zeros that may stand at the end of an archive
-
-
-class ChairImages(NamedTuple):
-    """Images (N, 1, 64, 64) uint8, sorted by their ids (N,), and the names of unreadable ones."""
-
-    images: np.ndarray
-    ids: np.ndarray
-    skipped: list[str]
+BLOCK, MOST_PADDING = 512, 2**20  # bytes: a tar archive's unit, and the zeros that may end it
 
 
 def load_chairs(
@@ -55,9 +45,8 @@ def load_chairs(
     images are kept in <root>/chairs_cache.
 
     Args:
-        root: as in `data.load`.
+        root, seed: as in `data.load`.
         download: changes the message about a missing archive, of which no checksum is known.
-        seed: of the partition.
         partition: D1 holds half of the images ("random", as in the paper) or models ("model").
         on_corrupt: "refuse" a set with an unreadable image, or "skip" and count such images.
 
@@ -71,15 +60,16 @@ def load_chairs(
     root = data_root(root)
     with permission_explained(root):
         path = _find_source(root, download)
-        loaded = _read_once(path, root / "chairs_cache" / "chairs_64.npz", on_corrupt)
-    _check(loaded, path, on_corrupt)
-    info = info_of("chairs", value_range=(0.0, 1.0), preprocessing=PREPROCESSING)
-    info["skipped"] = len(loaded.skipped)
-    if len(loaded.ids) != NUM_IMAGES:
-        info["title"] += f" ({len(loaded.ids):,} of {NUM_IMAGES:,} images)"
-    models = [name.rsplit("-", 2)[0] for name in loaded.ids.tolist()]
+        cache = root / "chairs_cache" / "chairs_64.npz"
+        images, ids, skipped = _read_once(path, cache, on_corrupt)
+    _check(path, len(ids) + len(skipped), skipped, on_corrupt)
+    more = dict(preprocessing=PREPROCESSING, skipped=len(skipped))
+    info = info_of("chairs", value_range=(0.0, 1.0), **more)
+    if len(ids) != NUM_IMAGES:
+        info["title"] += f" ({len(ids):,} of {NUM_IMAGES:,} images)"
+    models = [name.rsplit("-", 2)[0] for name in ids.tolist()]
     labels = np.unique(models, return_inverse=True)[1]
-    return Dataset(loaded.images, labels, loaded.ids, split_in_two(labels, seed), info)
+    return Dataset(images, labels, ids, split_in_two(labels, seed), info)
 
 
 def _find_source(root: Path, download: bool) -> Path:
@@ -96,10 +86,8 @@ def _find_source(root: Path, download: bool) -> Path:
     raise FileNotFoundError(f"{refusal}: {fetch} and {put}; or {another_root()}")
 
 
-def _check(loaded: ChairImages, path: Path, on_corrupt: str) -> None:
+def _check(path: Path, count: int, skipped: list[str], on_corrupt: str) -> None:
     """Refuse unreadable images or warn of them; warn of a set that is not whole."""
-    skipped = loaded.skipped
-    count = len(loaded.ids) + len(skipped)
     if count != NUM_IMAGES:
         found = f"{count:,} of the {NUM_IMAGES:,} images of 3D Chairs"
         question = "is it a subset, or was it not unpacked to the end?"
@@ -117,26 +105,24 @@ def _corrupt(path: Path, what: str) -> str:
     return f"{path} has an unreadable image, {what}: {remedy}"
 
 
-def _read_once(path: Path, cache: Path, on_corrupt: str) -> ChairImages:
-    """The images from the cache if it was made of just these files in this way, else from them."""
+def _read_once(path: Path, cache: Path, on_corrupt: str) -> tuple:
+    """What `_read_all` reads, from the cache if it was made of just these files in this way."""
     kind = dict(kind=CACHE_KIND, version=CACHE_VERSION)
     made_of = dict(files=_state(path), preprocessing=PREPROCESSING)
     try:
         header, arrays = load_arrays(cache, **kind)
         if made_of.items() <= header.items():
-            return ChairImages(arrays["images"], arrays["ids"], header["skipped"])
+            return arrays["images"], arrays["ids"], header["skipped"]
     except (OSError, ValueError):  # absent, unreadable or damaged: the cache is built anew
         pass
-    loaded = _read_all(path, on_corrupt)
-    count = len(loaded.ids) + len(loaded.skipped)
-    header = made_of | dict(num_files=count, skipped=loaded.skipped)
-    arrays = dict(images=loaded.images, ids=loaded.ids)
+    images, ids, skipped = _read_all(path, on_corrupt)
+    header = made_of | dict(num_files=len(ids) + len(skipped), skipped=skipped)
     try:
-        save_arrays(cache, header=header, arrays=arrays, **kind)
+        save_arrays(cache, header=header, arrays=dict(images=images, ids=ids), **kind)
     except OSError as error:
         loss = "3D Chairs is loaded without a cache, the next time takes as long"
         warnings.warn(f"{loss}: {error.strerror or error}", stacklevel=4)
-    return loaded
+    return images, ids, skipped
 
 
 def _state(path: Path) -> str:
@@ -149,8 +135,8 @@ def _state(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _read_all(path: Path, on_corrupt: str) -> ChairImages:
-    """Decode every image; this takes minutes for the whole set."""
+def _read_all(path: Path, on_corrupt: str) -> tuple:
+    """Images (N, 1, 64, 64) uint8, sorted by id, ids (N,), names of unreadable ones; slow."""
     images, skipped = {}, {}
     for key, name, content in _contents(path):
         try:
@@ -164,7 +150,7 @@ def _read_all(path: Path, on_corrupt: str) -> ChairImages:
         raise ValueError(f"{path} {defect}: get it again from {PAGE}")
     ids = sorted(images)
     stacked = np.stack([images[key] for key in ids])[:, None]  # (N, 1, 64, 64)
-    return ChairImages(stacked, np.array(ids), [skipped[key] for key in sorted(skipped)])
+    return stacked, np.array(ids), [skipped[key] for key in sorted(skipped)]
 
 
 def _contents(path: Path) -> Iterator[tuple[str, str, bytes]]:

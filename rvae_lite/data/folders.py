@@ -56,12 +56,7 @@ def permission_explained(root: Path) -> Iterator[None]:
 
 @contextmanager
 def folder_of(name: str, root=None, *, download: bool = False) -> Iterator[Path]:
-    """The folder that holds all files of a data set, to be read inside a `with` block.
-
-    Raises:
-        FileNotFoundError: files are missing, or could not be downloaded.
-        PermissionError: a file may not be read.
-    """
+    """The folder that holds all files of a data set, to be read inside a `with` block."""
     root = data_root(root)
     folders = [root / folder for folder in sources()[name]["folders"]]
     with permission_explained(root):
@@ -77,7 +72,11 @@ def _missing(name: str, folder: Path) -> list[str]:
 
 
 def require_files(name: str, folder: Path, *, download: bool = False) -> None:
-    """Refuse missing files of a data set, or download them if every checksum is known."""
+    """Refuse missing files of a data set, or download them if every checksum is known.
+
+    Raises:
+        FileNotFoundError: files are missing, or could not be downloaded.
+    """
     missing = _missing(name, folder)
     if not missing:
         return

@@ -107,27 +107,25 @@ def load_omniglot(*, root=None, seed: int = 0) -> Dataset:
     random 10 % of the background images the validation set: not the split of Burda et al. (2016),
     which other publications use.
     """
-    names, drawings, part = [], [], []
     with folder_of("omniglot", root) as folder:
-        for which, value in (("images_background", TRAIN), ("images_evaluation", TEST)):
-            archive = min(folder.glob(f"{which}*.zip"))
-            for name, drawing in _omniglot_drawings(archive, which):
-                names.append(name)
-                drawings.append(drawing)
-                part.append(value)
+        background = list(_omniglot_drawings(folder, "images_background"))
+        evaluation = list(_omniglot_drawings(folder, "images_evaluation"))
+    names, drawings = zip(*background, *evaluation, strict=True)
+    part = np.repeat([TRAIN, TEST], [len(background), len(evaluation)])
     ink = np.stack(drawings)[:, None] / 255  # (N, 1, 28, 28)
     binary = np.random.default_rng(seed).random(ink.shape) < ink
     images = np.where(binary, 255, 0).astype(np.uint8)
     labels = np.unique([name.rsplit("/", 1)[0] for name in names], return_inverse=True)[1]
     how = "105x105 averaged to 28x28, each pixel drawn once with the probability of its ink"
     info = info_of("omniglot", binarisation=f"{how}, seed {seed}")
-    return in_parts(images, draw_validation(np.array(part), seed), info, labels=labels)
+    return in_parts(images, draw_validation(part, seed), info, labels=labels)
 
 
-def _omniglot_drawings(path: Path, which: str) -> Iterator[tuple[str, np.ndarray]]:
+def _omniglot_drawings(folder: Path, which: str) -> Iterator[tuple[str, np.ndarray]]:
     """The name <alphabet>/<character>/<drawing> and the ink, (28, 28) in 0-255, of each drawing."""
     from PIL import Image
 
+    path = min(folder.glob(f"{which}*.zip"))
     try:
         with zipfile.ZipFile(path) as archive:
             names = sorted(name for name in archive.namelist() if name.endswith(".png"))

@@ -23,14 +23,10 @@ LIGHT = np.array([-0.5, 0.7, 0.6])  # right, up and towards the camera, which th
 
 
 class Part(NamedTuple):
-    """A convex solid between two polygons.
+    """A convex solid between two polygons."""
 
-    rings: bottom and top polygon, (2, n, 3): right, rear and up, in metres; the front is at -rear.
-    grey: how much light it returns, 0 to 1.
-    """
-
-    rings: np.ndarray
-    grey: float
+    rings: np.ndarray  # bottom and top polygon, (2, n, 3): right, rear (minus is front), up; metres
+    grey: float  # how much light it returns, 0 to 1
 
 
 def render(parts: list[Part], elevation, azimuth) -> np.ndarray:

@@ -42,11 +42,9 @@ def load_binary_digits(*, seed: int = 0, threshold: float = 0.5) -> Dataset:
         seed: of the split in `draw_parts`.
         threshold: from 0 to below 1.
     """
-    from sklearn.datasets import load_digits as load_from_scikit_learn
-
     if not 0 <= threshold < 1:
         raise ValueError(f"threshold must be at least 0 and below 1, not {threshold}")
-    bunch = load_from_scikit_learn()
-    images = np.where(bunch.images > 16 * threshold, 255, 0).astype(np.uint8)[:, None]
+    digits = load_digits()
+    images = np.where(digits.x.astype(float) > threshold, 255, 0).astype(np.uint8)
     info = info_of("binary_digits", binarisation=f"1 above {threshold} of full ink")
-    return in_parts(images, draw_parts(len(images), seed), info, labels=bunch.target)
+    return in_parts(images, draw_parts(len(images), seed), info, labels=digits.labels)
