@@ -51,7 +51,7 @@ def load_data():
     """The training data, (8000, 5) float32."""
     from rvae_lite import data
 
-    return data.load_eight_gaussians(num_per_class=NUM_DATA // 8).x
+    return data.load("eight_gaussians", num_per_class=NUM_DATA // 8).x
 
 
 def run_fit(replicas, epochs, *, compiled):
