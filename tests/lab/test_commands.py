@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from rvae_lite import Fit, RosettaPoints, cli, storage
+from rvae_lite import Fit, RosettaPoints, cli
+from rvae_lite.lab import outputs
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = ["--epochs", "2", "--batch-size", "32"]
@@ -238,7 +239,7 @@ def test_compare_reads_models_at_their_betas_and_uses_the_files_map(rates, tmp_p
         result["over_beta"]["many at 0.1"]["unaligned"]
     )
     assert any(note.startswith("the file's own map between two betas") for note in result["notes"])
-    assert "after the file&#x27;s own map" in (tmp_path / "report.html").read_text()
+    assert "after the file&#39;s own map" in (tmp_path / "report.html").read_text()
 
 
 def test_inspect_tells_and_draws_curves(rates, tmp_path):
@@ -371,11 +372,11 @@ def test_errors_of_use_are_one_sentence(tmp_path, monkeypatch, arguments, messag
 
 
 def test_preprocessing_may_be_text_or_a_file(tmp_path):
-    from rvae_lite.lab.commands import _preprocessing
+    from rvae_lite.lab.commands import read_preprocessing
 
     (tmp_path / "spec.json").write_text('{"axis": "mel"}')
-    assert _preprocessing(str(tmp_path / "spec.json")) == dict(axis="mel")
-    assert _preprocessing("cut by hand") == "cut by hand" and _preprocessing(None) is None
+    assert read_preprocessing(str(tmp_path / "spec.json")) == dict(axis="mel")
+    assert read_preprocessing("cut by hand") == "cut by hand" and read_preprocessing(None) is None
 
 
 @pytest.mark.parametrize("command", ["distil", "train", "compare", "inspect"])
@@ -387,27 +388,27 @@ def test_every_command_has_help_with_examples(command):
 def test_places_that_cannot_be_written_are_refused_beforehand(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(NotADirectoryError, match="cannot write .* is no folder"):
-        storage.check_outputs(tmp_path / "file" / "out.npz")
+        outputs.check_outputs(tmp_path / "file" / "out.npz")
     with pytest.raises(IsADirectoryError, match="is a folder: name a file in it"):
-        storage.check_outputs(tmp_path)
+        outputs.check_outputs(tmp_path)
     with pytest.raises(ValueError, match="is named for two results"):
-        storage.check_outputs(tmp_path / "a", tmp_path / "a")
+        outputs.check_outputs(tmp_path / "a", tmp_path / "a")
     with (
         pytest.MonkeyPatch.context() as patch,
         pytest.raises(PermissionError, match="may not be written"),
     ):
         patch.setattr(os, "access", lambda *_: False)
-        storage.check_outputs(tmp_path / "a")
+        outputs.check_outputs(tmp_path / "a")
 
 
 def test_an_interrupt_waits_until_results_are_written():
     done = []
-    with pytest.raises(KeyboardInterrupt), storage.uninterrupted():
+    with pytest.raises(KeyboardInterrupt), outputs.uninterrupted():
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.01)
         done.append("the rest")
     assert done == ["the rest"]
-    with storage.uninterrupted():
+    with outputs.uninterrupted():
         pass
 
 

@@ -8,8 +8,8 @@ from scipy.stats import special_ortho_group
 
 from rvae_lite import alignment
 from rvae_lite.lab import comparing
-from rvae_lite.lab import page as pages
 from rvae_lite.lab.comparing import compare_spaces, linear_cka, value_of, verdicts
+from rvae_lite.lab.report import comparison_page
 
 
 def draw(*shape, seed=0):
@@ -132,13 +132,13 @@ def test_spaces_of_different_k_lack_what_is_not_defined():
         value_of(found, "b", "a", "cka")
     )
     assert found.group.empty and list(found.instability) == ["after affine maps"]
-    assert "not defined between spaces of different K" in pages.comparison_page(found)
+    assert "not defined between spaces of different K" in comparison_page(found)
 
 
 def test_a_collapsed_reference_is_said_to_be_one():
     found = compare_spaces(dict(a=np.zeros((30, 2)), b=draw(30, 2)), anchors=[0, 1, 2])
     assert verdicts(found)["b"] == "a has collapsed to a point: nothing can be compared with it"
-    assert "collapsed" in pages.comparison_page(found)
+    assert "collapsed" in comparison_page(found)
 
 
 def test_verdicts_tell_the_same_space_from_a_turned_and_another_one(compared):
@@ -185,7 +185,7 @@ def test_what_cannot_be_compared_is_refused(given, options, message):
 
 
 def test_the_page_stands_alone_and_says_everything(compared):
-    page = pages.comparison_page(compared, title="A <test> & more", notes=["made up"])
+    page = comparison_page(compared, title="A <test> & more", notes=["made up"])
     assert page.startswith("<!doctype html>") and "A &lt;test&gt; &amp; more" in page
     assert (
         not re.search(r"""(?:src|href)=["'](?!data:)""", page)
@@ -201,7 +201,7 @@ def test_the_page_stands_alone_and_says_everything(compared):
 def test_the_same_comparison_gives_the_same_page():
     first = draw(40, 2)
     made = [
-        pages.comparison_page(compare_spaces(dict(a=first, b=turned(first)), num_anchors=5))
+        comparison_page(compare_spaces(dict(a=first, b=turned(first)), num_anchors=5))
         for _ in range(2)
     ]
     assert made[0] == made[1]

@@ -9,11 +9,12 @@ import pytest
 from rvae_lite import RosettaPoints, alignment
 from rvae_lite.fitted import Fit
 from rvae_lite.lab import inspecting
-from rvae_lite.lab import page as pages
 from rvae_lite.lab.comparing import compare_spaces, value_of, verdicts
-from rvae_lite.lab.laboratory import distil_space, distil_text, reaching, train_space, train_text
+from rvae_lite.lab.distilling import distil_space, distil_text
 from rvae_lite.lab.plan import Plan, beta_range_of, complete
+from rvae_lite.lab.report import comparison_page
 from rvae_lite.lab.spaces import distances_over_beta, gather_spaces, known_maps, split_beta
+from rvae_lite.lab.training import reaching, train_space, train_text
 from rvae_lite.multirate import is_multirate
 
 QUICK = Plan(epochs=8, batch_size=32, learning_rate=1e-2)
@@ -213,13 +214,13 @@ def test_the_known_map_is_measured_beside_the_unaligned_distance_and_shown():
         "the space of low at another beta: by the file's own map points lie "
     )
     assert list(compared.known) == ["high"] and np.allclose(compared.known["high"], low)
-    page = pages.comparison_page(compared, over_beta=dict(also=([0.1, 1.0], [0.2, 0.3])))
+    page = comparison_page(compared, over_beta=dict(also=([0.1, 1.0], [0.2, 0.3])))
     assert (
-        "after the file&#x27;s own map" in page
-        and "high, by the file&#x27;s own map, in the plane of low" in page
+        "after the file&#39;s own map" in page
+        and "high, by the file&#39;s own map, in the plane of low" in page
     )
     assert "Distance to the reference read at the same beta" in page
-    without = pages.comparison_page(compare_spaces(spaces, num_anchors=9))
+    without = comparison_page(compare_spaces(spaces, num_anchors=9))
     assert "own map" not in without and "same beta" not in without
     assert math.isnan(value_of(compare_spaces(spaces, num_anchors=9), "high", "low", "known"))
 
@@ -295,7 +296,8 @@ def test_a_beta_that_is_missing_or_wrong_is_one_sentence(folder):
 
 
 def test_curves_and_multi_rate_models_are_described(folder, curves):
-    described = json.loads(json.dumps(inspecting.describe(folder / "curves.npz")))
+    opened = inspecting.open_file(folder / "curves.npz")
+    described = json.loads(json.dumps(inspecting.describe(opened)))
     assert (
         described["beta_range"] == [0.01, 10.0]
         and described["reconstructions"]
@@ -304,7 +306,7 @@ def test_curves_and_multi_rate_models_are_described(folder, curves):
     spread = [math.sqrt(alignment.total_variance(z)) for z in curves.z]
     assert np.allclose(described["total_sd_at_betas"], spread)
     assert "latent_mean" not in described
-    model = inspecting.describe(folder / "many.npz")
+    model = inspecting.describe(inspecting.open_file(folder / "many.npz"))
     assert model["beta_range"] == [0.01, 10.0] and "beta" not in model and model["latent_dim"] == 2
 
 
@@ -317,12 +319,12 @@ def test_curves_are_drawn(tmp_path, shape, num_latents, recon):
     x, z = rng.uniform(size=(7, *shape)), rng.standard_normal((3, 7, num_latents))
     made = rng.uniform(size=(3, *x.shape)) if recon else None
     RosettaPoints(x, z, betas=[0.1, 1.0, 3.0], recon=made).save(tmp_path / "points.npz")
-    inspecting.render(tmp_path / "points.npz", tmp_path / "drawn.html")
+    inspecting.render(inspecting.open_file(tmp_path / "points.npz"), tmp_path / "drawn.html")
     page = (tmp_path / "drawn.html").read_text()
     assert page.count("<figure>") == 3 + recon and "curves over beta 0.1 to 3" in page
     assert ("decoder makes of them" in page) == recon
 
 
 def test_a_picture_of_curves_has_every_panel(folder, tmp_path):
-    inspecting.render(folder / "curves.npz", tmp_path / "drawn.png")
+    inspecting.render(inspecting.open_file(folder / "curves.npz"), tmp_path / "drawn.png")
     assert (tmp_path / "drawn.png").read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,70 @@
+"""What a command gives out: files checked before the work and written together after it, and words."""
+
+import json
+import math
+import os
+import signal
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def check_outputs(*paths, force: bool = False) -> None:
+    """Refuse results that cannot be written, before hours are spent on them.
+
+    Raises:
+        FileExistsError: there is something at one of the paths already, and `force` is not given.
+        OSError: its folder cannot be written, or a folder or another file is in the way.
+        ValueError: a path is named twice.
+    """
+    chosen = [Path(path) for path in paths]
+    for path in chosen:
+        if chosen.count(path) > 1:
+            raise ValueError(
+                f"{path} is named for two results: choose another path for one of them"
+            )
+        if path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder: name a file in it")
+        if path.exists() and not force:
+            raise FileExistsError(
+                f"{path} is there already: choose another path, or force to replace it"
+            )
+        above = next(folder for folder in path.absolute().parents if folder.exists())
+        if not above.is_dir():
+            reason, error = "is no folder", NotADirectoryError
+        elif not os.access(above, os.W_OK):
+            reason, error = "may not be written", PermissionError
+        else:
+            continue
+        raise error(f"cannot write {path} ({above} {reason}): choose another path")
+
+
+@contextmanager
+def uninterrupted():
+    """Let an interrupt (SIGINT) wait until the block is done: results appear together or not at all."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # interrupts go to the main thread alone
+        return
+    waiting = []
+    before = signal.signal(signal.SIGINT, lambda *_: waiting.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if waiting:
+        raise KeyboardInterrupt
+
+
+def as_json(value) -> str:
+    """JSON of dictionaries, lists and numbers; NaN and infinities become null."""
+    return json.dumps(_plain(value), indent=2)
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,291 @@
+"""Train a laboratory's own data, into the space of Rosetta points where there are some, and measure it.
+
+Martinez & Pearson (2021), Section 3; with multi-rate models the points are curves over beta, ours.
+Letters: N examples, K latent dimension, R Rosetta points.
+"""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+
+from rvae_lite.fitted import Fit
+from rvae_lite.lab.plan import Plan, build_model, complete, in_units
+from rvae_lite.lab.spaces import COLLAPSED
+from rvae_lite.multirate import LogUniform, is_multirate
+from rvae_lite.rosetta import RosettaPoints
+from rvae_lite.train import UNREACHED, fit
+
+EVEN_NOISE = 0.1  # noise variance at which both halves of the Rosetta term weigh the same
+READ_AT = 7  # betas at which a multi-rate model is measured, log-spaced over its range
+PLAIN_POINTS = (
+    "the points are plain, so that the model is held to the same latents at every beta, though "
+    "latents shrink as beta grows: ask for curves, which distil makes of a multi-rate model"
+)
+
+
+class Training(NamedTuple):
+    """A trained space.
+
+    fit: one replica.  trained: (N,), True where an example was trained on.  report: JSON.
+    """
+
+    fit: Fit
+    trained: np.ndarray
+    report: dict
+
+
+def train_space(
+    x,
+    *,
+    points: RosettaPoints | None = None,
+    plan: Plan | None = None,
+    preprocessing=None,
+    device=None,
+    progress=False,
+) -> Training:
+    """Train one VAE, into the space of the points where there are some, and measure it.
+
+    The points' inputs are trained on with the data, and no held-out example is.
+
+    Args:
+        x: data, (N, *data): uint8, or floats.
+        points: Rosetta points, or None for a space of one's own.
+        plan: by default `Plan()`.
+        preprocessing: how x were made; compared with the points' header.
+        device, progress: as in `fit`.
+
+    Returns:
+        Training; its report holds N, plan, losses and, with points, whether they were reached, in
+        words too.  Of a multi-rate model the losses are those at the beta nearest to 1, and
+        `over_beta` has them at seven.
+
+    Raises:
+        ValueError: data, points and plan do not fit; the message says where.
+    """
+    x, plan = np.asarray(x), plan or Plan()
+    cautions = [] if points is None else _check(points, x, plan, preprocessing)
+    plan = complete(plan, x, points)
+    bounded = _are_images(x) and (points is None or _keep_to_one(points.x))
+    model = build_model(x.shape[1:], plan, bounded=bounded)
+    trained = _not_held_out(len(x), plan)
+    with warnings.catch_warnings():  # the report says both
+        warnings.filterwarnings("ignore", "the points are known for beta in", UserWarning)
+        space = train_into(points, model, x[trained], plan, device=device, progress=progress)
+        measured = _measure(space, x[~trained], x[trained], points)
+    report = dict(num_examples=len(x), data_shape=list(x.shape[1:]), plan=plan._asdict())
+    report |= dict(cautions=cautions, seconds=space.info["seconds"])
+    return Training(space, trained, report | measured)
+
+
+def train_into(
+    points: RosettaPoints | None, model, x: np.ndarray, plan: Plan, *, device=None, progress=False
+) -> Fit:
+    """Train one replica of a model on data and the points' inputs, held to the points' latents.
+
+    The half of the Rosetta term that concerns inputs is weighted by 0.1 / noise variance, so that
+    rho means the same in all units.  Whether the points were reached is left to the caller to say.
+
+    Args:
+        points: Rosetta points, or None.
+        model: the pattern.
+        x: data, (N, *data).
+        plan: a completed plan.
+        device, progress: as in `fit`.
+    """
+    if points is not None:
+        x = _joined(x, points.x)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "replicas .* did not reach the Rosetta", RuntimeWarning)
+        return fit(
+            model,
+            x,
+            epochs=plan.epochs,
+            batch_size=plan.batch_size,
+            beta=plan.beta if plan.beta_range is None else LogUniform(*plan.beta_range),
+            rho=0.0 if points is None else plan.rho,
+            points=points,
+            x_weight=EVEN_NOISE / plan.noise_variance,
+            learning_rate=plan.learning_rate,
+            seed=plan.seed,
+            device=device,
+            progress=progress,
+        )
+
+
+def _check(points: RosettaPoints, x: np.ndarray, plan: Plan, preprocessing) -> list[str]:
+    """Sentences that make one look again, after refusing what cannot be trained on."""
+    check = points.check(x, preprocessing)
+    if check.errors:
+        raise ValueError("points do not fit the data: " + "; ".join(check.errors))
+    if points.betas is None:
+        return [*check.warnings, *([] if plan.beta_range is None else [PLAIN_POINTS])]
+    beta = 1.0 if plan.beta is None else plan.beta
+    low, high = plan.beta_range or (beta, beta)
+    if not low > 0:
+        raise ValueError(
+            f"beta must be positive, not {low:g}, since the points are curves over beta"
+        )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        points.warn_beyond(low, high)
+    return [*check.warnings, *(str(warning.message) for warning in caught)]
+
+
+def _are_images(x: np.ndarray) -> bool:
+    return x.ndim == 4 and _keep_to_one(x)
+
+
+def _keep_to_one(x: np.ndarray) -> bool:
+    values = in_units(x)
+    return bool(values.min() >= 0 and values.max() <= 1)
+
+
+def _not_held_out(num_data: int, plan: Plan) -> np.ndarray:
+    """Which examples are trained on, (N,)."""
+    if not 0 <= plan.held_out < 1:
+        raise ValueError(
+            f"held_out must be a share of the data, from 0 to below 1, not {plan.held_out!r}"
+        )
+    count = min(round(plan.held_out * num_data), num_data - 2)
+    trained = np.ones(num_data, dtype=bool)
+    trained[np.random.default_rng(plan.seed).permutation(num_data)[:count]] = False
+    return trained
+
+
+def _joined(x: np.ndarray, inputs: np.ndarray) -> np.ndarray:
+    """Data and the points' inputs; of two types, both become floats in the model's units."""
+    if x.dtype != inputs.dtype:
+        x, inputs = in_units(x), in_units(inputs)
+    return np.concatenate([x, inputs])
+
+
+def _measure(space: Fit, held_out: np.ndarray, trained: np.ndarray, points) -> dict:
+    """Losses in nats per example, over beta too, and whether the points were reached."""
+    x = held_out if len(held_out) else trained
+    measured = dict(num_examples=len(x))
+    measured["on"] = "held-out examples" if len(held_out) else "training examples"
+    values = in_units(np.concatenate([held_out, trained])).reshape(len(held_out) + len(trained), -1)
+    variance = float(values.var(0, dtype=np.float64).sum())
+    rows = [_losses(space, x, beta, variance) for beta in _betas_of(space)]
+    if not is_multirate(space.model):
+        return dict(held_out=measured | rows[0]) | reaching(space, points)
+    nearest = min(rows, key=lambda row: abs(np.log(row["beta"])))
+    result = dict(held_out=measured | nearest, over_beta=rows)
+    if points is None:
+        return result
+    distances = _distances(space, points)
+    result["over_beta"] = [row | dict(anchor_distance=distances[row["beta"]]) for row in rows]
+    return result | _reached(distances, _own_beta(space, points))
+
+
+def _betas_of(space: Fit) -> list:
+    """Where a space is measured: [None] for a plain model, seven betas for a multi-rate one."""
+    if not is_multirate(space.model):
+        return [None]
+    return np.geomspace(*space.model.beta_range, READ_AT).tolist()
+
+
+def _losses(space: Fit, x: np.ndarray, beta: float | None, variance: float) -> dict:
+    terms = space.evaluate(x, beta=beta)
+    row = {} if beta is None else dict(beta=beta)
+    row["distortion"], row["rate"] = float(terms.distortion[0]), float(terms.rate[0])
+    row["negative_elbo"] = float(terms.loss()[0])
+    row["squared_error"] = float(terms.squared_error[0])
+    row["unexplained_share"] = row["squared_error"] / variance
+    return row
+
+
+def reaching(space: Fit, points: RosettaPoints | None) -> dict:
+    """Whether replica 0 reached the points: their distance, a share of their variance; and in words.
+
+    Of a multi-rate model the distance is the largest over beta.  It is None where the points'
+    latents have collapsed; without points nothing is said.
+    """
+    if points is None:
+        return {}
+    return _reached(_distances(space, points), _own_beta(space, points))
+
+
+def _distances(space: Fit, points: RosettaPoints) -> dict:
+    """beta -> how far the encoded points are from their latents, unaligned; None if those collapsed."""
+    distances = {}
+    for beta in _betas_of(space):
+        latents = points.z_at(float(space.beta[0]) if beta is None else beta)
+        gone = latents.var(0, dtype=np.float64).sum() < COLLAPSED and points.betas is not None
+        distances[beta] = None if gone else float(space.anchor_distance(points, beta=beta)[0])
+    return distances
+
+
+def _own_beta(space: Fit, points: RosettaPoints) -> str:
+    """Where a plain model meets curves, in words."""
+    plain = points.betas is None or is_multirate(space.model)
+    return "" if plain else f" at beta {space.beta[0]:g}"
+
+
+def _reached(distances: dict, own: str) -> dict:
+    known = {beta: distance for beta, distance in distances.items() if distance is not None}
+    if not known:
+        verdict = (
+            f"with nothing to reach{own}: there their latents have collapsed to one place, "
+            f"whatever the input"
+        )
+        return dict(anchor_distance=None, reached=None, verdict=verdict)
+    many = None not in distances
+    distance = max(known.values())
+    share = f"{'up to ' if many else ''}{100 * distance:.2g} % of their variance away"
+    where = _where_missed(known) if many else own
+    if distance <= UNREACHED:
+        verdict = (
+            f"reached{where}: the points' inputs land on their latents ({share}), so this is the "
+            f"space of the points"
+        )
+    else:
+        remedy = "train longer or raise rho" if many else "train longer, raise rho or lower beta"
+        verdict = (
+            f"not reached{where}: the points' inputs are {share}, so this is another space; "
+            f"{remedy}, and see that the inputs were prepared as the points' were"
+        )
+    return dict(anchor_distance=distance, reached=distance <= UNREACHED, verdict=verdict)
+
+
+def _where_missed(distances: dict) -> str:
+    missed = [f"{beta:.3g}" for beta, distance in distances.items() if distance > UNREACHED]
+    if not missed:
+        return " at every beta"
+    if len(missed) == len(distances):
+        return " at any beta"
+    return f" at beta {', '.join(missed)}"
+
+
+def train_text(result: dict) -> str:
+    """What `rvae-lite train` says: the outcome as a few lines."""
+    plan = result["plan"]
+    if plan["beta_range"] is None:
+        rates = f"beta {plan['beta']:g}"
+    else:
+        rates = "beta {:g} to {:g}".format(*plan["beta_range"])
+    lines = [
+        f"{result['num_examples']:,} examples, network {plan['network']}, "
+        f"K = {plan['latent_dim']}, {rates}, rho {plan['rho']:g}, {plan['epochs']} epochs"
+    ]
+    lines += [f"warning: {text}" for text in result["cautions"]]
+    lines += held_out_lines(result)
+    return "\n".join([*lines, f"points {result['verdict']}", *result["notes"]])
+
+
+def held_out_lines(report: dict) -> list[str]:
+    """The losses of a report in words, of a multi-rate model a line a beta."""
+    held_out = report["held_out"]
+    where = f"on {held_out['num_examples']} {held_out['on']}"
+    if "over_beta" not in report:
+        return [f"{where}: {_said(held_out)}"]
+    over_beta = [f"  {row['beta']:<7.3g} {_said(row)}" for row in report["over_beta"]]
+    return [f"{where}, at beta", *over_beta]
+
+
+def _said(row: dict) -> str:
+    share = f"{100 * row['unexplained_share']:.3g} % of the variance not reconstructed"
+    losses = f"distortion {row['distortion']:.4g} nats, rate {row['rate']:.4g} nats, {share}"
+    away = row.get("anchor_distance")
+    return losses if away is None else f"{losses}, points {100 * away:.2g} % away"
