@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from rvae_lite.lab.options import Header, Output, Preprocessing, Progress, Reading, with_options
-from rvae_lite.lab.outputs import as_json, check_outputs, uninterrupted
+from rvae_lite.lab.outputs import as_json, check_outputs, in_words, uninterrupted
 from rvae_lite.lab.plan import RHO, Choice, Plan, Seed
 
 Option, Argument = typer.Option, typer.Argument
@@ -82,7 +82,7 @@ def distil(
     header = header._replace(preprocessing=read_preprocessing(header.preprocessing))
     examples = read_data(data, **reading._asdict())
 
-    from rvae_lite.lab.distilling import distil_space, distil_text, load_space
+    from rvae_lite.lab.distilling import distil_space, load_space
     from rvae_lite.lab.plan import beta_range_of
     from rvae_lite.lab.training import train_space
 
@@ -110,7 +110,7 @@ def distil(
     result = dict(points=str(out), model=str(model or kept), num_points=len(points))
     result |= dict(latent_dim=points.z.shape[-1], beta_range=points.header.get("beta_range"))
     result |= dict(share=points.header["share"], training=report, notes=examples.notes)
-    _say(result, distil_text(result), output)
+    _say(result, in_words("distil", result), output)
 
 
 @with_options
@@ -162,7 +162,7 @@ def train(
     examples = read_data(data, **reading._asdict())
 
     from rvae_lite.lab.plan import beta_range_of
-    from rvae_lite.lab.training import train_space, train_text
+    from rvae_lite.lab.training import train_space
     from rvae_lite.rosetta import RosettaPoints
     from rvae_lite.storage import write_atomically
 
@@ -176,7 +176,7 @@ def train(
         progress=_bar(progress, "training"),
     )
     result = dict(model=str(out), points=points, **trained.report, notes=examples.notes)
-    text = train_text(result)
+    text = in_words("train", result)
     content = (as_json(result) if report.suffix == ".json" else text) + "\n"
     with uninterrupted():
         trained.fit.save(out)

@@ -1,9 +1,10 @@
 """How alike several latent spaces of the same data are: every measure in one table, with intervals.
 
-Martinez & Pearson (2021), Eqs. 2 and 3; linear centred kernel alignment after Kornblith et al. (2019).
+Martinez & Pearson (2021), Eqs. 2 and 3; linear centred kernel alignment of Kornblith et al. (2019).
 Letters: S spaces, N data points, K latent dimension, R anchors, B resamplings.
 """
 
+from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -23,30 +24,28 @@ SAME_SPACE, SAME_SHAPE = 0.1, 0.9  # verdicts: unaligned distance below, R^2 abo
 
 
 class Measure(NamedTuple):
-    """name: in a table.  unit: what a value says.  better: "lower" or "higher"."""
+    """Its name in a table, what a value says, and whether "lower" or "higher" is better."""
 
     name: str
     unit: str
-    better: str
+    better: str = "lower"
 
 
 SHARE = "share of the target's variance"
 MEASURES = {
-    "unaligned": Measure("distance, as they are", SHARE, "lower"),
-    "known": Measure("after the file's own map", SHARE, "lower"),
-    "procrustes": Measure("after a rotation, from anchors", SHARE, "lower"),
-    "affine": Measure("after an affine map, from anchors", SHARE, "lower"),
-    "lsd": Measure("LSD, best affine map", "squared units of the target", "lower"),
+    "unaligned": Measure("distance, as they are", SHARE),
+    "known": Measure("after the file's own map", SHARE),
+    "procrustes": Measure("after a rotation, from anchors", SHARE),
+    "affine": Measure("after an affine map, from anchors", SHARE),
+    "lsd": Measure("LSD, best affine map", "squared units of the target"),
     "r_squared": Measure("R² of the best affine map", "1 − LSD / the target's variance", "higher"),
     "cka": Measure("linear CKA", "0 to 1, blind to rotation and scale", "higher"),
     "neighbours": Measure(f"{NEIGHBOURS} nearest neighbours, in common", "share", "higher"),
 }
 GROUP_MEASURES = {
-    "rv": Measure("retraining variability", "nats, pseudo-determinant of the stated rank", "lower"),
-    "rv_relative": Measure(
-        "retraining variability, scale-free", "nats, against the pooled points", "lower"
-    ),
-    "rv_within": Measure("variance within a datum / total", "share", "lower"),
+    "rv": Measure("retraining variability", "nats, pseudo-determinant of the stated rank"),
+    "rv_relative": Measure("retraining variability, scale-free", "nats, against the pooled points"),
+    "rv_within": Measure("variance within a datum / total", "share"),
 }
 
 
@@ -55,16 +54,13 @@ class Comparison(NamedTuple):
 
     Attributes:
         spaces: name -> (N, K); the first is the reference.
-        anchors: rows of the data that served as anchors, (R,), or None where the anchors are not
-            among the data.
-        pairs: a row per ordered pair (source, target) and metric: value, low, high (95 % bootstrap
-            interval).
-        group: a row per metric of all spaces at once: value, low, high, rank; empty where K differs.
+        anchors: rows of the data that served as anchors, (R,); None if the anchors are no data.
+        pairs: a row per ordered pair (source, target) and metric: value, low, high (95 % interval).
+        group: a row per metric of all spaces: value, low, high, rank; empty where K differs.
         instability: standard deviation over spaces of each datum's position over the total one:
             "as they are" and "after affine maps" -> (N,).
         notes: sentences on how it was computed.
-        known: name -> (N, K) after the map to the reference that is known of itself, where it is
-            one that moves them.
+        known: name -> (N, K) after the known map to the reference, if it is one that moves them.
     """
 
     spaces: dict
@@ -100,11 +96,10 @@ def compare_spaces(
         spaces: name -> posterior means of the same N data, (N, K); at least two, the first the
             reference; K may differ.
         anchors: rows of the data on which the maps "from anchors" are fitted, (R,).
-        anchor_spaces: in their place name -> latents of anchors that are not among the data, (R, K).
+        anchor_spaces: in their place name -> latents of anchors that are no data, (R, K).
         num_anchors: without either, so many rows are chosen by k-means in the reference; by default
             64 at most.
-        known_maps: (source, target) -> LinearMap, where it is known without any of the data, as by
-            `spaces.known_maps`.
+        known_maps: (source, target) -> LinearMap, as by `spaces.known_maps`.
         seed: of that choice and of the bootstrap.
         progress: show a bar over the pairs; a text becomes its label.
 
@@ -112,53 +107,40 @@ def compare_spaces(
         ValueError: fewer than two spaces, lengths that differ, NaN, anchors that do not fit.
     """
     import pandas as pd
+    from tqdm import tqdm
 
     spaces = {name: np.asarray(means, dtype=np.float64) for name, means in spaces.items()}
     _check_spaces(spaces)
     reference, num_data = next(iter(spaces)), len(next(iter(spaces.values())))
     known_maps, notes, rest = known_maps or {}, [], np.arange(num_data)
     if anchor_spaces is None:
+        rows = _anchor_rows(spaces[reference], anchors, num_anchors, seed)
         if anchors is None:
-            anchors = _chosen_rows(spaces[reference], num_anchors, seed)
-            notes.append(f"{len(anchors)} anchors were chosen by k-means in {reference}")
-        anchors = _check_rows(anchors, num_data)
+            notes.append(f"{len(rows)} anchors were chosen by k-means in {reference}")
+        anchors = rows
         anchor_spaces = {name: means[anchors] for name, means in spaces.items()}
     if anchors is not None:
         rest = np.setdiff1d(rest, anchors)
         notes.append("maps from anchors are measured on the other examples")
-    notes.append(
-        f"intervals are the middle 95 % of {RESAMPLINGS} resamplings of the examples; anchors and "
-        f"runs are kept"
-    )
-    counts = _resamplings(num_data, seed)
-    prepared = {}
-    for name, means in spaces.items():
-        prepared[name] = _Space(means, anchor_spaces[name], _neighbours(means))
+    chances, random = np.full(num_data, 1 / num_data), np.random.default_rng(seed)
+    counts = random.multinomial(num_data, chances, size=RESAMPLINGS)  # (B, N)
+    resampled = f"intervals are the middle 95 % of {RESAMPLINGS} resamplings of the examples"
+    notes.append(f"{resampled}; anchors and runs are kept")
 
-    pairs = []
-    for source, target in _with_a_bar([(a, b) for a in spaces for b in spaces if a != b], progress):
-        known = known_maps.get((source, target))
-        found = _measured(prepared[source], prepared[target], known, rest, counts)
-        pairs += [dict(source=source, target=target, metric=m, **row) for m, row in found.items()]
+    sides = {n: _Space(z, anchor_spaces[n], _neighbours(z)) for n, z in spaces.items()}
+    rows, known = [], {}
+    pairs, label = list(permutations(spaces, 2)), "comparing" if progress is True else progress
+    for source, target in tqdm(pairs, desc=label, unit="pair", disable=not progress):
+        known_map = known_maps.get((source, target))
+        for metric, row in _pair(sides[source], sides[target], known_map, rest, counts).items():
+            rows.append(dict(source=source, target=target, metric=metric, **row))
+        moved = spaces[source] if known_map is None else known_map(spaces[source])
+        if target == reference and not np.array_equal(moved, spaces[source]):
+            known[source] = moved
     group = [dict(metric=metric, **row) for metric, row in _group(spaces, counts).items()]
     group = pd.DataFrame(group, columns=["metric", "value", "low", "high", "rank"])
-
-    known = {}
-    for name, means in spaces.items():
-        if (name, reference) in known_maps:
-            moved = known_maps[name, reference](means)
-            if not np.array_equal(moved, means):
-                known[name] = moved
     instability = _instability(spaces)
-    return Comparison(spaces, anchors, pd.DataFrame(pairs), group, instability, notes, known)
-
-
-def _with_a_bar(pairs: list, progress: bool | str):
-    if not progress:
-        return pairs
-    from tqdm import tqdm
-
-    return tqdm(pairs, desc=progress if isinstance(progress, str) else "comparing", unit="pair")
+    return Comparison(spaces, anchors, pd.DataFrame(rows), group, instability, notes, known)
 
 
 def _check_spaces(spaces: dict) -> None:
@@ -186,68 +168,58 @@ def _check_spaces(spaces: dict) -> None:
         )
 
 
-def _chosen_rows(means: np.ndarray, num_anchors: int | None, seed: int) -> np.ndarray:
-    from rvae_lite.points import select_points
+def _anchor_rows(means: np.ndarray, anchors, num_anchors: int | None, seed: int) -> np.ndarray:
+    """The anchors, checked, or so many rows chosen by k-means."""
+    if anchors is None:
+        from rvae_lite.points import select_points
 
-    if num_anchors is None:
-        num_anchors = min(len(means) // 2, max(means.shape[1] + 1, 64))
-    return np.sort(select_points(means, means, num_anchors, seed=seed).ids.astype(int))
-
-
-def _check_rows(rows, num_data: int) -> np.ndarray:
-    rows = np.asarray(rows)
+        if num_anchors is None:
+            num_anchors = min(len(means) // 2, max(means.shape[1] + 1, 64))
+        anchors = np.sort(select_points(means, means, num_anchors, seed=seed).ids.astype(int))
+    rows = np.asarray(anchors)
     fitting = rows.ndim == 1 and rows.size and rows.dtype.kind in "iu"
-    if not fitting or rows.min() < 0 or rows.max() >= num_data or len(rows) >= num_data:
+    if not fitting or rows.min() < 0 or rows.max() >= len(means) or len(rows) >= len(means):
         raise ValueError(
-            f"anchors must be row numbers below {num_data}, fewer than the data, "
+            f"anchors must be row numbers below {len(means)}, fewer than the data, "
             f"not {rows.shape} {rows.dtype}"
         )
     return rows
 
 
-def _resamplings(num_data: int, seed: int) -> np.ndarray:
-    """How often each datum is drawn, (B, N)."""
-    shares = np.full(num_data, 1 / num_data)
-    return np.random.default_rng(seed).multinomial(num_data, shares, size=RESAMPLINGS)
-
-
 def _row(value: float, resampled) -> dict:
-    """A value and the middle 95 % of its resamplings, (B,); without an interval if one is not finite."""
+    """A value and the middle 95 % of its resamplings, (B,), where all of them are finite."""
     low = high = float("nan")
     if np.isfinite(resampled).all():
         low, high = np.quantile(np.asarray(resampled, dtype=float), [0.025, 0.975])
     return dict(value=float(value), low=float(low), high=float(high))
 
 
-def _measured(source: _Space, target: _Space, known, rest: np.ndarray, counts: np.ndarray) -> dict:
+def _pair(source: _Space, target: _Space, known, rest: np.ndarray, counts: np.ndarray) -> dict:
     """Every measure of one ordered pair: metric -> value, low, high."""
     moments = [_moments(source.means, target.means, weights) for weights in counts]
-    variances = [np.trace(moment[2]) for moment in moments]
-    lsds = [_lsd(moment) for moment in moments]
-    lsd = latent_space_distortion(source.means, target.means)
-    variance = total_variance(target.means)
-    unexplained = [_ratio(*pair) for pair in zip(lsds, variances, strict=True)]
-    r_squared = 1 - lsd / variance if variance > 0 else float("nan")
+    variance, variances = total_variance(target.means), [np.trace(m[2]) for m in moments]
+    lsd, lsds = latent_space_distortion(source.means, target.means), [_lsd(m) for m in moments]
+    unexplained = np.array(list(map(_ratio, lsds, variances)))
     overlap = _overlap(source.neighbours, target.neighbours)
     found = dict(
         lsd=_row(lsd, lsds),
-        r_squared=_row(r_squared, 1 - np.array(unexplained)),
-        cka=_row(linear_cka(source.means, target.means), [_cka(moment) for moment in moments]),
+        r_squared=_row(1 - _ratio(lsd, variance), 1 - unexplained),
+        cka=_row(linear_cka(source.means, target.means), [_cka(m) for m in moments]),
         neighbours=_row(overlap.mean(), _means(overlap, counts)),
     )
 
-    # Distances, of all data as the spaces are and of those that are no anchors after maps.
-    def distance(mapped, rows=slice(None)) -> dict:
+    def distance(mapped: np.ndarray, rows=slice(None)) -> dict:
         away = np.square(mapped - target.means).sum(1)[rows]
-        means = _means(away, counts[:, rows])
-        return _row(_ratio(away.mean(), variance), list(map(_ratio, means, variances)))
+        resampled = list(map(_ratio, _means(away, counts[:, rows]), variances))
+        return _row(_ratio(away.mean(), variance), resampled)
 
-    maps = (source.anchors, target.anchors)
+    # Maps from anchors are measured on the other data.
+    anchors = source.anchors, target.anchors
     found["unaligned"] = found["procrustes"] = _row(np.nan, np.nan)
     if source.means.shape[1] == target.means.shape[1]:
         found["unaligned"] = distance(source.means)
-        found["procrustes"] = distance(orthogonal_map(*maps)(source.means), rest)
-    found["affine"] = distance(linear_map(*maps)(source.means), rest)
+        found["procrustes"] = distance(orthogonal_map(*anchors)(source.means), rest)
+    found["affine"] = distance(linear_map(*anchors)(source.means), rest)
     if known is not None:
         found["known"] = distance(known(source.means))
     return found
@@ -307,7 +279,7 @@ def _overlap(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def _group(spaces: dict, counts: np.ndarray) -> dict:
-    """Retraining variability over all spaces, metric -> value, low, high, rank; none if K differs."""
+    """Retraining variability of all spaces: metric -> value, low, high, rank; {} if K differs."""
     if len({means.shape[1] for means in spaces.values()}) > 1:
         return {}
     means = np.stack(list(spaces.values()))  # (S, N, K)
@@ -325,7 +297,7 @@ def _group(spaces: dict, counts: np.ndarray) -> dict:
 
 
 def _pooled(means: np.ndarray, weights: np.ndarray, rank: int) -> tuple[float, float]:
-    """Log volume of the pooled points over `rank` leading eigenvalues, and variance within data / total."""
+    """Log volume of the pooled points (`rank` leading eigenvalues); variance within data / total."""
     counts, share = len(means) * weights.sum(), weights / weights.sum()
     points = means - (share @ means.mean(0))
     covariance = np.einsum("n,snk,snl->kl", share, points, points, optimize=True) / len(means)
@@ -347,41 +319,39 @@ def _instability(spaces: dict) -> dict:
 
 
 def _spread(means: np.ndarray) -> np.ndarray:
-    """The standard deviation over spaces (S, N, K) of each datum's position over that of all points: (N,)."""
+    """Standard deviation over spaces (S, N, K) of each datum's position / that of all points: (N,)."""
     total = means.reshape(-1, means.shape[2]).var(0).sum()
     return np.sqrt(means.var(0).sum(1) / total) if total > 0 else np.zeros(means.shape[1])
 
 
 def value_of(comparison: Comparison, source: str, target: str, metric: str) -> float:
     """One number of the table of pairs; nan where it is not there."""
-    table = comparison.pairs
-    found = table[
-        (table.source == source) & (table.target == target) & (table.metric == metric)
-    ].value
-    return float(found.iloc[0]) if len(found) else float("nan")
+    table = comparison.pairs.set_index(["source", "target", "metric"]).value
+    return float(table.get((source, target, metric), np.nan))
 
 
 def verdicts(comparison: Comparison) -> dict:
-    """For each space but the reference, whether it is the reference's, in words: name -> sentence."""
+    """Whether each space is the reference's, in words: name -> sentence."""
     reference, *others = comparison.spaces
     return {name: _verdict(comparison, name, reference) for name in others}
 
 
 def _verdict(comparison: Comparison, name: str, reference: str) -> str:
-    away = value_of(comparison, name, reference, "unaligned")
-    r_squared = value_of(comparison, name, reference, "r_squared")
-    by_file = value_of(comparison, name, reference, "known")
+    away, by_file, r_squared = (
+        value_of(comparison, name, reference, metric)
+        for metric in ("unaligned", "known", "r_squared")
+    )
+    same = f"the space of {reference}"
     if not np.isfinite(r_squared):
         return f"{reference} has collapsed to a point: nothing can be compared with it"
     if away <= SAME_SPACE:
-        share = f"{100 * away:.2g} % of its variance away"
-        return f"the space of {reference}: unaligned, points lie {share}"
+        return f"{same}: unaligned, points lie {100 * away:.2g} % of its variance away"
     if by_file <= SAME_SPACE and np.isfinite(away):
         return (
-            f"the space of {reference} at another beta: by the file's own map points lie "
-            f"{100 * by_file:.2g} % of its variance away, unaligned {100 * away:.3g} %"
+            f"{same} at another beta: by the file's own map points lie {100 * by_file:.2g} % of its "
+            f"variance away, unaligned {100 * away:.3g} %"
         )
     apart = f", unaligned {100 * away:.3g} % of its variance away" if np.isfinite(away) else ""
     if r_squared >= SAME_SHAPE:
-        return f"the space of {reference} up to an affine map (R² {r_squared:.2f}){apart}"
+        return f"{same} up to an affine map (R² {r_squared:.2f}){apart}"
     return f"another space than {reference} (R² {r_squared:.2f}{apart})"

@@ -9,13 +9,11 @@ import numpy as np
 from rvae_lite.anchors import curve_points
 from rvae_lite.fitted import Fit
 from rvae_lite.lab.plan import in_units
-from rvae_lite.lab.training import held_out_lines
 from rvae_lite.multirate import is_multirate
 from rvae_lite.points import select_points
 from rvae_lite.rosetta import RosettaPoints
 
 SHARES = ("inputs", "decoded")
-COSTS = ("error_share", "moved_share")
 
 
 def distil_space(
@@ -157,28 +155,3 @@ def _moved(space: Fit, x: np.ndarray, other: np.ndarray, beta: float | None) -> 
 
 def _share(value: float, variance: float) -> float | None:
     return value / variance if variance > 0 else None
-
-
-def distil_text(result: dict) -> str:
-    """What `rvae-lite distil` says: the outcome as a few lines."""
-    line = f"{result['num_points']} Rosetta points of K = {result['latent_dim']}"
-    line += f" in {result['points']}"
-    if result["beta_range"]:
-        line += ", curves over beta from {:g} to {:g}".format(*result["beta_range"])
-    lines = [line]
-    if result["training"]:
-        lines.append(f"the model they come from is in {result['model']}")
-        lines += held_out_lines(result["training"])
-    if result["share"]["inputs"] == "decoded":
-        lines.append(_cost_text(result["share"]))
-    return "\n".join([*lines, *result["notes"]])
-
-
-def _cost_text(cost: dict) -> str:
-    shares = ["—" if cost[name] is None else f"{100 * cost[name]:.3g} %" for name in COSTS]
-    at = f" (at beta {cost['decoded_at']:g})" if "decoded_at" in cost else ""
-    return (
-        f"decoded inputs{at} stand in place of the originals: squared error "
-        f"{cost['squared_error']:.4g} ({shares[0]} of the inputs' variance), the encoder's means "
-        f"move by {shares[1]} of the latents' variance"
-    )

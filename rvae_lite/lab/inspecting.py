@@ -1,4 +1,4 @@
-"""Look into a file: what a Rosetta file or a saved Fit holds, as a dictionary, lines, a picture or a page.
+"""Look into a file: what a Rosetta file or a saved Fit holds, in words or drawn.
 
 Letters: R Rosetta points, K latent dimension, J betas of curves, M replicas.
 """
@@ -18,7 +18,17 @@ from rvae_lite.reporting import figures
 from rvae_lite.rosetta import RosettaPoints, book_file
 from rvae_lite.storage import kind_of, load_arrays, write_atomically
 
-OWN = "preprocessing licence source value_scale share model selection_method selection_seed".split()
+SHAPES = (
+    "num_points",
+    "latent_dim",
+    "data_shape",
+    "dtype",
+    "value_range",
+    "beta_range",
+    "num_betas",
+)
+MAKER = ("preprocessing", "licence", "source", "value_scale", "share", "model")
+SELECTION = ("selection_method", "selection_seed")
 MOST_POINTS = 64
 MOST_RECONSTRUCTED, RECONSTRUCTED_AT = 6, 5  # points and betas that are drawn
 MOST_LATENTS, MOST_ENTRIES = 8, 10
@@ -77,33 +87,29 @@ def describe(file: Opened) -> dict:
 
 def _point_entries(points: RosettaPoints, *, known) -> dict:
     header, z = points.header, points.z
-    entries = dict(num_points=len(points), latent_dim=z.shape[-1])
-    entries |= {key: header[key] for key in ("data_shape", "dtype", "value_range")}
+    entries = {key: header[key] for key in SHAPES if key in header}
     if points.betas is None:
         entries |= dict(latent_mean=z.mean(0).tolist(), latent_sd=z.std(0).tolist())
     else:
         total_sd = np.sqrt(z.var(1, dtype=np.float64).sum(1))  # (J,)
-        entries |= {key: header[key] for key in ("beta_range", "num_betas")}
         entries |= dict(betas=points.betas.tolist(), total_sd_at_betas=total_sd.tolist())
         entries["reconstructions"] = points.recon is not None
-    entries |= {key: header.get(key) for key in OWN}
+    entries |= {key: header.get(key) for key in MAKER + SELECTION}
     rest = sorted(header.keys() - {*known, *entries, "versions", "kind"})
-    entries |= {key: header[key] for key in rest}
-    return entries | dict(versions=header.get("versions"))
+    return entries | {key: header.get(key) for key in [*rest, "versions"]}
 
 
 def _fit_entries(file: Opened) -> dict:
     header, arrays = file.header, file.arrays
-    replicas, parameters = arrays["rows"].shape
-    entries = dict(replicas=replicas, parameters=parameters)
+    config, terms = header["config"] or {}, arrays["terms"]
+    entries = dict(zip(("replicas", "parameters"), arrays["rows"].shape, strict=True))
     if file.model is not None:
         data_shape = list(file.model.data_shape)
         entries |= dict(latent_dim=file.model.latent_dim, data_shape=data_shape)
-    if (header["config"] or {}).get("network") == "multirate":
-        entries["beta_range"] = header["config"]["beta_range"]
+    if config.get("network") == "multirate":
+        entries["beta_range"] = config["beta_range"]
     else:
         entries["beta"] = arrays["beta"].tolist()
-    terms = arrays["terms"]
     entries |= dict(rho=arrays["rho"].tolist(), epochs=len(terms), seeds=header["seeds"])
     entries["last_loss"] = terms[-1, 0].tolist() if len(terms) else None
     return entries | dict(model=header["config"], training=header["info"])
@@ -149,7 +155,7 @@ def render(file: Opened, out) -> None:
         return
     described = describe(file)
     rows = [(name.replace("_", " "), _short(value)) for name, value in described.items()]
-    pictures = [picture(draw, caption, height=3.8) for draw, caption in panels]
+    pictures = [picture(draw, caption, height=3.8) for caption, draw in panels]
     sections = [
         Section(lead=f"{described['kind']} file, every byte verified.", figures=pictures),
         Section("Header", table=Table(["entry", "value"], rows, numbers=False)),
@@ -167,7 +173,7 @@ def _draw_png(panels: list, file) -> None:
         rows = -(-len(panels) // 2)
         canvas = Figure(figsize=(9.2, 4.2 * rows), dpi=130, facecolor="white", layout="constrained")
         axes = canvas.subplots(rows, 2, squeeze=False).ravel()
-        for ax, (draw, caption) in zip(axes, panels, strict=False):
+        for ax, (caption, draw) in zip(axes, panels, strict=False):
             draw(ax)
             ax.set_title("\n".join(textwrap.wrap(caption, 60)), fontsize=9)
         for ax in axes[len(panels) :]:
@@ -176,30 +182,25 @@ def _draw_png(panels: list, file) -> None:
 
 
 def _panels(points: RosettaPoints) -> list:
-    """Pairs of a function that draws and a caption."""
+    """Pairs of a caption and a function that draws."""
     count, num_latents = min(len(points), MOST_POINTS), points.z.shape[-1]
     some = f"the first {count} of {len(points)}" if count < len(points) else f"all {count}"
-    share = points.header.get("share") or {}
-    what = "decoded inputs" if share.get("inputs") == "decoded" else "inputs"
+    decoded = (points.header.get("share") or {}).get("inputs") == "decoded"
+    what = "decoded inputs" if decoded else "inputs"
     images = _are_images(points.x)
     caption = f"The points' {what}{'' if images else ' as rows'}, {some}."
-    panels = [(partial(_draw_mosaic if images else _draw_rows, x=points.x[:count]), caption)]
-    plane = f"K = {num_latents}"
-    if num_latents > 2:
-        plane += ", two leading principal components"
+    panels = [(caption, partial(_draw_mosaic if images else _draw_rows, x=points.x[:count]))]
+    plane = f"K = {num_latents}" + ", two leading principal components" * (num_latents > 2)
+    draw_latents = partial(_draw_latents, points=points)
     if points.betas is None:
-        caption = f"Their latents, {plane}, each with its number."
-        return [*panels, (partial(_draw_latents, z=points.z), caption)]
+        return [*panels, (f"Their latents, {plane}, each with its number.", draw_latents)]
     span = "beta {:g} to {:g}".format(*points.header["beta_range"])
-    caption = f"Their latents as curves over {span}, {plane}."
-    panels.append((partial(_draw_curves, points=points), caption))
+    panels.append((f"Their latents as curves over {span}, {plane}.", draw_latents))
     caption = "How much of each latent is left as beta grows."
-    panels.append((partial(_draw_spread, points=points), caption))
+    panels.append((caption, partial(_draw_spread, points=points)))
     if points.recon is not None:
-        caption = (
-            f"What their maker's decoder makes of them: a row a point, its input and then {span}."
-        )
-        panels.append((partial(_draw_reconstructions, points=points), caption))
+        caption = "What their maker's decoder makes of them: a row a point, its input and then"
+        panels.append((f"{caption} {span}.", partial(_draw_reconstructions, points=points)))
     return panels
 
 
@@ -208,7 +209,7 @@ def _are_images(x: np.ndarray) -> bool:
 
 
 def _draw_mosaic(ax, x: np.ndarray, columns: int | None = None) -> int:
-    """Images (R, C, H, W) as one picture, a square one unless told how many columns; returns a column's width."""
+    """Images (R, C, H, W) as one picture, by default a square one; returns a column's width."""
     columns = columns or int(np.ceil(np.sqrt(len(x))))
     low = min(0.0, float(x.min()))
     top = 255 if x.dtype == np.uint8 else max(1.0, float(x.max()))
@@ -232,30 +233,26 @@ def _draw_rows(ax, x: np.ndarray) -> None:
     ax.figure.colorbar(image, ax=ax, label="value")
 
 
-def _draw_latents(ax, z: np.ndarray) -> None:
-    plane = latent_plane(z)[0](z)
-    ax.scatter(*plane.T, s=10, color=figures.GROUPS[1])
-    _number(ax, plane)
-
-
-def _number(ax, plane: np.ndarray) -> None:
+def _draw_latents(ax, points: RosettaPoints) -> None:
+    """Where the points lie, each with its number; of curves how they run, numbered at the start."""
+    first = points.z if points.betas is None else points.z[0]
+    window, _ = latent_plane(first)
+    if points.betas is None:
+        ax.scatter(*window(first).T, s=10, color=figures.GROUPS[1])
+    else:
+        plane = window(points.z)  # (J, R, 2)
+        ax.plot(plane[..., 0], plane[..., 1], color=figures.INK, linewidth=0.7, alpha=0.6)
+        colours = dict(c=np.repeat(points.betas, len(points)), cmap=figures.warmth(), norm="log")
+        dots = ax.scatter(*plane.reshape(-1, 2).T, s=9, zorder=3, **colours)
+        ax.figure.colorbar(dots, ax=ax, label="beta")
     style = dict(fontsize=7, color=figures.INK, xytext=(2, 2), textcoords="offset points")
-    for number, place in enumerate(plane[:MOST_POINTS]):
+    for number, place in enumerate(window(first)[:MOST_POINTS]):
         ax.annotate(str(number), place, **style)
     ax.set(aspect="equal", xlabel="first", ylabel="second")
 
 
-def _draw_curves(ax, points: RosettaPoints) -> None:
-    plane = latent_plane(points.z[0])[0](points.z)  # (J, R, 2)
-    ax.plot(plane[..., 0], plane[..., 1], color=figures.INK, linewidth=0.7, alpha=0.6)
-    colours = dict(c=np.repeat(points.betas, len(points)), cmap=figures.warmth(), norm="log")
-    dots = ax.scatter(*plane.reshape(-1, 2).T, s=9, zorder=3, **colours)
-    ax.figure.colorbar(dots, ax=ax, label="beta")
-    _number(ax, plane[0])
-
-
 def _draw_spread(ax, points: RosettaPoints) -> None:
-    """Standard deviations of the latents' principal components of the lowest beta, at every beta."""
+    """Standard deviations, at every beta, along the principal axes of the lowest one."""
     z = points.z.astype(np.float64)
     axes = np.linalg.svd(z[0] - z[0].mean(0), full_matrices=False)[2][:MOST_LATENTS]
     spread = (z @ axes.T).std(1)  # (J, K)
@@ -287,14 +284,11 @@ def _draw_reconstructions(ax, points: RosettaPoints) -> None:
 
 def _fit_panels(terms: np.ndarray) -> list:
     """Distortion and rate, of the terms (epochs, 5, M), over the epochs."""
-    panels = []
-    for name, label, values in (
-        ("Distortion", "distortion in nats (lower is better)", terms[:, 1]),
-        ("Rate", "rate in nats", terms[:, 2]),
-    ):
-        caption = f"{name} over the epochs, a line a replica."
-        panels.append((partial(_draw_over_epochs, values=values, label=label), caption))
-    return panels
+    told = " over the epochs, a line a replica."
+    label = "distortion in nats (lower is better)"
+    distortion = partial(_draw_over_epochs, values=terms[:, 1], label=label)
+    rate = partial(_draw_over_epochs, values=terms[:, 2], label="rate in nats")
+    return [("Distortion" + told, distortion), ("Rate" + told, rate)]
 
 
 def _draw_over_epochs(ax, *, values: np.ndarray, label: str) -> None:

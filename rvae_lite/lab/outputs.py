@@ -1,4 +1,4 @@
-"""What a command gives out: files checked before the work and written together after it, and words."""
+"""What a command gives out: files, checked before the work and written together after it; words."""
 
 import json
 import math
@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 
 
@@ -41,7 +42,7 @@ def check_outputs(*paths, force: bool = False) -> None:
 
 @contextmanager
 def uninterrupted():
-    """Let an interrupt (SIGINT) wait until the block is done: results appear together or not at all."""
+    """Let an interrupt (SIGINT) wait until the block is done: all results appear, or none."""
     if threading.current_thread() is not threading.main_thread():
         yield  # interrupts go to the main thread alone
         return
@@ -53,6 +54,27 @@ def uninterrupted():
         signal.signal(signal.SIGINT, before)
     if waiting:
         raise KeyboardInterrupt
+
+
+def template(name: str):
+    """A template of this folder, by its name; in one of HTML every value is escaped."""
+    from jinja2 import Environment
+
+    text = (resources.files(__package__) / name).read_text(encoding="utf-8")
+    html = name.endswith(".html.j2")
+    environment = Environment(autoescape=html, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["g"] = lambda value, digits=6: f"{value:.{digits}g}"
+    environment.filters["percent"] = _percent
+    return environment.from_string(text)
+
+
+def _percent(share: float | None, digits: int) -> str:
+    return "—" if share is None else f"{100 * share:.{digits}g} %"
+
+
+def in_words(command: str, result: dict) -> str:
+    """What a command, distil or train, says of its result: a few lines."""
+    return str(getattr(template("words.txt.j2").module, command)(result)).rstrip()
 
 
 def as_json(value) -> str:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rvae_lite.lab.outputs import template
 from rvae_lite.reporting import figures
 
 
@@ -22,7 +23,7 @@ class Picture(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Rows of text under the names of the columns; `numbers` keep to one line, other cells may break."""
+    """Rows of text under the columns' names; `numbers` keep to one line, other cells may break."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -43,13 +44,9 @@ class Section(NamedTuple):
 
 def write_page(title: str, sections: Sequence[Section]) -> str:
     """A whole HTML page; every text in it is plain text."""
-    from jinja2 import Environment
-
-    folder = resources.files(__package__)
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string((folder / "page.html.j2").read_text(encoding="utf-8"))
-    style = (folder / "page.css").read_text(encoding="utf-8")
-    return template.render(title=title, sections=sections, style=style) + "\n"
+    style = (resources.files(__package__) / "page.css").read_text(encoding="utf-8")
+    page = template("page.html.j2").render(title=title, sections=sections, style=style)
+    return page + "\n"
 
 
 def picture(draw, caption: str, *, height: float = 3.2) -> Picture:

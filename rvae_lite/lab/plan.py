@@ -1,7 +1,6 @@
 """How to train a laboratory's own data, chosen from their shape and spread alone.
 
-So that two laboratories that have never met choose alike.  Letters: N examples, K latent dimension, D numbers an
-example.
+So two laboratories that have never met choose alike.  Letters: N examples, K latent dimension.
 """
 
 import math
@@ -110,7 +109,7 @@ def complete(plan: Plan, x: np.ndarray, points: "RosettaPoints | None" = None) -
 
 
 def beta_range_of(points: "RosettaPoints | None" = None) -> tuple[float, float]:
-    """The range of a multi-rate model: that of the points' curves if there are any, else 0.01 to 10."""
+    """The range of a multi-rate model: that of the points' curves, or 0.01 to 10 without any."""
     if points is not None and points.betas is not None:
         return float(points.betas[0]), float(points.betas[-1])
     from rvae_lite.multirate import BETA_RANGE
@@ -140,6 +139,12 @@ def check_units(x: np.ndarray) -> float:
 def in_units(x: np.ndarray) -> np.ndarray:
     """Data in the units of a model: uint8 divided by 255, anything else as it is."""
     return x.astype(np.float32) / np.float32(255) if x.dtype == np.uint8 else x
+
+
+def are_bounded_images(x: np.ndarray, points: "RosettaPoints | None" = None) -> bool:
+    """Whether data, and the points' inputs, are images with values from 0 to 1."""
+    found = [in_units(x)] if points is None else [in_units(x), in_units(points.x)]
+    return x.ndim == 4 and all(each.min() >= 0 and each.max() <= 1 for each in found)
 
 
 def build_model(shape, plan: Plan, *, bounded: bool, **sizes) -> "VAE | MultiRate":

@@ -30,15 +30,12 @@ def comparison_page(
         over_beta: name -> (betas, distances), as by `spaces.distances_over_beta`, where multi-rate
             models are compared.
     """
-    spaces = comparison.spaces
-    reference = next(iter(spaces))
-    dims = ", ".join(f"{name} K = {means.shape[1]}" for name, means in spaces.items())
-    lead = (
-        f"{len(spaces)} spaces of {len(spaces[reference]):,} examples ({dims}); "
-        f"the reference is {reference}."
-    )
+    names, notes = list(comparison.spaces), [*(notes or []), *comparison.notes]
+    dims = [f"{name} K = {means.shape[1]}" for name, means in comparison.spaces.items()]
+    num_data = len(comparison.spaces[names[0]])
+    lead = f"{len(names)} spaces of {num_data:,} examples ({', '.join(dims)}); "
     sections = [
-        Section(lead=lead, items=list(verdicts(comparison).items())),
+        Section(lead=f"{lead}the reference is {names[0]}.", items=verdicts(comparison).items()),
         Section("The maps", figures=_planes(comparison)),
         Section(
             "How far, how alike",
@@ -47,11 +44,10 @@ def comparison_page(
             table=_reference_table(comparison),
         ),
         _disagreement(comparison),
+        *([_every_pair(comparison)] if len(names) > 2 else []),
+        Section("How it was computed", items=[("", note) for note in notes]),
     ]
-    if len(spaces) > 2:
-        sections.append(_every_pair(comparison))
-    computed = [("", note) for note in [*(notes or []), *comparison.notes]]
-    return write_page(title, [*sections, Section("How it was computed", items=computed)])
+    return write_page(title, sections)
 
 
 def _shown(num_data: int) -> np.ndarray:
@@ -97,18 +93,17 @@ def _draw_plane(ax, *, dots: np.ndarray, turn: np.ndarray, limits: np.ndarray | 
 
 
 def _distances(comparison: Comparison, over_beta: dict) -> list[Picture]:
-    distances = ["unaligned", "procrustes", "affine"]
-    if comparison.known:
-        distances.insert(1, "known")
-    similarities = ["r_squared", "cka", "neighbours"]
+    known = ["known"] if comparison.known else []
+    distances = dict(metrics=["unaligned", *known, "procrustes", "affine"], log=True)
+    similarities = dict(metrics=["r_squared", "cka", "neighbours"], log=False)
     pictures = [
         picture(
-            partial(_draw_dots, comparison=comparison, metrics=distances, log=True),
+            partial(_draw_dots, comparison=comparison, **distances),
             "Distance to the reference (lower is better): as the spaces are, and after maps fitted "
             "on the anchors.",
         ),
         picture(
-            partial(_draw_dots, comparison=comparison, metrics=similarities, log=False),
+            partial(_draw_dots, comparison=comparison, **similarities),
             "Likeness to the reference (higher is better), blind to different choices of axes.",
         ),
     ]
@@ -191,6 +186,10 @@ def _digits(value: float) -> str:
     return format_number(value, digits=2 if abs(value) >= 1 else 3)
 
 
+def _unit(measure) -> str:
+    return f"{measure.unit}; {measure.better} is better"
+
+
 def _reference_table(comparison: Comparison) -> Table:
     reference, *others = comparison.spaces
     pairs = comparison.pairs[comparison.pairs.target == reference]
@@ -199,7 +198,7 @@ def _reference_table(comparison: Comparison) -> Table:
         found = pairs[pairs.metric == metric].set_index("source")
         if len(found):
             cells = [_cell(found.loc[name]) if name in found.index else "—" for name in others]
-            rows.append([measure.name, *cells, f"{measure.unit}; {measure.better} is better"])
+            rows.append([measure.name, *cells, _unit(measure)])
     return Table([f"against {reference}", *others, "unit"], rows)
 
 
@@ -222,7 +221,7 @@ def _disagreement(comparison: Comparison) -> Section:
     listed = []
     for row in comparison.group.itertuples():
         measure = GROUP_MEASURES[row.metric]
-        listed.append([measure.name, _cell(row), f"{measure.unit}; {measure.better} is better"])
+        listed.append([measure.name, _cell(row), _unit(measure)])
     rank = int(comparison.group["rank"].iloc[0])
     columns = [f"all {len(comparison.spaces)} spaces (rank {rank})", "value", "unit"]
     return Section(heading, figures=pictures, table=Table(columns, listed))

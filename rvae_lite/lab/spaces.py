@@ -4,6 +4,7 @@ Letters: S spaces, N examples, K latent dimension, R anchors.
 """
 
 import warnings
+from itertools import permutations
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,54 +41,39 @@ class Spaces(NamedTuple):
     over_beta: dict
 
 
-class _Array(NamedTuple):
-    """Encoded means of all examples, (N, K), at a beta where it is known."""
+class _Source(NamedTuple):
+    """A saved Fit, each replica a space, or encoded means (N, K), and the beta of either.
+
+    A plain Fit is read without beta; of means it may be unknown.
+    """
 
     name: str
-    means: np.ndarray
     beta: float | None
+    fit: Fit | None = None
+    means: np.ndarray | None = None
 
-    def means_of(self, x, rows: np.ndarray) -> dict:
-        return {self.name: self.means[rows]}
-
-    def betas(self) -> dict:
-        return {} if self.beta is None else {self.name: self.beta}
-
-    def origin(self) -> str:
-        at = "" if self.beta is None else f" of beta {self.beta:g}"
-        return f"{self.name} was read from encoded means{at}"
-
-
-class _Model(NamedTuple):
-    """A saved Fit, every replica a space, and the beta at which it is read; None for a plain one."""
-
-    name: str
-    fit: Fit
-    beta: float | None
-
-    def means_of(self, x: np.ndarray, rows=slice(None)) -> dict:
+    def spaces(self, x, rows=slice(None)) -> dict:
+        if self.fit is None:
+            return {self.name: self.means[rows]}
         means = self.fit.encode(x[rows], beta=self.beta).numpy()
         return dict(zip(_replica_names(self.name, self.fit), means, strict=True))
 
-    def betas(self) -> dict:
-        names = _replica_names(self.name, self.fit)
-        if self.beta is not None:
-            return dict.fromkeys(names, self.beta)
-        return dict(zip(names, self.fit.beta.tolist(), strict=True))
+    def betas(self) -> list:
+        own = [self.beta] if self.fit is None else self.fit.beta.tolist()
+        return own if self.beta is None else [self.beta] * len(own)
 
     def origin(self) -> str:
-        model = self.fit.model
-        config = model.config or {}
+        at = "" if self.beta is None else f"{self.beta:g}"
+        if self.fit is None:
+            return f"{self.name} was read from encoded means" + (at and f" of beta {at}")
+        model, config = self.fit.model, self.fit.model.config or {}
         network = config.get("module", config).get("network", type(model).__name__)
-        if self.beta is None:
-            rates = _listed(self.fit.beta)
-        else:
-            rates = "{:g} to {:g}, read at {:g}".format(*model.beta_range, self.beta)
-        anchored = "with Rosetta" if (self.fit.rho > 0).any() else "without"
-        return (
-            f"{self.name}: network {network}, beta {rates}, {len(self.fit.terms)} epochs, "
-            f"trained {anchored} points"
-        )
+        rates = _listed(self.fit.beta)
+        if at:
+            rates = "{:g} to {:g}, read at {}".format(*model.beta_range, at)
+        anchored = "with Rosetta points" if (self.fit.rho > 0).any() else "without points"
+        trained = f"{len(self.fit.terms)} epochs, trained {anchored}"
+        return f"{self.name}: network {network}, beta {rates}, {trained}"
 
 
 def gather_spaces(
@@ -98,7 +84,7 @@ def gather_spaces(
     beta: float | None = None,
     seed: int = 0,
 ) -> Spaces:
-    """Encode common data with saved Fits, every replica a space, and read arrays of means beside them.
+    """Encode common data with saved Fits, every replica a space, beside arrays of means.
 
     Args:
         sources: name -> path of a saved Fit, or of a .npy array of posterior means, (N, K);
@@ -118,35 +104,37 @@ def gather_spaces(
     num_data = _common_length(found, x)
     anchors = None if points is None or x is None else _rows_of(points, x)
     elsewhere = points is not None and anchors is None
-    if elsewhere and any(isinstance(source, _Array) for source in found):
+    if elsewhere and any(source.fit is None for source in found):
         raise ValueError(
             "the points' inputs are not among the data, so encoded arrays have no latents for "
             "them: encode them with their models, or leave the points out"
         )
-    rows, notes = _drawn(num_data, anchors, seed), []
-    if len(rows) < num_data:
+    rows, notes = np.arange(num_data), []
+    if num_data > MOST_EXAMPLES:
+        rows = np.random.default_rng(seed).permutation(num_data)[:MOST_EXAMPLES]
+        rows = np.union1d(rows, rows if anchors is None else anchors)
         notes.append(f"{len(rows):,} of {num_data:,} examples were drawn at random")
 
     means, anchor_means, betas = {}, {}, {}
     for source in found:
-        means |= source.means_of(x, rows)
-        betas |= source.betas()
+        spaces = source.spaces(x, rows)
+        means |= spaces
+        betas |= dict(zip(spaces, source.betas(), strict=True))
         notes.append(source.origin())
         if elsewhere:
-            anchor_means |= source.means_of(points.x)
+            anchor_means |= source.spaces(points.x)
     if points is not None:
         notes.append(f"the anchors are the inputs of {len(points)} Rosetta points")
 
+    betas = {name: at for name, at in betas.items() if at is not None}
     places = None if anchors is None else np.searchsorted(rows, np.sort(anchors))
-    over_beta = {}
-    if isinstance(found[0], _Model):
-        fits = {source.name: source.fit for source in found if isinstance(source, _Model)}
-        over_beta = distances_over_beta(fits, x[rows])
+    fits = {source.name: source.fit for source in found if source.fit is not None}
+    over_beta = {} if found[0].fit is None else distances_over_beta(fits, x[rows])
     return Spaces(means, places, anchor_means or None, rows, notes, betas, over_beta)
 
 
 def name_sources(texts: list[str]) -> dict:
-    """NAME=FILE and FILE as name -> file; a file without a name is called after itself and its beta.
+    """NAME=FILE as name -> file; a file without a name is called after itself and its beta.
 
     Raises:
         ValueError: two of them have one name.
@@ -165,7 +153,7 @@ def name_sources(texts: list[str]) -> dict:
 
 
 def split_beta(source) -> tuple[str, float | None]:
-    """PATH@BETA as (path, beta); any other text, and a path that exists as it is, as (path, None)."""
+    """PATH@BETA as (path, beta); any other text, and a path that exists, as (path, None)."""
     path, _, at = str(source).rpartition("@")
     if not path or Path(source).exists():
         return str(source), None
@@ -175,41 +163,41 @@ def split_beta(source) -> tuple[str, float | None]:
         return str(source), None
 
 
-def _read_source(name: str, source, beta: float | None) -> _Array | _Model:
+def _read_source(name: str, source, beta: float | None) -> _Source:
     path, at = split_beta(source)
     if Path(path).suffix.lower() == ".npy":
         means = read_data(path, value_scale=1.0, images=False).x
-        if means.ndim != 2:
-            raise ValueError(
-                f"{path} must hold posterior means, (N, K), not {means.shape}: "
-                f"pass one row an example"
-            )
-        return _Array(name, means, at)
+        if means.ndim == 2:
+            return _Source(name, at, means=means)
+        raise ValueError(
+            f"{path} must hold posterior means, (N, K), not {means.shape}: pass one row an example"
+        )
     fit = Fit.load(path)
     if is_multirate(fit.model):
-        if at is None and beta is None:
-            raise ValueError(
-                f"{path} is a multi-rate model: say at which beta to read it, as in {path}@0.5, "
-                f"or by beta"
-            )
-        return _Model(name, fit, beta if at is None else at)
-    if at is not None and not np.isclose(fit.beta, at).all():
+        at = beta if at is None else at
+        if at is not None:
+            return _Source(name, at, fit=fit)
         raise ValueError(
-            f"{path} is a plain model of beta {_listed(fit.beta)}: it cannot be read at {at:g}, "
-            f"leave @{at:g} out"
+            f"{path} is a multi-rate model: say at which beta to read it, as in {path}@0.5, or by "
+            f"beta"
         )
-    return _Model(name, fit, None)
+    if at is None or np.isclose(fit.beta, at).all():
+        return _Source(name, None, fit=fit)
+    raise ValueError(
+        f"{path} is a plain model of beta {_listed(fit.beta)}: it cannot be read at {at:g}, leave "
+        f"@{at:g} out"
+    )
 
 
 def _listed(betas) -> str:
     return ", ".join(sorted({f"{beta:g}" for beta in betas}))
 
 
-def _common_length(found: list, x) -> int:
-    models = [source.name for source in found if isinstance(source, _Model)]
+def _common_length(found: list[_Source], x) -> int:
+    lengths = {source.name: len(source.means) for source in found if source.fit is None}
+    models = [source.name for source in found if source.fit is not None]
     if models and x is None:
         raise ValueError(f"{models[0]} is a model: pass the data that all spaces are to encode")
-    lengths = {source.name: len(source.means) for source in found if isinstance(source, _Array)}
     if x is not None:
         lengths["the data"] = len(x)
     if len(set(lengths.values())) > 1:
@@ -232,14 +220,6 @@ def _rows_of(points: RosettaPoints, x: np.ndarray) -> np.ndarray | None:
     places = {row.tobytes(): number for number, row in reversed(list(enumerate(x)))}
     rows = {places.get(row.tobytes()) for row in points.x}
     return None if None in rows or len(rows) >= len(x) else np.array(sorted(rows))
-
-
-def _drawn(num_data: int, anchors: np.ndarray | None, seed: int) -> np.ndarray:
-    """The rows that are compared: all, or some at random and the anchors."""
-    if num_data <= MOST_EXAMPLES:
-        return np.arange(num_data)
-    drawn = np.random.default_rng(seed).permutation(num_data)[:MOST_EXAMPLES]
-    return np.union1d(drawn, drawn if anchors is None else anchors)
 
 
 def _replica_names(name: str, fit: Fit) -> list[str]:
@@ -265,9 +245,8 @@ def known_maps(points: RosettaPoints, betas: dict) -> dict:
         warnings.filterwarnings("ignore", "the points are known for beta in", UserWarning)
         latents = {name: points.z_at(beta) for name, beta in betas.items() if beta > 0}
     num_latents = points.z.shape[-1]
-    same = LinearMap(np.eye(num_latents), np.zeros(num_latents))
-    maps = {}
-    for source, target in [(a, b) for a in latents for b in latents if a != b]:
+    same, maps = LinearMap(np.eye(num_latents), np.zeros(num_latents)), {}
+    for source, target in permutations(latents, 2):
         alike = betas[source] == betas[target]
         maps[source, target] = same if alike else linear_map(latents[source], latents[target])
     return maps
@@ -293,22 +272,22 @@ def distances_over_beta(fits: dict, x: np.ndarray) -> dict:
         singles += [(label, fit.select([m])) for m, label in enumerate(_replica_names(name, fit))]
     found = {}
     for label, fit in singles[1:]:
-        if fit.model.latent_dim != reference.model.latent_dim:
-            continue
         shares = {}
         for beta in _common_betas(reference, fit):
-            target = reference.encode(x, beta=beta)[0].numpy()
-            variance = total_variance(target)
-            if variance >= COLLAPSED:
-                means = fit.encode(x, beta=beta if is_multirate(fit.model) else None)[0].numpy()
-                shares[beta] = mean_squared_distance(means, target) / variance
+            target = reference.encode(x, beta=beta)[0]
+            if total_variance(target) >= COLLAPSED:
+                means = fit.encode(x, beta=beta if is_multirate(fit.model) else None)[0]
+                shares[beta] = mean_squared_distance(means, target) / total_variance(target)
         if shares:
             found[label] = (list(shares), list(shares.values()))
     return found
 
 
 def _common_betas(reference: Fit, fit: Fit) -> list:
+    """Where two spaces of one K can be compared."""
     low, high = reference.model.beta_range
+    if fit.model.latent_dim != reference.model.latent_dim:
+        return []
     if not is_multirate(fit.model):
         return [float(beta) for beta in fit.beta if low <= beta <= high]
     low, high = max(low, fit.model.beta_range[0]), min(high, fit.model.beta_range[1])

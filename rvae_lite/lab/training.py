@@ -1,4 +1,4 @@
-"""Train a laboratory's own data, into the space of Rosetta points where there are some, and measure it.
+"""Train a laboratory's own data, into the space of Rosetta points or its own, and measure it.
 
 Martinez & Pearson (2021), Section 3; with multi-rate models the points are curves over beta, ours.
 Letters: N examples, K latent dimension, R Rosetta points.
@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rvae_lite.alignment import total_variance
 from rvae_lite.fitted import Fit
-from rvae_lite.lab.plan import Plan, build_model, complete, in_units
+from rvae_lite.lab.plan import Plan, are_bounded_images, build_model, complete, in_units
 from rvae_lite.lab.spaces import COLLAPSED
 from rvae_lite.multirate import LogUniform, is_multirate
 from rvae_lite.rosetta import RosettaPoints
@@ -66,10 +67,9 @@ def train_space(
     x, plan = np.asarray(x), plan or Plan()
     cautions = [] if points is None else _check(points, x, plan, preprocessing)
     plan = complete(plan, x, points)
-    bounded = _are_images(x) and (points is None or _keep_to_one(points.x))
-    model = build_model(x.shape[1:], plan, bounded=bounded)
+    model = build_model(x.shape[1:], plan, bounded=are_bounded_images(x, points))
     trained = _not_held_out(len(x), plan)
-    with warnings.catch_warnings():  # the report says both
+    with warnings.catch_warnings():  # the cautions say it
         warnings.filterwarnings("ignore", "the points are known for beta in", UserWarning)
         space = train_into(points, model, x[trained], plan, device=device, progress=progress)
         measured = _measure(space, x[~trained], x[trained], points)
@@ -94,7 +94,8 @@ def train_into(
         device, progress: as in `fit`.
     """
     if points is not None:
-        x = _joined(x, points.x)
+        same = x.dtype == points.x.dtype  # of two types, both become floats
+        x = np.concatenate([x, points.x] if same else [in_units(x), in_units(points.x)])
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "replicas .* did not reach the Rosetta", RuntimeWarning)
         return fit(
@@ -132,15 +133,6 @@ def _check(points: RosettaPoints, x: np.ndarray, plan: Plan, preprocessing) -> l
     return [*check.warnings, *(str(warning.message) for warning in caught)]
 
 
-def _are_images(x: np.ndarray) -> bool:
-    return x.ndim == 4 and _keep_to_one(x)
-
-
-def _keep_to_one(x: np.ndarray) -> bool:
-    values = in_units(x)
-    return bool(values.min() >= 0 and values.max() <= 1)
-
-
 def _not_held_out(num_data: int, plan: Plan) -> np.ndarray:
     """Which examples are trained on, (N,)."""
     if not 0 <= plan.held_out < 1:
@@ -153,30 +145,27 @@ def _not_held_out(num_data: int, plan: Plan) -> np.ndarray:
     return trained
 
 
-def _joined(x: np.ndarray, inputs: np.ndarray) -> np.ndarray:
-    """Data and the points' inputs; of two types, both become floats in the model's units."""
-    if x.dtype != inputs.dtype:
-        x, inputs = in_units(x), in_units(inputs)
-    return np.concatenate([x, inputs])
-
-
 def _measure(space: Fit, held_out: np.ndarray, trained: np.ndarray, points) -> dict:
     """Losses in nats per example, over beta too, and whether the points were reached."""
-    x = held_out if len(held_out) else trained
-    measured = dict(num_examples=len(x))
-    measured["on"] = "held-out examples" if len(held_out) else "training examples"
-    values = in_units(np.concatenate([held_out, trained])).reshape(len(held_out) + len(trained), -1)
+    x, on = (held_out, "held-out") if len(held_out) else (trained, "training")
+    values = in_units(np.concatenate([held_out, trained]))
     variance = float(values.var(0, dtype=np.float64).sum())
-    rows = [_losses(space, x, beta, variance) for beta in _betas_of(space)]
-    if not is_multirate(space.model):
-        return dict(held_out=measured | rows[0]) | reaching(space, points)
-    nearest = min(rows, key=lambda row: abs(np.log(row["beta"])))
-    result = dict(held_out=measured | nearest, over_beta=rows)
-    if points is None:
-        return result
-    distances = _distances(space, points)
-    result["over_beta"] = [row | dict(anchor_distance=distances[row["beta"]]) for row in rows]
-    return result | _reached(distances, _own_beta(space, points))
+    rows = []
+    for beta in _betas_of(space):
+        terms = space.evaluate(x, beta=beta)
+        losses = dict(distortion=terms.distortion, rate=terms.rate, negative_elbo=terms.loss())
+        losses["squared_error"] = terms.squared_error
+        row = {} if beta is None else dict(beta=beta)
+        row |= {name: float(value[0]) for name, value in losses.items()}
+        rows.append(row | dict(unexplained_share=row["squared_error"] / variance))
+    nearest = min(rows, key=lambda row: abs(np.log(row.get("beta", 1.0))))
+    measured = dict(held_out=dict(num_examples=len(x), on=f"{on} examples", **nearest))
+    distances = {} if points is None else _distances(space, points)
+    if is_multirate(space.model):
+        for row in rows if distances else []:
+            row["anchor_distance"] = distances[row["beta"]]
+        measured["over_beta"] = rows
+    return measured | (_reached(space, points, distances) if distances else {})
 
 
 def _betas_of(space: Fit) -> list:
@@ -186,106 +175,52 @@ def _betas_of(space: Fit) -> list:
     return np.geomspace(*space.model.beta_range, READ_AT).tolist()
 
 
-def _losses(space: Fit, x: np.ndarray, beta: float | None, variance: float) -> dict:
-    terms = space.evaluate(x, beta=beta)
-    row = {} if beta is None else dict(beta=beta)
-    row["distortion"], row["rate"] = float(terms.distortion[0]), float(terms.rate[0])
-    row["negative_elbo"] = float(terms.loss()[0])
-    row["squared_error"] = float(terms.squared_error[0])
-    row["unexplained_share"] = row["squared_error"] / variance
-    return row
-
-
 def reaching(space: Fit, points: RosettaPoints | None) -> dict:
-    """Whether replica 0 reached the points: their distance, a share of their variance; and in words.
+    """Whether replica 0 reached the points: a share of their variance; and in words.
 
     Of a multi-rate model the distance is the largest over beta.  It is None where the points'
     latents have collapsed; without points nothing is said.
     """
-    if points is None:
-        return {}
-    return _reached(_distances(space, points), _own_beta(space, points))
+    return {} if points is None else _reached(space, points, _distances(space, points))
 
 
 def _distances(space: Fit, points: RosettaPoints) -> dict:
-    """beta -> how far the encoded points are from their latents, unaligned; None if those collapsed."""
+    """beta -> how far the encoded points are from their latents; None where those collapsed."""
     distances = {}
     for beta in _betas_of(space):
         latents = points.z_at(float(space.beta[0]) if beta is None else beta)
-        gone = latents.var(0, dtype=np.float64).sum() < COLLAPSED and points.betas is not None
+        gone = points.betas is not None and total_variance(latents) < COLLAPSED
         distances[beta] = None if gone else float(space.anchor_distance(points, beta=beta)[0])
     return distances
 
 
-def _own_beta(space: Fit, points: RosettaPoints) -> str:
-    """Where a plain model meets curves, in words."""
-    plain = points.betas is None or is_multirate(space.model)
-    return "" if plain else f" at beta {space.beta[0]:g}"
-
-
-def _reached(distances: dict, own: str) -> dict:
+def _reached(space: Fit, points: RosettaPoints, distances: dict) -> dict:
+    """The largest distance, whether the points were reached, and a verdict."""
+    many, where = is_multirate(space.model), ""
+    if points.betas is not None and not many:
+        where = f" at beta {space.beta[0]:g}"
     known = {beta: distance for beta, distance in distances.items() if distance is not None}
     if not known:
         verdict = (
-            f"with nothing to reach{own}: there their latents have collapsed to one place, "
+            f"with nothing to reach{where}: there their latents have collapsed to one place, "
             f"whatever the input"
         )
         return dict(anchor_distance=None, reached=None, verdict=verdict)
-    many = None not in distances
     distance = max(known.values())
-    share = f"{'up to ' if many else ''}{100 * distance:.2g} % of their variance away"
-    where = _where_missed(known) if many else own
-    if distance <= UNREACHED:
+    share = f"{'up to ' * many}{100 * distance:.2g} % of their variance away"
+    missed = [beta for beta, distance in known.items() if distance > UNREACHED]
+    if many and len(missed) in (0, len(known)):
+        where = " at any beta" if missed else " at every beta"
+    elif many:
+        where = f" at beta {', '.join(f'{beta:.3g}' for beta in missed)}"
+    remedy = "train longer or raise rho" if many else "train longer, raise rho or lower beta"
+    verdict = (
+        f"not reached{where}: the points' inputs are {share}, so this is another space; {remedy}, "
+        f"and see that the inputs were prepared as the points' were"
+    )
+    if not missed:
         verdict = (
             f"reached{where}: the points' inputs land on their latents ({share}), so this is the "
             f"space of the points"
         )
-    else:
-        remedy = "train longer or raise rho" if many else "train longer, raise rho or lower beta"
-        verdict = (
-            f"not reached{where}: the points' inputs are {share}, so this is another space; "
-            f"{remedy}, and see that the inputs were prepared as the points' were"
-        )
-    return dict(anchor_distance=distance, reached=distance <= UNREACHED, verdict=verdict)
-
-
-def _where_missed(distances: dict) -> str:
-    missed = [f"{beta:.3g}" for beta, distance in distances.items() if distance > UNREACHED]
-    if not missed:
-        return " at every beta"
-    if len(missed) == len(distances):
-        return " at any beta"
-    return f" at beta {', '.join(missed)}"
-
-
-def train_text(result: dict) -> str:
-    """What `rvae-lite train` says: the outcome as a few lines."""
-    plan = result["plan"]
-    if plan["beta_range"] is None:
-        rates = f"beta {plan['beta']:g}"
-    else:
-        rates = "beta {:g} to {:g}".format(*plan["beta_range"])
-    lines = [
-        f"{result['num_examples']:,} examples, network {plan['network']}, "
-        f"K = {plan['latent_dim']}, {rates}, rho {plan['rho']:g}, {plan['epochs']} epochs"
-    ]
-    lines += [f"warning: {text}" for text in result["cautions"]]
-    lines += held_out_lines(result)
-    return "\n".join([*lines, f"points {result['verdict']}", *result["notes"]])
-
-
-def held_out_lines(report: dict) -> list[str]:
-    """The losses of a report in words, of a multi-rate model a line a beta."""
-    held_out = report["held_out"]
-    where = f"on {held_out['num_examples']} {held_out['on']}"
-    if "over_beta" not in report:
-        return [f"{where}: {_said(held_out)}"]
-    over_beta = [f"  {row['beta']:<7.3g} {_said(row)}" for row in report["over_beta"]]
-    return [f"{where}, at beta", *over_beta]
-
-
-def _said(row: dict) -> str:
-    share = f"{100 * row['unexplained_share']:.3g} % of the variance not reconstructed"
-    losses = f"distortion {row['distortion']:.4g} nats, rate {row['rate']:.4g} nats, {share}"
-    away = row.get("anchor_distance")
-    return losses if away is None else f"{losses}, points {100 * away:.2g} % away"
+    return dict(anchor_distance=distance, reached=not missed, verdict=verdict)

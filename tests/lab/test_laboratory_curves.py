@@ -10,11 +10,12 @@ from rvae_lite import RosettaPoints, alignment
 from rvae_lite.fitted import Fit
 from rvae_lite.lab import inspecting
 from rvae_lite.lab.comparing import compare_spaces, value_of, verdicts
-from rvae_lite.lab.distilling import distil_space, distil_text
+from rvae_lite.lab.distilling import distil_space
+from rvae_lite.lab.outputs import in_words
 from rvae_lite.lab.plan import Plan, beta_range_of, complete
 from rvae_lite.lab.report import comparison_page
 from rvae_lite.lab.spaces import distances_over_beta, gather_spaces, known_maps, split_beta
-from rvae_lite.lab.training import reaching, train_space, train_text
+from rvae_lite.lab.training import reaching, train_space
 from rvae_lite.multirate import is_multirate
 
 QUICK = Plan(epochs=8, batch_size=32, learning_rate=1e-2)
@@ -82,7 +83,7 @@ def test_decoded_curves_ship_the_reconstructions_of_the_lowest_beta_and_tell_the
     result = dict(
         num_points=9, latent_dim=2, points="a.npz", beta_range=[0.01, 10.0], training={}, notes=[]
     )
-    said = distil_text(result | dict(share=cost))
+    said = in_words("distil", result | dict(share=cost))
     assert (
         "curves over beta from 0.01 to 10" in said
         and "decoded inputs (at beta 0.01) stand in place" in said
@@ -138,7 +139,7 @@ def test_a_multi_rate_model_is_held_by_the_curves_at_every_beta_and_measured_ove
         assert row["anchor_distance"] == trained.fit.anchor_distance(curves, beta=row["beta"])[0]
     assert math.isclose(report["held_out"]["beta"], 1.0)
     assert report["anchor_distance"] == max(row["anchor_distance"] for row in rows)
-    said = train_text(trained.report | dict(notes=[]))
+    said = in_words("train", trained.report | dict(notes=[]))
     assert (
         "beta 0.01 to 10, rho 2.75" in said
         and "\n  0.0316  distortion " in said
