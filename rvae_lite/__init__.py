@@ -31,7 +31,7 @@ __all__ = [
 ]
 _HOMES = {
     "VAE": "models",
-    "curve_points": "anchors",
+    "curve_points": "points",
     "Fit": "fitted",
     "RosettaPoints": "rosetta",
     "select_points": "points",

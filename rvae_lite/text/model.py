@@ -43,6 +43,8 @@ class LSTMCell(nn.Module):
         hidden_dim: F.
     """
 
+    alone_on_cpu = compiles_slowly = True
+
     def __init__(self, input_dim: int, hidden_dim: int):
         super().__init__()
         self.inputs = nn.Linear(input_dim, 4 * hidden_dim)

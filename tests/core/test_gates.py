@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from rvae_lite.gates import GATES, Gate, Gated, LogScaleResponse, Rate, sqrt_gate, standardise
+from rvae_lite.gates import GATES, Condition, Gate, Gated, sqrt_gate, standardise
+from rvae_lite.linear_vae import LogScaleResponse
 
 RANGE = (0.01, 10.0)
 LAYERS = dict(
@@ -41,7 +42,9 @@ def gated_layer(name, kind, dtype=torch.float64):
     layer = copy.deepcopy(layer)
     x = torch.randn(64, *shape[1:], generator=torch.Generator().manual_seed(1))
     layer(x)  # a batch norm gets running statistics other than 0 and 1
-    return Gated(layer, scattered_gate(kind, 6), Rate()).to(dtype).eval(), x[: shape[0]].to(dtype)
+    return Gated(layer, scattered_gate(kind, 6), Condition()).to(dtype).eval(), x[: shape[0]].to(
+        dtype
+    )
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -107,7 +110,9 @@ def test_every_example_is_gated_at_its_own_beta(name, kind):
 @pytest.mark.parametrize("kind", GATES)
 @pytest.mark.parametrize("bias", [True, False])
 def test_a_gate_on_the_inputs_folds_into_the_columns(kind, bias):
-    gated = Gated(nn.Linear(4, 6, bias=bias), scattered_gate(kind, 4), Rate(), inputs=True).double()
+    gated = Gated(
+        nn.Linear(4, 6, bias=bias), scattered_gate(kind, 4), Condition(), inputs=True
+    ).double()
     x = torch.randn(5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     for h in torch.linspace(-1.7, 1.7, 20, dtype=torch.float64):
         gated.rate.h = h
@@ -131,7 +136,7 @@ def test_a_gate_multiplies_weights_and_bias_of_each_unit():
 
 
 def test_the_log_scale_response_is_half_of_min_0_and_an_affine_function():
-    response = LogScaleResponse(3, Rate()).double()
+    response = LogScaleResponse(3, Condition()).double()
     with torch.no_grad():
         response.weight.copy_(torch.tensor([1.0, -1.0, 0.0]))
         response.bias.copy_(torch.tensor([0.5, -0.5, 2.0]))

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from rvae_lite import VAE
-from rvae_lite.gates import Gate, LogScaleResponse
+from rvae_lite.gates import Gate
+from rvae_lite.linear_vae import LogScaleResponse
 from rvae_lite.multirate import LogUniform, MultiRate, build, closed_share, make_multirate
 
 BETAS = torch.logspace(-2, 1, 20).tolist()
