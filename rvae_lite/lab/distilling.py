@@ -6,11 +6,10 @@ Letters: N examples, K latent dimension, R Rosetta points, J betas of curves.
 
 import numpy as np
 
-from rvae_lite.anchors import curve_points
 from rvae_lite.fitted import Fit
 from rvae_lite.lab.plan import in_units
 from rvae_lite.multirate import is_multirate
-from rvae_lite.points import select_points
+from rvae_lite.points import curve_points, select_points
 from rvae_lite.rosetta import RosettaPoints
 
 SHARES = ("inputs", "decoded")
@@ -99,7 +98,7 @@ def _origin(space: Fit) -> dict:
         trained_at = dict(beta=float(space.beta[0]))
     origin = dict(network=network, likelihood=model.likelihood)
     origin |= dict(noise_variance=model.noise_variance, **trained_at)
-    return origin | dict(epochs=len(space.terms), batch_size=space.info.get("batch_size"))
+    return origin | dict(epochs=space.num_epochs, batch_size=space.info.get("batch_size"))
 
 
 def _with_decoded_inputs(space: Fit, points: RosettaPoints) -> RosettaPoints:

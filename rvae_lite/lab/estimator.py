@@ -13,11 +13,10 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from rvae_lite.anchors import curve_points
 from rvae_lite.lab.plan import RHO, Plan, build_model, in_units
 from rvae_lite.lab.training import train_into
 from rvae_lite.multirate import is_multirate
-from rvae_lite.points import select_points
+from rvae_lite.points import curve_points, select_points
 from rvae_lite.rosetta import RosettaPoints
 from rvae_lite.train import UNREACHED
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.fitted import Fit
+from rvae_lite.fitted import OLDER_TERMS, Fit
 from rvae_lite.lab.page import Section, Table, latent_plane, picture, write_page
 from rvae_lite.lab.plan import in_units
 from rvae_lite.lab.reading import COLOURS
@@ -63,6 +63,8 @@ def open_file(name) -> Opened:
         return Opened(path, points.header, points=points)
     if kind == "fit":
         header, arrays = load_arrays(path, kind="fit", version=1)
+        names = header.get("terms", OLDER_TERMS)
+        arrays["terms"] = dict(zip(names, arrays["terms"].swapaxes(0, 1), strict=False))
         model = None if header["config"] is None else Fit.load(path).model
         return Opened(path, header, arrays=arrays, model=model)
     raise ValueError(
@@ -101,7 +103,7 @@ def _point_entries(points: RosettaPoints, *, known) -> dict:
 
 def _fit_entries(file: Opened) -> dict:
     header, arrays = file.header, file.arrays
-    config, terms = header["config"] or {}, arrays["terms"]
+    config = header["config"] or {}
     entries = dict(zip(("replicas", "parameters"), arrays["rows"].shape, strict=True))
     if file.model is not None:
         data_shape = list(file.model.data_shape)
@@ -110,8 +112,9 @@ def _fit_entries(file: Opened) -> dict:
         entries["beta_range"] = config["beta_range"]
     else:
         entries["beta"] = arrays["beta"].tolist()
-    entries |= dict(rho=arrays["rho"].tolist(), epochs=len(terms), seeds=header["seeds"])
-    entries["last_loss"] = terms[-1, 0].tolist() if len(terms) else None
+    loss = arrays["terms"]["loss"]  # (epochs, M)
+    entries |= dict(rho=arrays["rho"].tolist(), epochs=len(loss), seeds=header["seeds"])
+    entries["last_loss"] = loss[-1].tolist() if len(loss) else None
     return entries | dict(model=header["config"], training=header["info"])
 
 
@@ -282,12 +285,12 @@ def _draw_reconstructions(ax, points: RosettaPoints) -> None:
     ax.spines[:].set_visible(False)
 
 
-def _fit_panels(terms: np.ndarray) -> list:
-    """Distortion and rate, of the terms (epochs, 5, M), over the epochs."""
+def _fit_panels(terms: dict) -> list:
+    """Distortion and rate over the epochs."""
     told = " over the epochs, a line a replica."
     label = "distortion in nats (lower is better)"
-    distortion = partial(_draw_over_epochs, values=terms[:, 1], label=label)
-    rate = partial(_draw_over_epochs, values=terms[:, 2], label="rate in nats")
+    distortion = partial(_draw_over_epochs, values=terms["distortion"], label=label)
+    rate = partial(_draw_over_epochs, values=terms["rate"], label="rate in nats")
     return [("Distortion" + told, distortion), ("Rate" + told, rate)]
 
 

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from rvae_lite.alignment import LinearMap, linear_map, mean_squared_distance, total_variance
-from rvae_lite.anchors import NUM_BETAS
 from rvae_lite.fitted import Fit
 from rvae_lite.lab.reading import read_data
 from rvae_lite.multirate import is_multirate
+from rvae_lite.points import NUM_BETAS
 from rvae_lite.rosetta import RosettaPoints
 
 MOST_EXAMPLES = 5000
@@ -72,7 +72,7 @@ class _Source(NamedTuple):
         if at:
             rates = "{:g} to {:g}, read at {}".format(*model.beta_range, at)
         anchored = "with Rosetta points" if (self.fit.rho > 0).any() else "without points"
-        trained = f"{len(self.fit.terms)} epochs, trained {anchored}"
+        trained = f"{self.fit.num_epochs} epochs, trained {anchored}"
         return f"{self.name}: network {network}, beta {rates}, {trained}"
 
 

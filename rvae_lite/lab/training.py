@@ -10,10 +10,12 @@ from typing import NamedTuple
 import numpy as np
 
 from rvae_lite.alignment import total_variance
+from rvae_lite.anchors import PointsNotReached, Weighted
 from rvae_lite.fitted import Fit
 from rvae_lite.lab.plan import Plan, are_bounded_images, build_model, complete, in_units
 from rvae_lite.lab.spaces import COLLAPSED
-from rvae_lite.multirate import LogUniform, is_multirate
+from rvae_lite.laws import LogUniform
+from rvae_lite.multirate import is_multirate
 from rvae_lite.rosetta import RosettaPoints
 from rvae_lite.train import UNREACHED, fit
 
@@ -96,8 +98,9 @@ def train_into(
     if points is not None:
         same = x.dtype == points.x.dtype  # of two types, both become floats
         x = np.concatenate([x, points.x] if same else [in_units(x), in_units(points.x)])
+        points = Weighted(points, x=EVEN_NOISE / plan.noise_variance)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "replicas .* did not reach the Rosetta", RuntimeWarning)
+        warnings.simplefilter("ignore", PointsNotReached)
         return fit(
             model,
             x,
@@ -106,7 +109,6 @@ def train_into(
             beta=plan.beta if plan.beta_range is None else LogUniform(*plan.beta_range),
             rho=0.0 if points is None else plan.rho,
             points=points,
-            x_weight=EVEN_NOISE / plan.noise_variance,
             learning_rate=plan.learning_rate,
             seed=plan.seed,
             device=device,
