@@ -1,1 +1,1 @@
-"""What a laboratory does with files, from a shell or as scikit-learn does: distil, train, compare."""
+"""What a laboratory does with files, from a shell or in scikit-learn's manner."""

@@ -138,7 +138,8 @@ def train(
     progress: Progress = None,
     output: Output,
 ):
-    """Train one's own data into the space of a Rosetta file, and say whether its points were reached.
+    """Train one's own data into the space of a Rosetta file, and say whether its points were
+    reached.
 
     Where the points are curves over beta, a plain model is held by what they are at its own --beta.
 
@@ -210,16 +211,18 @@ def compare(
     progress: Progress = None,
     output: Output,
 ):
-    """Compare latent spaces of the same data in one self-contained HTML report; the first is the reference.
+    """Compare latent spaces of the same data in one self-contained HTML report; the first is the
+    reference.
 
-    Where the points are curves over beta, spaces of several betas are also compared by the map between them that the
-    file itself tells.
+    Where the points are curves over beta, spaces of several betas are also compared by the map
+    between them that the file itself tells.
 
     Examples:
 
     rvae-lite compare alice.model.npz bob.model.npz --data alice/ --points alice.npz -o report.html
 
-    rvae-lite compare alice.model.npz@1 bob.model.npz@0.1 --data alice/ --points alice.npz -o report.html
+    rvae-lite compare alice.model.npz@1 bob.model.npz@0.1 --data alice/ --points alice.npz
+    -o report.html
 
     rvae-lite compare alice=a.npy bob=b.npy carol=c.npy -o report.html
     """
@@ -274,7 +277,8 @@ def inspect(
     render: Annotated[Path | None, Choice("Draw it, to .png or .html.")] = None,
     output: Output,
 ):
-    """Say what is in a file, every byte verified: hash, shapes, preprocessing, licence; draw it with --render.
+    """Say what is in a file, every byte verified: hash, shapes, preprocessing, licence; draw it
+    with --render.
 
     Examples:
 

@@ -297,7 +297,7 @@ def _group(spaces: dict, counts: np.ndarray) -> dict:
 
 
 def _pooled(means: np.ndarray, weights: np.ndarray, rank: int) -> tuple[float, float]:
-    """Log volume of the pooled points (`rank` leading eigenvalues); variance within data / total."""
+    """Log volume of the pooled points over `rank` eigenvalues; variance within data / total."""
     counts, share = len(means) * weights.sum(), weights / weights.sum()
     points = means - (share @ means.mean(0))
     covariance = np.einsum("n,snk,snl->kl", share, points, points, optimize=True) / len(means)
@@ -319,7 +319,7 @@ def _instability(spaces: dict) -> dict:
 
 
 def _spread(means: np.ndarray) -> np.ndarray:
-    """Standard deviation over spaces (S, N, K) of each datum's position / that of all points: (N,)."""
+    """Standard deviation over spaces (S, N, K) of each datum's place / that of all points: (N,)."""
     total = means.reshape(-1, means.shape[2]).var(0).sum()
     return np.sqrt(means.var(0).sum(1) / total) if total > 0 else np.zeros(means.shape[1])
 
@@ -348,8 +348,8 @@ def _verdict(comparison: Comparison, name: str, reference: str) -> str:
         return f"{same}: unaligned, points lie {100 * away:.2g} % of its variance away"
     if by_file <= SAME_SPACE and np.isfinite(away):
         return (
-            f"{same} at another beta: by the file's own map points lie {100 * by_file:.2g} % of its "
-            f"variance away, unaligned {100 * away:.3g} %"
+            f"{same} at another beta: by the file's own map points lie {100 * by_file:.2g} % of "
+            f"its variance away, unaligned {100 * away:.3g} %"
         )
     apart = f", unaligned {100 * away:.3g} % of its variance away" if np.isfinite(away) else ""
     if r_squared >= SAME_SHAPE:

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from rvae_lite.anchors import PointsNotReached
 from rvae_lite.lab.plan import RHO, Plan, build_model, in_units
 from rvae_lite.lab.training import train_into
 from rvae_lite.multirate import is_multirate
@@ -96,7 +97,7 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             ValueError: X, points and parameters do not fit.
 
         Warns:
-            RuntimeWarning: the points were not reached.
+            PointsNotReached: the points were not reached.
         """
         X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
         self.points_ = self._points(self.points if points is None else points)
@@ -112,8 +113,8 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             self.anchor_distance_ = float(distance[0])
             if self.anchor_distance_ > UNREACHED:
                 share = f"{100 * self.anchor_distance_:.2g} % of their variance away"
-                message = f"the Rosetta points were not reached ({share}): raise epochs or rho, or lower beta"
-                warnings.warn(message, RuntimeWarning, stacklevel=2)
+                message = f"the Rosetta points were not reached ({share}): raise epochs or rho"
+                warnings.warn(f"{message}, or lower beta", PointsNotReached, stacklevel=2)
         return self
 
     def transform(self, X):

@@ -1,4 +1,4 @@
-"""Options of the commands, each declared once: those that commands share are fields of a NamedTuple."""
+"""Options of the commands, each declared once; those that commands share are fields of a group."""
 
 import inspect
 from functools import wraps
