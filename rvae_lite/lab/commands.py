@@ -92,17 +92,9 @@ def distil(
         plan = plan._replace(beta=beta, beta_range=beta_range_of() if multi_rate else None)
         space, _, report = train_space(examples.x, plan=plan, progress=_bar(progress, "training"))
     told = header._asdict() | dict(value_scale=reading.value_scale)
-    points = distil_space(
-        space,
-        examples.x,
-        num_points,
-        method=method,
-        seed=plan.seed,
-        ids=examples.ids,
-        share=share,
-        header={name: value for name, value in told.items() if value is not None},
-        beta=beta,
-    )
+    told = {name: value for name, value in told.items() if value is not None}
+    options = dict(method=method, seed=plan.seed, ids=examples.ids, share=share, beta=beta)
+    points = distil_space(space, examples.x, num_points, header=told, **options)
     with uninterrupted():
         if not model:
             space.save(kept)

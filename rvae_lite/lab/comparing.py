@@ -146,26 +146,20 @@ def compare_spaces(
 def _check_spaces(spaces: dict) -> None:
     if len(spaces) < 2:
         raise ValueError(f"there are {len(spaces)} spaces to compare: pass at least two")
-    first = next(iter(spaces))
+    first, num_data = next(iter(spaces)), len(next(iter(spaces.values())))
     for name, means in spaces.items():
         if means.ndim != 2 or not means.size:
-            raise ValueError(
-                f"{name} must be (N, K), not {means.shape}: pass one posterior mean an example"
-            )
-        if len(means) != len(spaces[first]):
-            raise ValueError(
-                f"{name} has {len(means)} examples, {first} {len(spaces[first])}: "
-                f"encode the same data"
-            )
-        if not np.isfinite(means).all():
-            raise ValueError(
-                f"{name} holds NaN or infinite values: check the training that it comes from"
-            )
-    if len(spaces[first]) <= NEIGHBOURS + 1:
-        raise ValueError(
-            f"there are {len(spaces[first])} examples, too few to compare: "
-            f"pass {NEIGHBOURS + 2} or more"
-        )
+            found = f"must be (N, K), not {means.shape}: pass one posterior mean an example"
+        elif len(means) != num_data:
+            found = f"has {len(means)} examples, {first} {num_data}: encode the same data"
+        elif not np.isfinite(means).all():
+            found = "holds NaN or infinite values: check the training that it comes from"
+        else:
+            continue
+        raise ValueError(f"{name} {found}")
+    if num_data <= NEIGHBOURS + 1:
+        remedy = f"too few to compare: pass {NEIGHBOURS + 2} or more"
+        raise ValueError(f"there are {num_data} examples, {remedy}")
 
 
 def _anchor_rows(means: np.ndarray, anchors, num_anchors: int | None, seed: int) -> np.ndarray:
@@ -179,10 +173,8 @@ def _anchor_rows(means: np.ndarray, anchors, num_anchors: int | None, seed: int)
     rows = np.asarray(anchors)
     fitting = rows.ndim == 1 and rows.size and rows.dtype.kind in "iu"
     if not fitting or rows.min() < 0 or rows.max() >= len(means) or len(rows) >= len(means):
-        raise ValueError(
-            f"anchors must be row numbers below {len(means)}, fewer than the data, "
-            f"not {rows.shape} {rows.dtype}"
-        )
+        expected = f"row numbers below {len(means)}, fewer than the data"
+        raise ValueError(f"anchors must be {expected}, not {rows.shape} {rows.dtype}")
     return rows
 
 

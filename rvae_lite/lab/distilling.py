@@ -67,9 +67,8 @@ def load_space(path, *, multi_rate: bool = False) -> Fit:
     """
     space = Fit.load(path)
     if multi_rate and not is_multirate(space.model):
-        raise ValueError(
-            f"{path} is a plain model, which has no curves: leave --multi-rate or --model out"
-        )
+        remedy = "leave --multi-rate or --model out"
+        raise ValueError(f"{path} is a plain model, which has no curves: {remedy}")
     return space
 
 
@@ -84,10 +83,8 @@ def _origin(space: Fit, beta: float | None) -> dict:
     elif beta is None or np.isclose(space.beta[0], beta):
         read_at = dict(beta=float(space.beta[0]))
     else:
-        raise ValueError(
-            f"beta {beta:g} was asked of a plain model, trained at {space.beta[0]:g}: "
-            f"leave beta out"
-        )
+        found = f"a plain model, trained at {space.beta[0]:g}"
+        raise ValueError(f"beta {beta:g} was asked of {found}: leave beta out")
     origin = dict(network=config.get("network"), likelihood=model.likelihood)
     origin |= dict(noise_variance=model.noise_variance, **read_at)
     return origin | dict(epochs=space.num_epochs, batch_size=space.info.get("batch_size"))

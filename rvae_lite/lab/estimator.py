@@ -164,10 +164,8 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _shape(self) -> tuple[int, ...]:
         shape = (self.n_features_in_,) if self.data_shape is None else tuple(self.data_shape)
         if math.prod(shape) != self.n_features_in_:
-            raise ValueError(
-                f"data_shape {shape} does not hold the {self.n_features_in_} features of X: "
-                f"correct it"
-            )
+            features = f"the {self.n_features_in_} features of X"
+            raise ValueError(f"data_shape {shape} does not hold {features}: correct it")
         return shape
 
     def _examples(self, X: np.ndarray) -> np.ndarray:
@@ -192,10 +190,8 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             return None
         points = points if isinstance(points, RosettaPoints) else RosettaPoints.load(points)
         if math.prod(points.x.shape[1:]) != self.n_features_in_:
-            raise ValueError(
-                f"the points' inputs have shape {points.x.shape[1:]}, X has "
-                f"{self.n_features_in_} features: prepare both alike"
-            )
+            found = f"{points.x.shape[1:]}, X has {self.n_features_in_} features"
+            raise ValueError(f"the points' inputs have shape {found}: prepare both alike")
         shape, recon = self._shape(), points.recon
         x = in_units(points.x).reshape(len(points), *shape)
         if recon is not None:

@@ -67,10 +67,8 @@ def open_file(name) -> Opened:
         arrays["terms"] = dict(zip(names, arrays["terms"].swapaxes(0, 1), strict=False))
         model = None if header["config"] is None else Fit.load(path).model
         return Opened(path, header, arrays=arrays, model=model)
-    raise ValueError(
-        f"{path} is a {kind!r} file, of which nothing more is known: pass a Rosetta file or a "
-        f"saved Fit"
-    )
+    remedy = "pass a Rosetta file or a saved Fit"
+    raise ValueError(f"{path} is a {kind!r} file, of which nothing more is known: {remedy}")
 
 
 def describe(file: Opened) -> dict:

@@ -20,24 +20,20 @@ def check_outputs(*paths, force: bool = False) -> None:
     """
     chosen = [Path(path) for path in paths]
     for path in chosen:
+        above = next(folder for folder in path.absolute().parents if folder.exists())
         if chosen.count(path) > 1:
-            raise ValueError(
-                f"{path} is named for two results: choose another path for one of them"
-            )
+            remedy = "choose another path for one of them"
+            raise ValueError(f"{path} is named for two results: {remedy}")
         if path.is_dir():
             raise IsADirectoryError(f"{path} is a folder: name a file in it")
         if path.exists() and not force:
-            raise FileExistsError(
-                f"{path} is there already: choose another path, or force to replace it"
-            )
-        above = next(folder for folder in path.absolute().parents if folder.exists())
+            remedy = "choose another path, or force to replace it"
+            raise FileExistsError(f"{path} is there already: {remedy}")
+        cannot, remedy = f"cannot write {path} ({above}", "choose another path"
         if not above.is_dir():
-            reason, error = "is no folder", NotADirectoryError
-        elif not os.access(above, os.W_OK):
-            reason, error = "may not be written", PermissionError
-        else:
-            continue
-        raise error(f"cannot write {path} ({above} {reason}): choose another path")
+            raise NotADirectoryError(f"{cannot} is no folder): {remedy}")
+        if not os.access(above, os.W_OK):
+            raise PermissionError(f"{cannot} may not be written): {remedy}")
 
 
 @contextmanager

@@ -129,10 +129,9 @@ def check_units(x: np.ndarray) -> float:
     if not variance > 0:
         raise ValueError("the data are all the same: pass examples that differ")
     if not SMALLEST <= size <= LARGEST:
-        raise ValueError(
-            f"the data's root mean square is {size:.3g}, too far from 1 to train on: pass a "
-            f"value_scale, by which the values are divided, such as {float(f'{size:.1g}'):g}"
-        )
+        found = f"the data's root mean square is {size:.3g}, too far from 1 to train on"
+        remedy = f"by which the values are divided, such as {float(f'{size:.1g}'):g}"
+        raise ValueError(f"{found}: pass a value_scale, {remedy}")
     return variance
 
 
@@ -165,9 +164,8 @@ def build_model(shape, plan: Plan, *, bounded: bool, **sizes) -> "VAE | MultiRat
     if plan.network not in NETWORKS:
         raise ValueError(f"network must be one of {sorted(NETWORKS)}, not {plan.network!r}")
     if plan.network != "mlp" and len(shape) != 3:
-        raise ValueError(
-            f"network {plan.network!r} needs images (C, H, W), not {tuple(shape)}: choose mlp"
-        )
+        expected = f"needs images (C, H, W), not {tuple(shape)}"
+        raise ValueError(f"network {plan.network!r} {expected}: choose mlp")
     model = getattr(VAE, plan.network)(
         tuple(shape),
         plan.latent_dim,
@@ -186,10 +184,8 @@ def _mlp_sizes(shape) -> dict:
 def _patch_sizes(shape) -> dict:
     side = _patch_size(shape)
     if side is None:
-        raise ValueError(
-            f"images of {shape[-2]} x {shape[-1]} cannot be cut into equal patches: "
-            f"choose network mlp"
-        )
+        size = f"{shape[-2]} x {shape[-1]}"
+        raise ValueError(f"images of {size} cannot be cut into equal patches: choose network mlp")
     return dict(patch_size=side, channels=16, hidden=(128,))
 
 

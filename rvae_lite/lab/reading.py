@@ -52,10 +52,8 @@ def read_data(
     """
     path = Path(path)
     if value_scale is not None and not (np.isfinite(value_scale) and value_scale > 0):
-        raise ValueError(
-            f"value_scale must be a positive number, not {value_scale!r}: the values are divided "
-            f"by it"
-        )
+        expected = f"a positive number, not {value_scale!r}"
+        raise ValueError(f"value_scale must be {expected}: the values are divided by it")
     if not path.exists():
         raise FileNotFoundError(f"there are no data at {path}: check the path")
     if path.is_dir():
@@ -63,10 +61,8 @@ def read_data(
     elif path.suffix.lower() in READERS:
         array, ids, notes = np.asarray(_read_file(path, key)), None, []
     else:
-        raise ValueError(
-            f"{path} is of no known kind: pass {', '.join(READERS)}, or a folder of images or of "
-            f".npy arrays"
-        )
+        kinds = f"{', '.join(READERS)}, or a folder of images or of .npy arrays"
+        raise ValueError(f"{path} is of no known kind: pass {kinds}")
     _check_examples(array, path, value_scale)
     if array.dtype != np.uint8 or value_scale is not None:
         array = _scaled(array, path, value_scale or 1.0)
@@ -96,9 +92,8 @@ def _read_file(path: Path, key: str | None = None) -> np.ndarray:
         raise ValueError(str(error)) from None
     except Exception as error:  # readers of every kind have errors of their own
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(
-            f"{path} cannot be read as {kind} ({reason}): get a fresh copy of it"
-        ) from error
+        message = f"{path} cannot be read as {kind} ({reason}): get a fresh copy of it"
+        raise ValueError(message) from error
 
 
 def _chosen(path: Path, names: list[str], key: str | None) -> str:
@@ -121,10 +116,8 @@ def _read_npy(path: Path, key: str | None) -> np.ndarray:
 def _read_npz(path: Path, key: str | None) -> np.ndarray:
     with np.load(path, allow_pickle=False) as arrays:
         if "header" in arrays.files:
-            raise _Choice(
-                f"{path} is a file of rvae_lite, not data: pass the data, or look into it with "
-                f"inspect"
-            )
+            remedy = "pass the data, or look into it with inspect"
+            raise _Choice(f"{path} is a file of rvae_lite, not data: {remedy}")
         return arrays[_chosen(path, arrays.files, key)]
 
 
@@ -155,10 +148,8 @@ def _read_csv(path: Path, key: str | None) -> np.ndarray:
         table = table[wanted]
     text = [name for name in table if table[name].dtype.kind not in "iufb"]
     if text:
-        raise _Choice(
-            f"{path} has columns that are no numbers ({', '.join(text[:4])}): choose the columns "
-            f"by key"
-        )
+        found = f"columns that are no numbers ({', '.join(text[:4])})"
+        raise _Choice(f"{path} has {found}: choose the columns by key")
     return table.to_numpy(np.float64)
 
 
@@ -168,9 +159,8 @@ def _read_image(path: Path, key: str | None) -> np.ndarray:
 
     with Image.open(path) as image:
         if image.mode.startswith(("I", "F")):
-            raise _Choice(
-                f"{path} has more than 8 bits a pixel: convert such images to arrays (.npy)"
-            )
+            remedy = "convert such images to arrays (.npy)"
+            raise _Choice(f"{path} has more than 8 bits a pixel: {remedy}")
         return np.asarray(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
 
 
@@ -225,38 +215,31 @@ def _check_shapes(folder: Path, files: list[Path], pieces: list[np.ndarray], *, 
     remedy = "bring all to one shape and type"
     if not many and len({shape[1:] for shape, _ in kinds}) == 1:
         remedy += ", or pass per_file='many' if the first axis counts examples"
-    raise ValueError(
-        f"{folder} holds arrays of several shapes or types ({', '.join(told)}): {remedy}"
-    )
+    found = f"arrays of several shapes or types ({', '.join(told)})"
+    raise ValueError(f"{folder} holds {found}: {remedy}")
 
 
 def _check_examples(array: np.ndarray, path: Path, value_scale: float | None) -> None:
     """Refuse what is no numbers, of one axis, of one example, or of an unknown unit."""
-    if array.dtype.kind not in "iufb":
-        raise ValueError(
-            f"{path} holds {array.dtype}, no numbers: convert it to floats, or to uint8 for images"
-        )
-    if array.ndim < 2 or not array.size:
-        raise ValueError(
-            f"{path} holds an array of shape {array.shape}: examples are rows, so pass (N, ...)"
-        )
-    if len(array) < 2:
-        raise ValueError(
-            f"{path} holds one example, at least 2 are needed: is the first axis the examples?"
-        )
-    if array.dtype.kind in "iu" and array.dtype != np.uint8 and value_scale is None:
-        raise ValueError(
-            f"{path} holds {array.dtype} from {array.min()} to {array.max()}, whose unit is not "
-            f"known: pass value_scale, by which the values are divided (1 keeps them)"
-        )
+    kind, unknown = array.dtype.kind, array.dtype != np.uint8 and value_scale is None
+    if kind not in "iufb":
+        found = f"{array.dtype}, no numbers: convert it to floats, or to uint8 for images"
+    elif array.ndim < 2 or not array.size:
+        found = f"an array of shape {array.shape}: examples are rows, so pass (N, ...)"
+    elif len(array) < 2:
+        found = "one example, at least 2 are needed: is the first axis the examples?"
+    elif kind in "iu" and unknown:
+        found = f"{array.dtype} from {array.min()} to {array.max()}, whose unit is not known: pass"
+        found += " value_scale, by which the values are divided (1 keeps them)"
+    else:
+        return
+    raise ValueError(f"{path} holds {found}")
 
 
 def _scaled(array: np.ndarray, path: Path, value_scale: float) -> np.ndarray:
     scaled = array.astype(np.float64) / value_scale
     bad = ~np.isfinite(scaled).reshape(len(scaled), -1).all(1)
     if bad.any():
-        raise ValueError(
-            f"{path} has NaN or infinite values (or empty cells) in {int(bad.sum())} examples, "
-            f"first in {int(bad.argmax())}: drop them"
-        )
+        where = f"in {int(bad.sum())} examples, first in {int(bad.argmax())}"
+        raise ValueError(f"{path} has NaN or infinite values (or empty cells) {where}: drop them")
     return scaled.astype(np.float32)

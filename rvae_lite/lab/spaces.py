@@ -169,24 +169,19 @@ def _read_source(name: str, source, beta: float | None) -> _Source:
         means = read_data(path, value_scale=1.0, images=False).x
         if means.ndim == 2:
             return _Source(name, at, means=means)
-        raise ValueError(
-            f"{path} must hold posterior means, (N, K), not {means.shape}: pass one row an example"
-        )
+        expected = f"posterior means, (N, K), not {means.shape}"
+        raise ValueError(f"{path} must hold {expected}: pass one row an example")
     fit = Fit.load(path)
     if is_multirate(fit.model):
         at = beta if at is None else at
         if at is not None:
             return _Source(name, at, fit=fit)
-        raise ValueError(
-            f"{path} is a multi-rate model: say at which beta to read it, as in {path}@0.5, or by "
-            f"beta"
-        )
+        remedy = f"say at which beta to read it, as in {path}@0.5, or by beta"
+        raise ValueError(f"{path} is a multi-rate model: {remedy}")
     if at is None or np.isclose(fit.beta, at).all():
         return _Source(name, None, fit=fit)
-    raise ValueError(
-        f"{path} is a plain model of beta {_listed(fit.beta)}: it cannot be read at {at:g}, leave "
-        f"@{at:g} out"
-    )
+    own = f"{path} is a plain model of beta {_listed(fit.beta)}"
+    raise ValueError(f"{own}: it cannot be read at {at:g}, leave @{at:g} out")
 
 
 def _listed(betas) -> str:
@@ -202,19 +197,16 @@ def _common_length(found: list[_Source], x) -> int:
         lengths["the data"] = len(x)
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise ValueError(
-            f"the numbers of examples differ ({listed}): encode the same data, in the same order"
-        )
+        remedy = "encode the same data, in the same order"
+        raise ValueError(f"the numbers of examples differ ({listed}): {remedy}")
     return next(iter(lengths.values()))
 
 
 def _rows_of(points: RosettaPoints, x: np.ndarray) -> np.ndarray | None:
     """The rows of x that are the points' inputs to the last bit, (R,); None if one is missing."""
     if x.shape[1:] != points.x.shape[1:]:
-        raise ValueError(
-            f"the points' inputs have shape {points.x.shape[1:]}, the data's {x.shape[1:]}: "
-            f"prepare both alike"
-        )
+        shapes = f"{points.x.shape[1:]}, the data's {x.shape[1:]}"
+        raise ValueError(f"the points' inputs have shape {shapes}: prepare both alike")
     if x.dtype != points.x.dtype:
         return None
     places = {row.tobytes(): number for number, row in reversed(list(enumerate(x)))}

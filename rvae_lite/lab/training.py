@@ -126,9 +126,8 @@ def _check(points: RosettaPoints, x: np.ndarray, plan: Plan, preprocessing) -> l
     beta = 1.0 if plan.beta is None else plan.beta
     low, high = plan.beta_range or (beta, beta)
     if not low > 0:
-        raise ValueError(
-            f"beta must be positive, not {low:g}, since the points are curves over beta"
-        )
+        reason = "since the points are curves over beta"
+        raise ValueError(f"beta must be positive, not {low:g}, {reason}")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         points.warn_beyond(low, high)
@@ -138,9 +137,8 @@ def _check(points: RosettaPoints, x: np.ndarray, plan: Plan, preprocessing) -> l
 def _not_held_out(num_data: int, plan: Plan) -> np.ndarray:
     """Which examples are trained on, (N,)."""
     if not 0 <= plan.held_out < 1:
-        raise ValueError(
-            f"held_out must be a share of the data, from 0 to below 1, not {plan.held_out!r}"
-        )
+        expected = "a share of the data, from 0 to below 1"
+        raise ValueError(f"held_out must be {expected}, not {plan.held_out!r}")
     count = min(round(plan.held_out * num_data), num_data - 2)
     trained = np.ones(num_data, dtype=bool)
     trained[np.random.default_rng(plan.seed).permutation(num_data)[:count]] = False
