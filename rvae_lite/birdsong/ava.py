@@ -1,7 +1,8 @@
 """Syllables from and for AVA, in its own HDF5 files.
 
-Goffinet et al. (2021).  A file `syllables_NNNN.hdf5` holds `specs` (n, num_freqs, num_times) in [0, 1], `onsets` and
-`offsets` in seconds and `audio_filenames`; neither labels nor the settings of the spectrograms.  Letters: n syllables.
+Goffinet et al. (2021).  A file `syllables_NNNN.hdf5` holds `specs` (n, num_freqs, num_times) in
+[0, 1], `onsets` and `offsets` in seconds and `audio_filenames`; neither labels nor the settings of
+the spectrograms.  Letters: n syllables.
 """
 
 import io
@@ -19,8 +20,9 @@ KEYS = ("specs", "onsets", "offsets", "audio_filenames")
 def write_ava(folder, syllables: Syllables, *, per_file: int = 20) -> list[Path]:
     """Write syllables as AVA does, into syllables_0000.hdf5, syllables_0001.hdf5 and so on.
 
-    The settings of the spectrograms are kept as an attribute of each file, which AVA ignores; labels and birds are not
-    kept.  AVA's own loader expects the same number in every file: choose a `per_file` that divides n for it.
+    The settings of the spectrograms are kept as an attribute of each file, which AVA ignores;
+    labels and birds are not kept.  AVA's own loader expects the same number in every file: choose
+    a `per_file` that divides n for it.
 
     Args:
         folder: where to; made if need be.
@@ -38,7 +40,7 @@ def write_ava(folder, syllables: Syllables, *, per_file: int = 20) -> list[Path]
     folder = Path(folder)
     if isinstance(per_file, bool) or not isinstance(per_file, (int, np.integer)) or per_file < 1:
         raise ValueError(f"per_file must be a positive integer, not {per_file!r}")
-    if folder.is_dir() and (present := _files(folder)):
+    if present := _files(folder):
         raise FileExistsError(f"{folder} holds {present[0].name} already: choose an empty folder")
     written = []
     for start in range(0, len(syllables.ids), per_file):
@@ -55,40 +57,43 @@ def read_ava(folder, *, bird: str | None = None, preprocessing: dict | None = No
     Args:
         folder: with syllables_0000.hdf5 and so on.
         bird: its name; by default that of the folder.
-        preprocessing: settings of the spectrograms where they are known, kept as info["preprocessing"] so that others'
-            can be compared with them; AVA's files do not have them, those of `write_ava` do.
+        preprocessing: settings of the spectrograms where they are known, kept as
+            info["preprocessing"] so that others' can be compared with them; AVA's files do not
+            have them, those of `write_ava` do.
 
     Returns:
-        The syllables in the order of the files; their labels are empty, their ids are bird/file:row, from row 0.
+        The syllables in the order of the files; their labels are empty, their ids are
+        bird/file:row, from row 0.
 
     Raises:
         FileNotFoundError: there is no such folder, or no .hdf5 file in it.
-        ValueError: a file cannot be read or lacks a key, its arrays differ in length, a spectrogram has NaN, values
-            outside [0, 1] or another size, or an onset is not before its offset; or settings that differ.
+        ValueError: a file cannot be read or lacks a key, its arrays differ in length, a
+            spectrogram has NaN, values outside [0, 1] or another size, an onset is not before its
+            offset, or settings differ.
     """
     folder = Path(folder)
-    if not folder.is_dir() or not _files(folder):
-        raise FileNotFoundError(
-            f"there are no .hdf5 files in {folder}: name the folder with syllables_0000.hdf5"
-        )
-    parts = {path: _read_file(path) for path in _files(folder)}
-    _check_sizes(parts)
-    settings = _agreed_settings(parts, preprocessing)
-    specs, onsets, offsets, files = (
-        np.concatenate([part[key] for part, _ in parts.values()]) for key in KEYS
-    )
+    parts, known = {}, {}
+    for path in _files(folder):
+        parts[path], settings = _read_file(path)
+        if settings is not None:
+            known[path] = settings
+    if not parts:
+        remedy = "name the folder with syllables_0000.hdf5"
+        raise FileNotFoundError(f"there are no .hdf5 files in {folder}: {remedy}")
+    if preprocessing is not None:
+        known["the argument preprocessing"] = preprocessing
+    _check_agreement(parts, known)
     bird = folder.resolve().name if bird is None else bird
-    rows = [
-        (path.name, row) for path, (part, _) in parts.items() for row in range(len(part["onsets"]))
-    ]
-    ids = np.array([f"{bird}/{name}:{row}" for name, row in rows], np.str_)
-    labels, birds = (
-        np.full(len(ids), "", np.str_),
-        np.full(len(ids), bird, f"<U{max(1, len(bird))}"),
-    )
-    info = dict(value_range=(0.0, 1.0), skipped={}) | (
-        {} if settings is None else dict(preprocessing=settings)
-    )
+    ids = []
+    for path, part in parts.items():
+        ids += [f"{bird}/{path.name}:{row}" for row in range(len(part["onsets"]))]
+    arrays = [np.concatenate([part[key] for part in parts.values()]) for key in KEYS]
+    specs, onsets, offsets, files = arrays
+    info = dict(value_range=(0.0, 1.0), skipped={})
+    if known:
+        info["preprocessing"] = next(iter(known.values()))
+    labels, birds = np.full(len(ids), ""), np.full(len(ids), bird)
+    ids = np.array(ids, np.str_)
     return Syllables(specs[:, None], labels, ids, birds, onsets, offsets, files, info)
 
 
@@ -122,36 +127,30 @@ def _read_file(path: Path) -> tuple[dict, dict | None]:
         raise
     except Exception as error:  # damage makes h5py raise many kinds
         reason = " ".join(str(error).split())
-        raise ValueError(
-            f"{path} cannot be read as HDF5 ({reason}): get a fresh copy of it"
-        ) from error
-    if missing := [key for key in KEYS if key not in part]:
-        raise ValueError(
-            f"{path} has no {' and no '.join(map(repr, missing))}: is it one of AVA's files of syllables?"
-        )
+        remedy = "get a fresh copy of it"
+        raise ValueError(f"{path} cannot be read as HDF5 ({reason}): {remedy}") from error
+    if missing := [repr(key) for key in KEYS if key not in part]:
+        lacks = " and no ".join(missing)
+        raise ValueError(f"{path} has no {lacks}: is it one of AVA's files of syllables?")
     lengths = {key: len(part[key]) if np.ndim(part[key]) else 0 for key in KEYS}
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{count} {key}" for key, count in lengths.items())
         raise ValueError(f"{path} has arrays of unequal lengths ({shown}): write it again")
     _check_values(path, part)
-    files = [
-        name.decode("utf-8") if isinstance(name, bytes) else str(name)
-        for name in part["audio_filenames"].tolist()
-    ]
-    times = {key: np.asarray(part[key], np.float64) for key in ("onsets", "offsets")}
-    arrays = dict(
-        specs=np.asarray(part["specs"], np.float32), audio_filenames=np.array(files, np.str_)
-    )
-    return arrays | times, settings
+    for key, dtype in (("specs", np.float32), ("onsets", np.float64), ("offsets", np.float64)):
+        part[key] = np.asarray(part[key], dtype)
+    names = part["audio_filenames"].tolist()
+    names = [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+    part["audio_filenames"] = np.array(names, np.str_)
+    return part, settings
 
 
 def _check_values(path: Path, part: dict) -> None:
     specs, onsets, offsets = part["specs"], part["onsets"], part["offsets"]
     if specs.ndim != 3 or not np.issubdtype(specs.dtype, np.floating):
-        shape = f"{specs.dtype} of shape {specs.shape}"
-        raise ValueError(
-            f"{path}: specs must be (n, num_freqs, num_times) floats, not {shape}: write it again"
-        )
+        needed = "(n, num_freqs, num_times) floats"
+        found = f"{specs.dtype} of shape {specs.shape}"
+        raise ValueError(f"{path}: specs must be {needed}, not {found}: write it again")
     rows = specs.reshape(len(specs), -1)
     faults = {
         "has NaN or infinite values: compute it again": ~np.isfinite(rows).all(1),
@@ -160,29 +159,21 @@ def _check_values(path: Path, part: dict) -> None:
     }
     for fault, wrong in faults.items():
         if wrong.any():
-            raise ValueError(
-                f"{path}, row {int(wrong.argmax())} of {int(wrong.sum())} such: the syllable {fault}"
-            )
+            where = f"{path}, row {int(wrong.argmax())} of {int(wrong.sum())} such"
+            raise ValueError(f"{where}: the syllable {fault}")
 
 
-def _check_sizes(parts: dict) -> None:
-    first, *others = ((path, part["specs"].shape[1:]) for path, (part, _) in parts.items())
-    for path, size in others:
-        if size != first[1]:
-            sizes = f"{size[0]}x{size[1]}, those of {first[0].name} {first[1][0]}x{first[1][1]}"
-            raise ValueError(
-                f"{path}: its spectrograms are {sizes}; put them into separate folders"
-            )
-
-
-def _agreed_settings(parts: dict, preprocessing: dict | None) -> dict | None:
-    """The settings of all files, which must not contradict each other or the argument."""
-    known = [(path, settings) for path, (_, settings) in parts.items() if settings is not None]
-    known += [("the argument preprocessing", preprocessing)] if preprocessing is not None else []
-    for path, settings in known[1:]:
-        if differing := differences(known[0][1], settings, ignore=("normalisation",)):
+def _check_agreement(parts: dict, known: dict) -> None:
+    """Refuse files of other sizes or settings than the first one."""
+    sizes = {path: "{}x{}".format(*part["specs"].shape[1:]) for path, part in parts.items()}
+    first = next(iter(sizes))
+    for path, size in sizes.items():
+        if size != sizes[first]:
+            both = f"{size}, those of {first.name} {sizes[first]}"
+            raise ValueError(f"{path}: its spectrograms are {both}; put them into separate folders")
+    for path in known:
+        first = next(iter(known))
+        differing = differences(known[first], known[path], ignore=("normalisation",))
+        if differing:
             shown = "; ".join(differing)
-            raise ValueError(
-                f"{known[0][0]} has other settings than {path} ({shown}): keep them apart"
-            )
-    return known[0][1] if known else None
+            raise ValueError(f"{first} has other settings than {path} ({shown}): keep them apart")

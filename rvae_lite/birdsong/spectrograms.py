@@ -1,7 +1,9 @@
-"""Syllables as spectrograms: log-amplitudes of a short-time Fourier transform, on a fixed grid, between 0 and 1.
+"""Syllables as spectrograms: log-amplitudes of a short-time Fourier transform, on a fixed grid.
 
-Goffinet et al. (2021), "Low-dimensional learned feature spaces quantify individual and group differences in vocal
-repertoires", Methods.  Amplitudes are those of 16-bit samples, as there.  Letters: T samples of one recording.
+Goffinet et al. (2021), "Low-dimensional learned feature spaces quantify individual and group
+differences in vocal repertoires", Methods.  Amplitudes are those of 16-bit samples, as there.
+
+Letters: T samples of one recording, n syllables.
 """
 
 from typing import NamedTuple
@@ -10,24 +12,33 @@ import numpy as np
 
 from rvae_lite.birdsong.recordings import Recording
 
-FULL_SCALE = 32768.0  # of 16-bit samples
+SIXTEEN_BITS = 32768.0  # full scale of the samples
 SMALLEST = 1e-12  # keeps the logarithm of silence finite
 ROUNDING = 1e-6  # s, by which a syllable may exceed a limit: times are sums and differences
 BLOCK = 256  # syllables at a time, so that a long recording does not fill the memory
+
+AXES = dict(  # name -> from hertz to the axis, and back
+    linear=(lambda hertz: hertz, lambda value: value),
+    mel=(lambda hertz: 1127 * np.log1p(hertz / 700), lambda mel: 700 * np.expm1(mel / 1127)),
+)
 
 
 class SpectrogramSpec(NamedTuple):
     """How a syllable becomes an image; all of it travels with the data and with Rosetta points.
 
-    sample_rate: Hz; a recording at another rate is resampled to it, so that all laboratories get the same images.
+    sample_rate: Hz; a recording at another rate is resampled to it, so that all laboratories get
+        the same images.
     window, hop: length and step of the Fourier transform's Hann window, in samples.
     min_freq, max_freq: Hz, first and last row.
     num_freqs, num_times: rows and columns.
     axis: "mel" or "linear" rows.
-    time: "stretch" shows a syllable of d seconds as sqrt(d max_duration), "pad" at its own length; both centred.
+    time: "stretch" shows a syllable of d seconds as sqrt(d max_duration), "pad" at its own length;
+        both centred.
     max_duration: seconds from the first to the last column; no syllable may be longer.
-    percentiles: of each bird's pixels inside syllables, they become 0 and 1; gains of recordings cancel.
-    log_range: log-amplitudes that become 0 and 1 instead, for all birds alike; AVA's zebra finches had (2.0, 6.5).
+    percentiles: of each bird's pixels inside syllables, they become 0 and 1; gains of recordings
+        cancel.
+    log_range: log-amplitudes that become 0 and 1 instead, for all birds alike; AVA's zebra finches
+        had (2.0, 6.5).
     """
 
     sample_rate: int = 32000
@@ -45,10 +56,11 @@ class SpectrogramSpec(NamedTuple):
 
     def as_dict(self) -> dict:
         """The settings as a dictionary that JSON can hold."""
-        plain = self._asdict() | dict(percentiles=[float(value) for value in self.percentiles])
-        return plain | dict(
-            log_range=None if self.log_range is None else [float(value) for value in self.log_range]
-        )
+        settings = self._asdict()
+        for key in ("percentiles", "log_range"):
+            if settings[key] is not None:
+                settings[key] = [float(value) for value in settings[key]]
+        return settings
 
     @classmethod
     def from_dict(cls, settings: dict) -> "SpectrogramSpec":
@@ -58,16 +70,15 @@ class SpectrogramSpec(NamedTuple):
             ValueError: a setting is missing or unknown.
         """
         settings = {key: value for key, value in settings.items() if key != "normalisation"}
-        wrong = sorted(set(settings) ^ set(cls._fields))
-        if wrong:
+        if wrong := sorted(set(settings) ^ set(cls._fields)):
+            known = ", ".join(cls._fields)
             raise ValueError(
-                f"settings of a spectrogram must be {', '.join(cls._fields)}: look at {', '.join(wrong)}"
+                f"settings of a spectrogram must be {known}: look at {', '.join(wrong)}"
             )
-        pairs = {
-            key: None if settings[key] is None else tuple(settings[key])
-            for key in ("percentiles", "log_range")
-        }
-        return cls(**settings | pairs)
+        for key in ("percentiles", "log_range"):
+            if settings[key] is not None:
+                settings[key] = tuple(settings[key])
+        return cls(**settings)
 
     @property
     def min_duration(self) -> float:
@@ -82,27 +93,24 @@ DEFAULT = SpectrogramSpec()
 
 def check_spec(spec: SpectrogramSpec) -> None:
     """Raises ValueError where a setting is out of its range, naming it."""
-    for name in ("sample_rate", "window", "hop", "num_freqs", "num_times"):
-        value, least = getattr(spec, name), 2 if name in ("window", "num_freqs", "num_times") else 1
+    for name, least in dict(sample_rate=1, window=2, hop=1, num_freqs=2, num_times=2).items():
+        value = getattr(spec, name)
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
             raise ValueError(f"{name} must be an integer of at least {least}, not {value!r}")
     if spec.axis not in AXES:
         raise ValueError(f"axis must be one of {sorted(AXES)}, not {spec.axis!r}")
     if spec.time not in ("stretch", "pad"):
         raise ValueError(f"time must be 'stretch' or 'pad', not {spec.time!r}")
-    if not 0 <= spec.min_freq < spec.max_freq <= spec.sample_rate / 2:
-        limits = f"0 <= min_freq < max_freq <= {spec.sample_rate / 2:g} Hz, half the sample rate"
-        raise ValueError(
-            f"frequencies must be {limits}, not {spec.min_freq!r} and {spec.max_freq!r}"
-        )
+    low, high, limit = spec.min_freq, spec.max_freq, spec.sample_rate / 2
+    if not 0 <= low < high <= limit:
+        limits = f"0 <= min_freq < max_freq <= {limit:g} Hz, half the sample rate"
+        raise ValueError(f"frequencies must be {limits}, not {low!r} and {high!r}")
     if not 0 < spec.max_duration < np.inf:
-        raise ValueError(
-            f"max_duration must be a positive number of seconds, not {spec.max_duration!r}"
-        )
+        needed = "a positive number of seconds"
+        raise ValueError(f"max_duration must be {needed}, not {spec.max_duration!r}")
     if not 0 <= spec.percentiles[0] < spec.percentiles[1] <= 100:
-        raise ValueError(
-            f"percentiles must be two rising numbers between 0 and 100, not {spec.percentiles!r}"
-        )
+        needed = "two rising numbers between 0 and 100"
+        raise ValueError(f"percentiles must be {needed}, not {spec.percentiles!r}")
     if spec.log_range is not None and not spec.log_range[0] < spec.log_range[1]:
         raise ValueError(f"log_range must be two rising log-amplitudes, not {spec.log_range!r}")
 
@@ -114,37 +122,35 @@ def spectrograms(
 
     The windows are centred on the onset and on every hop after it.
 
-    Differs from AVA's code: the windows reach into the sound around the syllable, not into silence; and "stretch" is
-    just what its name says, where AVA shows a syllable somewhat narrower.
+    Differs from AVA's code: the windows reach into the sound around the syllable, not into
+    silence; and "stretch" is just what its name says, where AVA shows a syllable narrower.
 
     Args:
         recording: samples in [-1, 1], (T,), and their rate in Hz.
-        onsets: of the syllables, seconds, (n,).
-        offsets: seconds, (n,).
+        onsets, offsets: of the syllables, seconds, (n,).
         spec: the settings.
 
     Returns:
-        log(|amplitude| + 1e-12) in 16-bit units, (n, num_freqs, num_times) float32, -inf outside the syllable.
+        log(|amplitude| + 1e-12) in 16-bit units, (n, num_freqs, num_times) float32, -inf outside
+        the syllable.
 
     Raises:
-        ValueError: a syllable is longer than max_duration, too short or outside the recording, or the recording's
-            rate is too low for max_freq.
+        ValueError: a syllable is longer than max_duration, too short or outside the recording, or
+            the recording's rate is too low for max_freq.
     """
     check_spec(spec)
     onsets, offsets = np.asarray(onsets, dtype=np.float64), np.asarray(offsets, dtype=np.float64)
     _check_syllables(recording, onsets, offsets, spec)
     # A window that begins at i is centred on sample i.
-    padded = np.pad(
-        resample(recording, spec.sample_rate), (spec.window // 2, spec.window + spec.hop)
-    )
+    around = (spec.window // 2, spec.window + spec.hop)
+    padded = np.pad(resample(recording, spec.sample_rate), around)
     images = np.empty((len(onsets), spec.num_freqs, spec.num_times), np.float32)
     for start in range(0, len(onsets), BLOCK):
         rows = slice(start, start + BLOCK)
         durations = offsets[rows] - onsets[rows]
         counts = np.ceil(durations * spec.sample_rate / spec.hop).astype(int) + 1
-        frames = _log_frames(
-            padded, np.rint(onsets[rows] * spec.sample_rate).astype(int), counts, spec
-        )
+        starts = np.rint(onsets[rows] * spec.sample_rate).astype(int)
+        frames = _log_frames(padded, starts, counts, spec)
         images[rows] = _at_columns(frames, counts, durations, spec)
     return images
 
@@ -153,20 +159,20 @@ def _check_syllables(
     recording: Recording, onsets: np.ndarray, offsets: np.ndarray, spec: SpectrogramSpec
 ) -> None:
     if onsets.ndim != 1 or onsets.shape != offsets.shape:
-        raise ValueError(
-            f"onsets and offsets must be (n,) each, not {onsets.shape} and {offsets.shape}"
-        )
+        shapes = f"{onsets.shape} and {offsets.shape}"
+        raise ValueError(f"onsets and offsets must be (n,) each, not {shapes}")
     if recording.rate < 2 * spec.max_freq:
         reach = f"{recording.rate} Hz hold nothing above {recording.rate / 2:g} Hz"
         raise ValueError(f"{reach}, max_freq is {spec.max_freq:g} Hz: lower max_freq for all birds")
-    durations, length = offsets - onsets, len(recording.samples) / recording.rate
+    durations, length = offsets - onsets, recording.duration
     fits = (durations >= spec.min_duration) & (durations <= spec.max_duration + ROUNDING)
     fits &= (onsets >= 0) & (offsets <= length + ROUNDING)
     if not fits.all():
         first = int(fits.argmin())
         raise ValueError(
-            f"syllable {first} from {onsets[first]:g} to {offsets[first]:g} s must lie within 0 and {length:g} s and "
-            f"last between {spec.min_duration:.2g} and {spec.max_duration:g} s: correct it or change max_duration"
+            f"syllable {first} from {onsets[first]:g} to {offsets[first]:g} s must lie within 0 "
+            f"and {length:g} s and last between {spec.min_duration:.2g} and "
+            f"{spec.max_duration:g} s: correct it or change max_duration"
         )
 
 
@@ -186,22 +192,16 @@ def target_frequencies(spec: SpectrogramSpec) -> np.ndarray:
     return from_axis(np.linspace(to_axis(spec.min_freq), to_axis(spec.max_freq), spec.num_freqs))
 
 
-AXES = dict(
-    linear=(lambda hertz: hertz, lambda value: value),
-    mel=(lambda hertz: 1127 * np.log1p(hertz / 700), lambda mel: 700 * np.expm1(mel / 1127)),
-)
-
-
 def _log_frames(
     padded: np.ndarray, starts: np.ndarray, counts: np.ndarray, spec: SpectrogramSpec
 ) -> np.ndarray:
-    """`counts` windows from each of `starts` on, one below the other: log-amplitudes, (counts.sum(), num_freqs)."""
+    """Log-amplitudes of `counts` windows from each of `starts` on, (counts.sum(), num_freqs)."""
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     centres = np.repeat(starts, counts) + spec.hop * within
     taper = np.hanning(spec.window + 1)[:-1]
-    frames = np.lib.stride_tricks.sliding_window_view(padded, spec.window)[centres] * (
-        taper * FULL_SCALE / taper.sum()
-    )
+    windows = np.lib.stride_tricks.sliding_window_view(padded, spec.window)[centres]
+    frames = windows * (taper * SIXTEEN_BITS / taper.sum())
+    # Each row lies between two frequencies of the transform.
     place = target_frequencies(spec) * spec.window / spec.sample_rate
     below = np.minimum(place.astype(int), spec.window // 2 - 1)
     first, last = below[0], below[-1] + 2
@@ -216,8 +216,8 @@ def _at_columns(
     """Each syllable's windows interpolated at its columns: (n, num_freqs, num_times)."""
     durations = durations[:, None]
     span = np.sqrt(durations * spec.max_duration) if spec.time == "stretch" else spec.max_duration
-    # (n, num_times): seconds after the onset
-    times = durations / 2 + span * (np.arange(spec.num_times) / (spec.num_times - 1) - 0.5)
+    columns = np.arange(spec.num_times) / (spec.num_times - 1) - 0.5
+    times = durations / 2 + span * columns  # seconds after the onset, (n, num_times)
     inside = (times > -1e-9) & (times < durations + 1e-9)
     place = np.clip(times, 0, durations) * (spec.sample_rate / spec.hop)
     below = np.minimum(place.astype(int), counts[:, None] - 2)
