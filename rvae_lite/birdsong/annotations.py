@@ -30,19 +30,13 @@ TOUCHING = 1e-6  # s, by which the next syllable may start before the end of thi
 
 
 class Annotations(NamedTuple):
-    """n syllables, in the order of the file.
+    """n syllables, in the order of the file; text is empty where the file says nothing."""
 
-    onsets, offsets: start and end, (n,) float64 seconds.
-    labels: type of each, (n,) text; empty where the file has no labels.
-    rows: line in a text file, or number of the syllable in another, counted from 1, (n,).
-    files: name of the sound file without its folder, (n,) text; empty where none is named.
-    """
-
-    onsets: np.ndarray
-    offsets: np.ndarray
-    labels: np.ndarray
-    rows: np.ndarray
-    files: np.ndarray
+    onsets: np.ndarray  #: seconds, (n,) float64
+    offsets: np.ndarray  #: seconds, (n,) float64
+    labels: np.ndarray  #: type of each, (n,) text
+    rows: np.ndarray  #: line in a text file, number of the syllable in another, from 1, (n,)
+    files: np.ndarray  #: name of the sound file without its folder, (n,) text
 
     def take(self, index) -> "Annotations":
         """The syllables at `index` (integers, a mask or a slice)."""
@@ -61,13 +55,11 @@ def read_annotations(path, *, columns: dict | None = None) -> Annotations:
     """Read onsets, offsets and labels of syllables.
 
     Args:
-        path: a table (.csv, .tsv, or .txt with a header), Audacity's labels (.txt without one), a
-            .not.mat file of Evsonganaly, or what crowsetta reads (a Praat .TextGrid, say), if that
-            package is installed.  Times are in seconds, but in milliseconds in .not.mat files and
-            in columns whose name ends in _ms.
-        columns: names of a table's columns where they are unusual, such as
-            {"onset": "t0", "label": "kind"}; the keys are onset, offset, label and file, and
-            {"label": None} reads a table without labels.
+        path: a table (.csv, .tsv, .txt with a header), Audacity's labels (.txt without one), a
+            .not.mat file of Evsonganaly, or what crowsetta reads (a Praat .TextGrid, say), if it
+            is installed.  Times are in seconds; in .not.mat files and columns called ..._ms in ms.
+        columns: names of unusual columns of a table, such as {"onset": "t0", "label": "kind"}; the
+            keys are onset, offset, label, file.  {"label": None} reads a table without labels.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -83,7 +75,10 @@ def read_annotations(path, *, columns: dict | None = None) -> Annotations:
         return _read_not_mat(path)
     if not name.endswith(TABLES):
         return _read_with_crowsetta(path)
-    text = _read_text(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text: save it again as UTF-8") from error
     if name.endswith(".txt") and _has_no_header(text):
         return _read_label_track(text, path)
     return _read_table(text, path, columns or {})
@@ -92,40 +87,37 @@ def read_annotations(path, *, columns: dict | None = None) -> Annotations:
 def check_annotations(
     annotations: Annotations, *, path, duration: float | None = None
 ) -> dict[int, Problem]:
-    """The faulty syllables: row -> what is wrong with it, in the order of the file.
+    """The faulty syllables, in the order of the file: row -> what is wrong.
 
-    A syllable is faulty where a time is missing or negative, the onset is not before the offset,
-    it starts before the previous one of the same sound file has ended, or it reaches beyond the
-    end of that file.
+    A time is missing or negative, the onset is not before the offset, the syllable before it in
+    the same sound file has not ended, or it reaches beyond the end of that file.
 
     Args:
         annotations: n syllables.
         path: of their file, for the sentences.
-        duration: length of the sound file in seconds, where all the syllables belong to one.
+        duration: seconds of the sound file, where all syllables belong to one.
     """
     onsets, offsets, labels, rows, files = (field.tolist() for field in annotations)
     faults = [_fault(*times, duration) for times in zip(onsets, offsets, strict=True)]
     latest = {}  # file -> the syllable that has ended last so far
-    sound = [i for i, fault in enumerate(faults) if not fault]
+    sound = [i for i, (reason, _) in enumerate(faults) if not reason]
     for i in sorted(sound, key=onsets.__getitem__):
         last = latest.setdefault(files[i], i)
         if last != i and onsets[i] < offsets[last] - TOUCHING:
-            sentence = f"it starts before the syllable of row {rows[last]} has ended"
-            faults[i] = ("overlap", sentence)
+            faults[i] = "overlap", f"it starts before the syllable of row {rows[last]} has ended"
         if offsets[i] > offsets[last]:
             latest[files[i]] = i
     problems = {}
-    for i, fault in enumerate(faults):
-        if fault:
-            reason, sentence = fault
+    for i, (reason, sentence) in enumerate(faults):
+        if reason:
             times = f"from {onsets[i]:.6g} to {offsets[i]:.6g} s"
             text = f"{path}, row {rows[i]}: syllable {labels[i]} {times}: {sentence}"
             problems[rows[i]] = Problem(reason, text)
     return problems
 
 
-def _fault(onset: float, offset: float, duration: float | None) -> tuple[str, str] | None:
-    """Reason and sentence, where the times of one syllable are faulty by themselves."""
+def _fault(onset: float, offset: float, duration: float | None) -> tuple[str, str]:
+    """Reason and sentence, empty where the times of one syllable are sound by themselves."""
     if not (math.isfinite(onset) and math.isfinite(offset)):
         return "time missing or negative", "a time is missing"
     if onset < 0:
@@ -136,7 +128,7 @@ def _fault(onset: float, offset: float, duration: float | None) -> tuple[str, st
     if duration is not None and offset > duration + TOLERANCE:
         end = f"the end of the recording, at {duration:.6g} s"
         return "outside the recording", f"it reaches beyond {end} (are the times in seconds?)"
-    return None
+    return "", ""
 
 
 def _collect(found: list[tuple]) -> Annotations:
@@ -152,13 +144,6 @@ def _number(text: str) -> float | None:
         return float(text) if text else math.nan
     except ValueError:
         return None
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text: save it again as UTF-8") from error
 
 
 def _has_no_header(text: str) -> bool:
@@ -207,11 +192,11 @@ def _read_table(text: str, path: Path, columns: dict) -> Annotations:
         raise ValueError(f"columns must have keys among {', '.join(SPELLINGS)}, not {unknown[0]!r}")
     found, folders = [], {}
     for row, cells in lines[1:]:
-        where = f"{path}, row {row}"
+        where, times = f"{path}, row {row}", []
         if len(cells) < len(names):
-            count = f"{len(cells)} cells, not {len(names)}"
-            raise ValueError(f"{where} has {count}: complete the table")
-        times = []
+            raise ValueError(
+                f"{where} has {len(cells)} cells, not {len(names)}: complete the table"
+            )
         for key in ("onset", "offset"):
             cell = cells[place[key]]
             time = _number(cell.replace(",", ".") if delimiter == ";" else cell)
@@ -258,14 +243,12 @@ def _read_not_mat(path: Path) -> Annotations:
 
     try:
         content = loadmat(path, squeeze_me=True)
-        onsets, offsets, labels = (
-            np.atleast_1d(content[key]) for key in ("onsets", "offsets", "labels")
-        )
-        onsets, offsets = onsets.astype(np.float64) / 1000, offsets.astype(np.float64) / 1000
-        labels = list("".join(labels.tolist()))
+        onsets = np.atleast_1d(content["onsets"]).astype(np.float64) / 1000
+        offsets = np.atleast_1d(content["offsets"]).astype(np.float64) / 1000
+        labels = list("".join(np.atleast_1d(content["labels"]).tolist()))
     except KeyError as error:
-        problem = f"has no {error}: it is not a .not.mat file of Evsonganaly"
-        raise ValueError(f"{path} {problem}; save it again") from error
+        problem = "it is not a .not.mat file of Evsonganaly; save it again"
+        raise ValueError(f"{path} has no {error}: {problem}") from error
     except OSError:
         raise
     except Exception as error:  # damage makes scipy raise many kinds
@@ -274,8 +257,12 @@ def _read_not_mat(path: Path) -> Annotations:
     if not len(onsets) == len(offsets) == len(labels):
         counts = f"{len(onsets)} onsets, {len(offsets)} offsets and {len(labels)} labels"
         raise ValueError(f"{path} has {counts}: label every syllable and save it again")
-    rows, name = range(1, len(labels) + 1), path.name[: -len(".not.mat")]
-    return _collect(list(zip(onsets, offsets, labels, rows, [name] * len(labels), strict=True)))
+    return _number_rows(onsets, offsets, labels, path.name[: -len(".not.mat")])
+
+
+def _number_rows(onsets, offsets, labels, file: str) -> Annotations:
+    syllables = zip(onsets, offsets, labels, strict=True)
+    return _collect([(*syllable, row, file) for row, syllable in enumerate(syllables, 1)])
 
 
 def _reason(error: Exception) -> str:
@@ -306,5 +293,4 @@ def _read_with_crowsetta(path: Path) -> Annotations:
     if tier.onsets_s is None:
         remedy = "save them in seconds, as a .csv table"
         raise ValueError(f"{path} gives its times in samples: {remedy}")
-    syllables = zip(tier.onsets_s, tier.offsets_s, tier.labels, strict=True)
-    return _collect([(*syllable, row, "") for row, syllable in enumerate(syllables, 1)])
+    return _number_rows(tier.onsets_s, tier.offsets_s, tier.labels, "")

@@ -1,8 +1,9 @@
-"""Syllables from and for AVA, in its own HDF5 files.
+"""Syllables from and for AVA, in its own HDF5 files (Goffinet et al., 2021).
 
-Goffinet et al. (2021).  A file `syllables_NNNN.hdf5` holds `specs` (n, num_freqs, num_times) in
-[0, 1], `onsets` and `offsets` in seconds and `audio_filenames`; neither labels nor the settings of
-the spectrograms.  Letters: n syllables.
+A file `syllables_NNNN.hdf5` holds `specs` (n, num_freqs, num_times) in [0, 1], `onsets` and
+`offsets` in seconds and `audio_filenames`, but neither labels nor settings of the spectrograms.
+
+Letters: n syllables.
 """
 
 import io
@@ -58,43 +59,32 @@ def read_ava(folder, *, bird: str | None = None, preprocessing: dict | None = No
         folder: with syllables_0000.hdf5 and so on.
         bird: its name; by default that of the folder.
         preprocessing: settings of the spectrograms where they are known, kept as
-            info["preprocessing"] so that others' can be compared with them; AVA's files do not
-            have them, those of `write_ava` do.
+            info["preprocessing"].  AVA's files do not have them, those of `write_ava` do.
 
     Returns:
-        The syllables in the order of the files; their labels are empty, their ids are
-        bird/file:row, from row 0.
+        The syllables in the order of the files, without labels; ids are bird/file:row, from row 0.
 
     Raises:
         FileNotFoundError: there is no such folder, or no .hdf5 file in it.
-        ValueError: a file cannot be read or lacks a key, its arrays differ in length, a
-            spectrogram has NaN, values outside [0, 1] or another size, an onset is not before its
-            offset, or settings differ.
+        ValueError: a file cannot be read, lacks a key, or has arrays of unequal lengths; a
+            spectrogram has NaN, values outside [0, 1] or another size; an onset is not before its
+            offset; or settings differ.
     """
     folder = Path(folder)
-    parts, known = {}, {}
-    for path in _files(folder):
-        parts[path], settings = _read_file(path)
-        if settings is not None:
-            known[path] = settings
+    parts = {path: _read_file(path) for path in _files(folder)}
     if not parts:
         remedy = "name the folder with syllables_0000.hdf5"
         raise FileNotFoundError(f"there are no .hdf5 files in {folder}: {remedy}")
-    if preprocessing is not None:
-        known["the argument preprocessing"] = preprocessing
-    _check_agreement(parts, known)
+    known = {path: part.pop("preprocessing") for path, part in parts.items()}
+    known["the argument preprocessing"] = preprocessing
+    info = dict(value_range=(0.0, 1.0), skipped={}) | _agreed(parts, known)
     bird = folder.resolve().name if bird is None else bird
     ids = []
     for path, part in parts.items():
         ids += [f"{bird}/{path.name}:{row}" for row in range(len(part["onsets"]))]
+    ids, labels, birds = np.array(ids, np.str_), np.full(len(ids), ""), np.full(len(ids), bird)
     arrays = [np.concatenate([part[key] for part in parts.values()]) for key in KEYS]
-    specs, onsets, offsets, files = arrays
-    info = dict(value_range=(0.0, 1.0), skipped={})
-    if known:
-        info["preprocessing"] = next(iter(known.values()))
-    labels, birds = np.full(len(ids), ""), np.full(len(ids), bird)
-    ids = np.array(ids, np.str_)
-    return Syllables(specs[:, None], labels, ids, birds, onsets, offsets, files, info)
+    return Syllables(arrays[0][:, None], labels, ids, birds, *arrays[1:], info)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -115,8 +105,8 @@ def _content(syllables: Syllables) -> bytes:
     return buffer.getvalue()
 
 
-def _read_file(path: Path) -> tuple[dict, dict | None]:
-    """The four arrays of one file, checked, and the settings if it has them."""
+def _read_file(path: Path) -> dict:
+    """The four arrays of one file, checked, and the settings or None."""
     import h5py
 
     try:
@@ -136,21 +126,18 @@ def _read_file(path: Path) -> tuple[dict, dict | None]:
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{count} {key}" for key, count in lengths.items())
         raise ValueError(f"{path} has arrays of unequal lengths ({shown}): write it again")
-    _check_values(path, part)
-    for key, dtype in (("specs", np.float32), ("onsets", np.float64), ("offsets", np.float64)):
-        part[key] = np.asarray(part[key], dtype)
-    names = part["audio_filenames"].tolist()
-    names = [name.decode() if isinstance(name, bytes) else str(name) for name in names]
-    part["audio_filenames"] = np.array(names, np.str_)
-    return part, settings
+    specs, onsets, offsets, names = part.values()
+    _check_values(path, specs, onsets, offsets)
+    names = [n.decode() if isinstance(n, bytes) else str(n) for n in names.tolist()]
+    times = np.asarray(onsets, np.float64), np.asarray(offsets, np.float64)
+    arrays = (np.asarray(specs, np.float32), *times, np.array(names, np.str_))
+    return dict(zip(KEYS, arrays, strict=True), preprocessing=settings)
 
 
-def _check_values(path: Path, part: dict) -> None:
-    specs, onsets, offsets = part["specs"], part["onsets"], part["offsets"]
+def _check_values(path: Path, specs, onsets, offsets) -> None:
     if specs.ndim != 3 or not np.issubdtype(specs.dtype, np.floating):
-        needed = "(n, num_freqs, num_times) floats"
-        found = f"{specs.dtype} of shape {specs.shape}"
-        raise ValueError(f"{path}: specs must be {needed}, not {found}: write it again")
+        found = f"{specs.dtype} of shape {specs.shape}: write it again"
+        raise ValueError(f"{path}: specs must be (n, num_freqs, num_times) floats, not {found}")
     rows = specs.reshape(len(specs), -1)
     faults = {
         "has NaN or infinite values: compute it again": ~np.isfinite(rows).all(1),
@@ -159,21 +146,22 @@ def _check_values(path: Path, part: dict) -> None:
     }
     for fault, wrong in faults.items():
         if wrong.any():
-            where = f"{path}, row {int(wrong.argmax())} of {int(wrong.sum())} such"
+            where = f"{path}, row {wrong.argmax()} of {wrong.sum()} such"
             raise ValueError(f"{where}: the syllable {fault}")
 
 
-def _check_agreement(parts: dict, known: dict) -> None:
-    """Refuse files of other sizes or settings than the first one."""
+def _agreed(parts: dict, known: dict) -> dict:
+    """The settings of all files, as an entry of `info`; sizes and settings must not differ."""
     sizes = {path: "{}x{}".format(*part["specs"].shape[1:]) for path, part in parts.items()}
     first = next(iter(sizes))
     for path, size in sizes.items():
         if size != sizes[first]:
             both = f"{size}, those of {first.name} {sizes[first]}"
             raise ValueError(f"{path}: its spectrograms are {both}; put them into separate folders")
-    for path in known:
+    known = {path: settings for path, settings in known.items() if settings is not None}
+    for path, settings in known.items():
         first = next(iter(known))
-        differing = differences(known[first], known[path], ignore=("normalisation",))
-        if differing:
+        if differing := differences(known[first], settings, ignore=("normalisation",)):
             shown = "; ".join(differing)
             raise ValueError(f"{first} has other settings than {path} ({shown}): keep them apart")
+    return dict(preprocessing=known[first]) if known else {}

@@ -14,10 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.birdsong.spectrograms import SpectrogramSpec
+from rvae_lite.birdsong.spectrograms import SpectrogramSpec, check_integers
 from rvae_lite.birdsong.syllables import as_dataset, load_birds
-from rvae_lite.birdsong.voice import FREQUENCIES, INTRODUCTORY, RARE, RATE
-from rvae_lite.birdsong.voice import noise, rendition, repertoire
+from rvae_lite.birdsong.voice import INTRODUCTORY, RARE, RATE, ROOM, noise, rendition, repertoire
 from rvae_lite.data.dataset import Dataset
 from rvae_lite.storage import write_atomically
 
@@ -27,12 +26,7 @@ CUT_SHARE = 0.35  # of the songs stop within their last motif
 
 
 class SyntheticSong(NamedTuple):
-    """One recording of n syllables.
-
-    samples: (T,) float32 in [-1, 1]; rate: Hz.
-    onsets, offsets: seconds, (n,) float64, in order and apart.
-    labels: one letter a type, (n,) text.
-    """
+    """Samples, (T,) float32 in [-1, 1]; rate, Hz; onsets and offsets, s; labels, each (n,)."""
 
     samples: np.ndarray
     rate: int
@@ -56,8 +50,8 @@ def sing(bird: int, *, song: int = 0, seed: int = 0, num_motifs: int = 3) -> Syn
     Raises:
         ValueError: a number out of range.
     """
-    _check(0, bird=bird, song=song, seed=seed)
-    _check(1, num_motifs=num_motifs)
+    check_integers(0, bird=bird, song=song, seed=seed)
+    check_integers(1, num_motifs=num_motifs)
     syllables = repertoire(bird, seed=seed)
     motif = sorted(set(syllables) - {INTRODUCTORY, RARE})
     random = np.random.default_rng([seed, bird, song + 1])  # with a 0 it were the repertoire's
@@ -82,31 +76,24 @@ def sing_all(
 ) -> dict[str, list[SyntheticSong]]:
     """The songs of a whole colony, by the name of the bird: "finch0" and so on.
 
-    Args:
-        num_birds: at least 1; a bird does not depend on how many there are.
-        songs_per_bird: at least 1.
-        num_motifs: motifs in a song, at least 1.
-        seed: of the colony.
+    A bird does not depend on how many there are.  `num_motifs` and `seed` are those of `sing`.
 
     Raises:
         ValueError: a number out of range.
     """
-    _check(1, num_birds=num_birds, songs_per_bird=songs_per_bird)
-    colony = {}
+    check_integers(1, num_birds=num_birds, songs_per_bird=songs_per_bird)
+    colony, common = {}, dict(seed=seed, num_motifs=num_motifs)
     for bird in range(num_birds):
-        songs = range(songs_per_bird)
-        one = [sing(bird, song=song, seed=seed, num_motifs=num_motifs) for song in songs]
-        colony[f"finch{bird}"] = one
+        colony[f"finch{bird}"] = [sing(bird, song=k, **common) for k in range(songs_per_bird)]
     return colony
 
 
-def write_songs(folder, *, songs_per_bird: int = 16, **colony) -> dict[str, Path]:
+def write_songs(folder, **colony) -> dict[str, Path]:
     """Write the songs of a colony: song000.wav (16 bits) and song000.csv (onset, offset, label).
 
     Args:
         folder: where the folders of the birds are made.
-        songs_per_bird: at least 1.
-        colony: num_birds, num_motifs and seed, as in `sing_all`.
+        colony: options of `sing_all`.
 
     Returns:
         Name of each bird -> its folder.
@@ -115,9 +102,9 @@ def write_songs(folder, *, songs_per_bird: int = 16, **colony) -> dict[str, Path
         ValueError: a number out of range, or other files in the folder of a bird.
         OSError: a file cannot be written.
     """
-    birds = sing_all(songs_per_bird=songs_per_bird, **colony)
+    birds = sing_all(**colony)
     folders = {bird: Path(folder) / bird for bird in birds}
-    names = [f"song{number:03d}" for number in range(songs_per_bird)]
+    names = [f"song{number:03d}" for number in range(len(birds["finch0"]))]
     for place in folders.values():
         others = sorted(path.name for path in place.glob("*") if path.stem not in names)
         if others:  # the songs of a larger colony, say, which would be read with the new ones
@@ -167,29 +154,16 @@ def load_synthetic_finch(
     Raises:
         ValueError: an argument out of range.
     """
-    _check(2, num_birds=num_birds)
+    check_integers(2, num_birds=num_birds)
     colony = dict(num_birds=num_birds, songs_per_bird=songs_per_bird, num_motifs=num_motifs)
     shown = dict(axis=axis, time=time, max_duration=max_duration)
     spec = SpectrogramSpec(num_freqs=size, num_times=size, **shown)
     with TemporaryDirectory() as folder:
         folders = write_songs(folder, seed=seed, **colony)
         syllables = load_birds(folders, spec=spec, progress=False)
-    first = list(folders)[: num_birds // 2]
-    return as_dataset(
-        syllables,
-        np.where(np.isin(syllables.birds, first), 1, 2),
-        name="synthetic_finch",
-        title="synthetic finch",
-        source="generated here",
-        licence="none needed",
-        stands_for="zebra finch song",
-    )
-
-
-def _check(least: int, **values) -> None:
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-            raise ValueError(f"{name} must be an integer of at least {least}, not {value!r}")
+    part = np.where(np.isin(syllables.birds, list(folders)[: num_birds // 2]), 1, 2)
+    source = dict(source="generated here", licence="none needed", stands_for="zebra finch song")
+    return as_dataset(syllables, part, name="synthetic_finch", title="synthetic finch", **source)
 
 
 def _score(motif: list, num_motifs: int, random):
@@ -211,5 +185,4 @@ def _score(motif: list, num_motifs: int, random):
 
 def _room(length: int, random) -> np.ndarray:
     """The noise of the room, louder at low frequencies, some 45 dB below the song: (length,)."""
-    spectrum = 1 / (1 + (FREQUENCIES / 1500) ** 2) + 0.15
-    return 10 ** (random.uniform(-47, -41) / 20) * noise(length, spectrum, random)
+    return 10 ** (random.uniform(-47, -41) / 20) * noise(length, ROOM, random)

@@ -21,18 +21,12 @@ MOST_PEAKS = 2  # samples of a syllable at full scale; more were cut off
 
 
 class Extract(NamedTuple):
-    """What one recording gave.
+    """What one recording gave."""
 
-    images: log-amplitudes of the good syllables, (n, num_freqs, num_times).
-    kept: which of the song's annotations they are, (n,) integers.
-    clipped: whether the sound was cut off, (n,) bool.
-    problems: of the others.
-    """
-
-    images: np.ndarray
-    kept: np.ndarray
-    clipped: np.ndarray
-    problems: list[Problem]
+    images: np.ndarray  #: log-amplitudes of the good syllables, (n, num_freqs, num_times)
+    kept: np.ndarray  #: which of the song's annotations they are, (n,) integers
+    clipped: np.ndarray  #: whether the sound was cut off, (n,) bool
+    problems: list[Problem]  #: of the other syllables
 
 
 def extract(song: Song, *, spec: SpectrogramSpec, channel: int | None = None) -> Extract:
@@ -109,12 +103,10 @@ def open_cache(folder: Path, spec: SpectrogramSpec) -> None:
 def extract_or_recall(
     song: Song, *, spec: SpectrogramSpec, channel: int | None = None, cache=None
 ) -> Extract:
-    """`extract`, or what the cache keeps of the same recording and annotation.
+    """`extract`, or what `cache` keeps of the same recording and annotation.
 
     Args:
-        song: the recording and its annotation.
-        spec: settings of the spectrograms.
-        channel: of a recording with several.
+        song, spec, channel: as in `extract`.
         cache: folder that `open_cache` has seen, or None.
 
     Raises:

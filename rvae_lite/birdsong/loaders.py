@@ -14,7 +14,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from rvae_lite.birdsong.spectrograms import SpectrogramSpec
+from rvae_lite.birdsong.spectrograms import SpectrogramSpec, check_integers
 from rvae_lite.birdsong.syllables import Syllables, as_dataset, load_birds
 from rvae_lite.data.dataset import Dataset
 from rvae_lite.data.folders import another_root, data_root, permission_explained
@@ -53,20 +53,17 @@ def load_zebra_finch(
 ) -> Dataset:
     """Syllables of three zebra finches as spectrograms; D1 holds one bird, D2 the two others.
 
-    Files: every folder <root>/zebra_finch/<bird> is one bird, with recordings and annotations as
-    `load_birds` reads them.  A label is one type of one bird, as types of different birds are
-    unrelated: `info["label_names"]`.
+    Every folder <root>/zebra_finch/<bird> is one bird, with files as `load_birds` reads them.  A
+    label is one type of one bird: `info["label_names"]`.
 
     Args:
         root: folder of the data sets.
-        download: fetch an archive where there is no bird yet; `url` says which.
+        download: fetch the archive at `url` where there is no bird yet.
         first_laboratory: names of the birds in D1.
         size: rows and columns of a spectrogram.
         axis, time, max_duration, log_range: as in `SpectrogramSpec`.
-        on_problem: "refuse" faulty recordings and annotations, or "skip" them: a warning and
-            `info` count them.
-        url: address of a zip archive with the recordings and annotations of one bird, which its
-            name gives.
+        on_problem: "refuse" faulty files, or "skip" them: a warning and `info` count them.
+        url: address of a zip archive with the files of one bird, which its name gives.
         sha256: checksum of that archive.
         allow_unverified: take the archive without a checksum, and print the one it has.
 
@@ -75,16 +72,15 @@ def load_zebra_finch(
         ValueError: an argument out of range, an archive that is damaged or without checksum, or
             faulty recordings.
     """
-    spec = _spec(size, axis=axis, time=time, max_duration=max_duration, log_range=log_range)
+    shown = dict(axis=axis, time=time, max_duration=max_duration, log_range=log_range)
     root = data_root(root)
     folder = root / "zebra_finch"
     with permission_explained(root):
         if download and not _find_birds(folder):
             _download(folder, url, sha256, allow_unverified)
-        if not _find_birds(folder):
-            remedy = _remedy(folder, f"{DUKE}, or songs of your own")
-            raise FileNotFoundError(f"zebra finch recordings are not in {root}: {remedy}")
-        syllables = _load(folder, spec, on_problem)
+        remedy = _remedy(folder, f"{DUKE}, or songs of your own")
+        missing = f"zebra finch recordings are not in {root}: {remedy}"
+        syllables = _load(folder, size, shown, on_problem, missing)
     birds = np.unique(syllables.birds).tolist()
     first = [first_laboratory] if isinstance(first_laboratory, str) else list(first_laboratory)
     if not first or not set(first) < set(birds):
@@ -110,30 +106,26 @@ def load_bengalese_finch(
     """Syllables of a Bengalese finch as spectrograms; D1 holds a random half of the recordings.
 
     Differs from the paper: both laboratories hold the same bird, as there is one; no recording is
-    in both.  Files: every folder <root>/bengalese_finch/<bird> is one bird.
+    in both.  Every folder <root>/bengalese_finch/<bird> is one bird.
 
     Args:
-        root: folder of the data sets.
-        download: no checksum of the recordings is known, so this only changes the message where
-            they are missing.
+        download: changes the message where the recordings are missing; they have no checksum.
         seed: of the partition.
-        size, axis, time, max_duration, log_range, on_problem: as in `load_zebra_finch`.
+        root, size, axis, time, max_duration, log_range, on_problem: as in `load_zebra_finch`.
 
     Raises:
         FileNotFoundError: there are no recordings.
         ValueError: an argument out of range, or faulty recordings.
     """
-    spec = _spec(size, axis=axis, time=time, max_duration=max_duration, log_range=log_range)
+    shown = dict(axis=axis, time=time, max_duration=max_duration, log_range=log_range)
     root = data_root(root)
     folder = root / "bengalese_finch"
+    refusal = f"are not in {root}"
+    if download:
+        refusal = "cannot be downloaded for you, as no checksum is known"
+    missing = f"Bengalese finch recordings {refusal}: {_remedy(folder, FIGSHARE)}"
     with permission_explained(root):
-        if not _find_birds(folder):
-            refusal = f"are not in {root}"
-            if download:
-                refusal = "cannot be downloaded for you, as no checksum is known"
-            remedy = _remedy(folder, FIGSHARE)
-            raise FileNotFoundError(f"Bengalese finch recordings {refusal}: {remedy}")
-        syllables = _load(folder, spec, on_problem)
+        syllables = _load(folder, size, shown, on_problem, missing)
     recordings = np.char.add(np.char.add(syllables.birds, "/"), syllables.files)
     names, index = np.unique(recordings, return_inverse=True)
     if len(names) < 2:
@@ -143,12 +135,6 @@ def load_bengalese_finch(
     order = random.permutation(len(names))
     part = np.where(order < (len(names) + 1) // 2, 1, 2)[index]
     return _as_dataset(syllables, part, name="bengalese_finch", title="Bengalese finch")
-
-
-def _spec(size: int, **settings) -> SpectrogramSpec:
-    if isinstance(size, bool) or not isinstance(size, int) or size < 2:
-        raise ValueError(f"size must be an integer of at least 2, not {size!r}")
-    return SpectrogramSpec(num_freqs=size, num_times=size, **settings)
 
 
 def _remedy(folder: Path, where: str) -> str:
@@ -163,30 +149,32 @@ def _find_birds(folder: Path) -> dict[str, Path]:
         if not path.is_dir() or path.name.startswith("."):
             continue
         bird = FOLDERS.get(path.name, path.name)
-        if bird in found:
-            both = f"{found[bird]} and {path}"
-            raise ValueError(f"{both} hold the same bird: move one of them elsewhere")
+        if other := found.get(bird):
+            raise ValueError(f"{other} and {path} hold the same bird: move one of them elsewhere")
         found[bird] = path
     return found
 
 
-def _load(folder: Path, spec: SpectrogramSpec, on_problem: str) -> Syllables:
+def _load(folder: Path, size: int, shown: dict, on_problem: str, missing: str) -> Syllables:
+    check_integers(2, size=size)
+    spec = SpectrogramSpec(num_freqs=size, num_times=size, **shown)
+    birds = _find_birds(folder)
+    if not birds:
+        raise FileNotFoundError(missing)
     with warnings.catch_warnings():
         # The recordings are old: nobody can lower their gain.  `info` counts the syllables.
         warnings.filterwarnings("ignore", message=".*full scale")
-        return load_birds(_find_birds(folder), spec=spec, on_problem=on_problem, progress=False)
+        return load_birds(birds, spec=spec, on_problem=on_problem, progress=False)
 
 
 def _as_dataset(syllables: Syllables, part: np.ndarray, *, name: str, title: str) -> Dataset:
     birds = {}
     for bird in np.unique(syllables.birds).tolist():
         birds.setdefault(CREDITS.get(bird, UNKNOWN), []).append(bird)
-    sources, licences = [], []
-    for (source, licence), some in birds.items():
-        sources.append(f"{', '.join(some)}: {source}")
-        licences.append(f"{', '.join(some)}: {licence}")
-    credits = dict(source="; ".join(sources), licence="; ".join(licences))
-    return as_dataset(syllables, part, name=name, title=title, **credits)
+    source = "; ".join(f"{', '.join(some)}: {credit[0]}" for credit, some in birds.items())
+    licence = "; ".join(f"{', '.join(some)}: {credit[1]}" for credit, some in birds.items())
+    info = dict(name=name, title=title, source=source, licence=licence)
+    return as_dataset(syllables, part, **info)
 
 
 def _download(folder: Path, url: str | None, sha256: str | None, allow_unverified: bool) -> None:
@@ -194,8 +182,8 @@ def _download(folder: Path, url: str | None, sha256: str | None, allow_unverifie
     import pooch
 
     if url is None:
-        needed = f"url=, the address of one bird's zip archive, for example from {DUKE}"
-        raise ValueError(f"download=True needs {needed}")
+        needed = "url=, the address of one bird's zip archive"
+        raise ValueError(f"download=True needs {needed}, for example from {DUKE}")
     if sha256 is None and not allow_unverified:
         remedy = "pass sha256=, or allow_unverified=True to trust it and see its checksum"
         raise ValueError(f"no checksum of {url} is known here: {remedy}")

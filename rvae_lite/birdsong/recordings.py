@@ -17,14 +17,10 @@ CONTRADICTION = re.compile(r"(?:data|Bytes/sec|Block Align) *: \d+ \(should be \
 
 
 class Recording(NamedTuple):
-    """One channel of sound.
+    """One channel of sound."""
 
-    samples: fractions of full scale, (T,) float32 in [-1, 1].
-    rate: samples per second, in Hz.
-    """
-
-    samples: np.ndarray
-    rate: int
+    samples: np.ndarray  #: fractions of full scale, (T,) float32 in [-1, 1]
+    rate: int  #: samples per second, in Hz
 
     @property
     def duration(self) -> float:
@@ -38,12 +34,10 @@ def read_recording(path, *, channel: int | None = None) -> Recording:
     Args:
         path: a .cbin file (Evsonganaly) with its .rec file beside it, or what soundfile reads:
             .wav, .flac and many more.
-        channel: which channel, counted from 0.  By default the only one; of a .cbin file
-            channel 0, which holds the song.
+        channel: counted from 0; by default the only one, of a .cbin file 0, which holds the song.
 
     Returns:
-        The samples as fractions of full scale.  Those of a floating-point file are taken as they
-        are, and may overshoot 1 a little.
+        The samples as fractions of full scale; those of a floating-point file may overshoot 1.
 
     Raises:
         FileNotFoundError: there is no such file, or a .cbin file has no .rec file.
@@ -53,12 +47,15 @@ def read_recording(path, *, channel: int | None = None) -> Recording:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no recording at {path}: check the path")
-    if path.suffix.lower() == ".cbin":
-        sound, rate = _read_cbin(path)
-        channel = 0 if channel is None else channel
-    else:
-        sound, rate = _read_sound(path)
-    samples = _select_channel(sound, channel, path)
+    is_cbin = path.suffix.lower() == ".cbin"
+    sound, rate = _read_cbin(path) if is_cbin else _read_sound(path)  # (T, channels)
+    last = sound.shape[1] - 1
+    if channel is None and last > 0 and not is_cbin:
+        raise ValueError(f"{path} has {last + 1} channels: choose one by channel= (0 to {last})")
+    channel = 0 if channel is None else channel
+    if not 0 <= channel <= last:
+        raise ValueError(f"channel must be between 0 and {last} for {path}, not {channel}")
+    samples = np.ascontiguousarray(sound[:, channel])
     _check_samples(samples, path)
     return Recording(samples, rate)
 
@@ -113,16 +110,6 @@ def _read_rec(path: Path) -> dict:
         if not 1 <= header.get(key, 0) < 2**31:
             raise ValueError(f"{path} does not say {key}: add a line {key} = NUMBER")
     return header
-
-
-def _select_channel(sound: np.ndarray, channel: int | None, path: Path) -> np.ndarray:
-    count = sound.shape[1]
-    if channel is None and count > 1:
-        raise ValueError(f"{path} has {count} channels: choose one by channel= (0 to {count - 1})")
-    channel = 0 if channel is None else channel
-    if not 0 <= channel < count:
-        raise ValueError(f"channel must be between 0 and {count - 1} for {path}, not {channel}")
-    return np.ascontiguousarray(sound[:, channel])
 
 
 def _check_samples(samples: np.ndarray, path: Path) -> None:

@@ -16,20 +16,13 @@ BESIDE = "{stem}.csv {stem}.tsv {name}.csv {name}.not.mat {stem}.txt {stem}.Text
 
 
 class Song(NamedTuple):
-    """A recording with its annotation.
+    """A recording with its annotation."""
 
-    bird: its name.
-    audio: file of the recording.
-    name: the same, relative to the bird's folder, with forward slashes.
-    annotations: the syllables in it.
-    source: file of the annotation.
-    """
-
-    bird: str
-    audio: Path
-    name: str
-    annotations: Annotations
-    source: Path
+    bird: str  #: its name
+    audio: Path  #: file of the recording
+    name: str  #: the same, relative to the bird's folder, with forward slashes
+    annotations: Annotations  #: the syllables in it
+    source: Path  #: file of the annotation
 
 
 def find_songs(
@@ -39,20 +32,18 @@ def find_songs(
 
     Args:
         bird: its name.
-        source: a folder, searched with its subfolders, or a list of (recording, annotation), the
-            latter a file or Annotations.  In a folder, a table with a column of file names (.csv,
-            .tsv) is preferred to what lies beside a recording: song.csv, song.tsv, song.wav.csv,
-            song.wav.not.mat, song.txt, song.TextGrid.  Hidden files and folders are left out.
+        source: a folder, searched with its subfolders but not hidden ones, or a list of
+            (recording, annotation), the latter a file or Annotations.  In a folder, a table with a
+            column of file names (.csv, .tsv) is preferred to what lies beside a recording:
+            song.csv, song.tsv, song.wav.csv, song.wav.not.mat, song.txt, song.TextGrid.
         columns: names of unusual columns in tables, as for `read_annotations`.
 
     Returns:
-        The songs, sorted by name in a folder, and what is wrong: recordings without annotation
-        and the reverse.
+        The songs, sorted by name in a folder, and what is wrong.
 
     Raises:
         FileNotFoundError: there is no such folder.
-        ValueError: a folder without recordings, or a list that holds no pairs or one recording
-            twice.
+        ValueError: a folder without recordings, no list of pairs, or one recording twice.
     """
     if not isinstance(source, (str, Path)):
         return _listed(bird, source, columns)
@@ -145,9 +136,7 @@ def _share_out(table: Annotations, path: Path, recordings: list, found: dict) ->
     return problems
 
 
-def _from_files_beside(
-    found: dict, files: list, recordings: list, columns: dict | None
-) -> list[Problem]:
+def _from_files_beside(found: dict, files: list, recordings: list, columns) -> list[Problem]:
     """Add what lies beside recordings that no table has; returns what is wrong."""
     present, problems = set(files), []
     for audio in recordings:

@@ -26,31 +26,24 @@ AXES = dict(  # name -> from hertz to the axis, and back
 class SpectrogramSpec(NamedTuple):
     """How a syllable becomes an image; all of it travels with the data and with Rosetta points.
 
-    sample_rate: Hz; a recording at another rate is resampled to it, so that all laboratories get
-        the same images.
-    window, hop: length and step of the Fourier transform's Hann window, in samples.
-    min_freq, max_freq: Hz, first and last row.
-    num_freqs, num_times: rows and columns.
-    axis: "mel" or "linear" rows.
     time: "stretch" shows a syllable of d seconds as sqrt(d max_duration), "pad" at its own length;
         both centred.
-    max_duration: seconds from the first to the last column; no syllable may be longer.
-    percentiles: of each bird's pixels inside syllables, they become 0 and 1; gains of recordings
-        cancel.
+    percentiles: of each bird's pixels inside syllables; they become 0 and 1, so that the gain of a
+        recording cancels.
     log_range: log-amplitudes that become 0 and 1 instead, for all birds alike; AVA's zebra finches
         had (2.0, 6.5).
     """
 
-    sample_rate: int = 32000
-    window: int = 512
-    hop: int = 256
-    min_freq: float = 400.0
-    max_freq: float = 10000.0
-    num_freqs: int = 128
-    num_times: int = 128
-    axis: str = "mel"
+    sample_rate: int = 32000  #: Hz; a recording at another rate is resampled to it
+    window: int = 512  #: length of the Fourier transform's Hann window, samples
+    hop: int = 256  #: its step, samples
+    min_freq: float = 400.0  #: Hz of the first row
+    max_freq: float = 10000.0  #: Hz of the last row
+    num_freqs: int = 128  #: rows
+    num_times: int = 128  #: columns
+    axis: str = "mel"  #: "mel" or "linear" rows
     time: str = "stretch"
-    max_duration: float = 0.35
+    max_duration: float = 0.35  #: seconds from first to last column; the longest syllable
     percentiles: tuple = (25.0, 99.5)
     log_range: tuple | None = None
 
@@ -91,12 +84,17 @@ class SpectrogramSpec(NamedTuple):
 DEFAULT = SpectrogramSpec()
 
 
-def check_spec(spec: SpectrogramSpec) -> None:
-    """Raises ValueError where a setting is out of its range, naming it."""
-    for name, least in dict(sample_rate=1, window=2, hop=1, num_freqs=2, num_times=2).items():
-        value = getattr(spec, name)
+def check_integers(least: int, **values) -> None:
+    """Raises ValueError where a value is no integer of at least `least`, naming it."""
+    for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
             raise ValueError(f"{name} must be an integer of at least {least}, not {value!r}")
+
+
+def check_spec(spec: SpectrogramSpec) -> None:
+    """Raises ValueError where a setting is out of its range, naming it."""
+    check_integers(1, sample_rate=spec.sample_rate, hop=spec.hop)
+    check_integers(2, window=spec.window, num_freqs=spec.num_freqs, num_times=spec.num_times)
     if spec.axis not in AXES:
         raise ValueError(f"axis must be one of {sorted(AXES)}, not {spec.axis!r}")
     if spec.time not in ("stretch", "pad"):
@@ -155,9 +153,7 @@ def spectrograms(
     return images
 
 
-def _check_syllables(
-    recording: Recording, onsets: np.ndarray, offsets: np.ndarray, spec: SpectrogramSpec
-) -> None:
+def _check_syllables(recording: Recording, onsets, offsets, spec: SpectrogramSpec) -> None:
     if onsets.ndim != 1 or onsets.shape != offsets.shape:
         shapes = f"{onsets.shape} and {offsets.shape}"
         raise ValueError(f"onsets and offsets must be (n,) each, not {shapes}")
@@ -169,11 +165,10 @@ def _check_syllables(
     fits &= (onsets >= 0) & (offsets <= length + ROUNDING)
     if not fits.all():
         first = int(fits.argmin())
-        raise ValueError(
-            f"syllable {first} from {onsets[first]:g} to {offsets[first]:g} s must lie within 0 "
-            f"and {length:g} s and last between {spec.min_duration:.2g} and "
-            f"{spec.max_duration:g} s: correct it or change max_duration"
-        )
+        syllable = f"syllable {first} from {onsets[first]:g} to {offsets[first]:g} s"
+        lasting = f"last between {spec.min_duration:.2g} and {spec.max_duration:g} s"
+        limits = f"must lie within 0 and {length:g} s and {lasting}"
+        raise ValueError(f"{syllable} {limits}: correct it or change max_duration")
 
 
 def resample(recording: Recording, rate: int) -> np.ndarray:
@@ -192,9 +187,7 @@ def target_frequencies(spec: SpectrogramSpec) -> np.ndarray:
     return from_axis(np.linspace(to_axis(spec.min_freq), to_axis(spec.max_freq), spec.num_freqs))
 
 
-def _log_frames(
-    padded: np.ndarray, starts: np.ndarray, counts: np.ndarray, spec: SpectrogramSpec
-) -> np.ndarray:
+def _log_frames(padded, starts, counts, spec: SpectrogramSpec) -> np.ndarray:
     """Log-amplitudes of `counts` windows from each of `starts` on, (counts.sum(), num_freqs)."""
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     centres = np.repeat(starts, counts) + spec.hop * within
@@ -210,9 +203,7 @@ def _log_frames(
     return logs[:, below - first] * (1 - share) + logs[:, below - first + 1] * share
 
 
-def _at_columns(
-    frames: np.ndarray, counts: np.ndarray, durations: np.ndarray, spec: SpectrogramSpec
-) -> np.ndarray:
+def _at_columns(frames, counts, durations, spec: SpectrogramSpec) -> np.ndarray:
     """Each syllable's windows interpolated at its columns: (n, num_freqs, num_times)."""
     durations = durations[:, None]
     span = np.sqrt(durations * spec.max_duration) if spec.time == "stretch" else spec.max_duration
@@ -229,7 +220,7 @@ def _at_columns(
 
 
 def log_range(images: np.ndarray, spec: SpectrogramSpec) -> tuple[float, float]:
-    """The log-amplitudes that become 0 and 1 for one bird, from its images (n, num_freqs, num_times).
+    """The log-amplitudes that become 0 and 1, from one bird's images (n, num_freqs, num_times).
 
     Raises:
         ValueError: the images are all alike, so that there is no range.
@@ -242,9 +233,7 @@ def log_range(images: np.ndarray, spec: SpectrogramSpec) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def normalise(
-    images: np.ndarray, low: float, high: float, *, out: np.ndarray | None = None
-) -> np.ndarray:
+def normalise(images: np.ndarray, low: float, high: float, *, out=None) -> np.ndarray:
     """(images - low) / (high - low) within [0, 1], in `out` if given; 0 outside the syllable."""
     out = np.subtract(images, np.float32(low), out=out)
     out /= np.float32(high - low)

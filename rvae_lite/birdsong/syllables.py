@@ -26,24 +26,18 @@ MOST_SHOWN = 5  # problems in one message
 class Syllables(NamedTuple):
     """n syllables.
 
-    spectrograms: (n, 1, num_freqs, num_times) float32 in [0, 1].
-    labels: type of each, (n,) text; types of different birds have nothing to do with each other.
-    ids: bird/file:row of its annotation, (n,) text, stable from load to load.
-    birds: (n,) text.
-    onsets, offsets: seconds in the recording, (n,).
-    files: recording, relative to the bird's folder, (n,) text.
     info: value_range; preprocessing, the settings with each bird's range of log-amplitudes as
         `normalisation`; skipped, reason -> number of syllables left out (of recordings, for those
         without annotation); clipped, the number of syllables that touch full scale.
     """
 
-    spectrograms: np.ndarray
-    labels: np.ndarray
-    ids: np.ndarray
-    birds: np.ndarray
-    onsets: np.ndarray
-    offsets: np.ndarray
-    files: np.ndarray
+    spectrograms: np.ndarray  #: (n, 1, num_freqs, num_times) float32 in [0, 1]
+    labels: np.ndarray  #: type of each, (n,) text; those of different birds are unrelated
+    ids: np.ndarray  #: bird/file:row of its annotation, (n,) text, stable from load to load
+    birds: np.ndarray  #: (n,) text
+    onsets: np.ndarray  #: seconds in the recording, (n,)
+    offsets: np.ndarray  #: seconds in the recording, (n,)
+    files: np.ndarray  #: recording, relative to the bird's folder, (n,) text
     info: dict
 
     def take(self, index) -> "Syllables":
@@ -65,8 +59,7 @@ def load_birds(
     """Spectrograms of all annotated syllables of some birds.
 
     Args:
-        birds: name -> folder, searched with its subfolders, or name -> list of (recording,
-            annotation); `find_songs` says what is looked for, and preferred, in a folder.
+        birds: name -> folder, or name -> list of (recording, annotation), as for `find_songs`.
         spec: settings of the spectrograms.
         on_problem: "refuse" where anything is wrong, after all files were read, or "skip": leave
             the syllables out, warn, and count them in `info`.
@@ -79,8 +72,8 @@ def load_birds(
 
     Raises:
         FileNotFoundError: a folder or file is not there.
-        ValueError: recordings or annotations with problems, the file and row of the first few
-            named; an argument or setting out of range; or a cache with other settings.
+        ValueError: problems with files, the first few named; an argument or setting out of range;
+            a cache with other settings.
 
     Example:
         >>> load_birds({"R402": "zebra_finch/R402_avn"}).spectrograms.shape  # doctest: +SKIP
@@ -109,9 +102,7 @@ def load_birds(
     return syllables
 
 
-def as_dataset(
-    syllables: Syllables, part, *, name: str, title: str, source: str, licence: str, **info
-) -> Dataset:
+def as_dataset(syllables: Syllables, part, **info) -> Dataset:
     """Syllables in the form of `data.load`.
 
     A label is one type of one bird, as types of different birds are unrelated:
@@ -120,13 +111,11 @@ def as_dataset(
     Args:
         syllables: N syllables.
         part: 1 where a syllable belongs to the first laboratory, 2 where to the second, (N,).
-        name, title, source, licence: what and whose it is.
-        info: further entries of `info`.
+        info: entries of `info`: name, title, source, licence and more.
     """
     types = np.char.add(np.char.add(syllables.birds, "/"), syllables.labels)
     names, labels = np.unique(types, return_inverse=True)
-    facts = dict(name=name, title=title, source=source, licence=licence, label_names=names.tolist())
-    info = {**syllables.info, **facts, **info}
+    info = {**syllables.info, **info, "label_names": names.tolist()}
     return Dataset(syllables.spectrograms, labels, syllables.ids, np.asarray(part), info)
 
 

@@ -15,23 +15,17 @@ FREQUENCIES = np.linspace(0, RATE / 2, 65)  # where its timbre is given, Hz, (F,
 HIGHEST = 12000.0  # Hz, of the harmonics
 RAMP = 0.004  # s of fading in and out
 PURE = np.exp(-FREQUENCIES / 2000)  # a timbre whose harmonics weaken steadily, (F,)
+ROOM = 1 / (1 + (FREQUENCIES / 1500) ** 2) + 0.15  # the spectrum of a room's noise, (F,)
 
 
 class Syllable(NamedTuple):
-    """A type of syllable: what its renditions have in common.
+    """A type of syllable: what its renditions have in common."""
 
-    duration: s.
-    pitch: fundamental frequency, Hz, (C,).
-    breath: share of noise in the sound, 0 to 1, (C,).
-    loudness: amplitude, (C,).
-    timbre: amplitude of harmonics and noise by frequency, (F,).
-    """
-
-    duration: float
-    pitch: np.ndarray
-    breath: np.ndarray
-    loudness: np.ndarray
-    timbre: np.ndarray
+    duration: float  #: s
+    pitch: np.ndarray  #: fundamental frequency, Hz, (C,)
+    breath: np.ndarray  #: share of noise in the sound, 0 to 1, (C,)
+    loudness: np.ndarray  #: amplitude, (C,)
+    timbre: np.ndarray  #: amplitude of harmonics and noise by frequency, (F,)
 
 
 def repertoire(bird: int, *, seed: int = 0) -> dict[str, Syllable]:
