@@ -1,7 +1,4 @@
-"""Where the syllables in a recording are: tables, Audacity's labels, Evsonganaly's .not.mat files.
-
-Letters: n syllables.
-"""
+"""Where the n syllables of a recording are: tables, Audacity's labels, Evsonganaly's .not.mat."""
 
 import csv
 import io
@@ -12,18 +9,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+# How tables call their columns, in lower case and without what UNIT finds.
 SPELLINGS = dict(
-    onset="""onset onsets onset_s onsets_s onset_ms onsets_ms onset_time onset_seconds onset_sec
-        start starts start_s start_ms start_time start_times start_seconds start_sec
-        begin begin_s begin_time begin_time_s t_start""",
-    offset="""offset offsets offset_s offsets_s offset_ms offsets_ms offset_time offset_seconds
-        offset_sec onset_offset stop stops stop_s stop_ms stop_time stop_times stop_seconds stop_sec
-        t_stop end ends end_s end_ms end_time end_times end_time_s end_seconds end_sec t_end""",
-    label="""label labels cluster clusters type syllable syllables syllable_type annotation
-        annotations name""",
-    file="""file files filename filenames file_name audio audio_file audio_files audio_filename
-        audio_filenames audio_path audiofile notated_path begin_file wav wav_file""",
+    onset="onset onsets start starts begin t_start",
+    offset="offset offsets onset_offset stop stops end ends t_end t_stop",
+    label="label labels cluster clusters type syllable syllables syllable_type annotation "
+    "annotations name",
+    file="file files filename filenames file_name audio audio_file audio_files audio_filename "
+    "audio_filenames audio_path audiofile notated_path begin_file wav wav_file",
 )
+UNIT = re.compile(r"(_times?)?(_s|_ms|_sec|_seconds)?$")
 TABLES = (".csv", ".tsv", ".txt")
 TOLERANCE = 1e-3  # s, by which a syllable may exceed its file: times in tables are rounded
 TOUCHING = 1e-6  # s, by which the next syllable may start before the end of this one
@@ -97,38 +92,42 @@ def check_annotations(
         path: of their file, for the sentences.
         duration: seconds of the sound file, where all syllables belong to one.
     """
-    onsets, offsets, labels, rows, files = (field.tolist() for field in annotations)
-    faults = [_fault(*times, duration) for times in zip(onsets, offsets, strict=True)]
+    onsets, offsets, labels, rows, files = annotations
+    order = "the onset is not before the offset"
+    end = math.inf if duration is None else duration
+    beyond = f"it reaches beyond the end of the recording, at {end:.6g} s"
+    missing = ~(np.isfinite(onsets) & np.isfinite(offsets))
+    checks = [
+        ("time missing or negative", "a time is missing", missing),
+        ("time missing or negative", "a time is negative", onsets < 0),
+        ("zero length", order, onsets == offsets),
+        ("onset after offset", order, onsets > offsets),
+        (
+            "outside the recording",
+            f"{beyond} (are the times in seconds?)",
+            offsets > end + TOLERANCE,
+        ),
+    ]
+    faults = {}
+    for reason, sentence, faulty in checks:
+        for i in np.flatnonzero(faulty):
+            faults.setdefault(i, (reason, sentence))
     latest = {}  # file -> the syllable that has ended last so far
-    sound = [i for i, (reason, _) in enumerate(faults) if not reason]
-    for i in sorted(sound, key=onsets.__getitem__):
+    for i in np.argsort(onsets, kind="stable"):
+        if i in faults:
+            continue
         last = latest.setdefault(files[i], i)
-        if last != i and onsets[i] < offsets[last] - TOUCHING:
+        if onsets[i] < offsets[last] - TOUCHING and last != i:
             faults[i] = "overlap", f"it starts before the syllable of row {rows[last]} has ended"
         if offsets[i] > offsets[last]:
             latest[files[i]] = i
     problems = {}
-    for i, (reason, sentence) in enumerate(faults):
-        if reason:
-            times = f"from {onsets[i]:.6g} to {offsets[i]:.6g} s"
-            text = f"{path}, row {rows[i]}: syllable {labels[i]} {times}: {sentence}"
-            problems[rows[i]] = Problem(reason, text)
+    for i in sorted(faults):
+        reason, sentence = faults[i]
+        times = f"from {onsets[i]:.6g} to {offsets[i]:.6g} s"
+        text = f"{path}, row {rows[i]}: syllable {labels[i]} {times}: {sentence}"
+        problems[int(rows[i])] = Problem(reason, text)
     return problems
-
-
-def _fault(onset: float, offset: float, duration: float | None) -> tuple[str, str]:
-    """Reason and sentence, empty where the times of one syllable are sound by themselves."""
-    if not (math.isfinite(onset) and math.isfinite(offset)):
-        return "time missing or negative", "a time is missing"
-    if onset < 0:
-        return "time missing or negative", "a time is negative"
-    if onset >= offset:
-        reason = "zero length" if onset == offset else "onset after offset"
-        return reason, "the onset is not before the offset"
-    if duration is not None and offset > duration + TOLERANCE:
-        end = f"the end of the recording, at {duration:.6g} s"
-        return "outside the recording", f"it reaches beyond {end} (are the times in seconds?)"
-    return "", ""
 
 
 def _collect(found: list[tuple]) -> Annotations:
@@ -225,6 +224,7 @@ def _find_column(key: str, names: list, columns: dict, path: Path) -> int | None
         absent = f"no column {wanted!r} for the {key}, but {shown}: {example}"
     else:
         plain = [re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in names]
+        plain = [UNIT.sub("", name) for name in plain] if key in ("onset", "offset") else plain
         matches = [i for i, name in enumerate(plain) if name in SPELLINGS[key].split()]
         absent = f"no column for the {key} among {shown}: {example}"
     if len(matches) > 1:
@@ -252,8 +252,9 @@ def _read_not_mat(path: Path) -> Annotations:
     except OSError:
         raise
     except Exception as error:  # damage makes scipy raise many kinds
+        reason = " ".join(str(error).split()) or type(error).__name__
         remedy = "save it again from Evsonganaly"
-        raise ValueError(f"{path} cannot be read ({_reason(error)}): {remedy}") from error
+        raise ValueError(f"{path} cannot be read ({reason}): {remedy}") from error
     if not len(onsets) == len(offsets) == len(labels):
         counts = f"{len(onsets)} onsets, {len(offsets)} offsets and {len(labels)} labels"
         raise ValueError(f"{path} has {counts}: label every syllable and save it again")
@@ -263,11 +264,6 @@ def _read_not_mat(path: Path) -> Annotations:
 def _number_rows(onsets, offsets, labels, file: str) -> Annotations:
     syllables = zip(onsets, offsets, labels, strict=True)
     return _collect([(*syllable, row, file) for row, syllable in enumerate(syllables, 1)])
-
-
-def _reason(error: Exception) -> str:
-    """What an exception says, in one line."""
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _read_with_crowsetta(path: Path) -> Annotations:
@@ -284,7 +280,8 @@ def _read_with_crowsetta(path: Path) -> Annotations:
     try:
         tiers = crowsetta.Transcriber(format=fitting[0]).from_file(path).to_annot().seq
     except Exception as error:  # of many kinds
-        raise ValueError(f"{path} cannot be read ({_reason(error)}): {table}") from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{path} cannot be read ({reason}): {table}") from error
     tiers = tiers if isinstance(tiers, list) else [tiers]
     if len(tiers) != 1:
         remedy = "save the one that counts as a file of its own"

@@ -1,9 +1,7 @@
 """Syllables from and for AVA, in its own HDF5 files (Goffinet et al., 2021).
 
 A file `syllables_NNNN.hdf5` holds `specs` (n, num_freqs, num_times) in [0, 1], `onsets` and
-`offsets` in seconds and `audio_filenames`, but neither labels nor settings of the spectrograms.
-
-Letters: n syllables.
+`offsets` in seconds and `audio_filenames`, but neither labels nor settings.  Letters: n syllables.
 """
 
 import io
@@ -22,16 +20,13 @@ def write_ava(folder, syllables: Syllables, *, per_file: int = 20) -> list[Path]
     """Write syllables as AVA does, into syllables_0000.hdf5, syllables_0001.hdf5 and so on.
 
     The settings of the spectrograms are kept as an attribute of each file, which AVA ignores;
-    labels and birds are not kept.  AVA's own loader expects the same number in every file: choose
-    a `per_file` that divides n for it.
+    labels and birds are not kept.  Returns the files.
 
     Args:
         folder: where to; made if need be.
         syllables: n syllables.
-        per_file: number in a file; the last one may hold fewer.
-
-    Returns:
-        The files.
+        per_file: number in a file; the last one may hold fewer, but AVA's own loader expects the
+            same number in all.
 
     Raises:
         ValueError: `per_file` is no positive integer.

@@ -1,8 +1,8 @@
 """A synthetic colony of zebra finches: songs as audio, with the times and labels of syllables.
 
 A stand-in for the recordings of Martinez & Pearson (2021), Appendix A, which goes through the same
-files and the same spectrograms as real song.  Each bird has one motif of four to seven syllables,
-in a fixed order as real birds do, an introductory note and one rare syllable.
+files and spectrograms as real song.  Each bird has one motif of four to seven syllables in a fixed
+order, as real birds do, an introductory note and one rare syllable.
 
 Letters: T samples, n syllables of a song.
 """
@@ -61,7 +61,9 @@ def sing(bird: int, *, song: int = 0, seed: int = 0, num_motifs: int = 3) -> Syn
         starts.append(time + round(gap * RATE))
         labels.append(label)
         time = starts[-1] + len(sounds[-1])
-    samples = _room(time + round(random.uniform(0.1, 0.2) * RATE), random)
+    length = time + round(random.uniform(0.1, 0.2) * RATE)
+    loudness = 10 ** (random.uniform(-47, -41) / 20)  # of the room, some 45 dB below the song
+    samples = loudness * noise(length, ROOM, random)
     for start, sound in zip(starts, sounds, strict=True):
         samples[start : start + len(sound)] += sound
     samples *= PEAK / np.abs(samples).max()
@@ -148,8 +150,7 @@ def load_synthetic_finch(
     Args:
         num_birds: at least 2.
         seed, songs_per_bird, num_motifs: as in `sing_all`.
-        size: rows and columns of a spectrogram.
-        axis, time, max_duration: as in `SpectrogramSpec`.
+        size: rows and columns of a spectrogram; axis, time, max_duration: as in `SpectrogramSpec`.
 
     Raises:
         ValueError: an argument out of range.
@@ -181,8 +182,3 @@ def _score(motif: list, num_motifs: int, random):
             yield label, silence
             silence = random.uniform(0.025, 0.045)
         silence = random.uniform(0.08, 0.16)
-
-
-def _room(length: int, random) -> np.ndarray:
-    """The noise of the room, louder at low frequencies, some 45 dB below the song: (length,)."""
-    return 10 ** (random.uniform(-47, -41) / 20) * noise(length, ROOM, random)

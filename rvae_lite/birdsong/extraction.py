@@ -1,7 +1,4 @@
-"""One recording and its annotation: images of its syllables, what is wrong, and a cache of both.
-
-Letters: n syllables.
-"""
+"""One recording and its annotation: images of its n syllables, what is wrong, a cache of both."""
 
 import hashlib
 import json
@@ -30,19 +27,14 @@ class Extract(NamedTuple):
 
 
 def extract(song: Song, *, spec: SpectrogramSpec, channel: int | None = None) -> Extract:
-    """Read a recording and make the spectrograms of its syllables, before normalisation.
-
-    Args:
-        song: the recording and its annotation.
-        spec: settings of the spectrograms.
-        channel: of a recording with several.
-    """
+    """Read a recording, `channel` of several, and make its spectrograms before normalisation."""
     try:
         recording = read_recording(song.audio, channel=channel)
-        if recording.rate < 2 * spec.max_freq:
-            reach = f"{recording.rate} Hz hold nothing above {recording.rate / 2:g} Hz"
+        if (rate := recording.rate) < 2 * spec.max_freq:
             remedy = f"lower max_freq = {spec.max_freq:g} Hz for all birds"
-            raise ValueError(f"{song.audio}: {reach}, {remedy}")
+            raise ValueError(
+                f"{song.audio}: {rate} Hz hold nothing above {rate / 2:g} Hz, {remedy}"
+            )
     except (ValueError, FileNotFoundError) as error:
         nothing = np.empty((0, spec.num_freqs, spec.num_times), np.float32)
         problem = Problem("unusable recording", str(error), max(1, len(song.annotations.rows)))
@@ -52,8 +44,11 @@ def extract(song: Song, *, spec: SpectrogramSpec, channel: int | None = None) ->
     onsets = song.annotations.onsets[kept]
     offsets = np.minimum(song.annotations.offsets[kept], recording.duration)
     images = spectrograms(recording, onsets, offsets, spec=spec)
-    spans = zip(onsets, offsets, strict=True)
-    clipped = np.array([_is_clipped(recording, *span) for span in spans], bool)
+    clipped = np.zeros(len(kept), bool)
+    for i, span in enumerate(zip(onsets, offsets, strict=True)):
+        first, last = (int(time * recording.rate) for time in span)
+        peaks = np.abs(recording.samples[first:last]) >= CLIPPED
+        clipped[i] = np.count_nonzero(peaks) > MOST_PEAKS
     return Extract(images, kept, clipped, [problems[row] for row in sorted(problems)])
 
 
@@ -74,11 +69,6 @@ def _row_problems(song: Song, recording: Recording, spec: SpectrogramSpec) -> di
             limit = f"is shorter than one column of the image ({spec.min_duration:.2g} s)"
             problems[row] = Problem("too short", f"{where} {limit}: correct its times")
     return problems
-
-
-def _is_clipped(recording: Recording, onset: float, offset: float) -> bool:
-    inside = recording.samples[int(onset * recording.rate) : int(offset * recording.rate)]
-    return np.count_nonzero(np.abs(inside) >= CLIPPED) > MOST_PEAKS
 
 
 def open_cache(folder: Path, spec: SpectrogramSpec) -> None:
@@ -142,8 +132,7 @@ def _settings(spec: SpectrogramSpec) -> dict:
 
 
 def _check_settings(kept: dict, spec: SpectrogramSpec, folder: Path, name: str) -> None:
-    if kept != _settings(spec):
-        differing = ", ".join(differences(kept, _settings(spec)))
+    if differing := ", ".join(differences(kept, _settings(spec))):
         mixed = f"mixed parameters within the cache {folder}: {name} has {differing}"
         raise ValueError(f"{mixed}; name another folder by cache=")
 

@@ -1,7 +1,6 @@
 """Zebra finches and a Bengalese finch: public recordings as spectrograms, for `data.load`.
 
-Martinez & Pearson (2021), Appendix A: D1 and D2 are syllables of distinct sets of birds.  Letters:
-N syllables.
+Martinez & Pearson (2021), Appendix A: D1 and D2 are syllables of distinct sets of birds.
 """
 
 import os
@@ -23,15 +22,13 @@ DUKE = "the Duke Research Data Repository, https://doi.org/10.7924/r4gq6zn8w"
 FIGSHARE = "the Bengalese Finch song repository, https://doi.org/10.6084/m9.figshare.4805749"
 
 FOLDERS = dict(blu285_goffinet2021="blu285", R402_avn="R402", G402_avn="G402")
-# Who recorded a bird, and the licence.
+# Bird -> who recorded it, and the licence.
 CC0 = "CC0 for the collection according to its page, see its source"
-AVN = ("Avian Vocalization Network (AVN), example songs", "MIT")
 CREDITS = dict(
     blu285=(f"J. Goffinet et al. (2021), {DUKE}", CC0),
-    R402=AVN,
-    G402=AVN,
     gy6or6=(f"D. Nicholson, J. E. Queen and S. J. Sober, {FIGSHARE}", "CC BY 4.0"),
 )
+CREDITS["R402"] = CREDITS["G402"] = ("Avian Vocalization Network (AVN), example songs", "MIT")
 UNKNOWN = ("not known here", "not known here")
 
 
@@ -69,8 +66,7 @@ def load_zebra_finch(
 
     Raises:
         FileNotFoundError: there are no recordings, or the archive cannot be fetched.
-        ValueError: an argument out of range, an archive that is damaged or without checksum, or
-            faulty recordings.
+        ValueError: an argument out of range, a damaged or unverified archive, faulty recordings.
     """
     shown = dict(axis=axis, time=time, max_duration=max_duration, log_range=log_range)
     root = data_root(root)
@@ -81,11 +77,10 @@ def load_zebra_finch(
         remedy = _remedy(folder, f"{DUKE}, or songs of your own")
         missing = f"zebra finch recordings are not in {root}: {remedy}"
         syllables = _load(folder, size, shown, on_problem, missing)
-    birds = np.unique(syllables.birds).tolist()
     first = [first_laboratory] if isinstance(first_laboratory, str) else list(first_laboratory)
-    if not first or not set(first) < set(birds):
-        some = f"some of the birds {', '.join(birds)}, not all"
-        raise ValueError(f"first_laboratory must name {some}: {first}")
+    if not first or not set(first) < set(syllables.birds.tolist()):
+        birds = ", ".join(np.unique(syllables.birds))
+        raise ValueError(f"first_laboratory must name some of the birds {birds}, not all: {first}")
     part = np.where(np.isin(syllables.birds, first), 1, 2)
     return _as_dataset(syllables, part, name="zebra_finch", title="zebra finches")
 
@@ -129,8 +124,8 @@ def load_bengalese_finch(
     recordings = np.char.add(np.char.add(syllables.birds, "/"), syllables.files)
     names, index = np.unique(recordings, return_inverse=True)
     if len(names) < 2:
-        only = f"{names[0]} is the only recording in {folder}"
-        raise ValueError(f"{only}: add another, for the second laboratory")
+        remedy = "add another, for the second laboratory"
+        raise ValueError(f"{names[0]} is the only recording in {folder}: {remedy}")
     random = np.random.default_rng([seed, 0, 0])  # not the numbers that draw a subset
     order = random.permutation(len(names))
     part = np.where(order < (len(names) + 1) // 2, 1, 2)[index]
@@ -167,14 +162,14 @@ def _load(folder: Path, size: int, shown: dict, on_problem: str, missing: str) -
         return load_birds(birds, spec=spec, on_problem=on_problem, progress=False)
 
 
-def _as_dataset(syllables: Syllables, part: np.ndarray, *, name: str, title: str) -> Dataset:
+def _as_dataset(syllables: Syllables, part: np.ndarray, **info) -> Dataset:
+    """With the source and licence of the birds in `info`."""
     birds = {}
     for bird in np.unique(syllables.birds).tolist():
         birds.setdefault(CREDITS.get(bird, UNKNOWN), []).append(bird)
     source = "; ".join(f"{', '.join(some)}: {credit[0]}" for credit, some in birds.items())
     licence = "; ".join(f"{', '.join(some)}: {credit[1]}" for credit, some in birds.items())
-    info = dict(name=name, title=title, source=source, licence=licence)
-    return as_dataset(syllables, part, **info)
+    return as_dataset(syllables, part, source=source, licence=licence, **info)
 
 
 def _download(folder: Path, url: str | None, sha256: str | None, allow_unverified: bool) -> None:

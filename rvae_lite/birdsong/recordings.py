@@ -56,7 +56,14 @@ def read_recording(path, *, channel: int | None = None) -> Recording:
     if not 0 <= channel <= last:
         raise ValueError(f"channel must be between 0 and {last} for {path}, not {channel}")
     samples = np.ascontiguousarray(sound[:, channel])
-    _check_samples(samples, path)
+    if not np.isfinite(samples).all():
+        raise ValueError(f"{path} has samples that are not finite numbers: export it again")
+    largest = np.abs(samples).max(initial=0)
+    if largest > MOST_OVERSHOOT:
+        problem = f"has samples up to {largest:g}, not in [-1, 1]"
+        raise ValueError(f"{path} {problem}: divide them by their full scale")
+    if largest == 0:
+        raise ValueError(f"{path} has no sound ({len(samples)} samples, all zero): leave it out")
     return Recording(samples, rate)
 
 
@@ -110,15 +117,3 @@ def _read_rec(path: Path) -> dict:
         if not 1 <= header.get(key, 0) < 2**31:
             raise ValueError(f"{path} does not say {key}: add a line {key} = NUMBER")
     return header
-
-
-def _check_samples(samples: np.ndarray, path: Path) -> None:
-    """Refuse samples that are no sound in [-1, 1]."""
-    if not np.isfinite(samples).all():
-        raise ValueError(f"{path} has samples that are not finite numbers: export it again")
-    largest = np.abs(samples).max(initial=0)
-    if largest > MOST_OVERSHOOT:
-        problem = f"has samples up to {largest:g}, not in [-1, 1]"
-        raise ValueError(f"{path} {problem}: divide them by their full scale")
-    if largest == 0:
-        raise ValueError(f"{path} has no sound ({len(samples)} samples, all zero): leave it out")

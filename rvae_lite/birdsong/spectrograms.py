@@ -1,9 +1,7 @@
 """Syllables as spectrograms: log-amplitudes of a short-time Fourier transform, on a fixed grid.
 
 Goffinet et al. (2021), "Low-dimensional learned feature spaces quantify individual and group
-differences in vocal repertoires", Methods.  Amplitudes are those of 16-bit samples, as there.
-
-Letters: T samples of one recording, n syllables.
+differences in vocal repertoires", Methods.  Letters: T samples of one recording, n syllables.
 """
 
 from typing import NamedTuple
@@ -12,7 +10,7 @@ import numpy as np
 
 from rvae_lite.birdsong.recordings import Recording
 
-SIXTEEN_BITS = 32768.0  # full scale of the samples
+SIXTEEN_BITS = 32768.0  # full scale of the samples of that paper
 SMALLEST = 1e-12  # keeps the logarithm of silence finite
 ROUNDING = 1e-6  # s, by which a syllable may exceed a limit: times are sums and differences
 BLOCK = 256  # syllables at a time, so that a long recording does not fill the memory
@@ -57,17 +55,11 @@ class SpectrogramSpec(NamedTuple):
 
     @classmethod
     def from_dict(cls, settings: dict) -> "SpectrogramSpec":
-        """The settings that `as_dict` wrote, or those in `info["preprocessing"]` of syllables.
-
-        Raises:
-            ValueError: a setting is missing or unknown.
-        """
+        """From what `as_dict` wrote; a ValueError names settings that are missing or unknown."""
         settings = {key: value for key, value in settings.items() if key != "normalisation"}
         if wrong := sorted(set(settings) ^ set(cls._fields)):
-            known = ", ".join(cls._fields)
-            raise ValueError(
-                f"settings of a spectrogram must be {known}: look at {', '.join(wrong)}"
-            )
+            known, wrong = ", ".join(cls._fields), ", ".join(wrong)
+            raise ValueError(f"settings of a spectrogram must be {known}: look at {wrong}")
         for key in ("percentiles", "log_range"):
             if settings[key] is not None:
                 settings[key] = tuple(settings[key])
@@ -129,12 +121,11 @@ def spectrograms(
         spec: the settings.
 
     Returns:
-        log(|amplitude| + 1e-12) in 16-bit units, (n, num_freqs, num_times) float32, -inf outside
-        the syllable.
+        log(|amplitude| + 1e-12), (n, num_freqs, num_times) float32, -inf outside the syllable.
 
     Raises:
-        ValueError: a syllable is longer than max_duration, too short or outside the recording, or
-            the recording's rate is too low for max_freq.
+        ValueError: a syllable is too long, too short or outside the recording, or the recording's
+            rate is too low for max_freq.
     """
     check_spec(spec)
     onsets, offsets = np.asarray(onsets, dtype=np.float64), np.asarray(offsets, dtype=np.float64)

@@ -1,7 +1,4 @@
-"""Folders of recordings and annotations as one set of syllable spectrograms, each bad row named.
-
-Letters: n syllables.
-"""
+"""Folders of recordings and annotations as one set of n syllables, each bad row named."""
 
 import os
 import warnings
@@ -79,8 +76,17 @@ def load_birds(
         >>> load_birds({"R402": "zebra_finch/R402_avn"}).spectrograms.shape  # doctest: +SKIP
         (709, 1, 128, 128)
     """
+    from tqdm import tqdm
+
     check_spec(spec)
-    _check_arguments(birds, on_problem, workers)
+    if not isinstance(birds, dict) or not birds:
+        needed = "a dictionary, name -> folder or list of pairs"
+        raise ValueError(f"birds must be {needed}, not {birds!r}")
+    if on_problem not in ("refuse", "skip"):
+        raise ValueError(f"on_problem must be 'refuse' or 'skip', not {on_problem!r}")
+    whole = isinstance(workers, (int, np.integer)) and not isinstance(workers, bool)
+    if workers is not None and not (whole and workers >= 1):
+        raise ValueError(f"workers must be a positive integer, not {workers!r}")
     songs, problems = [], []
     for bird, source in birds.items():
         found, wrong = find_songs(bird, source, columns=columns)
@@ -89,12 +95,15 @@ def load_birds(
     if cache is not None:
         open_cache(Path(cache), spec)
     read = partial(extract_or_recall, spec=spec, channel=channel, cache=cache)
-    extracts = _map(read, songs, workers, progress)
+    # Threads: numpy and scipy leave the interpreter to others nearly all the time.
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        bar = dict(total=len(songs), desc="songs", unit="file", disable=not progress)
+        extracts = list(tqdm(pool.map(read, songs), **bar))
     for extract in extracts:
         problems += extract.problems
-    _report(problems, on_problem)
+    skipped = _report(problems, on_problem)
     syllables = _assemble(list(birds), list(zip(songs, extracts, strict=True)), spec)
-    syllables.info["skipped"] = _count(problems)
+    syllables.info["skipped"] = skipped
     if clipped := syllables.info["clipped"]:
         touching = f"{clipped} of {len(syllables.ids)} syllables touch full scale"
         remedy = "record with less gain if you can"
@@ -127,46 +136,21 @@ def counts(syllables: Syllables):
     return table.groupby(["bird", "type"]).size().rename("count").reset_index()
 
 
-def _check_arguments(birds, on_problem, workers) -> None:
-    if not isinstance(birds, dict) or not birds:
-        needed = "a dictionary, name -> folder or list of pairs"
-        raise ValueError(f"birds must be {needed}, not {birds!r}")
-    if on_problem not in ("refuse", "skip"):
-        raise ValueError(f"on_problem must be 'refuse' or 'skip', not {on_problem!r}")
-    whole = isinstance(workers, (int, np.integer)) and not isinstance(workers, bool)
-    if workers is not None and not (whole and workers >= 1):
-        raise ValueError(f"workers must be a positive integer, not {workers!r}")
-
-
-def _map(function, songs: list, workers: int | None, progress: bool) -> list:
-    from tqdm import tqdm
-
-    # Threads: numpy and scipy leave the interpreter to others nearly all the time.
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        done = pool.map(function, songs)
-        bar = tqdm(done, total=len(songs), desc="songs", unit="file", disable=not progress)
-        return list(bar)
-
-
-def _report(problems: list[Problem], on_problem: str) -> None:
-    """Refuse or warn, naming the first few."""
-    if not problems:
-        return
-    shown = "; ".join(problem.text for problem in problems[:MOST_SHOWN])
-    if len(problems) > MOST_SHOWN:
-        shown += f"; and {len(problems) - MOST_SHOWN} more"
-    if on_problem == "refuse":
-        count = f"{len(problems)} problem{'s' * (len(problems) != 1)} with the songs"
-        remedy = "correct them, or leave these out by on_problem='skip'"
-        raise ValueError(f"{count}: {shown}; {remedy}")
-    left_out = ", ".join(f"{reason}: {count}" for reason, count in _count(problems).items())
-    warnings.warn(f"left out ({left_out}): {shown}", stacklevel=3)
-
-
-def _count(problems: list[Problem]) -> dict[str, int]:
+def _report(problems: list[Problem], on_problem: str) -> dict[str, int]:
+    """Refuse or warn, naming the first few; returns the number of syllables for each reason."""
     count = Counter()
     for problem in problems:
         count[problem.reason] += problem.count
+    shown = "; ".join(problem.text for problem in problems[:MOST_SHOWN])
+    if len(problems) > MOST_SHOWN:
+        shown += f"; and {len(problems) - MOST_SHOWN} more"
+    if problems and on_problem == "refuse":
+        number = f"{len(problems)} problem{'s' * (len(problems) != 1)} with the songs"
+        remedy = "correct them, or leave these out by on_problem='skip'"
+        raise ValueError(f"{number}: {shown}; {remedy}")
+    if problems:
+        left_out = ", ".join(f"{reason}: {number}" for reason, number in count.items())
+        warnings.warn(f"left out ({left_out}): {shown}", stacklevel=3)
     return dict(count)
 
 

@@ -86,28 +86,22 @@ def _constant(value: float) -> np.ndarray:
     return np.full(len(POSITIONS), value)
 
 
-def _bump(distance: np.ndarray) -> np.ndarray:
-    return np.exp(-0.5 * distance**2)
-
-
 def _timbre(random, peaks: np.ndarray, width: float = 900.0, floor: float = 0.03) -> np.ndarray:
     """Resonances at `peaks` (Hz), each of a level drawn at random, above a floor: (F,)."""
     levels = random.uniform(0.5, 1.0, len(peaks))
     distance = (FREQUENCIES - peaks[:, None]) / width  # (peaks, F)
-    return floor + (levels[:, None] * _bump(distance)).sum(0)
+    return floor + (levels[:, None] * np.exp(-0.5 * distance**2)).sum(0)
 
 
 def _swell(random) -> np.ndarray:
     """A loudness that rises to a maximum in the syllable and falls, but never to nothing, (C,)."""
-    return 0.45 + 0.55 * _bump((POSITIONS - random.uniform(0.2, 0.7)) / 0.5)
+    distance = (POSITIONS - random.uniform(0.2, 0.7)) / 0.5
+    return 0.45 + 0.55 * np.exp(-0.5 * distance**2)
 
 
 def _voiced(random, seconds: tuple, pitch, timbre, breath: float = 0.03) -> Syllable:
     """A syllable that lasts between two numbers of seconds, with a constant share of noise."""
     return Syllable(random.uniform(*seconds), pitch, _constant(breath), _swell(random), timbre)
-
-
-# Each kind draws its numbers in the order of its lines.
 
 
 def _stack(random) -> Syllable:

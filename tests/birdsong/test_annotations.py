@@ -1,4 +1,4 @@
-"""Annotations: many spellings of one table, labels of Audacity and Evsonganaly, and faults found by row."""
+"""Annotations: many spellings of a table, Audacity, Evsonganaly, and faults found by row."""
 
 import sys
 from types import SimpleNamespace
@@ -95,8 +95,10 @@ def test_a_choice_between_columns_is_left_to_the_user(tmp_path):
 
 
 @pytest.mark.parametrize(("text", "problem"), [
-    ("onset,offset,label\n0.1,0.2,a\n0.3,soon,b\n", "a.csv, row 3: the offset 'soon' is not a number: correct it"),
-    ("onset,offset,label\n0.1,0.2,a\n0.3,0.4", "a.csv, row 3 has 2 cells, not 3: complete the table"),
+    ("onset,offset,label\n0.1,0.2,a\n0.3,soon,b\n",
+     "a.csv, row 3: the offset 'soon' is not a number: correct it"),
+    ("onset,offset,label\n0.1,0.2,a\n0.3,0.4",
+     "a.csv, row 3 has 2 cells, not 3: complete the table"),
     ('onset,offset,label\n0.1,0.2,"a', "a.csv, row 2 cannot be read .* save the table again"),
     ("\n", "a.csv is empty: a table starts with the names of its columns"),
 ])  # fmt: skip
@@ -271,7 +273,8 @@ item []:
 def test_crowsetta_itself_agrees_where_it_is_installed(tmp_path):
     pytest.importorskip("crowsetta")
     edges, labels = [0, 0.1, 0.2, 0.3, 0.45, 1], ["", "a", "", "b", ""]
-    entry = '        intervals [{}]:\n            xmin = {}\n            xmax = {}\n            text = "{}"\n'
+    entry = "        intervals [{}]:\n            xmin = {}\n            xmax = {}\n"
+    entry += '            text = "{}"\n'
     rows = zip(range(1, 6), edges[:-1], edges[1:], labels, strict=True)
     path = write(tmp_path / "a.TextGrid", GRID + "".join(entry.format(*row) for row in rows))
     assert as_lists(read_annotations(path)) == [*TWO[:3], [1, 2], ["", ""]]
@@ -294,9 +297,14 @@ def test_sound_annotations_have_no_fault():
 
 
 @pytest.mark.parametrize(("span", "problem"), [
-    ((2, 1.5), "the onset is not before the offset"), ((2, 2), "the onset is not before the offset"),
-    ((-0.1, 2), "a time is negative"), ((np.nan, 2), "a time is missing"), ((2, np.inf), "a time is missing"),
-    ((2, 2000), r"it reaches beyond the end of the recording, at 4 s \(are the times in seconds\?\)"),
+    ((2, 1.5), "the onset is not before the offset"),
+    ((2, 2), "the onset is not before the offset"),
+    ((-0.1, 2), "a time is negative"),
+    ((np.nan, 2), "a time is missing"),
+    ((2, np.inf), "a time is missing"),
+    ((-np.inf, np.inf), "a time is missing"),
+    ((2, 2000),
+     r"it reaches beyond the end of the recording, at 4 s \(are the times in seconds\?\)"),
     ((0.5, 2), "it starts before the syllable of row 2 has ended"),
 ])  # fmt: skip
 def test_a_faulty_syllable_is_named_by_row(span, problem):

@@ -1,4 +1,4 @@
-"""Recordings: every WAV format in [-1, 1], .cbin files with their .rec, and refusals that name the file."""
+"""Recordings: every WAV format in [-1, 1], .cbin files with .rec, refusals that name the file."""
 
 import struct
 
@@ -29,8 +29,9 @@ def test_eight_bits_are_unsigned_with_silence_in_the_middle(tmp_path):
 def test_twenty_four_bits_are_read(tmp_path):
     values = (RAMP * 2**23).astype("<i4")
     body = b"".join(value.tobytes()[:3] for value in values)
-    head = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + len(body) + 1, b"WAVE", b"fmt ", 16, 1, 1, 44100, 132300, 3,
-                       24, b"data", len(body))  # fmt: skip
+    head = struct.pack("<4sI4s", b"RIFF", 36 + len(body) + 1, b"WAVE")
+    head += struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 44100, 132300, 3, 24)
+    head += struct.pack("<4sI", b"data", len(body))
     (tmp_path / "a.wav").write_bytes(head + body + b"\0")
     assert np.array_equal(read_recording(tmp_path / "a.wav").samples, RAMP)
 
@@ -54,7 +55,8 @@ def write_cbin(folder, channels, rec):
 
 @pytest.mark.parametrize("rate", ["32000", "3.2000000e+004"])
 def test_a_cbin_file_is_big_endian_and_its_song_is_channel_0(rate, tmp_path):
-    rec = f"File created: Fri\n\n     begin rec = 0 ms\nADFREQ =   {rate}\nChans = 2\nSamples = 5\nThresholds = \n1.0\n"
+    rec = f"File created: Fri\n\n     begin rec = 0 ms\nADFREQ =   {rate}\n"
+    rec += "Chans = 2\nSamples = 5\nThresholds = \n1.0\n"
     path = write_cbin(tmp_path, [RAMP * 2**15, 0 * RAMP], rec)
     assert read_recording(path).rate == 32000
     assert np.array_equal(read_recording(path).samples, RAMP)
@@ -95,7 +97,8 @@ def test_a_recording_without_sound_is_refused(samples, tmp_path):
 
 
 @pytest.mark.parametrize(("value", "problem"), [
-    (np.nan, "not finite numbers: export it again"), (32000.0, r"up to 32000, not in \[-1, 1\]: divide them"),
+    (np.nan, "not finite numbers: export it again"),
+    (32000.0, r"up to 32000, not in \[-1, 1\]: divide them"),
 ])  # fmt: skip
 def test_floating_point_samples_in_other_units_are_refused(value, problem, tmp_path):
     wavfile.write(tmp_path / "a.wav", 8000, np.array([0.0, value], np.float32))
