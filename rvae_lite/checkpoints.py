@@ -1,4 +1,4 @@
-"""Checkpoints from which an interrupted training goes on to the very same result.
+"""What is kept of trainings: checkpoints, from which they go on to the very same result, and Fits.
 
 Every random number depends on (seed, purpose, epoch) alone, so parameters, buffers, moments and
 history are the whole state.
@@ -12,9 +12,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from rvae_lite.multirate import build
+from rvae_lite.objective import TERMS
 from rvae_lite.storage import content_hash, load_arrays, save_arrays
 
-VERSION = 2
+VERSION = 2  # of checkpoints
+OLDER_TERMS = (*TERMS, "total_correlation")  # of saved Fits that do not name their terms
 PAUSE_SECONDS = 30.0  # between two checkpoints at least
 SHARE_OF_TIME = 0.05  # of a training's time at most goes into writing them
 
@@ -125,3 +128,47 @@ def write(path, settings: dict, state) -> None:
         arrays[f"buffer {name}"] = buffer.cpu().numpy()
     header = dict(settings=settings)
     save_arrays(path, kind="checkpoint", version=VERSION, header=header, arrays=arrays)
+
+
+def save_fit(path, fit) -> None:
+    """Write a `Fit` to `path` (.npz), atomically and without pickle."""
+    arrays = dict(rows=fit.weights.numpy(), beta=fit.beta, rho=fit.rho)
+    arrays["terms"] = np.stack(list(fit.terms.values()), axis=1)  # (epochs, T, M)
+    for name, buffer in fit.buffers.items():
+        arrays[f"buffer {name}"] = buffer.numpy()
+    config = getattr(fit.model, "config", None)
+    header = dict(seeds=fit.seeds, info=fit.info, config=config, terms=list(fit.terms))
+    save_arrays(path, kind="fit", version=1, header=header, arrays=arrays)
+
+
+def read_fit(path, model=None) -> dict:
+    """The arguments of the `Fit` that `save_fit` wrote.
+
+    Raises:
+        ValueError: a damaged file, or one that the model does not fit.
+    """
+    header, arrays = load_arrays(path, kind="fit", version=1)
+    if model is None and header["config"] is None:
+        remedy = "pass model=, a module of the same shape"
+        raise ValueError(f"{path} holds a model of your own: {remedy}")
+    model = model if model is not None else build(header["config"])
+    weights, terms = torch.from_numpy(arrays["rows"]), arrays["terms"]
+    if weights.shape[1] != sum(parameter.numel() for parameter in model.parameters()):
+        found = f"{weights.shape[1]} parameters a replica"
+        raise ValueError(f"{path} holds {found}, the model has another number")
+    names = [name for name, _ in model.named_buffers()]
+    missing = [name for name in names if f"buffer {name}" not in arrays]
+    if missing:
+        remedy = "pass the model that it was saved with"
+        raise ValueError(f"{path} holds no buffers {missing} of the model: {remedy}")
+    named = header.get("terms", OLDER_TERMS[: terms.shape[1]])
+    return dict(
+        model=model.to(weights.dtype),
+        weights=weights,
+        buffers={name: torch.from_numpy(arrays[f"buffer {name}"]) for name in names},
+        seeds=header["seeds"],
+        beta=arrays["beta"],
+        rho=arrays["rho"],
+        terms={name: terms[:, i] for i, name in enumerate(named)},
+        info=header["info"],
+    )

@@ -14,15 +14,14 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from rvae_lite import engine
+from rvae_lite.checkpoints import read_fit, save_fit
 from rvae_lite.checks import check_data
 from rvae_lite.laws import LogUniform
-from rvae_lite.multirate import build, is_multirate, responding
+from rvae_lite.multirate import is_multirate, responding
 from rvae_lite.objective import TERMS
 from rvae_lite.rosetta import RosettaPoints
-from rvae_lite.storage import load_arrays, save_arrays
 
 CHUNK = 1024  # examples encoded or decoded at once
-OLDER_TERMS = (*TERMS, "total_correlation")  # of files that do not name their terms
 
 
 class Evaluation(NamedTuple):
@@ -230,42 +229,12 @@ class Fit:
 
     def save(self, path) -> None:
         """Write everything to `path` (.npz), atomically and without pickle."""
-        arrays = dict(rows=self.weights.numpy(), beta=self.beta, rho=self.rho)
-        arrays["terms"] = np.stack(list(self.terms.values()), axis=1)  # (epochs, T, M)
-        for name, buffer in self.buffers.items():
-            arrays[f"buffer {name}"] = buffer.numpy()
-        config = getattr(self.model, "config", None)
-        header = dict(seeds=self.seeds, info=self.info, config=config, terms=list(self.terms))
-        save_arrays(path, kind="fit", version=1, header=header, arrays=arrays)
+        save_fit(path, self)
 
     @classmethod
     def load(cls, path, *, model: nn.Module | None = None) -> "Fit":
         """Read a saved Fit; `model`, the pattern, is needed where no constructor made it."""
-        header, arrays = load_arrays(path, kind="fit", version=1)
-        if model is None and header["config"] is None:
-            remedy = "pass model=, a module of the same shape"
-            raise ValueError(f"{path} holds a model of your own: {remedy}")
-        model = model if model is not None else build(header["config"])
-        weights, terms = torch.from_numpy(arrays["rows"]), arrays["terms"]
-        if weights.shape[1] != sum(engine.Parameters(model).sizes):
-            found = f"{weights.shape[1]} parameters a replica"
-            raise ValueError(f"{path} holds {found}, the model has another number")
-        names = [name for name, _ in model.named_buffers()]
-        missing = [name for name in names if f"buffer {name}" not in arrays]
-        if missing:
-            remedy = "pass the model that it was saved with"
-            raise ValueError(f"{path} holds no buffers {missing} of the model: {remedy}")
-        term_names = header.get("terms", OLDER_TERMS[: terms.shape[1]])
-        return cls(
-            model.to(weights.dtype),
-            weights,
-            buffers={name: torch.from_numpy(arrays[f"buffer {name}"]) for name in names},
-            seeds=header["seeds"],
-            beta=arrays["beta"],
-            rho=arrays["rho"],
-            terms={name: terms[:, i] for i, name in enumerate(term_names)},
-            info=header["info"],
-        )
+        return cls(**read_fit(path, model))
 
     def _check_beta(self, beta) -> None:
         gated = is_multirate(self.model)

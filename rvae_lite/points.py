@@ -1,8 +1,8 @@
 """Distil a latent space: which data become Rosetta points, plain ones or curves over beta.
 
-Martinez & Pearson (2021), Section 3 and Appendix E: cluster the posterior means, take for each centre
-the nearest datum x_r and its own mean z_r.  Curves are not in the paper.
-Letters: N data points, K latent dimension, R Rosetta points, J values of beta at which a curve is known.
+Martinez & Pearson (2021), Section 3 and Appendix E: cluster the posterior means, take for each
+centre the nearest datum x_r and its own mean z_r.  Curves are not in the paper. Letters: N data
+points, K latent dimension, R Rosetta points, J values of beta at which a curve is known.
 """
 
 import platform
@@ -41,7 +41,8 @@ def select_points(
     Raises:
         ValueError: lengths that do not fit, more points than data, an unknown method.
 
-    Differs from the paper: where two centres share their nearest datum, the later one takes its next
+    Differs from the paper: where two centres share their nearest datum, the later one takes its
+        next
     nearest.
 
     Example:
@@ -87,7 +88,7 @@ def curve_points(
     ids=None,
     header=None,
 ) -> RosettaPoints:
-    """Distil a multi-rate model: R data, the curves of their means over beta, their reconstructions.
+    """Distil a multi-rate model: R data, the curves of their means, their reconstructions.
 
     The data are chosen as by `select_points`, but for the whole range at once: the means at several
     betas, each divided by its total standard deviation, are clustered side by side.

@@ -7,32 +7,18 @@ known.
 
 import warnings
 from importlib import resources
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rvae_lite.storage import differences, load_arrays, save_arrays
+from rvae_lite.checks import CheckReport, compare_points
+from rvae_lite.storage import load_arrays, save_arrays
 
 # Versions of files: of plain points, which older readers read too, and of curves.
 PLAIN_VERSION, SCHEMA_VERSION = 1, 2
 OF_CURVES = ("num_betas", "beta_range")  # entries of the header
 DESCRIBED = ("latent_dim", "data_shape", "num_points", "dtype", "value_range", *OF_CURVES)
-RANGE_FACTOR = 10.0  # root mean squares further apart are another scale, not other data
-SHIFT_FACTOR = 2.5  # root mean squares further apart are suspicious
-
-
-class CheckReport(NamedTuple):
-    """Problems found when points meet new data.  Errors stop training; warnings do not."""
-
-    errors: list[str]
-    warnings: list[str]
-
-    def __str__(self) -> str:
-        lines = [f"error: {text}" for text in self.errors]
-        lines += [f"warning: {text}" for text in self.warnings]
-        return "\n".join(lines) or "the points fit the data"
 
 
 class RosettaPoints:
@@ -210,23 +196,7 @@ class RosettaPoints:
                 compared where the points' header has one too, but for `normalisation`, which holds
                 values of each bird or instrument.
         """
-        errors = _preprocessing_errors(self.header.get("preprocessing"), preprocessing)
-        data = x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
-        own, theirs = tuple(self.x.shape[1:]), tuple(data.shape[1:])
-        if own != theirs:
-            problem = f"the points' inputs have shape {own}, the data's {theirs}"
-            return CheckReport([*errors, f"{problem}: bring both to one resolution"], [])
-        if not len(data):
-            return CheckReport([*errors, "the data are empty: pass at least one example"], [])
-        if len(self) > len(data):
-            counts = f"{len(self)} points for {len(data)} examples"
-            errors.append(f"there are {counts}: select fewer points")
-        scale_errors, doubts = _scale_problems(self.x, data)
-        latent_dim = self.z.shape[-1]
-        if len(self) <= latent_dim:
-            problem = f"{len(self)} points cannot pin down {latent_dim} latent dimensions"
-            doubts.append(f"{problem}: select at least {latent_dim + 1}")
-        return CheckReport(errors + scale_errors, doubts)
+        return compare_points(self, x, preprocessing)
 
 
 def along_beta(betas: Tensor, curves: Tensor, at: Tensor) -> Tensor:
@@ -276,36 +246,3 @@ def _curves(x: np.ndarray, z: np.ndarray, betas, recon) -> tuple[np.ndarray, np.
     if recon.shape != expected:
         raise ValueError(f"recon must be (J, R, *data) = {expected}, not {recon.shape}")
     return betas, recon
-
-
-def _preprocessing_errors(theirs, own) -> list[str]:
-    if theirs is None or own is None:
-        return []
-    named = [
-        value if isinstance(value, dict) else {"preprocessing": value} for value in (theirs, own)
-    ]
-    differing = "; ".join(differences(*named, ignore=("normalisation",)))
-    if not differing:
-        return []
-    problem = f"the points and the data were prepared differently ({differing})"
-    return [f"{problem}: prepare the data alike"]
-
-
-def _scale_problems(x: np.ndarray, data: np.ndarray) -> tuple[list[str], list[str]]:
-    """Errors and warnings from the root mean squares of the points' inputs and the data."""
-    own, theirs = _root_mean_square(x), _root_mean_square(data)
-    factor = max(own, theirs) / max(min(own, theirs), 1e-300)
-    if not np.isfinite(theirs):
-        return ["the data hold NaN or infinite values: drop those examples"], []
-    if factor > RANGE_FACTOR:
-        scales = f"the points' inputs (root mean square {own:.3g}) and the data ({theirs:.3g})"
-        return [f"{scales} are on different scales: prepare both alike (0-255 or 0-1?)"], []
-    if factor > SHIFT_FACTOR:
-        scales = f"root mean square of the points' inputs {own:.3g}, of the data {theirs:.3g}"
-        return [], [f"{scales}: same units?"]
-    return [], []
-
-
-def _root_mean_square(x: np.ndarray) -> float:
-    scale = 255.0 if x.dtype == np.uint8 else 1.0
-    return float(np.sqrt(np.mean(np.square(x, dtype=np.float64)))) / scale

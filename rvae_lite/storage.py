@@ -1,4 +1,4 @@
-"""Arrays and a JSON header in one zip file: written in one step, verified when read, never unpickled."""
+"""Arrays and a JSON header in one zip file: replaced in one step, verified when read, no pickle."""
 
 import hashlib
 import io
@@ -152,7 +152,7 @@ def _read_members(path: Path) -> dict:
         if len(members) > MOST_MEMBERS:
             raise ValueError(f"it holds {len(members)} members")
         for member in members:
-            # No member is compressed or stored twice: a file needs no more memory than it has bytes.
+            # No member is compressed or stored twice: a file needs no more memory than its size.
             left -= member.file_size
             if member.compress_type != zipfile.ZIP_STORED or left < 0:
                 raise ValueError("it holds a compressed member")

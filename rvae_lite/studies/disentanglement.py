@@ -15,6 +15,7 @@ from torch import nn
 
 from rvae_lite.checkpoints import kept_as
 from rvae_lite.data import Dataset, load
+from rvae_lite.data.images import averaged
 from rvae_lite.disentanglement import decompose_rate
 from rvae_lite.engine import EpochPlan, to_units
 from rvae_lite.fitted import Fit
@@ -22,7 +23,6 @@ from rvae_lite.gaussian import DiagonalPosterior
 from rvae_lite.metrics import active_units, mutual_information_gap
 from rvae_lite.models.vae import VAE
 from rvae_lite.multirate import LogUniform, make_multirate
-from rvae_lite.studies.setup import averaged
 from rvae_lite.train import fit
 
 BETA_RANGE = (0.1, 10.0)

@@ -5,9 +5,8 @@ Martinez & Pearson (2021), Appendices A to C.
 
 from typing import NamedTuple
 
-import numpy as np
-
 from rvae_lite.data import Dataset, load
+from rvae_lite.data.images import averaged
 from rvae_lite.models.vae import VAE
 from rvae_lite.studies.protocols import Setting, methods_of
 
@@ -135,14 +134,3 @@ def _prepared(images: Dataset, *, inverted: bool, side: int | None) -> Dataset:
     before = before if isinstance(before, dict) else dict(images=before)
     x = averaged(255 - images.x if inverted else images.x, side)
     return images._replace(x=x, info=images.info | dict(preprocessing=before | steps))
-
-
-def averaged(x: np.ndarray, side: int | None) -> np.ndarray:
-    """Square images (N, 1, H, H) averaged over blocks down to (N, 1, side, side), uint8 as it was."""
-    if side is None or side == x.shape[-1]:
-        return x
-    if side < 1 or x.shape[-1] % side:
-        raise ValueError(f"side must divide {x.shape[-1]}, the images' own, not be {side}")
-    block = x.shape[-1] // side
-    mean = x.reshape(len(x), 1, side, block, side, block).mean((3, 5), dtype=np.float32)
-    return np.rint(mean).astype(np.uint8) if x.dtype == np.uint8 else mean

@@ -133,10 +133,10 @@ def test_the_module_itself_is_left_alone():
 def test_no_beta_is_left_behind():
     gated = make_multirate(VAE.mlp(5, 2, (8,)))
     gated.encode(torch.zeros(3, 5), 0.5)
-    assert gated.rate.h is None
+    assert gated.condition.h is None
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         gated.encode(torch.zeros(3, 4), 0.5)
-    assert gated.rate.h is None
+    assert gated.condition.h is None
     with pytest.raises(ValueError, match="needs a beta"):
         gated.module.encode(torch.zeros(3, 5))
 

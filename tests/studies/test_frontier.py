@@ -11,7 +11,7 @@ from rvae_lite.studies.one_space import methods_over_beta
 
 @pytest.fixture(scope="module")
 def table():
-    dataset = data.load_eight_gaussians(num_per_class=30)
+    dataset = data.load("eight_gaussians", num_per_class=30)
     options = dict(
         num_points=8, epochs=60, batch_size=36, methods=methods_over_beta(1.0), replicas=2
     )

@@ -16,7 +16,7 @@ def setting():
         "curves": Held(5.0, rho_power=0.5),
     }
     methods["selected at beta 1"] = Held(5.0, selected_at=(1.0,))
-    dataset = data.load_eight_gaussians(num_per_class=30)
+    dataset = data.load("eight_gaussians", num_per_class=30)
     dataset = dataset._replace(x=dataset.x / 40)
     options = dict(
         num_points=8, epochs=60, batch_size=36, methods=methods, replicas=2, learning_rate=1e-2

@@ -13,7 +13,7 @@ METHODS = protocols.methods_of() | protocols.SAME_SEED | protocols.REPEATED_ANCH
 
 @pytest.fixture(scope="module")
 def setting():
-    dataset = data.load_eight_gaussians(num_per_class=40)
+    dataset = data.load("eight_gaussians", num_per_class=40)
     return protocols.Setting(
         dataset, VAE.mlp(5, 2, (16,)), 4, epochs=8, batch_size=32, methods=METHODS, replicas=3
     )
@@ -72,7 +72,7 @@ def test_another_template_is_another_draw(setting, reproducibility):
 
 def test_rosetta_points_come_from_the_first_laboratory_alone(sequential):
     ids = set(sequential.points.ids)
-    dataset = data.load_eight_gaussians(num_per_class=40)
+    dataset = data.load("eight_gaussians", num_per_class=40)
     assert ids <= set(dataset.ids[dataset.part == 1])
     own = sequential.first.encode(sequential.points.x)[0].numpy()
     assert np.allclose(own, sequential.points.z, atol=1e-5)

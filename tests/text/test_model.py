@@ -1,4 +1,4 @@
-"""The LSTM and the VAE of sentences: PyTorch's own LSTM, sums by hand, and the whole engine around them."""
+"""The LSTM and the VAE of sentences: PyTorch's own LSTM, sums by hand, and the whole engine."""
 
 import math
 
