@@ -21,10 +21,7 @@ class LinearMap(NamedTuple):
 
 
 def linear_map(source, target) -> LinearMap:
-    """The affine map that minimises mean |A source + b - target|^2 (Eq. 2), by least squares.
-
-    source, target: latents of the same N data, (N, K_source) and (N, K_target).
-    """
+    """The affine map from latents (N, K_source) to (N, K_target) of Eq. 2, by least squares."""
     source, target = _pair(source, target)
     centre_source, centre_target = source.mean(0), target.mean(0)
     solution = np.linalg.lstsq(source - centre_source, target - centre_target, rcond=None)[0]
@@ -54,8 +51,7 @@ def total_variance(points) -> float:
 def latent_space_distortion(source, target) -> float:
     """LSD, Eq. 2: min over A, b of mean |A source + b - target|^2, squared units of the target.
 
-    LSD is (1 - R^2) times the target's total variance.  A collapsed target has LSD 0, so report R^2
-    beside it.
+    A collapsed target has LSD 0: report R^2 = 1 - LSD / total variance of the target beside it.
     """
     return mean_squared_distance(linear_map(source, target)(source), target)
 
@@ -102,10 +98,7 @@ def retraining_variability(means) -> RetrainingVariability:
     """RV, Eq. 3: how far the posterior mean of a datum moves from training to training.
 
     Lower is better, but a collapsed model has a low `value` too: `relative` and `within_fraction`
-    show the collapse.
-
-    Args:
-        means: posterior means of N data under M replicas, (M, N, K), array or tensor.
+    show the collapse.  means: posterior means of N data under M replicas, (M, N, K).
 
     Raises:
         ValueError: fewer than two replicas, fewer than two data, NaN.
@@ -164,12 +157,9 @@ def distance_to_identity(matrix) -> float:
 
 
 def label_transfer(source, source_labels, target, target_labels) -> float:
-    """The share of target points whose nearest neighbour in the source space carries their label.
+    """The share of target points whose nearest neighbour in the source space has their label.
 
-    Args:
-        source, target: latents of two laboratories, unaligned, (N, K) and (N', K).  The data may
-            differ.
-        source_labels, target_labels: their labels, (N,) and (N',).
+    Latents, (N, K) and (N', K), are unaligned and may be of different data; labels: (N,) and (N',).
     """
     from sklearn.neighbors import NearestNeighbors
 

@@ -80,23 +80,7 @@ class Parameters:
         return torch.tensor(each).repeat_interleave(torch.tensor(self.sizes))
 
 
-def initial_weights(model: nn.Module, seeds: list[int]) -> Tensor:
-    """Freshly initialised parameters for each seed: (M, P) on the CPU."""
-    module, layout = copy.deepcopy(model).cpu(), Parameters(model)
-    return torch.stack([layout.flatten(_reinitialise(module, seed)) for seed in seeds])
-
-
-def initial_buffers(model: nn.Module, seeds: list[int]) -> dict[str, Tensor]:
-    """The buffers of such models, such as running statistics: name -> (M, *shape) on the CPU."""
-    names = [name for name, _ in model.named_buffers()]
-    if not names:
-        return {}
-    module = copy.deepcopy(model).cpu()
-    copies = [copy.deepcopy(dict(_reinitialise(module, s).named_buffers())) for s in seeds]
-    return {name: torch.stack([buffers[name] for buffers in copies]) for name in names}
-
-
-def _reinitialise(module: nn.Module, seed: int) -> nn.Module:
+def _reinitialise(module: nn.Module, seed: int) -> None:
     # Layers draw from torch's global generator: it is forked, so that the caller's is left alone.
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(generator(seed, INITIALISATION).initial_seed())
@@ -106,7 +90,6 @@ def _reinitialise(module: nn.Module, seed: int) -> nn.Module:
             elif next(layer.parameters(recurse=False), None) is not None:
                 kind = type(layer).__name__
                 raise ValueError(f"layer {name!r} ({kind}) needs a reset_parameters() method")
-    return module
 
 
 class Batches(NamedTuple):
@@ -161,11 +144,17 @@ class State(NamedTuple):
     history: list
 
     @classmethod
-    def initial(cls, model: nn.Module, seeds: list[int], device: torch.device) -> "State":
-        """The state before the first step."""
-        weights = initial_weights(model, seeds).to(device)
-        named = initial_buffers(model, seeds).items()
-        buffers = {name: buffer.to(device) for name, buffer in named}
+    def initial(cls, model: nn.Module, seeds: list[int], device="cpu") -> "State":
+        """The state before the first step: every replica is initialised from its own seed."""
+        module, layout = copy.deepcopy(model).cpu(), Parameters(model)
+        weights, buffers = [], {name: [] for name, _ in model.named_buffers()}
+        for seed in seeds:
+            _reinitialise(module, seed)
+            weights.append(layout.flatten(module))
+            for name, buffer in module.named_buffers():
+                buffers[name].append(buffer.clone())
+        weights = torch.stack(weights).to(device)
+        buffers = {name: torch.stack(each).to(device) for name, each in buffers.items()}
         return cls(weights, buffers, torch.zeros_like(weights), torch.zeros_like(weights), [])
 
     def of(self, block: slice) -> "State":

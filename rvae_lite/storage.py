@@ -5,11 +5,8 @@ import io
 import json
 import math
 import os
-import signal
 import tempfile
-import threading
 import zipfile
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -43,56 +40,6 @@ def write_atomically(path, write) -> None:
     finally:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
-
-
-def check_outputs(*paths, force: bool = False) -> None:
-    """Refuse results that cannot be written, before hours are spent on them.
-
-    Raises:
-        FileExistsError: there is something at one of the paths already, and `force` is not given.
-        OSError: its folder cannot be written, or a folder or another file is in the way.
-    """
-    chosen = [Path(path) for path in paths]
-    for path in chosen:
-        if chosen.count(path) > 1:
-            raise ValueError(
-                f"{path} is named for two results: choose another path for one of them"
-            )
-        if path.is_dir():
-            raise IsADirectoryError(f"{path} is a folder: name a file in it")
-        if path.exists() and not force:
-            raise FileExistsError(
-                f"{path} is there already: choose another path, or force to replace it"
-            )
-        above = next(
-            folder
-            for folder in (path.absolute().parent, *path.absolute().parents)
-            if folder.exists()
-        )
-        if not above.is_dir():
-            raise NotADirectoryError(
-                f"cannot write {path} ({above} is no folder): choose another path"
-            )
-        if not os.access(above, os.W_OK):
-            raise PermissionError(
-                f"cannot write {path} ({above} may not be written): choose another path"
-            )
-
-
-@contextmanager
-def uninterrupted():
-    """Let an interrupt (SIGINT) wait until the block is done, so that results appear together or not at all."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # interrupts go to the main thread alone
-        return
-    waiting = []
-    before = signal.signal(signal.SIGINT, lambda *_: waiting.append(True))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if waiting:
-        raise KeyboardInterrupt
 
 
 def _umask() -> int:

@@ -46,20 +46,14 @@ class ResidualNormal(NamedTuple):
         return self.mean + self.log_scale.exp() * noise
 
     def kl_divergence(self) -> Tensor:
-        """KL(q || p), summed over entries, in nats: (B,).
-
-        1/2 sum (shift^2 / exp(2 prior_log_scale) + exp(2 log_ratio) - 1) - log_ratio
-        """
+        """KL(q || p) = sum of 1/2 (whitened^2 + exp(2 log_ratio) - 1) - log_ratio, nats: (B,)."""
         whitened = self.shift / self.prior_log_scale.exp()
         quadratic = whitened.square() + (2 * self.log_ratio).exp() - 1
         return (0.5 * quadratic - self.log_ratio).flatten(1).sum(1)
 
 
 class BottomUp(nn.Module):
-    """Features of images (B, colours, H, W) at every scale, coarsest first.
-
-    channels: of each scale's features, coarsest first; cells: residual cells at each scale.
-    """
+    """Features of images (B, colours, H, W) at every scale, coarsest first as `channels`."""
 
     def __init__(self, colours: int, channels: Sequence[int], cells: int):
         super().__init__()
@@ -77,10 +71,7 @@ class BottomUp(nn.Module):
 
 
 class TopDown(nn.Module):
-    """The path from the coarsest latents to the image, which prior, posterior and likelihood share.
-
-    channels, latent_channels: of each scale's features and latents, coarsest first.
-    """
+    """The path from the coarsest latents to the image, shared by prior, posterior, likelihood."""
 
     def __init__(self, colours: int, channels, latent_channels, cells: int):
         super().__init__()
@@ -114,11 +105,7 @@ class LadderVAE(nn.Module):
 
     Attributes:
         latent_dim, noise_dim: K.
-        latent_shapes: (channels, height, width) of each scale's latents; flattened and joined they
-            make z (B, K).
-
-    Raises:
-        ValueError: the image does not divide, or a number is impossible.
+        latent_shapes: (channels, height, width) of each scale's latents, which z (B, K) joins.
 
     Differs from the paper: two or three scales of one group each; plain residual cells, without
     batch norm, squeeze and excitation or depthwise convolutions; no balancing of the scales' rates

@@ -10,7 +10,7 @@ from rvae_lite import VAE, checks, engine, fit
 
 def test_replicas_start_from_pytorchs_own_initialisation_and_differ():
     model = toy_model()
-    rows = engine.initial_weights(model, [1, 2])
+    rows = engine.State.initial(model, [1, 2]).weights
     for row in rows:
         weights = engine.Parameters(model).unflatten(row)
         bound = 5**-0.5  # nn.Linear draws uniformly within 1 / sqrt(fan in)

@@ -61,7 +61,9 @@ def loop(betas, learning_rates, *, epochs, batch_size):
     """A plain loop with torch's Adam over given betas and learning rates of every step: the row of parameters."""
     model, x, plan = toy_model(), toy_data(), engine.Batches.of(97, batch_size)
     layout = engine.Parameters(model)
-    model.load_state_dict(layout.unflatten(engine.initial_weights(model, [3])[0]), strict=False)
+    model.load_state_dict(
+        layout.unflatten(engine.State.initial(model, [3]).weights[0]), strict=False
+    )
     optimiser, step = torch.optim.Adam(model.parameters()), 0
     for epoch in range(epochs):
         orders, noises = (

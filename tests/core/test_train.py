@@ -23,7 +23,7 @@ from toy import (
     toy_points,
 )
 
-from rvae_lite import VAE, RosettaPoints, alignment, checks, engine, fit, select_points, train
+from rvae_lite import VAE, RosettaPoints, alignment, checks, engine, fit, select_points
 from rvae_lite.anchors import Weighted
 
 
@@ -45,7 +45,7 @@ def train_reference(m):
     plan = engine.Batches.of(len(x), BATCH_SIZE)
     orders = [plan.orders([SEEDS[m]], epoch)[:, 0] for epoch in range(EPOCHS)]
     noises = [plan.noises([SEEDS[m]], epoch, 2, torch.float64)[:, 0] for epoch in range(EPOCHS)]
-    initial = layout.unflatten(engine.initial_weights(toy_model(), [SEEDS[m]])[0])
+    initial = layout.unflatten(engine.State.initial(toy_model(), [SEEDS[m]]).weights[0])
     anchors = torch.from_numpy(points.x).double(), torch.from_numpy(points.z).double()
     weights, losses = reference.train(
         initial, x, orders, noises, beta=BETA[m], rho=RHO[m], points=anchors
@@ -63,7 +63,7 @@ def test_ten_replicas_equal_ten_single_trainings(eager, singles):
             slice(None) if RHO[m] else slice(3)
         )  # alone with rho = 0, nothing measures the anchors
         assert_close(terms_of(single)[:, named, 0], terms_of(eager)[:, named, m])
-    moved = (eager.weights - engine.initial_weights(toy_model(), SEEDS)).abs().amax(1)
+    moved = (eager.weights - engine.State.initial(toy_model(), SEEDS).weights).abs().amax(1)
     assert moved.min() > 1e-3  # every replica was trained at all
 
 

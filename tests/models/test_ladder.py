@@ -8,9 +8,11 @@ from toy import terms_of
 
 from rvae_lite import VAE, Fit, data, engine, fit
 from rvae_lite.gates import Gate
+from rvae_lite.laws import Annealed, Cosine
 from rvae_lite.losses import bernoulli_nll
 from rvae_lite.models.ladder import LadderVAE, ResidualNormal, rates_by_scale
 from rvae_lite.multirate import LogUniform, build, make_multirate
+from rvae_lite.objective import BETA_VAE, Batch, ReplicaLoss
 
 BETAS = (0.01, 0.1, 1.0, 10.0)
 SIZES = {
@@ -220,18 +222,18 @@ def test_a_gated_ladder_equals_the_plain_one_that_it_folds_into(scales):
 def test_many_replicas_at_once_equal_each_alone():
     model, x = ladder(3), images()
     seeds, layout = [3, 1, 4], engine.Parameters(model)
-    rows, noise = engine.initial_weights(model, seeds), noise_for(model)
+    weights, noise = engine.State.initial(model, seeds).weights, noise_for(model)
 
-    def terms(row):
-        return functional_call(
-            engine.Objective(model),
-            {f"model.{k}": v for k, v in layout.unflatten(row).items()},
-            (x, noise, torch.tensor(0.5), torch.tensor(0.0), None),
-        )
+    loss_of = ReplicaLoss(model, BETA_VAE, num_data=len(x))
+    batch = Batch(x, noise, torch.tensor(0.5), torch.tensor(0.0), None)
 
-    loss, together = vmap(terms)(rows)
+    def terms(weights):
+        named = {f"model.{name}": value for name, value in layout.unflatten(weights).items()}
+        return functional_call(loss_of, named, (batch,))
+
+    loss, together = vmap(terms)(weights)
     for m in range(3):
-        alone = terms(rows[m])
+        alone = terms(weights[m])
         torch.testing.assert_close((loss[m], together[m]), alone)
 
 
@@ -267,7 +269,8 @@ def test_a_replica_trains_as_it_would_alone(x, plain):
 
 
 def test_annealing_and_cosine_train_a_ladder(x):
-    annealed = fit(LadderVAE((1, 8, 8), **SMALL), x, anneal=0.5, schedule="cosine", **SHORT)
+    courses = dict(beta=Annealed(1.0, share=0.5), learning_rate=Cosine(SHORT["learning_rate"]))
+    annealed = fit(LadderVAE((1, 8, 8), **SMALL), x, **SHORT | courses)
     assert terms_of(annealed)[-1, 1] < terms_of(annealed)[0, 1]
 
 
@@ -284,7 +287,7 @@ def test_a_ladder_is_saved_and_loaded(x, plain, gated, tmp_path):
 def test_a_checkpoint_of_another_tilt_is_refused(x, tmp_path):
     options = dict(beta=LogUniform(0.01, 10), checkpoint=tmp_path / "kept.npz", **SHORT)
     fit(make_multirate(LadderVAE((1, 8, 8), **SMALL), tilt=2.0), x, **options)
-    with pytest.raises(ValueError, match="belongs to a training with another gates: delete it"):
+    with pytest.raises(ValueError, match="belongs to a training with another model: delete it"):
         fit(make_multirate(LadderVAE((1, 8, 8), **SMALL)), x, **options)
 
 
@@ -299,12 +302,11 @@ def test_a_trained_ladder_folds_to_one_beta(x, gated):
 
 
 def test_the_rates_of_the_scales_sum_to_the_rate(x, plain, gated):
-    rates = plain.rates_by_scale(x)
+    rates = plain.measure(rates_by_scale, x)
     assert rates.shape == (2, 2) and (rates >= 0).all()
     assert rates.sum(1) == pytest.approx(plain.evaluate(x).rate)
-    assert gated.rates_by_scale(x, beta=0.5).sum(1) == pytest.approx(
-        gated.evaluate(x, beta=0.5).rate
-    )
+    rates = gated.measure(rates_by_scale, x, beta=0.5)
+    assert rates.sum(1) == pytest.approx(gated.evaluate(x, beta=0.5).rate)
 
 
 def test_a_fit_draws_from_its_models_priors(x, plain, gated):
@@ -408,7 +410,7 @@ def test_a_fit_refuses_rates_of_scales_that_are_not_there_and_noise_that_does_no
         ValueError,
         match="rates_by_scale is for hierarchical models, such as LadderVAE: use evaluate",
     ):
-        flat.rates_by_scale(x)
+        flat.measure(rates_by_scale, x)
     with pytest.raises(ValueError, match=r"noise must be \(N, 24\), not \(5, 3\)"):
         plain.sample(torch.zeros(5, 3))
 

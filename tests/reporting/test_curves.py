@@ -1,4 +1,4 @@
-"""Exact curves of trained linear models agree with sampling, and every figure draws what it is given."""
+"""Exact curves of trained linear models agree with sampling; figures draw what they are given."""
 
 import matplotlib
 
