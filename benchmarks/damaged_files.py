@@ -3,9 +3,10 @@
     python benchmarks/damaged_files.py                  # all of them, some minutes
     python benchmarks/damaged_files.py --count 500      # a part
 
-A file whose header and hash were rewritten consistently is not damaged but another file: then its points must still be
-equal, and its header's claims about them true.  The process may take 1 GiB more memory than it has after loading its
-libraries, and 10 s a file; a witness folder would show that code had run.
+A file whose header and hash were rewritten consistently is not damaged but another file: then its
+points must still be equal, and its header's claims about them true.  The process may take 1 GiB
+more memory than it has after loading its libraries, and 10 s a file; a witness folder would show
+that code had run.
 """
 
 import argparse
@@ -72,7 +73,8 @@ def consistent(arrays: dict, header: dict) -> bytes:
     return zipped((f"{name}.npy", npy(array)) for name, array in named.items())
 
 
-# ---------------------------------------------------------------- damages: (content, random) -> content
+# ---------------------------------------------------------------- damages: (content, random) ->
+# content
 
 
 def flipped(content, random):

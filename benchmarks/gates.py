@@ -1,12 +1,13 @@
 """What the gates of a multi-rate model cost: parameters, and CPU time of a training step.
 
-    python benchmarks/gates.py                        # the paper's CNN and ResNet, a few minutes on one thread
-    python benchmarks/gates.py --width 0.25 --rounds 9
+    python benchmarks/gates.py                        # the paper's CNN and ResNet, a few minutes on
+    one thread python benchmarks/gates.py --width 0.25 --rounds 9
 
-Plain and gated networks take turns, step after step, so that a machine that slows down slows them all: the ratios are
-medians over rounds.  CPU time is `time.process_time()` of forward, backward and Adam on a batch of 28x28 images.
-glibc is told to keep freed memory: else it hands pages back after some steps and fetches them in the next, which has
-added up to 0.2 to the ResNet with one beta an example, and nothing to its neighbours.
+Plain and gated networks take turns, step after step, so that a machine that slows down slows them
+all: the ratios are medians over rounds.  CPU time is `time.process_time()` of forward, backward and
+Adam on a batch of 28x28 images. glibc is told to keep freed memory: else it hands pages back after
+some steps and fetches them in the next, which has added up to 0.2 to the ResNet with one beta an
+example, and nothing to its neighbours.
 """
 
 import argparse

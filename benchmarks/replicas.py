@@ -3,14 +3,16 @@
     python benchmarks/replicas.py                 # about ten minutes
     python benchmarks/replicas.py --rounds 1 --replicas 10 --threads 2
 
-Every method trains the same fully connected VAE (5-64-64-2 and its mirror) on the same 8,000 points of the
-8 Gaussians, batch 128, Adam.  "loop" is the usual way to write it: a DataLoader and an optimiser per model, one model
-after the other.  "pythae" is the TrainingPipeline of that library with the same network (diagonal posterior, which is
-all it has), measured where it is installed: `pip install pythae`, version 0.1.2.
+Every method trains the same fully connected VAE (5-64-64-2 and its mirror) on the same 8,000 points
+of the 8 Gaussians, batch 128, Adam.  "loop" is the usual way to write it: a DataLoader and an
+optimiser per model, one model after the other.  "pythae" is the TrainingPipeline of that library
+with the same network (diagonal posterior, which is all it has), measured where it is installed:
+`pip install pythae`, version 0.1.2.
 
-Each case runs in a process of its own, and the cases take turns, round after round, so that a machine that slows down
-slows them all: the ratios are medians over rounds of ratios within a round.  CPU time is `time.process_time()` of an
-epoch; the first epoch, which compiles or warms up, is left out of it, and the compile time stands apart.
+Each case runs in a process of its own, and the cases take turns, round after round, so that a
+machine that slows down slows them all: the ratios are medians over rounds of ratios within a round.
+CPU time is `time.process_time()` of an epoch; the first epoch, which compiles or warms up, is left
+out of it, and the compile time stands apart.
 """
 
 import argparse

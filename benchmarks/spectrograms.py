@@ -3,7 +3,8 @@
     python benchmarks/spectrograms.py                        on the zebra finches in RVAE_LITE_DATA
     python benchmarks/spectrograms.py FOLDER FOLDER ...      on folders of one bird each
 
-Reading, resampling, checks and normalisation are included; medians over repeats, after one that warms up.
+Reading, resampling, checks and normalisation are included; medians over repeats, after one that
+warms up.
 """
 
 import argparse

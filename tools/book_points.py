@@ -2,9 +2,9 @@
 
     python tools/book_points.py [eight_gaussians] [digits]
 
-Witness points are held-out (input, latent) pairs: no training uses them, so they can tell whether a space is the
-book's.
-The committed files are the book's latent spaces; making them anew makes another book.
+Witness points are held-out (input, latent) pairs: no training uses them, so they can tell whether a
+space is the book's. The committed files are the book's latent spaces; making them anew makes
+another book.
 """
 
 import sys

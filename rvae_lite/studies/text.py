@@ -206,7 +206,7 @@ def _cost(setting: RateSetting, name: str, trained: Fit) -> dict[str, float]:
 def _table(setting: RateSetting, rows: list[dict]):
     import pandas as pd
 
-    keys = "data method against beta seed metric value".split()
+    keys = ["data", "method", "against", "beta", "seed", "metric", "value"]
     config, info = setting.model.config, setting.dataset.info
     fixed = dict(data=info["title"], entropy=info.get("entropy"))
     fixed |= {

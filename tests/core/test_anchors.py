@@ -10,7 +10,6 @@ from toy import assert_close, batch_loss, fit_quietly, terms_of, toy_data, toy_m
 from rvae_lite import (
     VAE,
     RosettaPoints,
-    anchors,
     checks,
     curve_points,
     data,

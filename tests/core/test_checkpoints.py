@@ -12,7 +12,7 @@ import pytest
 import torch
 from toy import RESUMED_EPOCHS, fit_quietly, long_fit, terms_of, toy_data, toy_points
 
-from rvae_lite import VAE, RosettaPoints, checkpoints, engine, train
+from rvae_lite import VAE, RosettaPoints, checkpoints, engine
 from rvae_lite.anchors import Weighted
 
 

@@ -23,7 +23,7 @@ from toy import (
     toy_points,
 )
 
-from rvae_lite import VAE, RosettaPoints, alignment, checks, engine, fit, select_points, train
+from rvae_lite import VAE, RosettaPoints, alignment, checks, engine, fit, select_points
 from rvae_lite.anchors import Weighted
 
 

@@ -6,7 +6,7 @@ import reference
 import torch
 from toy import assert_close, batch_loss, terms_of, toy_data, toy_model
 
-from rvae_lite import VAE, Fit, RosettaPoints, checks, engine, fit, losses
+from rvae_lite import VAE, Fit, RosettaPoints, checks, fit, losses
 from rvae_lite.checks import check_objective
 from rvae_lite.disentanglement import BetaTCVAE
 from rvae_lite.multirate import LogUniform, make_multirate
