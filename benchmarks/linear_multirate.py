@@ -2,9 +2,9 @@
 
     python benchmarks/linear_multirate.py             # about two minutes on one thread
 
-Prints the relative excess of distortion + beta * rate, its constant D/2 log(2 pi s2) left out, over 25 betas in
-[0.01, 10].  "sampled" is `fit` alone; "exact" goes on with L-BFGS on the expected loss, divided by its optimum and
-averaged over 60 other betas.
+Prints the relative excess of distortion + beta * rate, its constant D/2 log(2 pi s2) left out, over
+25 betas in [0.01, 10].  "sampled" is `fit` alone; "exact" goes on with L-BFGS on the expected loss,
+divided by its optimum and averaged over 60 other betas.
 """
 
 import argparse

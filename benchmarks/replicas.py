@@ -3,14 +3,16 @@
     python benchmarks/replicas.py                 # about ten minutes
     python benchmarks/replicas.py --rounds 1 --replicas 10 --threads 2
 
-Every method trains the same fully connected VAE (5-64-64-2 and its mirror) on the same 8,000 points of the
-8 Gaussians, batch 128, Adam.  "loop" is the usual way to write it: a DataLoader and an optimiser per model, one model
-after the other.  "pythae" is the TrainingPipeline of that library with the same network (diagonal posterior, which is
-all it has), measured where it is installed: `pip install pythae`, version 0.1.2.
+Every method trains the same fully connected VAE (5-64-64-2 and its mirror) on the same 8,000 points
+of the 8 Gaussians, batch 128, Adam.  "loop" is the usual way to write it: a DataLoader and an
+optimiser per model, one model after the other.  "pythae" is the TrainingPipeline of that library
+with the same network (diagonal posterior, which is all it has), measured where it is installed:
+`pip install pythae`, version 0.1.2.
 
-Each case runs in a process of its own, and the cases take turns, round after round, so that a machine that slows down
-slows them all: the ratios are medians over rounds of ratios within a round.  CPU time is `time.process_time()` of an
-epoch; the first epoch, which compiles or warms up, is left out of it, and the compile time stands apart.
+Each case runs in a process of its own, and the cases take turns, round after round, so that a
+machine that slows down slows them all: the ratios are medians over rounds of ratios within a round.
+CPU time is `time.process_time()` of an epoch; the first epoch, which compiles or warms up, is left
+out of it, and the compile time stands apart.
 """
 
 import argparse
@@ -26,9 +28,7 @@ import tempfile
 import time
 
 NUM_DATA, BATCH_SIZE, LEARNING_RATE = 8000, 128, 1e-3
-MOST_MODELS = (
-    10  # the one-after-the-other methods train at most so many of the M models: all cost the same
-)
+MOST_MODELS = 10  # methods that train one model after the other train at most so many of the M
 METHODS = ("loop", "pythae", "eager", "compiled")
 
 
@@ -51,20 +51,20 @@ def load_data():
     """The training data, (8000, 5) float32."""
     from rvae_lite import data
 
-    return data.load_eight_gaussians(num_per_class=NUM_DATA // 8).x
+    return data.load("eight_gaussians", num_per_class=NUM_DATA // 8).x
 
 
 def run_fit(replicas, epochs, *, compiled):
     """Our `fit`: the epochs of one ensemble."""
-    from rvae_lite import VAE, fit, train
+    from rvae_lite import VAE, engine, fit
 
-    clock, run_epoch = Clock(), train._Trainer.run_epoch
+    clock, run_epoch = Clock(), engine.Trainer.run_epoch
 
     def timed_epoch(self, state, epoch):
         clock.tick()
         return run_epoch(self, state, epoch)
 
-    train._Trainer.run_epoch = timed_epoch
+    engine.Trainer.run_epoch = timed_epoch
     options = dict(
         batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE, device="cpu", compile=compiled
     )
@@ -227,10 +227,12 @@ def report(rounds, methods, counts):
                 f"{middle['peak']:9.0f}{compiling:>14}"
             )
     print(
-        "CPU ms, wall ms: median milliseconds a replica-epoch; speed-up: in CPU time, over the loop at the same M;"
+        "CPU ms, wall ms: median milliseconds a replica-epoch; "
+        "speed-up: in CPU time, over the loop at the same M;"
     )
     print(
-        "compile s: seconds of the first round, whose cache is empty, and (in brackets) of a later one."
+        "compile s: seconds of the first round, whose cache is empty, and (in brackets) of "
+        "a later one."
     )
     if "pythae" in methods:
         ratios = [
@@ -242,7 +244,8 @@ def report(rounds, methods, counts):
     if {10, 40} <= set(counts):
         for method in ("eager", "compiled"):
             print(
-                f"cost(M=40) / cost(M=10), {method}: {4 * median_ratio(rounds, (method, 40), (method, 10)):.2f}"
+                f"cost(M=40) / cost(M=10), {method}: "
+                f"{4 * median_ratio(rounds, (method, 40), (method, 10)):.2f}"
             )
 
 
@@ -277,7 +280,8 @@ def main():
 
     print(
         f"{platform.machine()}, Python {platform.python_version()}, torch {version('torch')}, "
-        f"{options.threads} thread(s); N = {NUM_DATA}, batch {BATCH_SIZE}, {options.epochs} epochs, "
+        f"{options.threads} thread(s); N = {NUM_DATA}, batch {BATCH_SIZE}, "
+        f"{options.epochs} epochs, "
         f"{options.rounds} round(s)"
     )
     report(rounds, methods, options.replicas)

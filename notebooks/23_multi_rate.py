@@ -45,7 +45,6 @@ learning_rate = 3e-3
 
 # %%
 import numpy as np
-import pandas as pd
 import torch
 from torch import nn
 

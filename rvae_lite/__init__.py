@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rvae_lite import alignment, data, gaussian, losses, multirate
     from rvae_lite.anchors import curve_points
     from rvae_lite.fitted import Fit
+    from rvae_lite.lab.estimator import RosettaVAE
     from rvae_lite.models.vae import VAE
     from rvae_lite.points import select_points
     from rvae_lite.rosetta import RosettaPoints
@@ -20,6 +21,7 @@ __all__ = [
     "VAE",
     "Fit",
     "RosettaPoints",
+    "RosettaVAE",
     "alignment",
     "curve_points",
     "data",
@@ -31,9 +33,10 @@ __all__ = [
 ]
 _HOMES = {
     "VAE": "models",
-    "curve_points": "anchors",
+    "curve_points": "points",
     "Fit": "fitted",
     "RosettaPoints": "rosetta",
+    "RosettaVAE": "lab.estimator",
     "select_points": "points",
     "fit": "train",
 }

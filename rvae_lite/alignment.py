@@ -1,4 +1,4 @@
-"""How alike two latent spaces are: distortion, retraining variability, linear maps, alignment on anchors.
+"""How alike two latent spaces are: distortion, retraining variability, maps between them.
 
 Martinez & Pearson (2021), Eqs. 2 and 3, Appendices I and J.  Everything is accumulated in float64.
 Letters: M replicas, N data points, K latent dimension.
@@ -20,36 +20,8 @@ class LinearMap(NamedTuple):
         return _points("source", source) @ self.matrix.T + self.bias
 
 
-def _points(name: str, values) -> np.ndarray:
-    array = np.asarray(
-        values.detach().cpu() if hasattr(values, "detach") else values, dtype=np.float64
-    )
-    if array.ndim != 2 or not array.size:
-        raise ValueError(
-            f"{name} must be (N, K) with at least one point, not {array.shape}: pass one replica's means"
-        )
-    if not np.isfinite(array).all():
-        raise ValueError(
-            f"{name} holds NaN or infinite values: check the training that it comes from"
-        )
-    return array
-
-
-def _pair(source, target) -> tuple[np.ndarray, np.ndarray]:
-    source, target = _points("source", source), _points("target", target)
-    if len(source) != len(target):
-        raise ValueError(
-            f"source has {len(source)} points, target {len(target)}: encode the same data with both"
-        )
-    return source, target
-
-
 def linear_map(source, target) -> LinearMap:
-    """The affine map that minimises mean |A source + b - target|^2 (Eq. 2), by least squares.
-
-    Args:
-        source, target: latents of the same N data, (N, K_source) and (N, K_target), arrays or tensors.
-    """
+    """The affine map from latents (N, K_source) to (N, K_target) of Eq. 2, by least squares."""
     source, target = _pair(source, target)
     centre_source, centre_target = source.mean(0), target.mean(0)
     solution = np.linalg.lstsq(source - centre_source, target - centre_target, rcond=None)[0]
@@ -57,12 +29,8 @@ def linear_map(source, target) -> LinearMap:
 
 
 def orthogonal_map(source, target) -> LinearMap:
-    """The rotation or reflection and shift that bring source closest to target (orthogonal Procrustes)."""
-    source, target = _pair(source, target)
-    if source.shape[1] != target.shape[1]:
-        raise ValueError(
-            f"K must agree: source has {source.shape[1]}, target {target.shape[1]} dimensions"
-        )
+    """The rotation or reflection, and shift, that bring source closest to target (Procrustes)."""
+    source, target = _pair(source, target, same_dim=True)
     centre_source, centre_target = source.mean(0), target.mean(0)
     u, _, vt = np.linalg.svd((target - centre_target).T @ (source - centre_source))
     matrix = u @ vt
@@ -71,11 +39,7 @@ def orthogonal_map(source, target) -> LinearMap:
 
 def mean_squared_distance(source, target) -> float:
     """Unaligned mean |source - target|^2 over the N points, squared latent units."""
-    source, target = _pair(source, target)
-    if source.shape[1] != target.shape[1]:
-        raise ValueError(
-            f"K must agree: source has {source.shape[1]}, target {target.shape[1]} dimensions"
-        )
+    source, target = _pair(source, target, same_dim=True)
     return float(np.square(source - target).sum(1).mean())
 
 
@@ -87,18 +51,20 @@ def total_variance(points) -> float:
 def latent_space_distortion(source, target) -> float:
     """LSD, Eq. 2: min over A, b of mean |A source + b - target|^2, squared units of the target.
 
-    It is (1 - R^2) times the target's total variance, so it is 0 for a collapsed target: report R^2 beside it.
+    A collapsed target has LSD 0: report R^2 = 1 - LSD / total variance of the target beside it.
     """
     return mean_squared_distance(linear_map(source, target)(source), target)
 
 
 def r_squared(predicted, target, *, variance: float | None = None) -> float:
-    """1 - mean |predicted - target|^2 / variance, where variance is by default the target's total variance.
+    """1 - mean |predicted - target|^2 / variance; the variance is by default the target's total.
 
-    Returns nan where the variance is 0: a collapsed target explains nothing.
+    Returns nan where the variance is 0, that of a collapsed target.
     """
     variance = total_variance(target) if variance is None else variance
-    return 1 - mean_squared_distance(predicted, target) / variance if variance > 0 else float("nan")
+    if not variance > 0:
+        return float("nan")
+    return 1 - mean_squared_distance(predicted, target) / variance
 
 
 class RetrainingVariability(NamedTuple):
@@ -106,8 +72,8 @@ class RetrainingVariability(NamedTuple):
 
     value: mean over data of the log pseudo-determinant of the covariance over replicas, nats.
     rank: how many leading eigenvalues enter it, min(K, M - 1).
-    relative: value minus the same quantity of all points pooled; free of the latent space's scale.
-    within_fraction: within-datum variance / total variance, between 0 (same space) and about 1.
+    relative: value minus that of all points pooled, which the scale of the space does not change.
+    within_fraction: variance within a datum / total variance, from 0 (one space) to about 1.
     """
 
     value: float
@@ -119,8 +85,8 @@ class RetrainingVariability(NamedTuple):
 def log_volumes(means) -> np.ndarray:
     """log pseudo-det of each datum's covariance over replicas: means (M, N, K) give (N,).
 
-    The covariance (ddof 1) of M runs has rank M - 1 at most, so the log determinant is taken over the
-    min(K, M - 1) leading eigenvalues.  Runs that coincide to rounding give -inf, never rounding noise.
+    The covariance (ddof 1) of M runs has at most rank M - 1: the log determinant is of its
+    min(K, M - 1) leading eigenvalues.  Runs that coincide to rounding give -inf.
     """
     means, rounding = _replicas(means)
     centred = (means - means.mean(0)).transpose(1, 0, 2)  # (N, M, K)
@@ -129,45 +95,41 @@ def log_volumes(means) -> np.ndarray:
 
 
 def retraining_variability(means) -> RetrainingVariability:
-    """RV, Eq. 3: how much the posterior mean of one datum moves from training to training; lower is better.
+    """RV, Eq. 3: how far the posterior mean of a datum moves from training to training.
 
-    Args:
-        means: posterior means of N data under M replicas, (M, N, K), arrays or tensors.
+    Lower is better, but a collapsed model has a low `value` too: `relative` and `within_fraction`
+    show the collapse.  means: posterior means of N data under M replicas, (M, N, K).
 
     Raises:
         ValueError: fewer than two replicas, fewer than two data, NaN.
 
-    Differs from the paper: a pseudo-determinant of stated rank where K >= M, since the plain log determinant is
-    rounding noise there.  A collapsed model scores well on `value` alone; `relative` and `within_fraction` tell.
+    Differs from the paper: where K >= M the determinant is 0 and its logarithm rounding noise, so
+    we take a pseudo-determinant of stated rank.
     """
     value = float(log_volumes(means).mean())
     means, rounding = _replicas(means)
     if means.shape[1] < 2:
         raise ValueError("means must hold at least 2 data points (M, N, K): encode more data")
-    pooled = means.reshape(-1, means.shape[2])
-    eigenvalues = np.sort(np.linalg.eigvalsh(np.atleast_2d(np.cov(pooled, rowvar=False))))[::-1][
-        : _rank(means)
-    ]
+    pooled, rank = means.reshape(-1, means.shape[2]), _rank(means)
+    covariance = np.atleast_2d(np.cov(pooled, rowvar=False))
+    eigenvalues = np.sort(np.linalg.eigvalsh(covariance))[::-1][:rank]
     relative = value - float(_log_pseudo_det(np.maximum(eigenvalues, 0)[None], rounding)[0])
     total = pooled.var(0, ddof=1).sum()
     within = means.var(0, ddof=1).sum(1).mean()
-    return RetrainingVariability(
-        value, _rank(means), relative, float(within / total) if total > 0 else float("nan")
-    )
+    fraction = float(within / total) if total > 0 else float("nan")
+    return RetrainingVariability(value, rank, relative, fraction)
 
 
 def _replicas(means) -> tuple[np.ndarray, float]:
     """The means as (M, N, K) float64, and the rounding error of the numbers as they came."""
     array = np.asarray(means.detach().cpu() if hasattr(means, "detach") else means)
     if array.ndim != 3 or array.shape[0] < 2 or not array.size:
-        raise ValueError(
-            f"means must be (M, N, K) with at least 2 replicas, not {array.shape}: train more replicas"
-        )
+        wanted = f"(M, N, K) with at least 2 replicas, not {array.shape}"
+        raise ValueError(f"means must be {wanted}: train more replicas")
     if not np.isfinite(array).all():
-        raise ValueError(
-            "means hold NaN or infinite values: check the training that they come from"
-        )
-    precision = np.finfo(array.dtype).eps if array.dtype.kind == "f" else np.finfo(float).eps
+        wrong = "means hold NaN or infinite values"
+        raise ValueError(f"{wrong}: check the training that they come from")
+    precision = np.finfo(array.dtype if array.dtype.kind == "f" else float).eps
     return array.astype(np.float64), float(precision * np.abs(array).max())
 
 
@@ -176,18 +138,18 @@ def _rank(means: np.ndarray) -> int:
 
 
 def _log_pseudo_det(eigenvalues: np.ndarray, rounding: float) -> np.ndarray:
-    # A variance below the square of the inputs' rounding error is zero.
+    # A variance below the square of the inputs' rounding error counts as zero.
     with np.errstate(divide="ignore"):
         return np.log(np.where(eigenvalues > rounding**2, eigenvalues, 0.0)).sum(-1)
 
 
 def polar_spectrum(matrix) -> np.ndarray:
-    """Eigenvalues of P in the polar decomposition A = U P, descending: (K,).  They are A's singular values."""
+    """Eigenvalues of P in the polar decomposition A = U P, descending: A's singular values."""
     return np.linalg.svd(_points("matrix", matrix), compute_uv=False)
 
 
 def distance_to_identity(matrix) -> float:
-    """|A / s_max - I| in the Frobenius norm (Figure 6, bottom row), s_max being A's largest singular value."""
+    """Frobenius norm of A / s - I, s the largest singular value of A (Figure 6, bottom row)."""
     matrix = _points("matrix", matrix)
     if not matrix.any():
         return float("nan")
@@ -195,28 +157,56 @@ def distance_to_identity(matrix) -> float:
 
 
 def label_transfer(source, source_labels, target, target_labels) -> float:
-    """The share of target points whose nearest neighbour in the source space carries their label.
+    """The share of target points whose nearest neighbour in the source space has their label.
 
-    Args:
-        source, target: two laboratories' latents (not aligned), (N, K) and (N', K); the data may differ.
-        source_labels, target_labels: their labels, (N,) and (N',).
+    Latents, (N, K) and (N', K), are unaligned and may be of different data; labels: (N,) and (N',).
     """
     from sklearn.neighbors import NearestNeighbors
 
     source, target = _points("source", source), _points("target", target)
-    if source.shape[1] != target.shape[1]:
-        raise ValueError(
-            f"K must agree: source has {source.shape[1]}, target {target.shape[1]} dimensions"
-        )
-    for name, points, labels in (
-        ("source", source, source_labels),
-        ("target", target, target_labels),
-    ):
-        if np.shape(labels) != (len(points),):
-            raise ValueError(
-                f"{name}_labels must be one per point ({len(points)}), not of shape {np.shape(labels)}"
-            )
-    nearest = (
-        NearestNeighbors(n_neighbors=1).fit(source).kneighbors(target, return_distance=False)[:, 0]
-    )
+    _check_same_dim(source, target)
+    _check_labels("source", source, source_labels)
+    _check_labels("target", target, target_labels)
+    neighbours = NearestNeighbors(n_neighbors=1).fit(source)
+    nearest = neighbours.kneighbors(target, return_distance=False)[:, 0]
     return float((np.asarray(source_labels)[nearest] == np.asarray(target_labels)).mean())
+
+
+def finite(name: str, values) -> np.ndarray:
+    """An array or tensor as float64.  Raises ValueError where it holds NaN or infinite values."""
+    values = values.detach().cpu() if hasattr(values, "detach") else values
+    array = np.asarray(values, dtype=np.float64)
+    if not np.isfinite(array).all():
+        wrong = f"{name} holds NaN or infinite values"
+        raise ValueError(f"{wrong}: check the training that it comes from")
+    return array
+
+
+def _points(name: str, values) -> np.ndarray:
+    array = finite(name, values)
+    if array.ndim != 2 or not array.size:
+        wanted = f"(N, K) with at least one point, not {array.shape}"
+        raise ValueError(f"{name} must be {wanted}: pass one replica's means")
+    return array
+
+
+def _pair(source, target, *, same_dim: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    source, target = _points("source", source), _points("target", target)
+    if len(source) != len(target):
+        found = f"source has {len(source)} points, target {len(target)}"
+        raise ValueError(f"{found}: encode the same data with both")
+    if same_dim:
+        _check_same_dim(source, target)
+    return source, target
+
+
+def _check_same_dim(source: np.ndarray, target: np.ndarray) -> None:
+    if source.shape[1] != target.shape[1]:
+        found = f"source has {source.shape[1]}, target {target.shape[1]} dimensions"
+        raise ValueError(f"K must agree: {found}")
+
+
+def _check_labels(name: str, points: np.ndarray, labels) -> None:
+    if np.shape(labels) != (len(points),):
+        found = f"not of shape {np.shape(labels)}"
+        raise ValueError(f"{name}_labels must be one per point ({len(points)}), {found}")

@@ -1,182 +1,122 @@
-"""Rosetta points over beta: distilled from a multi-rate model as curves z_r(beta), and met by every training.
+"""How a training meets Rosetta points: plain ones, curves over beta, and their weights.
 
-Not in either paper.  Posterior means shrink as beta grows, so a model of many rates is held by the curve that the
-template's own anchors run through, and its decoder by the template's own reconstructions of them.
-Letters: M replicas, N data points, K latent dimension, R Rosetta points, J values of beta at which a curve is known.
+Martinez & Pearson (2021), Section 3.  Curves are ours: posterior means shrink as beta grows, so a
+model of many rates is held by the curve z_r(beta) of its template, and its decoder by the
+template's own reconstructions. Letters: M replicas, K latent dimension, R Rosetta points, J values
+of beta at which a curve is known.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from rvae_lite import engine
-from rvae_lite.fitted import Fit
+from rvae_lite.checks import is_number, per_replica
+from rvae_lite.engine import ANCHOR_RATE, Batches, to_units
 from rvae_lite.gates import standardise
-from rvae_lite.multirate import LogUniform, is_multirate
-from rvae_lite.points import select_points
+from rvae_lite.laws import LogUniform
+from rvae_lite.objective import Anchors
 from rvae_lite.rosetta import RosettaPoints, along_beta
 
-NUM_BETAS = 10  # of a curve
-SELECTED_AT = 3  # betas whose latents, side by side, are clustered
+
+class PointsNotReached(RuntimeWarning):
+    """A training ended far from its Rosetta points."""
 
 
-def curve_points(
-    fit: Fit,
-    x,
-    num_points: int,
-    *,
-    betas: Sequence[float] | None = None,
-    selected_at: Sequence[float] | None = None,
-    replica: int = 0,
-    method: str = "kmeans",
-    seed: int = 0,
-    ids=None,
-    header=None,
-) -> RosettaPoints:
-    """Distil a multi-rate model: R data, the curves of their posterior means over beta, and their reconstructions.
-
-    The data are chosen as by `select_points`, but for the whole range at once: what is clustered are the means at
-    several betas side by side, each divided by its total standard deviation.
+class Weighted:
+    """Rosetta points with weights of their own, for `fit(points=...)`.
 
     Args:
-        fit: a multi-rate Fit.
-        x: data, (N, *data).
-        num_points: R, at most N.
-        betas: where the curves are read off, (J,), ascending; by default ten, log-spaced over the model's range.
-        selected_at: the betas whose means are clustered; by default the lowest, the middle and the highest.
-        replica: which of the Fit's replicas.
-        method, seed, ids, header: as in `select_points`.
-
-    Raises:
-        ValueError: a plain Fit, and what `select_points` refuses.
-
-    Example:
-        >>> from rvae_lite import VAE, fit
-        >>> from rvae_lite.multirate import LogUniform, make_multirate
-        >>> x = torch.randn(100, 5)
-        >>> space = fit(make_multirate(VAE.mlp(5, 2)), x, epochs=1, batch_size=50, beta=LogUniform(0.01, 10.0))
-        >>> curve_points(space, x, 8).z.shape
-        (10, 8, 2)
+        points: the Rosetta points.
+        x, z: weights of the two halves of the Rosetta term, of the decoder's and of the encoder's.
+        power: for multi-rate models: a point met at beta weighs rho times a multiple of
+            beta ** -power whose mean over the law of beta is 1.  Above 0 the points hold better at
+            low beta, below 0 at high.
     """
-    if not is_multirate(fit.model):
-        raise ValueError(
-            "curves need a multi-rate Fit: train make_multirate(model), or use select_points"
-        )
-    fit = fit.select([replica])
-    low, high = fit.model.beta_range
-    betas = (
-        np.geomspace(low, high, NUM_BETAS) if betas is None else np.asarray(betas, dtype=np.float64)
-    )
-    selected_at = (
-        np.geomspace(low, high, SELECTED_AT) if selected_at is None else np.atleast_1d(selected_at)
-    )
-    features = [_standardised(fit.encode(x, beta=float(beta))[0]) for beta in selected_at]
-    selected = select_points(
-        x, torch.cat(features, 1), num_points, method=method, seed=seed, header=header
-    )
-    chosen = selected.ids.astype(int)
-    z = torch.cat([fit.encode(selected.x, beta=float(beta)) for beta in betas])  # (J, R, K)
-    recon = torch.cat([fit.decode(at, beta=float(beta)) for at, beta in zip(z, betas, strict=True)])
-    names = chosen if ids is None else np.asarray(ids)[chosen]
-    return RosettaPoints(selected.x, z, betas=betas, recon=recon, ids=names, header=selected.header)
 
+    def __init__(self, points: RosettaPoints, *, x=1.0, z=1.0, power: float = 0.0):
+        if not isinstance(points, RosettaPoints):
+            message = f"Weighted weighs RosettaPoints, not {points!r}: pass points, or points=None"
+            raise ValueError(message + " to fit")
+        if not is_number(power) or not math.isfinite(power):
+            raise ValueError(f"power must be a finite number, not {power!r}")
+        self.points, self.power = points, power
+        self.x, self.z = (float(per_replica(name, w, 1)) for name, w in (("x", x), ("z", z)))
 
-def _standardised(means: Tensor) -> Tensor:
-    return means / means.var(0, correction=0).sum().sqrt().clamp(min=1e-12)
+    @classmethod
+    def of(cls, points) -> "Weighted":
+        """Weighted points as they are, plain ones with weight 1."""
+        return points if isinstance(points, Weighted) else cls(points)
 
 
 class Anchoring:
-    """The Rosetta points as a training meets them, step by step.
+    """The Rosetta points as a training meets them, batch by batch.
 
-    Plain points and a model of one beta: the same at every step and for all replicas.  Curves and a model of one
-    beta: for each replica the latents at its beta.  A multi-rate model: every replica draws a beta for each point
-    anew, log-uniform from a stream of its own, or one for all of them where the training draws beta per batch.
+    Plain points and a model of one beta: the same for every batch and replica.  Curves and a model
+        of
+    one beta: for each replica the latents at its beta.  A multi-rate model: every replica draws a
+        beta
+    for each point anew, or one for all points where the law draws beta per batch.
 
     Args:
-        points: plain or curves.
-        like: parameters, for device and dtype.
-        x_weight, z_weight: of the two terms.
+        weighted: plain points or curves.
+        model: the pattern, for the dtype.
+        device: the training's.
         beta: of models of one beta, (M,).
-        law: of a multi-rate model.
-        per_example: how it draws beta.
-        rho_power: the points weigh beta ** -rho_power, divided by the mean of that over the law.
-        rho_law: of a model that responds to rho: every point is met at a rho of its own, and weighs rho / (1 + rho).
+        law: of beta.
     """
 
-    def __init__(
-        self, points: RosettaPoints, *, like: Tensor, x_weight, z_weight, beta, law: LogUniform | None = None,
-        per_example: bool = True, rho_power: float = 0.0, rho_law: LogUniform | None = None,
-    ):  # fmt: skip
-        self.law, self.per_example, self.rho_power, self.rho_law = (
-            law,
-            per_example,
-            rho_power,
-            rho_law,
-        )
-        self.x, self.z = (
-            engine.to_units(torch.as_tensor(array), like) for array in (points.x, points.z)
-        )
-        self.betas = (
-            None if points.betas is None else torch.as_tensor(points.betas, device=like.device)
-        )
-        self.recon = None if points.recon is None else torch.as_tensor(points.recon).to(like)
-        self.weights, self.beta = (x_weight, z_weight), beta.to(like.device)
-        if law is not None:
-            points.warn_beyond(law.low, law.high)
+    def __init__(self, weighted: Weighted, model, device, *, beta: Tensor, law):
+        points, like = weighted.points, next(model.parameters()).to(device)
+        self.weighted, self.beta = weighted, beta.to(like.device)
+        self.law = law if isinstance(law, LogUniform) else None
+        self.x = to_units(torch.as_tensor(points.x), like)
+        self.z = torch.as_tensor(points.z).to(like)
+        self.betas = self.recon = None
+        if points.betas is not None:
+            self.betas = torch.as_tensor(points.betas, device=like.device)
+        if points.recon is not None:
+            self.recon = torch.as_tensor(points.recon).to(like)
+        if self.law is not None:
+            points.warn_beyond(self.law.low, self.law.high)
         elif self.betas is not None:
             points.warn_beyond(float(beta.min()), float(beta.max()))
 
-    def axes(self) -> engine.Anchors | None:
-        """Which entries differ between replicas, see `replicas.Anchors.axes`."""
+    def axes(self) -> Anchors | None:
+        """Which entries differ between replicas, see `Anchors.axes`; None where none does."""
         if self.law is None and self.betas is None:
             return None
-        one = torch.ones_like(self.beta[:1])
-        return self._at(one, None if self.rho_law is None else one).axes()
+        return self._at(torch.ones_like(self.beta[:1])).axes()
 
-    def of_epoch(
-        self, plan: engine.EpochPlan, seeds: list[int], epoch: int, block: slice
-    ) -> Iterator[engine.Anchors]:
+    def of_epoch(self, batches: Batches, seeds, epoch: int, block: slice) -> Iterator[Anchors]:
         """The anchors of each batch of an epoch for a block of replicas."""
-        if self.law is None:
-            fixed = (
-                engine.Anchors(self.x, self.z, *self.weights)
-                if self.betas is None
-                else self._at(self.beta[block])
-            )
-            yield from [fixed] * plan.num_batches
+        if self.law is not None:
+            drawn = batches.draw(self.law, seeds, epoch, ANCHOR_RATE, len(self.x))
+            yield from map(self._at, drawn.to(self.x.device))
             return
-        count, device = len(self.x) if self.per_example else None, self.x.device
-        betas = plan.drawn(self.law, seeds, epoch, purpose=engine.ANCHOR_RATE, count=count).to(
-            device
-        )
-        rhos = [None] * len(betas)
-        if self.rho_law is not None:
-            rhos = plan.drawn(
-                self.rho_law, seeds, epoch, purpose=engine.ANCHOR_RHO, count=count
-            ).to(device)
-        yield from map(self._at, betas, rhos)
-
-    def _at(self, beta: Tensor, rho: Tensor | None = None) -> engine.Anchors:
-        """The anchors at betas and, where the model responds to it, rhos, each (M,) or (M, R)."""
-        each = (beta if beta.ndim == 2 else beta.unsqueeze(1)).expand(len(beta), len(self.x))
-        if self.betas is None:
-            z, target = self.z.expand(len(beta), *self.z.shape), None
+        if self.betas is not None:
+            fixed = self._at(self.beta[block])
         else:
+            fixed = Anchors(self.x, self.z, self.weighted.x, self.weighted.z)
+        yield from [fixed] * batches.num_batches
+
+    def _at(self, beta: Tensor) -> Anchors:
+        """The anchors at betas, (M,) or (M, R)."""
+        each = beta if beta.ndim == 2 else beta.unsqueeze(1)
+        each = each.expand(len(beta), len(self.x))  # (M, R)
+        z, target = self.z.expand(len(beta), *self.z.shape), None
+        if self.betas is not None:
             z = along_beta(self.betas, self.z, each)
-            target = None if self.recon is None else along_beta(self.betas, self.recon, each)
-        h = r = weight = None
+        if self.recon is not None:
+            target = along_beta(self.betas, self.recon, each)
+        h = weight = None
         if self.law is not None:
             h = standardise(beta, (self.law.low, self.law.high)).to(self.x)
-            weight = self._weight(beta).to(self.x) if self.rho_power else None
-        if rho is not None:
-            r = standardise(rho, (self.rho_law.low, self.rho_law.high)).to(self.x)
-            weight = (rho / (1 + rho)).to(self.x)
-        return engine.Anchors(self.x, z, *self.weights, target, h, r, weight)
+            weight = self._weight(beta).to(self.x) if self.weighted.power else None
+        return Anchors(self.x, z, self.weighted.x, self.weighted.z, target, h, weight)
 
     def _weight(self, beta: Tensor) -> Tensor:
-        power, low, high = self.rho_power, self.law.low, self.law.high
+        power, low, high = self.weighted.power, self.law.low, self.law.high
         mean = (low**-power - high**-power) / (power * math.log(high / low))
         return beta.pow(-power) / mean

@@ -1,91 +1,174 @@
-"""Checkpoints from which an interrupted training goes on to the very same result.
+"""What is kept of trainings: checkpoints, from which they go on to the very same result, and Fits.
 
-Every random number depends on (seed, purpose, epoch) alone, so parameters, buffers, moments and history are the whole
-state.
+Every random number depends on (seed, purpose, epoch) alone, so parameters, buffers, moments and
+history are the whole state.
 """
 
 import hashlib
 import re
+import time
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from rvae_lite.gates import Gate
+from rvae_lite.multirate import build
+from rvae_lite.objective import TERMS
 from rvae_lite.storage import content_hash, load_arrays, save_arrays
+
+VERSION = 2  # of checkpoints
+OLDER_TERMS = (*TERMS, "total_correlation")  # of saved Fits that do not name their terms
+PAUSE_SECONDS = 30.0  # between two checkpoints at least
+SHARE_OF_TIME = 0.05  # of a training's time at most goes into writing them
 
 
 def kept_as(folder, label: str) -> Path | None:
-    """Where a training called `label` is kept in a folder, which is made if need be; None without one."""
+    """Where a training called `label` is kept in a folder, which is made if need be."""
     if folder is None:
         return None
     Path(folder).mkdir(parents=True, exist_ok=True)
     return Path(folder) / f"{re.sub('[^A-Za-z0-9]+', '-', label).strip('-')}.npz"
 
 
-def settings_of(model, x, points, **numbers) -> dict:
+class Checkpoint:
+    """Writes and resumes the state of one training.
+
+    Args:
+        path: the file, or None for a training that is not kept.
+        trainer: an `engine.Trainer`.
+        weighted: the `anchors.Weighted` points that it meets, or None.
+    """
+
+    def __init__(self, path, trainer, weighted):
+        self.path, self.epochs = path, trainer.epochs
+        self.settings = None if path is None else settings_of(trainer, weighted)
+        self.written, self.pause = time.monotonic(), PAUSE_SECONDS
+
+    def after_epoch(self, state) -> None:
+        """Write the state if the last checkpoint is long ago or the training has ended."""
+        if self.path is None:
+            return
+        overdue = time.monotonic() - self.written > self.pause
+        if not overdue and len(state.history) < self.epochs:
+            return
+        begun = time.monotonic()
+        write(self.path, self.settings, state)
+        self.written = time.monotonic()
+        self.pause = max(PAUSE_SECONDS, (self.written - begun) / SHARE_OF_TIME)
+
+    def resume(self, state) -> None:
+        """Bring `state` in place to where the checkpoint left off, if there is one.
+
+        Raises:
+            ValueError: the checkpoint is damaged, belongs to another training or is further on.
+        """
+        if self.path is None or not Path(self.path).exists():
+            return
+        header, arrays = load_arrays(self.path, kind="checkpoint", version=VERSION)
+        if header["schema_version"] < VERSION:
+            raise ValueError(f"checkpoint {self.path} is of an older release: delete it")
+        remedy = "delete it or choose another checkpoint path"
+        theirs = header["settings"]
+        changed = [key for key, own in self.settings.items() if theirs.get(key) != own]
+        if changed:
+            another = f"a training with another {', '.join(changed)}"
+            raise ValueError(f"checkpoint {self.path} belongs to {another}: {remedy}")
+        done = len(arrays["terms"])
+        if done > self.epochs:
+            counts = f"{done} epochs behind it, more than epochs={self.epochs}"
+            raise ValueError(f"checkpoint {self.path} has {counts}: raise epochs, {remedy}")
+        state.weights.copy_(torch.from_numpy(arrays["rows"]))
+        state.first.copy_(torch.from_numpy(arrays["first"]))
+        state.second.copy_(torch.from_numpy(arrays["second"]))
+        for name, buffer in state.buffers.items():
+            buffer.copy_(torch.from_numpy(arrays[f"buffer {name}"]))
+        state.history.extend(arrays["terms"])
+
+
+def settings_of(trainer, weighted) -> dict:
     """What must not change between a training and its resumption, as JSON."""
-    digest = hashlib.sha256(np.ascontiguousarray(x.cpu().numpy()).tobytes())
-    architecture = [[name, list(parameter.shape)] for name, parameter in model.named_parameters()]
-    likelihood = [model.likelihood, model.noise_variance]
-    gates = [layer for layer in model.modules() if isinstance(layer, Gate)]
-    gates = [[layer.kind, layer.tilt] if layer.tilt else layer.kind for layer in gates]
-    tanh = [name for name, layer in model.named_modules() if isinstance(layer, torch.nn.Tanh)]
-    if points is not None:
-        curves = {} if points.betas is None else dict(betas=points.betas)
-        curves |= {} if points.recon is None else dict(recon=points.recon)
-        points = content_hash({}, dict(x=points.x, z=points.z) | curves)
-    plain = {
-        key: value.tolist() if hasattr(value, "tolist") else value for key, value in numbers.items()
-    }
+    model, laws = trainer.loss.model, (trainer.law, trainer.learning_rate)
+    layers = [
+        [name, repr(layer)] for name, layer in model.named_modules() if not any(layer.children())
+    ]
+    shapes = [[name, list(parameter.shape)] for name, parameter in model.named_parameters()]
+    data = np.ascontiguousarray(trainer.x.cpu().numpy())
+    points = None
+    if weighted is not None:
+        named = ("x", "z", "betas", "recon")
+        arrays = {name: getattr(weighted.points, name) for name in named}
+        known = {name: array for name, array in arrays.items() if array is not None}
+        points = [content_hash({}, known), weighted.x, weighted.z, weighted.power]
     return dict(
-        plain,
-        model=architecture,
-        likelihood=likelihood,
-        gates=gates or None,
-        tanh=tanh or None,
-        word_dropout=getattr(model, "word_dropout", None),
+        model=[getattr(model, "config", None), layers, shapes],
+        likelihood=[model.likelihood, model.noise_variance],
         dtype=str(next(model.parameters()).dtype),
-        data=digest.hexdigest(),
+        data=hashlib.sha256(data.tobytes()).hexdigest(),
         points=points,
+        seeds=trainer.seeds,
+        batch_size=trainer.batches.batch_size,
+        # A law that spans the training ties it to its length; others may be prolonged.
+        epochs=trainer.epochs if any(law.spans_training for law in laws) else None,
+        beta=[repr(trainer.law), [f"{beta:.17g}" for beta in trainer.beta.tolist()]],
+        rho=trainer.rho.tolist(),
+        learning_rate=[repr(trainer.learning_rate), trainer.learning_rate.value],
+        objective=trainer.loss.objective.name,
     )
 
 
 def write(path, settings: dict, state) -> None:
     """Write a training's state atomically."""
     arrays = dict(
-        rows=state.rows.cpu().numpy(),
-        first=state.moments.first.cpu().numpy(),
-        second=state.moments.second.cpu().numpy(),
-        terms=np.stack(state.terms),
+        rows=state.weights.cpu().numpy(),
+        first=state.first.cpu().numpy(),
+        second=state.second.cpu().numpy(),
+        terms=np.stack(state.history),
     )
-    arrays |= {f"buffer {name}": buffer.cpu().numpy() for name, buffer in state.buffers.items()}
-    save_arrays(path, kind="checkpoint", version=1, header=dict(settings=settings), arrays=arrays)
+    for name, buffer in state.buffers.items():
+        arrays[f"buffer {name}"] = buffer.cpu().numpy()
+    header = dict(settings=settings)
+    save_arrays(path, kind="checkpoint", version=VERSION, header=header, arrays=arrays)
 
 
-def resume(path, settings: dict, state, *, epochs: int) -> None:
-    """Bring `state` in place to where the checkpoint at `path` left off, if there is one.
+def save_fit(path, fit) -> None:
+    """Write a `Fit` to `path` (.npz), atomically and without pickle."""
+    arrays = dict(rows=fit.weights.numpy(), beta=fit.beta, rho=fit.rho)
+    arrays["terms"] = np.stack(list(fit.terms.values()), axis=1)  # (epochs, T, M)
+    for name, buffer in fit.buffers.items():
+        arrays[f"buffer {name}"] = buffer.numpy()
+    config = getattr(fit.model, "config", None)
+    header = dict(seeds=fit.seeds, info=fit.info, config=config, terms=list(fit.terms))
+    save_arrays(path, kind="fit", version=1, header=header, arrays=arrays)
+
+
+def read_fit(path, model=None) -> dict:
+    """The arguments of the `Fit` that `save_fit` wrote.
 
     Raises:
-        ValueError: the checkpoint is damaged, belongs to another training or has more than `epochs` behind it.
+        ValueError: a damaged file, or one that the model does not fit.
     """
-    if not Path(path).exists():
-        return
-    header, arrays = load_arrays(path, kind="checkpoint", version=1)
-    changed = [key for key in settings if header["settings"].get(key) != settings[key]]
-    if changed:
-        raise ValueError(
-            f"checkpoint {path} belongs to a training with another {', '.join(changed)}: "
-            f"delete it or choose another checkpoint path"
-        )
-    if len(arrays["terms"]) > epochs:
-        raise ValueError(
-            f"checkpoint {path} has {len(arrays['terms'])} epochs behind it, more than epochs={epochs}: "
-            f"raise epochs, delete it or choose another checkpoint path"
-        )
-    state.rows.copy_(torch.from_numpy(arrays["rows"]))
-    state.moments.first.copy_(torch.from_numpy(arrays["first"]))
-    state.moments.second.copy_(torch.from_numpy(arrays["second"]))
-    for name, buffer in state.buffers.items():
-        buffer.copy_(torch.from_numpy(arrays[f"buffer {name}"]))
-    state.terms.extend(arrays["terms"])
+    header, arrays = load_arrays(path, kind="fit", version=1)
+    if model is None and header["config"] is None:
+        remedy = "pass model=, a module of the same shape"
+        raise ValueError(f"{path} holds a model of your own: {remedy}")
+    model = model if model is not None else build(header["config"])
+    weights, terms = torch.from_numpy(arrays["rows"]), arrays["terms"]
+    if weights.shape[1] != sum(parameter.numel() for parameter in model.parameters()):
+        found = f"{weights.shape[1]} parameters a replica"
+        raise ValueError(f"{path} holds {found}, the model has another number")
+    names = [name for name, _ in model.named_buffers()]
+    missing = [name for name in names if f"buffer {name}" not in arrays]
+    if missing:
+        remedy = "pass the model that it was saved with"
+        raise ValueError(f"{path} holds no buffers {missing} of the model: {remedy}")
+    named = header.get("terms", OLDER_TERMS[: terms.shape[1]])
+    return dict(
+        model=model.to(weights.dtype),
+        weights=weights,
+        buffers={name: torch.from_numpy(arrays[f"buffer {name}"]) for name in names},
+        seeds=header["seeds"],
+        beta=arrays["beta"],
+        rho=arrays["rho"],
+        terms={name: terms[:, i] for i, name in enumerate(named)},
+        info=header["info"],
+    )

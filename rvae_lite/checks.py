@@ -1,24 +1,33 @@
-"""What `fit` asks of its arguments, each refusal one sentence that names the thing and the remedy."""
+"""What `fit` asks of its arguments: each refusal is one sentence with the remedy.
 
+Letters: M replicas, N data points.
+"""
+
+import importlib.util
 import math
+import os
+import shutil
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from rvae_lite.laws import SCHEDULES
-from rvae_lite.multirate import LogUniform, is_multirate, responds_to_rho
+from rvae_lite.storage import differences
 
-OBJECTIVES = ("beta-VAE", "beta-TCVAE")
+COMPILE_ABOVE = 100_000  # replica-steps from which compiling (5 to 30 s) pays, measured on a CPU
+RANGE_FACTOR = 10.0  # root mean squares further apart are another scale, not other data
+SHIFT_FACTOR = 2.5  # root mean squares further apart are suspicious
 
 
 def check_data(model, x, *, minimum: int) -> Tensor:
-    """x as a tensor (N, *data) that the model can train on: uint8, or finite floats in the declared range.
+    """x as a tensor (N, *data) for the model: uint8, or finite floats in the declared range.
 
     A model with `num_tokens` reads integers from 0 to that, and none else.
 
     Raises:
-        ValueError: wrong type, shape or range, NaN or infinite values, fewer than `minimum` examples.
+        ValueError: wrong type, shape or range, NaN or infinite values, fewer than `minimum`
+            examples.
     """
     try:
         x = x.detach() if isinstance(x, Tensor) else torch.from_numpy(_plain(np.asarray(x)))
@@ -30,9 +39,8 @@ def check_data(model, x, *, minimum: int) -> Tensor:
             f"x must be (N, {', '.join(map(str, shape))}) for this model, not {tuple(x.shape)}"
         )
     if len(x) < minimum:
-        raise ValueError(
-            f"x holds {len(x)} example{'s' * (len(x) != 1)}, at least {minimum} needed: pass more data"
-        )
+        count = f"{len(x)} example{'s' * (len(x) != 1)}"
+        raise ValueError(f"x holds {count}, at least {minimum} needed: pass more data")
     if getattr(model, "num_tokens", None) is not None:
         return _checked_tokens(x, model.num_tokens)
     if x.dtype == torch.uint8:
@@ -43,27 +51,24 @@ def check_data(model, x, *, minimum: int) -> Tensor:
         )
     finite = torch.isfinite(x).flatten(1).all(1)
     if not finite.all():
-        row = int((~finite).nonzero()[0])
-        raise ValueError(
-            f"x has NaN or infinite values in {int((~finite).sum())} examples, first in {row}: drop them"
-        )
+        bad = (~finite).nonzero().flatten().tolist()
+        where = f"in {len(bad)} examples, first in {bad[0]}"
+        raise ValueError(f"x has NaN or infinite values {where}: drop them")
     if model.value_range is not None:
         low, high = model.value_range
         smallest, largest = float(x.min()), float(x.max())
         if smallest < low or largest > high:
-            raise ValueError(
-                f"x ranges over [{smallest:.4g}, {largest:.4g}], the model over [{low:g}, {high:g}]: rescale x "
-                f"(uint8 images are rescaled by themselves)"
-            )
+            ranges = f"[{smallest:.4g}, {largest:.4g}], the model over [{low:g}, {high:g}]"
+            remedy = "rescale x (uint8 images are rescaled by themselves)"
+            raise ValueError(f"x ranges over {ranges}: {remedy}")
     return x.to(next(model.parameters()).dtype)
 
 
 def _checked_tokens(x: Tensor, num_tokens: int) -> Tensor:
     """Tokens (N, T) as int64, every one known to the model."""
     if x.is_floating_point() or x.dtype == torch.bool:
-        raise ValueError(
-            f"x holds {x.dtype}, but this model reads tokens: pass integers, as Vocabulary.encode gives"
-        )
+        remedy = "pass integers, as Vocabulary.encode gives"
+        raise ValueError(f"x holds {x.dtype}, but this model reads tokens: {remedy}")
     smallest, largest = int(x.min()), int(x.max())
     if smallest < 0 or largest >= num_tokens:
         raise ValueError(
@@ -74,7 +79,8 @@ def _checked_tokens(x: Tensor, num_tokens: int) -> Tensor:
 
 
 def _plain(array: np.ndarray) -> np.ndarray:
-    # Torch shares an array's memory only if it is writable, native and without negative strides; others are copied.
+    # Torch shares an array's memory only if it is writable, native and without negative strides;
+    # others are copied.
     return np.require(array, dtype=array.dtype.newbyteorder("="), requirements=["C", "W"])
 
 
@@ -95,124 +101,170 @@ def check_points(model, x: Tensor, points) -> None:
         raise ValueError("points do not fit the data: " + "; ".join(report.errors))
 
 
-def check_positive(**named) -> None:
-    """Raises ValueError for a value that is not a positive number (an integer but for those named here)."""
+def check_objective(objective, model, law) -> None:
+    """Raises ValueError for what is no objective, or does not suit the model or the law of beta."""
+    if not hasattr(objective, "combine"):
+        known = "such as disentanglement.BetaTCVAE(), or left out"
+        raise ValueError(f"objective must be an object {known}, not {objective!r}")
+    objective.check(model, law)
+
+
+class CheckReport(NamedTuple):
+    """Problems found when points meet new data.  Errors stop training; warnings do not."""
+
+    errors: list[str]
+    warnings: list[str]
+
+    def __str__(self) -> str:
+        lines = [f"error: {text}" for text in self.errors]
+        lines += [f"warning: {text}" for text in self.warnings]
+        return "\n".join(lines) or "the points fit the data"
+
+
+def compare_points(points, x, preprocessing) -> CheckReport:
+    """What `RosettaPoints.check` says, see there."""
+    errors = _preprocessing_errors(points.header.get("preprocessing"), preprocessing)
+    data = x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
+    own, theirs = tuple(points.x.shape[1:]), tuple(data.shape[1:])
+    if own != theirs:
+        problem = f"the points' inputs have shape {own}, the data's {theirs}"
+        return CheckReport([*errors, f"{problem}: bring both to one resolution"], [])
+    if not len(data):
+        return CheckReport([*errors, "the data are empty: pass at least one example"], [])
+    if len(points) > len(data):
+        counts = f"{len(points)} points for {len(data)} examples"
+        errors.append(f"there are {counts}: select fewer points")
+    scale_errors, doubts = _scale_problems(points.x, data)
+    latent_dim = points.z.shape[-1]
+    if len(points) <= latent_dim:
+        problem = f"{len(points)} points cannot pin down {latent_dim} latent dimensions"
+        doubts.append(f"{problem}: select at least {latent_dim + 1}")
+    return CheckReport(errors + scale_errors, doubts)
+
+
+def _preprocessing_errors(theirs, own) -> list[str]:
+    if theirs is None or own is None:
+        return []
+    named = [
+        value if isinstance(value, dict) else {"preprocessing": value} for value in (theirs, own)
+    ]
+    differing = "; ".join(differences(*named, ignore=("normalisation",)))
+    if not differing:
+        return []
+    problem = f"the points and the data were prepared differently ({differing})"
+    return [f"{problem}: prepare the data alike"]
+
+
+def _scale_problems(x: np.ndarray, data: np.ndarray) -> tuple[list[str], list[str]]:
+    """Errors and warnings from the root mean squares of the points' inputs and the data."""
+    own, theirs = _root_mean_square(x), _root_mean_square(data)
+    factor = max(own, theirs) / max(min(own, theirs), 1e-300)
+    if not np.isfinite(theirs):
+        return ["the data hold NaN or infinite values: drop those examples"], []
+    if factor > RANGE_FACTOR:
+        scales = f"the points' inputs (root mean square {own:.3g}) and the data ({theirs:.3g})"
+        return [f"{scales} are on different scales: prepare both alike (0-255 or 0-1?)"], []
+    if factor > SHIFT_FACTOR:
+        scales = f"root mean square of the points' inputs {own:.3g}, of the data {theirs:.3g}"
+        return [], [f"{scales}: same units?"]
+    return [], []
+
+
+def _root_mean_square(x: np.ndarray) -> float:
+    scale = 255.0 if x.dtype == np.uint8 else 1.0
+    return float(np.sqrt(np.mean(np.square(x, dtype=np.float64)))) / scale
+
+
+def check_counts(**named) -> None:
+    """Raises ValueError for a value that is not a positive integer."""
     for name, value in named.items():
-        real = name in ("learning_rate", "gate_speed")
-        numeric = (int, float, np.integer, np.floating) if real else (int, np.integer)
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, numeric)
-            or not value > 0
-            or not math.isfinite(value)
-        ):
-            kind = "number" if real else "integer"
-            raise ValueError(f"{name} must be a positive {kind}, not {value!r}")
+        if not is_whole(value) or value < 1:
+            raise ValueError(f"{name} must be a positive integer, not {value!r}")
 
 
-def check_schedule(schedule: str, warmup_epochs: int, epochs: int, anneal: float, per: str) -> None:
-    """Raises ValueError for a course of the learning rate or of beta that is impossible."""
-    if schedule not in SCHEDULES:
-        raise ValueError(f"schedule must be one of {sorted(SCHEDULES)}, not {schedule!r}")
-    whole = isinstance(warmup_epochs, (int, np.integer)) and not isinstance(warmup_epochs, bool)
-    if not whole or not 0 <= warmup_epochs < epochs:
-        raise ValueError(
-            f"warmup_epochs must be a whole number below epochs={epochs}, not {warmup_epochs!r}"
-        )
-    if (
-        isinstance(anneal, bool)
-        or not isinstance(anneal, (int, float, np.floating))
-        or not 0 <= anneal <= 1
-    ):
-        raise ValueError(f"anneal must be a share of the steps, from 0 to 1, not {anneal!r}")
-    if per not in ("example", "batch"):
-        raise ValueError(f"per must be 'example' or 'batch', not {per!r}")
+def is_number(value) -> bool:
+    """Whether a value is a real number and no truth value."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 
-def check_rates(model, beta, rho, *, anneal: float, rho_power: float) -> None:
-    """Raises ValueError where beta is no law for a multi-rate model, or one for a plain model; likewise rho."""
-    if (
-        isinstance(rho_power, bool)
-        or not isinstance(rho_power, (int, float))
-        or not math.isfinite(rho_power)
-    ):
-        raise ValueError(f"rho_power must be a finite number, not {rho_power!r}")
-    is_law = isinstance(beta, LogUniform)
-    _check_rho_law(model, rho, rho_power)
-    if not is_multirate(model):
-        if is_law:
-            raise ValueError(
-                f"beta={beta} is for multi-rate models: pass make_multirate(model), or a number"
-            )
-        if rho_power:
-            raise ValueError(
-                "rho_power is for multi-rate models: give rho per replica for models of one beta"
-            )
-        return
-    low, high = model.beta_range
-    if not is_law or (beta.low, beta.high) != (low, high):
-        raise ValueError(
-            f"this multi-rate model needs beta=LogUniform({low:g}, {high:g}), its range, not {beta!r}"
-        )
-    if anneal:
-        raise ValueError("anneal is for models of one beta: pass anneal=0 for a multi-rate model")
+def is_whole(value) -> bool:
+    """Whether a value is an integer and no truth value."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
-def _check_rho_law(model, rho, rho_power: float) -> None:
-    is_law = isinstance(rho, LogUniform)
-    if not responds_to_rho(model):
-        if is_law:
-            raise ValueError(
-                f"rho={rho} is for models that respond to rho: build one with make_multirate(rho_range=)"
-            )
-        return
-    low, high = model.rho_range
-    if not is_law or (rho.low, rho.high) != (low, high):
-        raise ValueError(
-            f"this model responds to rho: pass rho=LogUniform({low:g}, {high:g}), its range, not {rho!r}"
-        )
-    if rho_power:
-        raise ValueError("rho_power is for models that do not respond to rho: leave it 0")
+def check_learning_rate(value) -> None:
+    """Raises ValueError for a learning rate that is no positive number."""
+    if not is_number(value) or not 0 < value < math.inf:
+        raise ValueError(f"learning_rate must be a positive number, not {value!r}")
 
 
-def check_objective(model, objective: str, *, per: str) -> None:
-    """Raises ValueError for an unknown objective, or one that the model or the way of drawing beta does not allow."""
-    if objective not in OBJECTIVES:
-        raise ValueError(f"objective must be one of {OBJECTIVES}, not {objective!r}")
-    if objective == "beta-VAE":
-        return
-    head = getattr(getattr(model, "module", model), "head", None)
-    posterior = getattr(head, "posterior", "unknown")
-    if posterior not in ("diagonal", "constant"):
-        raise ValueError(
-            f"objective 'beta-TCVAE' is for diagonal posteriors, this model's is {posterior}: build it with "
-            f"posterior='diagonal'"
-        )
-    if model.noise_dim != model.latent_dim:
-        raise ValueError(
-            "objective 'beta-TCVAE' is for models whose only noise is the posterior's: drop no words"
-        )
-    if is_multirate(model) and per != "batch":
-        raise ValueError(
-            f"objective 'beta-TCVAE' needs one beta a batch, whose total correlation it weighs: pass per='batch', "
-            f"not {per!r}"
-        )
+def ascending_range(given) -> tuple[float, float]:
+    """(lowest, highest) beta of a range, after checking it."""
+    try:
+        low, high = (float(end) for end in given)
+    except (TypeError, ValueError) as error:
+        message = f"the range of beta must be two numbers, lowest and highest, not {given!r}"
+        raise ValueError(message) from error
+    if not 0 < low < high < math.inf:
+        ends = f"[{low:g}, {high:g}]"
+        raise ValueError(f"the range of beta must be positive, finite and ascending, not {ends}")
+    return low, high
 
 
 def per_replica(name: str, value, replicas: int) -> Tensor:
-    """A number, or one per replica, as (M,) float64."""
+    """A number, or one per replica, as (M,) float64.
+
+    Raises:
+        ValueError: another count, or a value that is negative or not finite.
+    """
+    expected = f"{name} must be a number or one per replica ({replicas})"
     try:
         values = torch.as_tensor(value, dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(
-            f"{name} must be a number or one per replica ({replicas}), not {value!r}"
-        ) from error
+        raise ValueError(f"{expected}, not {value!r}") from error
     if values.ndim == 0:
         values = values.expand(replicas).clone()
     if values.shape != (replicas,):
-        raise ValueError(
-            f"{name} must be a number or one per replica ({replicas}), not of shape {tuple(values.shape)}"
-        )
+        raise ValueError(f"{expected}, not of shape {tuple(values.shape)}")
     if not (torch.isfinite(values).all() and (values >= 0).all()):
         raise ValueError(f"{name} must be finite and not negative, not {values.tolist()}")
     return values
+
+
+def choose_compiled(compile, device: torch.device, replica_steps: int, *, slow: bool):
+    """Whether a training's step is compiled: True, False, or "auto" (try, and go on without).
+
+    slow: compiling this model takes longer than it saves.
+    """
+    if compile not in (True, False, "auto"):
+        raise ValueError(f"compile must be True, False or 'auto', not {compile!r}")
+    if compile == "auto":
+        pays = replica_steps >= COMPILE_ABOVE and not slow
+        return "auto" if pays and compiler_available(device) else False
+    if compile and not compiler_available(device):
+        message = "compile=True needs a C++ compiler (Triton on CUDA): install one, or "
+        raise ValueError(message + "leave compile='auto'")
+    return compile
+
+
+def compiler_available(device: torch.device) -> bool:
+    """Whether torch.compile can work: a C++ compiler for the CPU, Triton for CUDA."""
+    if device.type == "cuda":
+        return importlib.util.find_spec("triton") is not None
+    names = (os.environ.get("CXX", ""), "g++", "clang++", "cl")
+    return any(shutil.which(name) for name in names if name)
+
+
+def one_by_one(model: nn.Module, device: torch.device) -> bool:
+    """Whether replicas train faster one after the other: on a CPU convolutions and LSTMs do."""
+    if device.type != "cpu":
+        return False
+    layers = list(model.modules())
+    convolves = any(isinstance(layer, nn.modules.conv._ConvNd) for layer in layers)
+    return convolves or any(getattr(layer, "alone_on_cpu", False) for layer in layers)
+
+
+def compiles_slowly(model: nn.Module, device: torch.device) -> bool:
+    """Whether compiling costs more than it saves: for replicas trained alone, and for LSTMs."""
+    layers = model.modules()
+    return one_by_one(model, device) or any(getattr(a, "compiles_slowly", False) for a in layers)

@@ -1,8 +1,8 @@
-"""Gates: how a layer's output responds to log beta, and where that is asked for to log rho.
+"""Gates: how a layer's output responds to log beta, and which layers get one.
 
-Bae et al. (2023), Section 3.1, Eqs. 6 to 8.  Letters: B batch, F channels or units of a layer, K latent dimension;
-h is the standardised log beta, mean 0 and standard deviation 1 under the law from which training draws it, r likewise
-the standardised log rho, rho being the weight of the Rosetta points.
+Bae et al. (2023), Section 3.1, Eqs. 6 to 8, and Appendix C.
+Letters: B batch, F channels or units of a layer, K latent dimension; h is the standardised log
+beta, mean 0 and standard deviation 1 under the law from which training draws it.
 """
 
 import copy
@@ -12,20 +12,21 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from rvae_lite.models.networks import LogScale
-
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 GATEABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED, *BATCH_NORMS)
+GATE_SPEED = 5.0  # how many times as fast gates learn, where nothing else is said
 
 
 def standardise(beta: Tensor, beta_range: tuple[float, float]) -> Tensor:
-    """h = sqrt(3) (log beta - middle) / half range: mean 0, variance 1 for log beta uniform on the range.
+    """h = sqrt(3) (log beta - middle) / half range.
+
+    For log beta uniform on the range, h has mean 0 and variance 1.
 
     Args:
-        beta: weights of the rate, any shape, positive; the loss is distortion + beta * rate in nats, both summed
-            over dimensions.  Or rho, which gives r.
-        beta_range: (lowest, highest) beta, or rho.
+        beta: weights of the rate, any shape, positive; the loss is distortion + beta * rate in
+            nats, both summed over dimensions.
+        beta_range: (lowest, highest) beta.
     """
     low, high = (math.log(end) for end in beta_range)
     return (beta.log() - (low + high) / 2) * (2 * math.sqrt(3) / (high - low))
@@ -37,131 +38,130 @@ def sqrt_gate(x: Tensor) -> Tensor:
     return torch.where(is_open, torch.where(is_open, x, -1.0).expm1().neg().sqrt(), 0.0)
 
 
-# The function of w h + c, and the c at which training starts: open, for a channel that is closed at every beta has
-# no gradient and stays closed.
+# The function of w h + c, and the c at which training starts.  A gate starts open: a channel that
+# is closed at every beta has no gradient and stays closed.
 GATES = {"sigmoid": (torch.sigmoid, 2.0), "sqrt": (sqrt_gate, -2.0), "film": (lambda x: x, 1.0)}
 
 
-class Rate:
-    """Where the gated layers of one model read h, and r where they respond to rho, while a call lasts; else None."""
+class Condition:
+    """Where the gated layers of one model read h while a call lasts; None outside a call."""
 
     def __init__(self):
         self.h: Tensor | None = None
-        self.r: Tensor | None = None
 
     def read(self) -> Tensor:
         """h, () or (B,)."""
         if self.h is None:
-            raise ValueError(
-                "a multi-rate model needs a beta: call gated(x, beta), or take gated.at_beta(beta)"
-            )
+            message = "a multi-rate model needs a beta: call gated(x, beta), or take "
+            raise ValueError(message + "gated.at_beta(beta)")
         return self.h
 
 
 class Gate(nn.Module):
-    """gate(w h + c) for F channels; FiLM (Perez et al. 2018) scales by w h + c and shifts by v h + d.
+    """gate(w h + c) for F channels; FiLM (Perez et al. 2018) scales by w h + c, shifts by v h + d.
 
     Args:
         kind: "sigmoid", "sqrt" or "film".
         num_channels: F.
         tilt: a sigmoid starts at w = -tilt, more closed the higher beta is.
-        to_rho: gate(w h + u r + c), with a weight u for r too; not for FiLM.
+        speed: how many times as fast as other weights the gate learns, see `make_multirate`.
     """
 
-    def __init__(self, kind: str, num_channels: int, *, tilt: float = 0.0, to_rho: bool = False):
+    def __init__(self, kind: str, num_channels: int, *, tilt: float = 0.0, speed: float = 1.0):
         super().__init__()
-        self.kind, self.tilt = kind, tilt
-        self.weight, self.bias = (nn.Parameter(torch.empty(num_channels)) for _ in range(2))
-        self.rho_weight = nn.Parameter(torch.empty(num_channels)) if to_rho else None
+        self.kind, self.tilt, self.speed = kind, tilt, speed
+        self.weight = nn.Parameter(torch.empty(num_channels))
+        self.bias = nn.Parameter(torch.empty(num_channels))
         if kind == "film":
-            self.shift_weight, self.shift_bias = (
-                nn.Parameter(torch.empty(num_channels)) for _ in range(2)
-            )
+            self.shift_weight = nn.Parameter(torch.empty(num_channels))
+            self.shift_bias = nn.Parameter(torch.empty(num_channels))
         self.reset_parameters()
 
+    def extra_repr(self) -> str:
+        """Everything that a training depends on."""
+        return f"{self.kind}, tilt={self.tilt:g}, speed={self.speed:g}"
+
     def reset_parameters(self) -> None:
-        """Open at every beta: w = 0, c = 2 (sigmoid), -2 (sqrt) or 1 (FiLM, whose shift starts at 0); but for tilt."""
+        """Open at every beta: w = 0, c as in GATES; a tilted sigmoid excepted."""
         for parameter in self.parameters():
             nn.init.zeros_(parameter)
         if self.kind == "sigmoid":
             nn.init.constant_(self.weight, -self.tilt)
         nn.init.constant_(self.bias, GATES[self.kind][1])
 
-    def scale(self, h: Tensor, r: Tensor | None = None) -> Tensor:
-        """What the channels are multiplied by at h, and r if there is a weight for it, () or (B,): (F,) or (B, F)."""
-        bias = self.bias if r is None else self.bias + self.rho_weight * r.unsqueeze(-1)
-        return GATES[self.kind][0](self.weight * h.unsqueeze(-1) + bias)
-
-    def settle(self, r: Tensor) -> None:
-        """Respond to h alone from now on, as at r ()."""
-        self.bias.data += self.rho_weight.data * r
-        self.rho_weight = None
+    def scale(self, h: Tensor) -> Tensor:
+        """What the channels are multiplied by at h, () or (B,): (F,) or (B, F)."""
+        function = GATES[self.kind][0]
+        return function(self.weight * h.unsqueeze(-1) + self.bias)
 
     def shift(self, h: Tensor) -> Tensor | None:
-        """What is added to them: (F,) or (B, F), or None for gates other than FiLM."""
-        return (
-            self.shift_weight * h.unsqueeze(-1) + self.shift_bias if self.kind == "film" else None
-        )
+        """What is added to the channels: (F,) or (B, F); None for gates other than FiLM."""
+        if self.kind != "film":
+            return None
+        return self.shift_weight * h.unsqueeze(-1) + self.shift_bias
 
 
 class Gated(nn.Module):
-    """A layer with a gate: gate(w h + c) * (W a + bias), one (w, c) per output unit or channel (Eq. 8).
+    """A layer with a gate: gate(w h + c) * (W a + bias), one (w, c) per output channel (Eq. 8).
 
     Args:
         layer: linear, convolution or batch norm.
         gate: its gate.
-        rate: the model's, where h is read.
-        inputs: gate what goes into the layer instead, which must be linear.
+        condition: the model's, where h is read.
+        inputs: gate the layer's inputs instead of its outputs; the layer must be linear.
     """
 
-    def __init__(self, layer: nn.Module, gate: Gate, rate: Rate, *, inputs: bool = False):
+    def __init__(self, layer: nn.Module, gate: Gate, condition: Condition, *, inputs: bool = False):
         super().__init__()
-        self.layer, self.gate, self.rate, self.inputs = layer, gate, rate, inputs
+        self.layer, self.gate, self.condition, self.inputs = layer, gate, condition, inputs
 
     def forward(self, a: Tensor) -> Tensor:
-        h = self.rate.read()
+        h = self.condition.read()
         if h.ndim and len(h) != len(a):
-            raise ValueError(
-                f"beta has {len(h)} entries for a batch of {len(a)}: pass a number or one per example"
-            )
+            message = f"beta has {len(h)} entries for a batch of {len(a)}: pass a number or one per"
+            raise ValueError(message + " example")
         if self.inputs:
             return self.layer(self._respond(a, h))
         if h.ndim or isinstance(self.layer, nn.Linear):
             return self._respond(self.layer(a), h)
-        return functional_call(
-            self.layer, self._scaled(h), a
-        )  # weights are fewer than what they put out
+        # One h for the batch: scaling the weights costs less than scaling the outputs.
+        return functional_call(self.layer, self._scaled(h), a)
 
     def _respond(self, s: Tensor, h: Tensor) -> Tensor:
-        scale, shift = self.gate.scale(h, self.rate.r), self.gate.shift(h)
+        scale, shift = self.gate.scale(h), self.gate.shift(h)
         scaled = s * self._spread(scale, s.ndim)
         return scaled if shift is None else scaled + self._spread(shift, s.ndim)
 
     def _spread(self, values: Tensor, ndim: int) -> Tensor:
-        # (F,) or (B, F) beside (B, ..., F) of a linear layer or (B, F, ...) of the others
-        if isinstance(self.layer, nn.Linear):
-            between = ndim - 2 if values.ndim == 2 else 0
-            return values.reshape(*values.shape[:-1], *[1] * between, values.shape[-1])
-        return values.reshape(*values.shape, *[1] * (ndim - 2))
+        # Gates are (F,) or (B, F).  A linear layer's output is (B, ..., F), any other's (B, F,
+        # ...).
+        if not isinstance(self.layer, nn.Linear):
+            return values.reshape(*values.shape, *[1] * (ndim - 2))
+        between = ndim - 2 if values.ndim == 2 else 0
+        return values.reshape(*values.shape[:-1], *[1] * between, values.shape[-1])
 
     def folded(self, h: Tensor) -> nn.Module:
-        """The plain layer that this one is at h (): the gate is multiplied into its weights and bias."""
+        """The plain layer that this one is at h (): its weights and bias have absorbed the gate."""
         layer = copy.deepcopy(self.layer)
         if self.inputs:
-            scale, shift = self.gate.scale(h), self.gate.shift(h)
-            if shift is not None:
-                offset = layer.weight @ shift
-                layer.bias = nn.Parameter(offset if layer.bias is None else layer.bias + offset)
-            layer.weight = nn.Parameter(layer.weight * scale)
+            self._fold_inputs(layer, h)
             return layer
-        layer.affine = True  # of a batch norm; the others do not look at it
+        if isinstance(layer, BATCH_NORMS):
+            layer.affine = True
         for name, value in self._scaled(h).items():
             setattr(layer, name, nn.Parameter(value))
         return layer
 
+    def _fold_inputs(self, layer: nn.Linear, h: Tensor) -> None:
+        scale, shift = self.gate.scale(h), self.gate.shift(h)
+        if shift is not None:
+            offset = layer.weight @ shift
+            layer.bias = nn.Parameter(offset if layer.bias is None else layer.bias + offset)
+        layer.weight = nn.Parameter(layer.weight * scale)
+
     def _scaled(self, h: Tensor) -> dict[str, Tensor]:
-        """The layer's weight, and its bias where there is one, with the gate at h () multiplied in."""
-        layer, scale, shift = self.layer, self.gate.scale(h, self.rate.r), self.gate.shift(h)
+        """The layer's weight, and its bias if any, multiplied by the gate at h ()."""
+        layer, scale, shift = self.layer, self.gate.scale(h), self.gate.shift(h)
         weight = torch.ones_like(scale) if layer.weight is None else layer.weight
         scaled = dict(weight=weight * _along_outputs(layer, scale, weight))
         if layer.bias is not None:
@@ -174,36 +174,67 @@ class Gated(nn.Module):
 def _along_outputs(layer: nn.Module, scale: Tensor, weight: Tensor) -> Tensor:
     if not isinstance(layer, TRANSPOSED):
         return scale.reshape(-1, *[1] * (weight.ndim - 1))
-    # A transposed weight is (inputs, outputs / groups, ...), and each group of inputs has outputs of its own.
-    rows = scale.view(layer.groups, -1).repeat_interleave(weight.shape[0] // layer.groups, dim=0)
+    # A transposed weight is (inputs, outputs / groups, ...); each group of inputs has own outputs.
+    groups = scale.view(layer.groups, -1)
+    rows = groups.repeat_interleave(weight.shape[0] // layer.groups, dim=0)
     return rows.reshape(*rows.shape, *[1] * (weight.ndim - 2))
 
 
-class LogScaleResponse(nn.Module):
-    """log sqrt(C_ii) = 1/2 min(0, a_i h + b_i): the exact response of a linear VAE's posterior variance.
+def layers_of(module: nn.Module) -> list[str]:
+    """Names of all layers to gate; a batch norm stands for the layer that it follows.
 
-    Differs from the paper: there C is a product of sigmoids, which equals the optimum at no range of betas.
+    Raises:
+        ValueError: the module holds layers with parameters that cannot be gated.
     """
+    named = module.named_modules()
+    holders = [(name, layer) for name, layer in named if _has_own_parameters(layer)]
+    strange = [(name, layer) for name, layer in holders if type(layer) not in GATEABLE]
+    if strange:
+        raise ValueError(
+            f"layers {_described(strange)} cannot be gated: name in layers= those to gate"
+        )
+    followed = zip(holders, holders[1:], strict=False)
+    replaced = {name for (name, layer), (_, norm) in followed if _normalises(norm, layer)}
+    return [name for name, _ in holders if name not in replaced]
 
-    def __init__(self, latent_dim: int, rate: Rate):
-        super().__init__()
-        self.rate = rate
-        self.weight, self.bias = (nn.Parameter(torch.empty(latent_dim)) for _ in range(2))
-        self.reset_parameters()
 
-    def reset_parameters(self) -> None:
-        """The same variance e^-2 at every beta."""
-        nn.init.zeros_(self.weight)
-        nn.init.constant_(self.bias, -2.0)
+def choose_layers(module: nn.Module, layers=None) -> list[str]:
+    """Names of the layers that `make_multirate` gates, see there."""
+    named = dict(module.named_modules())
+    if callable(layers):
+        chosen = [name for name, layer in named.items() if layers(name, layer)]
+    elif layers is not None:
+        chosen = list(layers)
+    else:
+        own = getattr(module, "layers_to_gate", None)
+        chosen = layers_of(module) if own is None else own()
+    unknown = [name for name in chosen if name not in named]
+    if unknown:
+        known = [name for name, layer in named.items() if type(layer) in GATEABLE]
+        raise ValueError(f"layers {unknown} are not in the module, which has {known}")
+    refused = [(name, named[name]) for name in chosen if type(named[name]) not in GATEABLE]
+    if refused:
+        possible = "only linear layers, convolutions and batch norms can"
+        raise ValueError(f"layers {_described(refused)} cannot be gated: {possible}")
+    if not chosen:
+        raise ValueError("the module has no layers to gate: name some in layers=")
+    return chosen
 
-    def forward(self, mean: Tensor) -> Tensor:
-        return self._response(self.rate.read()).expand_as(mean)
 
-    def _response(self, h: Tensor) -> Tensor:
-        return 0.5 * (self.weight * h.unsqueeze(-1) + self.bias).clamp(max=0)
+def num_outputs(layer: nn.Module) -> int:
+    """How many units, channels or features a layer puts out."""
+    keys = ("num_features", "out_channels", "out_features")
+    return next(getattr(layer, key) for key in keys if hasattr(layer, key))
 
-    def folded(self, h: Tensor) -> nn.Module:
-        """The constant that it is at h ()."""
-        plain = LogScale(len(self.weight)).to(self.weight)
-        plain.value = nn.Parameter(self._response(h))
-        return plain
+
+def _has_own_parameters(layer: nn.Module) -> bool:
+    own = next(layer.parameters(recurse=False), None)
+    return own is not None or type(layer) in BATCH_NORMS
+
+
+def _normalises(norm: nn.Module, layer: nn.Module) -> bool:
+    return type(norm) in BATCH_NORMS and norm.num_features == num_outputs(layer)
+
+
+def _described(layers: list[tuple[str, nn.Module]]) -> list[str]:
+    return [f"{name} ({type(layer).__name__})" for name, layer in layers]

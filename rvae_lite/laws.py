@@ -1,28 +1,113 @@
-"""How the learning rate and beta change over a training.
+"""Laws: what a hyperparameter of `fit` may be besides a number.
 
-Bae et al. (2023), Appendix C: warm-up, cosine decay, and the KL annealing of the baseline.
+Bae et al. (2023), Section 3.3: beta is drawn anew; Appendix C: warm-up, cosine decay and annealing.
+Letters: M replicas.
 """
 
 import math
 
-SCHEDULES = {
-    "constant": lambda progress: 1.0,
-    "cosine": lambda progress: 0.5 * (1 + math.cos(math.pi * progress)),
-}
+from torch import Tensor
+
+from rvae_lite.checks import ascending_range, check_learning_rate, is_number, is_whole
 
 
-def learning_rate_factor(
-    step: int, *, num_steps: int, warmup_steps: int = 0, schedule: str = "constant"
-) -> float:
-    """What the learning rate is multiplied by at a step counted from 1.
+class Constant:
+    """The law of a plain number: the same at every step."""
 
-    It rises in a line over the warm-up; then "constant" stays at 1 and "cosine" falls from 1 towards 0.
+    spans_training = False  # whether the law depends on how long the training lasts
+
+    def __init__(self, value):
+        self.value = value
+
+    def __repr__(self) -> str:
+        return "constant"
+
+    def factor(self, step: int, *, num_steps: int) -> float:
+        """What the value is multiplied by at a step: 1."""
+        return 1.0
+
+    def at(self, step: int, *, num_steps: int, steps_per_epoch: int) -> float:
+        """The value at a step."""
+        return self.value
+
+
+class LogUniform:
+    """beta is drawn anew, log beta uniform between log low and log high (Section 3.3).
+
+    Args:
+        low, high: lowest and highest beta, the weight of the rate in distortion + beta * rate; both
+            terms are in nats, summed over dimensions.
+        per: draw a beta for every "example" or for every "batch".  Both are unbiased; the first
+            varies less.
     """
-    if step <= warmup_steps:
-        return step / warmup_steps
-    return SCHEDULES[schedule]((step - 1 - warmup_steps) / (num_steps - warmup_steps))
+
+    spans_training = False
+
+    def __init__(self, low: float, high: float, *, per: str = "example"):
+        if per not in ("example", "batch"):
+            raise ValueError(f"per must be 'example' or 'batch', not {per!r}")
+        self.low, self.high = ascending_range((low, high))
+        self.per = per
+
+    def __repr__(self) -> str:
+        return f"LogUniform({self.low:g}, {self.high:g}{', per=batch' * (self.per == 'batch')})"
+
+    def quantile(self, uniform: Tensor) -> Tensor:
+        """The betas that belong to uniform numbers in [0, 1), any shape."""
+        span = math.log(self.high / self.low)
+        return (math.log(self.low) + span * uniform).exp()
 
 
-def anneal_factor(step: int, *, num_steps: int, anneal: float) -> float:
-    """What beta is multiplied by at a step counted from 1: from 0 in a line to 1 over a share `anneal` of all."""
-    return min(1.0, (step - 1) / (anneal * num_steps)) if anneal else 1.0
+class Annealed:
+    """beta rises in a line from 0 to its value, and stays there: the baseline's KL annealing.
+
+    Args:
+        value: beta at the end, a number or one per replica.
+        share: share of all steps over which beta rises.
+    """
+
+    spans_training = True
+
+    def __init__(self, value, *, share: float = 0.3):
+        if not is_number(share) or not 0 <= share <= 1:
+            raise ValueError(f"share must be a share of the steps, from 0 to 1, not {share!r}")
+        self.value, self.share = value, share
+
+    def __repr__(self) -> str:
+        return f"Annealed(share={self.share:g})"
+
+    def factor(self, step: int, *, num_steps: int) -> float:
+        """What the value is multiplied by at a step, counted from 1."""
+        if not self.share:
+            return 1.0
+        return min(1.0, (step - 1) / (self.share * num_steps))
+
+
+class Cosine:
+    """The learning rate rises in a line over the warm-up, then falls along a cosine towards 0.
+
+    Args:
+        peak: the highest learning rate.
+        warmup_epochs: epochs over which it rises from 0.
+    """
+
+    spans_training = True
+
+    def __init__(self, peak: float, *, warmup_epochs: int = 0):
+        check_learning_rate(peak)
+        if not is_whole(warmup_epochs) or warmup_epochs < 0:
+            raise ValueError(
+                f"warmup_epochs must be a whole number from 0 up, not {warmup_epochs!r}"
+            )
+        self.value, self.warmup_epochs = peak, warmup_epochs
+
+    def __repr__(self) -> str:
+        return f"Cosine({self.value:g}, warmup_epochs={self.warmup_epochs})"
+
+    def at(self, step: int, *, num_steps: int, steps_per_epoch: int) -> float:
+        """The learning rate at a step, counted from 1."""
+        warmup = self.warmup_epochs * steps_per_epoch
+        if step <= warmup:
+            return self.value * (step / warmup)
+        progress = (step - 1 - warmup) / (num_steps - warmup)
+        return self.value * (0.5 * (1 + math.cos(math.pi * progress)))

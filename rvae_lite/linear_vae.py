@@ -1,11 +1,11 @@
 """The linear VAE solved exactly: its optimum at every beta and its rate-distortion curve.
 
-p(x|z) = N(D z + mu, s2 I) and q(z|x) = N(E (x - mu), C) with C diagonal (Bae et al. 2023, Section 2.2, Theorem 1).
-The optimum is reverse water-filling of a Gaussian source: every principal component keeps the variance beta s2, or all
-of its own variance where that is less.  Everything is in nats, summed over dimensions and averaged over data; the loss
-is distortion + beta * rate, the distortion with its 1/(2 s2) and its constant.
-Letters: D data dimension (data_dim), K latent dimension, T values of beta.  In code the matrices are decoder, encoder
-and posterior_variance, s2 is noise_variance.
+p(x|z) = N(D z + mu, s2 I), q(z|x) = N(E (x - mu), C), C diagonal (Bae et al. 2023, Section 2.2).
+The optimum is reverse water-filling of a Gaussian source: every principal component loses the
+variance beta s2, or all of its own if that is less.  The loss is distortion + beta * rate in nats,
+summed over dimensions and averaged over data; the distortion has its 1/(2 s2) and constant.
+Letters: D data dimension, K latent dimension, T values of beta.  In code D, E, C and s2 are
+decoder, encoder, posterior_variance and noise_variance.
 """
 
 import math
@@ -13,14 +13,18 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from rvae_lite.gates import Condition
+from rvae_lite.models.networks import LogScale
 
 
 class Optimum(NamedTuple):
     """The linear VAE that minimises distortion + beta * rate.
 
-    encoder: E, (K, D); decoder: D, (D, K); posterior_variance: diagonal of C, (K,); rate and distortion in nats, 0-dim.
-    Latents are ordered by the variance that they explain; any signed permutation of them is as good.
+    encoder: E, (K, D); decoder: D, (D, K); posterior_variance: diagonal of C, (K,); rate,
+    distortion: nats, ().  Latents are in order of the variance that they explain; any signed
+    permutation of them is as good.
     """
 
     encoder: Tensor
@@ -31,7 +35,7 @@ class Optimum(NamedTuple):
 
 
 class RateDistortion(NamedTuple):
-    """The exact curve, each (T,): rate and distortion in nats, latents in use, and the water level beta * s2."""
+    """The exact curve, each (T,): nats, latents in use, and the water level beta * s2."""
 
     rate: Tensor
     distortion: Tensor
@@ -40,19 +44,16 @@ class RateDistortion(NamedTuple):
 
 
 def optimum(covariance, *, latent_dim: int, beta: float, noise_variance: float) -> Optimum:
-    """The exact optimum of a linear VAE with diagonal posterior covariance, collapsed latents included.
+    """The exact optimum at beta, collapsed latents included, as float64 tensors.
 
-    With covariance U diag(lambda) U^T and g_i = sqrt(max(0, 1 - beta s2 / lambda_i)) it is D = U_K Lambda^(1/2) G,
-    E = Lambda^(-1/2) G U_K^T, C = I - G^2, up to a signed permutation of the latents.
+    With covariance U diag(lambda) U^T and g_i = sqrt(max(0, 1 - beta s2 / lambda_i)) it is
+    D = U_K Lambda^(1/2) G, E = Lambda^(-1/2) G U_K^T, C = I - G^2.
 
     Args:
         covariance: of the data, (D, D), symmetric and positive semidefinite, array or tensor.
-        latent_dim: K; where K > D the latents beyond D collapse.
-        beta: weight of the rate, positive (module docstring for the convention).
+        latent_dim: K; latents beyond D collapse.
+        beta: weight of the rate, positive.
         noise_variance: s2, variance of the likelihood, in squared units of the data.
-
-    Returns:
-        Float64 tensors.
 
     Raises:
         ValueError: a covariance that is not one, or a number that is not positive.
@@ -62,30 +63,20 @@ def optimum(covariance, *, latent_dim: int, beta: float, noise_variance: float) 
         tensor([0.2500], dtype=torch.float64)
     """
     _check_positive("beta", beta)
-    curve = rate_distortion(
-        covariance, latent_dim=latent_dim, betas=[beta], noise_variance=noise_variance
-    )
+    sizes = dict(latent_dim=latent_dim, noise_variance=noise_variance)
+    curve = rate_distortion(covariance, betas=[beta], **sizes)
     values, vectors = _spectrum(covariance, latent_dim)
     gate = _gate(values, curve.water_level)  # (K,)
     scale = torch.where(values > 0, values, 1.0).sqrt()
-    encoder = (gate / scale).unsqueeze(1) * vectors.T
-    return Optimum(
-        encoder, vectors * (scale * gate), 1 - gate.square(), curve.rate[0], curve.distortion[0]
-    )
+    encoder, decoder = (gate / scale).unsqueeze(1) * vectors.T, vectors * (scale * gate)
+    return Optimum(encoder, decoder, 1 - gate.square(), curve.rate[0], curve.distortion[0])
 
 
 def rate_distortion(covariance, *, latent_dim: int, betas, noise_variance: float) -> RateDistortion:
     """Rate and distortion of the optimum at many betas: reverse water-filling with K components.
 
-    rate = 1/2 sum_{i<=K} max(0, log(lambda_i / (beta s2))); the slope d distortion / d rate is -beta wherever a
-    latent is in use.
-
-    Args:
-        covariance, latent_dim, noise_variance: as for `optimum`.
-        betas: weights of the rate, (T,), positive.
-
-    Raises:
-        ValueError: as for `optimum`.
+    rate = 1/2 sum_{i<=K} max(0, log(lambda_i / (beta s2))); while a latent is in use, the slope
+    d distortion / d rate is -beta.  betas: (T,), positive; the rest as for `optimum`.
     """
     betas = torch.as_tensor(betas, dtype=torch.float64)
     if betas.ndim != 1 or not len(betas) or not bool((torch.isfinite(betas) & (betas > 0)).all()):
@@ -103,10 +94,10 @@ def rate_distortion(covariance, *, latent_dim: int, betas, noise_variance: float
 def anchor_curve(
     covariance, x, *, latent_dim: int, betas, noise_variance: float, mean=None
 ) -> tuple[Tensor, Tensor]:
-    """Where the optimum has data points x at every beta: their latents and their reconstructions, exactly.
+    """The exact latents and reconstructions of data points x at the optimum of every beta.
 
-    z(beta) = Lambda^(-1/2) G(beta) U_K^T (x - mu) and mu + D z = mu + U_K G(beta)^2 U_K^T (x - mu), with G as in
-    `optimum`: every latent shrinks by sqrt(1 - beta s2 / lambda_i) and is 0 from beta = lambda_i / s2 on.
+    z(beta) = Lambda^(-1/2) G(beta) U_K^T (x - mu) and mu + D z = mu + U_K G(beta)^2 U_K^T (x - mu),
+    with G as in `optimum`: latent i is 0 from beta = lambda_i / s2 on.
 
     Args:
         covariance, latent_dim, noise_variance: as for `optimum`.
@@ -117,9 +108,8 @@ def anchor_curve(
     Returns:
         z, (J, R, K), and reconstructions, (J, R, D), float64.
     """
-    level = rate_distortion(
-        covariance, latent_dim=latent_dim, betas=betas, noise_variance=noise_variance
-    ).water_level
+    sizes = dict(latent_dim=latent_dim, noise_variance=noise_variance)
+    level = rate_distortion(covariance, betas=betas, **sizes).water_level
     values, vectors = _spectrum(covariance, latent_dim)
     gate = _gate(values, level.unsqueeze(1)).unsqueeze(1)  # (J, 1, K)
     mean = torch.as_tensor(0.0 if mean is None else mean, dtype=torch.float64)
@@ -129,7 +119,7 @@ def anchor_curve(
 
 
 def collapse_betas(covariance, *, latent_dim: int, noise_variance: float) -> Tensor:
-    """The beta at which each latent of the optimum collapses, lambda_i / s2, descending: (K,).  Arguments as above."""
+    """The beta at which each latent of the optimum collapses, lambda_i / s2, descending: (K,)."""
     _check_positive("noise_variance", noise_variance)
     return _spectrum(covariance, latent_dim)[0] / noise_variance
 
@@ -137,23 +127,19 @@ def collapse_betas(covariance, *, latent_dim: int, noise_variance: float) -> Ten
 def expected_rate(
     covariance, encoder: Tensor, posterior: Tensor, *, latent_mean: Tensor | None = None
 ) -> Tensor:
-    """Mean over the data of KL(N(E (x - mu), C) || N(0, I)), exact and differentiable, for any linear encoder.
+    """Mean over the data of KL(N(E (x - mu), C) || N(0, I)), exact and differentiable: nats, (...).
 
     Args:
         covariance: of the data, (D, D).
-        encoder: E, (..., K, D); leading axes, such as one of beta, are kept.
+        encoder: any E, (..., K, D); leading axes, such as one of beta, are kept.
         posterior: C, its diagonal (..., K) or the whole matrix (..., K, K).
-        latent_mean: mean of the posterior means over the data, (..., K), where the biases leave one; by default 0.
-
-    Returns:
-        Nats, (...).
+        latent_mean: mean over the data of the posterior means, (..., K); by default 0.
     """
     covariance, full = torch.as_tensor(covariance).to(encoder), _as_matrix(posterior, encoder)
-    log_det = (
-        torch.linalg.slogdet(full).logabsdet
-        if posterior.ndim == encoder.ndim
-        else posterior.log().sum(-1)
-    )
+    if posterior.ndim == encoder.ndim:
+        log_det = torch.linalg.slogdet(full).logabsdet
+    else:
+        log_det = posterior.log().sum(-1)
     trace = _trace(full) + _trace(encoder @ covariance @ encoder.mT)
     shift = 0.0 if latent_mean is None else latent_mean.square().sum(-1)
     return 0.5 * (trace + shift - encoder.shape[-2] - log_det)
@@ -168,23 +154,19 @@ def expected_distortion(
     noise_variance: float,
     residual_mean: Tensor | None = None,
 ) -> Tensor:
-    """Mean over the data and the posterior of -log N(x; D z + mu, s2 I), exact and differentiable.
+    """Mean over data and posterior of -log N(x; D z + mu, s2 I), exact and differentiable: (...).
 
     Args:
         covariance, encoder, posterior: as for `expected_rate`.
-        decoder: D, (..., D, K).
+        decoder: any D, (..., D, K).
         noise_variance: s2.
-        residual_mean: mean of x - reconstruction over the data, (..., D), where the biases leave one; by default 0.
-
-    Returns:
-        Nats, constant included, (...).
+        residual_mean: mean over the data of x - reconstruction, (..., D); by default 0.
     """
     _check_positive("noise_variance", noise_variance)
     covariance, data_dim = torch.as_tensor(covariance).to(encoder), decoder.shape[-2]
     missed = torch.eye(data_dim).to(encoder) - decoder @ encoder  # (..., D, D)
-    squared = _trace(missed @ covariance @ missed.mT) + _trace(
-        decoder @ _as_matrix(posterior, encoder) @ decoder.mT
-    )
+    spread = decoder @ _as_matrix(posterior, encoder) @ decoder.mT
+    squared = _trace(missed @ covariance @ missed.mT) + _trace(spread)
     shift = 0.0 if residual_mean is None else residual_mean.square().sum(-1)
     return _constant(data_dim, noise_variance) + (squared + shift) / (2 * noise_variance)
 
@@ -195,32 +177,26 @@ def _gate(values: Tensor, level: Tensor) -> Tensor:
 
 
 def _spectrum(covariance, latent_dim: int) -> tuple[Tensor, Tensor]:
-    """The K largest eigenvalues, descending, and their eigenvectors (D, K), both padded by zeros where K > D."""
+    """The K largest eigenvalues, descending, and eigenvectors (D, K); zeros where K > D."""
     matrix = torch.as_tensor(covariance, dtype=torch.float64).detach().cpu()
+    remedy = "pass np.cov(x, rowvar=False)"
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not len(matrix):
-        raise ValueError(
-            f"covariance must be (D, D), not {tuple(matrix.shape)}: pass np.cov(x, rowvar=False)"
-        )
-    if (
-        isinstance(latent_dim, bool)
-        or not isinstance(latent_dim, (int, np.integer))
-        or latent_dim < 1
-    ):
+        raise ValueError(f"covariance must be (D, D), not {tuple(matrix.shape)}: {remedy}")
+    whole = isinstance(latent_dim, (int, np.integer)) and not isinstance(latent_dim, bool)
+    if not whole or latent_dim < 1:
         raise ValueError(f"latent_dim must be a positive integer, not {latent_dim!r}")
     size = float(matrix.abs().max())
     if not math.isfinite(size) or not torch.allclose(matrix, matrix.T, rtol=0, atol=1e-6 * size):
-        raise ValueError("covariance must be finite and symmetric: pass np.cov(x, rowvar=False)")
+        raise ValueError(f"covariance must be finite and symmetric: {remedy}")
     values, vectors = torch.linalg.eigh((matrix + matrix.T) / 2)
-    if float(values[0]) < -1e-6 * size:
-        smallest = float(values[0])
-        raise ValueError(
-            f"covariance has a negative eigenvalue, {smallest:.3g}: it must be positive semidefinite"
-        )
-    padding = max(0, latent_dim - len(matrix))
-    values = torch.nn.functional.pad(values.flip(0).clamp(min=0.0), (0, padding))
-    return values[:latent_dim], torch.nn.functional.pad(vectors.flip(1), (0, padding))[
-        :, :latent_dim
-    ]
+    smallest = float(values[0])
+    if smallest < -1e-6 * size:
+        wrong = f"covariance has a negative eigenvalue, {smallest:.3g}"
+        raise ValueError(f"{wrong}: it must be positive semidefinite")
+    padding = (0, max(0, latent_dim - len(matrix)))
+    values = torch.nn.functional.pad(values.flip(0).clamp(min=0.0), padding)
+    vectors = torch.nn.functional.pad(vectors.flip(1), padding)
+    return values[:latent_dim], vectors[:, :latent_dim]
 
 
 def _check_positive(name: str, value) -> None:
@@ -234,12 +210,42 @@ def _constant(data_dim: int, noise_variance: float) -> float:
 
 def _as_matrix(posterior: Tensor, encoder: Tensor) -> Tensor:
     if posterior.ndim not in (encoder.ndim - 1, encoder.ndim):
-        raise ValueError(
-            f"posterior must be variances (..., K) or a covariance (..., K, K) beside an encoder of shape "
-            f"{tuple(encoder.shape)}, not {tuple(posterior.shape)}"
-        )
+        wanted = "variances (..., K) or a covariance (..., K, K) beside an encoder of shape"
+        found = f"{tuple(encoder.shape)}, not {tuple(posterior.shape)}"
+        raise ValueError(f"posterior must be {wanted} {found}")
     return posterior if posterior.ndim == encoder.ndim else posterior.diag_embed()
 
 
 def _trace(matrix: Tensor) -> Tensor:
     return matrix.diagonal(dim1=-2, dim2=-1).sum(-1)
+
+
+class LogScaleResponse(nn.Module):
+    """log sqrt(C_ii) = 1/2 min(0, a_i h + b_i): the exact response of a linear VAE's variance.
+
+    Differs from the paper: there C is a product of sigmoids, which is optimal on no range of betas.
+    """
+
+    def __init__(self, latent_dim: int, condition: Condition):
+        super().__init__()
+        self.condition = condition
+        self.weight = nn.Parameter(torch.empty(latent_dim))
+        self.bias = nn.Parameter(torch.empty(latent_dim))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """The same variance e^-2 at every beta."""
+        nn.init.zeros_(self.weight)
+        nn.init.constant_(self.bias, -2.0)
+
+    def forward(self, mean: Tensor) -> Tensor:
+        return self._response(self.condition.read()).expand_as(mean)
+
+    def _response(self, h: Tensor) -> Tensor:
+        return 0.5 * (self.weight * h.unsqueeze(-1) + self.bias).clamp(max=0)
+
+    def folded(self, h: Tensor) -> nn.Module:
+        """The constant that the response is at h ()."""
+        plain = LogScale(len(self.weight)).to(self.weight)
+        plain.value = nn.Parameter(self._response(h))
+        return plain

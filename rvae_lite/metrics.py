@@ -1,40 +1,37 @@
-"""How good a model is: rate-distortion curve, active units, mutual information gap, and the Frechet distance.
+"""How good a model is: active units, rate-distortion curves, the Frechet distance.
 
-`mutual_information_gap` is that of `rvae_lite.disentanglement`.
-
-Bae et al. (2023), Section 5 and Appendix B.  Rates and distortions are in nats, summed over dimensions and averaged
-over data; everything is accumulated in float64.  Letters: M replicas, N images or data points, K latent dimension,
-F features, T points of a curve.
+`mutual_information_gap` is that of `disentanglement`.  Bae et al. (2023), Section 5, Appendix B.
+Rates and distortions are in nats, summed over dimensions, averaged over data, all in float64.
+Letters: M replicas, N images or data points, K latent dimension, F features, T points of a curve.
 """
 
 import numpy as np
 
+from rvae_lite.alignment import finite
 from rvae_lite.disentanglement import mutual_information_gap as mutual_information_gap
 
 
 def active_units(means, *, threshold: float = 0.01, axes: bool = False):
-    """How many latent directions the posterior mean uses: eigenvalues of cov(mean) of at least `threshold`.
+    """How many latent directions the posterior mean uses: eigenvalues of cov(mean) >= `threshold`.
 
     Args:
         means: posterior means of N data, (N, K), or of M replicas, (M, N, K).
         threshold: smallest variance that counts, squared latent units, where the prior's is 1.
-        axes: count latent axes of at least this variance instead; for models whose posterior is diagonal.
+        axes: count latent axes instead of directions, for models with a diagonal posterior.
 
     Returns:
         A number, or one per replica, (M,).
 
-    Differs from the paper: it counts axes.  With a full posterior covariance the axes are arbitrary and all of them
-    look used, however few directions are.
+    Differs from the paper: the paper counts axes.  With a full posterior covariance the axes are
+    arbitrary, and all of them look used even if few directions are.
     """
-    means = _finite("means", means)
+    means = finite("means", means)
     if means.ndim == 3 and len(means):
-        return np.array(
-            [active_units(replica, threshold=threshold, axes=axes) for replica in means]
-        )
+        each = [active_units(replica, threshold=threshold, axes=axes) for replica in means]
+        return np.array(each)
     if means.ndim != 2 or len(means) < 2 or not means.shape[1]:
-        raise ValueError(
-            f"means must be (N, K) or (M, N, K) with at least 2 data, not {means.shape}: encode more data"
-        )
+        wanted = f"(N, K) or (M, N, K) with at least 2 data, not {means.shape}"
+        raise ValueError(f"means must be {wanted}: encode more data")
     covariance = np.atleast_2d(np.cov(means, rowvar=False))
     variances = covariance.diagonal() if axes else np.linalg.eigvalsh(covariance)
     return int((variances >= threshold).sum())
@@ -46,60 +43,54 @@ def rate_distortion_curve(fit, x, betas=None, *, seed: int = 0):
     Args:
         fit: a multi-rate Fit, or a plain one whose replicas were trained at the betas wanted.
         x: data, (N, *data).
-        betas: where a multi-rate Fit is read off, (T,); leave it out for a plain one: every replica gives one point.
+        betas: where a multi-rate Fit is read off, (T,).  Leave it out for a plain one, of which
+            every replica gives one point.
         seed: of the posterior samples; the same noise at every beta.
 
     Returns:
-        A pandas DataFrame, a row per replica and beta: replica, beta, rate, distortion, loss (distortion + beta *
-        rate), in nats, and squared_error.
+        A pandas DataFrame, a row per replica and beta, with columns replica, beta, rate,
+        distortion, loss (distortion + beta * rate), in nats, and squared_error.
 
     Raises:
-        ValueError: betas for a plain Fit, none for a multi-rate one, or betas that are not positive.
+        ValueError: betas for a plain Fit, none for a multi-rate one, or betas not positive.
     """
     import pandas as pd
 
     trained = np.asarray(fit.beta, dtype=np.float64)
     multirate = bool(np.isnan(trained).any())
-    if multirate != (betas is not None):
-        need = (
-            "a multi-rate Fit answers at every beta: pass betas"
-            if multirate
-            else "betas are for a multi-rate Fit"
-        )
+    if multirate and betas is None:
+        need = "a multi-rate Fit answers at every beta: pass betas"
         raise ValueError(f"{need}; a plain Fit has one beta per replica")
+    if not multirate and betas is not None:
+        raise ValueError("betas are for a multi-rate Fit; a plain Fit has one beta per replica")
     if not multirate:
         return _rows(pd, fit.evaluate(x, seed=seed), trained)
     betas = np.asarray(betas, dtype=np.float64)
     if betas.ndim != 1 or not len(betas) or not (np.isfinite(betas) & (betas > 0)).all():
         raise ValueError(f"betas must be positive finite numbers, (T,), not {betas.tolist()}")
-    pieces = [
-        _rows(pd, fit.evaluate(x, beta=float(b), seed=seed), np.full(len(fit), b)) for b in betas
-    ]
+    pieces = []
+    for beta in betas.tolist():
+        evaluation = fit.evaluate(x, beta=beta, seed=seed)
+        pieces.append(_rows(pd, evaluation, np.full(len(fit), beta)))
     return pd.concat(pieces).sort_values(["replica", "beta"], ignore_index=True)
 
 
 def _rows(pd, evaluation, beta: np.ndarray):
-    return pd.DataFrame(
-        dict(
-            replica=np.arange(len(beta)),
-            beta=beta,
-            rate=evaluation.rate,
-            distortion=evaluation.distortion,
-            loss=evaluation.loss(beta),
-            squared_error=evaluation.squared_error,
-        )
-    )
+    table = pd.DataFrame(dict(replica=np.arange(len(beta)), beta=beta))
+    table["rate"], table["distortion"] = evaluation.rate, evaluation.distortion
+    table["loss"], table["squared_error"] = evaluation.loss(beta), evaluation.squared_error
+    return table
 
 
 def area_between(curve_a, curve_b) -> float:
-    """The area between two rate-distortion curves, integral of (distortion_a - distortion_b) d rate: nats squared.
+    """The area between two rate-distortion curves, negative where a is better: nats squared.
 
-    Negative where a is better (below).  It is taken over the rates that both curves reach, distortion interpolated
-    linearly in rate, which overestimates a convex curve between its points: give both about as many.
+    It is the integral of distortion_a - distortion_b over the rates that both curves reach.  Linear
+    interpolation overestimates a convex curve between its points: give both about as many points.
 
     Args:
-        curve_a, curve_b: tables with columns rate and distortion (`rate_distortion_curve`, one curve of it), or pairs
-            (rates, distortions) of arrays (T,), in any order.
+        curve_a, curve_b: one curve of `rate_distortion_curve`, or any table with columns rate and
+            distortion, or a pair (rates, distortions) of arrays (T,), in any order.
 
     Raises:
         ValueError: several points at one beta, fewer than two rates, or no common range of rates.
@@ -109,30 +100,28 @@ def area_between(curve_a, curve_b) -> float:
 
 
 def dominance(curve_a, curve_b) -> float:
-    """The share of the common range of rates where curve a lies strictly below (has the lower distortion than) b.
+    """The share of the common range of rates where curve a has a lower distortion than curve b.
 
     Arguments, interpolation and errors as for `area_between`.
     """
     rates, difference = _difference(curve_a, curve_b)
     ends = np.stack([difference[:-1], difference[1:]])
     depth, height = (-ends).max(0).clip(min=0.0), ends.max(0).clip(min=0.0)
-    # A segment that crosses zero lies below it for depth / (depth + height) of its length.
+    # A segment that crosses zero lies below zero for depth / (depth + height) of its length.
     below = depth / np.where(depth > 0, depth + height, 1.0)
     return float((below * np.diff(rates)).sum() / (rates[-1] - rates[0]))
 
 
 def _difference(curve_a, curve_b) -> tuple[np.ndarray, np.ndarray]:
-    """distortion_a - distortion_b at every rate of either curve within their common range."""
-    (rate_a, distortion_a), (rate_b, distortion_b) = (
-        _curve("curve_a", curve_a),
-        _curve("curve_b", curve_b),
-    )
+    """All rates of both curves within their common range, and distortion_a - distortion_b there."""
+    rate_a, distortion_a = _curve("curve_a", curve_a)
+    rate_b, distortion_b = _curve("curve_b", curve_b)
     low, high = max(rate_a[0], rate_b[0]), min(rate_a[-1], rate_b[-1])
     if not low < high:
-        raise ValueError(
-            f"curve_a has rates {rate_a[0]:.4g} to {rate_a[-1]:.4g}, curve_b {rate_b[0]:.4g} to {rate_b[-1]:.4g}: "
-            f"they have no range in common, so choose betas that give one"
-        )
+        ranges = f"curve_a has rates {rate_a[0]:.4g} to {rate_a[-1]:.4g}, "
+        ranges += f"curve_b {rate_b[0]:.4g} to {rate_b[-1]:.4g}"
+        remedy = "they have no range in common, so choose betas that give one"
+        raise ValueError(f"{ranges}: {remedy}")
     rates = np.unique(np.concatenate([rate_a, rate_b]).clip(low, high))
     return rates, np.interp(rates, rate_a, distortion_a) - np.interp(rates, rate_b, distortion_b)
 
@@ -141,62 +130,40 @@ def _curve(name: str, curve) -> tuple[np.ndarray, np.ndarray]:
     """Increasing rates and their distortions, averaged where a rate occurs twice."""
     if hasattr(curve, "columns"):
         if "beta" in curve and curve["beta"].duplicated().any():
-            raise ValueError(
-                f"{name} has several points at one beta: pass one curve, as table[table.replica == 0]"
-            )
+            wrong = f"{name} has several points at one beta"
+            raise ValueError(f"{wrong}: pass one curve, as table[table.replica == 0]")
         curve = curve["rate"], curve["distortion"]
-    rate, distortion = (_finite(name, values) for values in curve)
+    rate, distortion = (finite(name, values) for values in curve)
     if rate.ndim != 1 or rate.shape != distortion.shape:
-        raise ValueError(
-            f"{name} must be rates and distortions of one length, not {rate.shape} and {distortion.shape}"
-        )
+        found = f"not {rate.shape} and {distortion.shape}"
+        raise ValueError(f"{name} must be rates and distortions of one length, {found}")
     rates, place, count = np.unique(rate, return_inverse=True, return_counts=True)
     if len(rates) < 2:
-        raise ValueError(
-            f"{name} must have at least two different rates, not {len(rates)}: take more betas"
-        )
+        wanted = f"at least two different rates, not {len(rates)}"
+        raise ValueError(f"{name} must have {wanted}: take more betas")
     return rates, np.bincount(place, weights=distortion) / count
 
 
 def frechet_distance(a, b) -> float:
-    """Frechet distance of two Gaussians fitted to features: |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)).
+    """Frechet distance of two Gaussians fitted to features (N, F) and (N', F), at least 2 each.
 
-    Squared units of the features.  Comparable only between features of one encoder and sets of about one size: the
-    estimate is biased upwards by few examples.
-
-    Args:
-        a, b: features, (N, F) and (N', F), at least 2 each.
+    |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)), in squared units of the features.  Distances
+    compare only between features of one encoder and sets of about one size: few examples bias the
+    estimate upwards.
     """
-    a, b = _finite("a", a), _finite("b", b)
+    a, b = finite("a", a), finite("b", b)
     for name, features in (("a", a), ("b", b)):
         if features.ndim != 2 or len(features) < 2 or not features.shape[1]:
-            raise ValueError(
-                f"{name} must be features (N, F) of at least 2 examples, not {features.shape}"
-            )
+            wanted = f"features (N, F) of at least 2 examples, not {features.shape}"
+            raise ValueError(f"{name} must be {wanted}")
     if a.shape[1] != b.shape[1]:
         raise ValueError(f"a has {a.shape[1]} features, b {b.shape[1]}: take both from one encoder")
-    covariance_a, covariance_b = (
-        np.atleast_2d(np.cov(features, rowvar=False)) for features in (a, b)
-    )
+    covariance_a = np.atleast_2d(np.cov(a, rowvar=False))
+    covariance_b = np.atleast_2d(np.cov(b, rowvar=False))
     values, vectors = np.linalg.eigh(covariance_a)
     root = (vectors * np.sqrt(values.clip(min=0.0))) @ vectors.T
     # S_a S_b has the eigenvalues of the symmetric S_a^(1/2) S_b S_a^(1/2).
     overlap = np.sqrt(np.linalg.eigvalsh(root @ covariance_b @ root).clip(min=0.0)).sum()
-    distance = (
-        np.square(a.mean(0) - b.mean(0)).sum()
-        + covariance_a.trace()
-        + covariance_b.trace()
-        - 2 * overlap
-    )
+    shift = np.square(a.mean(0) - b.mean(0)).sum()
+    distance = shift + covariance_a.trace() + covariance_b.trace() - 2 * overlap
     return float(max(distance, 0.0))
-
-
-def _finite(name: str, values) -> np.ndarray:
-    array = np.asarray(
-        values.detach().cpu() if hasattr(values, "detach") else values, dtype=np.float64
-    )
-    if not np.isfinite(array).all():
-        raise ValueError(
-            f"{name} holds NaN or infinite values: check the training that it comes from"
-        )
-    return array

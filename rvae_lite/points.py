@@ -1,21 +1,30 @@
-"""Select Rosetta points: which data stand for a latent space.
+"""Distil a latent space: which data become Rosetta points, plain ones or curves over beta.
 
-Martinez & Pearson (2021), Section 3 and Appendix E: cluster the posterior means, take for each centre the nearest
-datum x_r and its own mean z_r.  Letters: N data points, K latent dimension, R Rosetta points.
+Martinez & Pearson (2021), Section 3 and Appendix E: cluster the posterior means, take for each
+centre the nearest datum x_r and its own mean z_r.  Curves are not in the paper. Letters: N data
+points, K latent dimension, R Rosetta points, J values of beta at which a curve is known.
 """
 
 import platform
+from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from rvae_lite.checks import is_whole
+from rvae_lite.fitted import Fit
+from rvae_lite.multirate import is_multirate
 from rvae_lite.rosetta import RosettaPoints
+
+NUM_BETAS = 10  # of a curve
+SELECTED_AT = 3  # betas whose latents, side by side, are clustered
 
 
 def select_points(
     x, means, num_points: int, *, method: str = "kmeans", seed: int = 0, ids=None, header=None
 ) -> RosettaPoints:
-    """Distil a latent space: cluster the posterior means, take the datum nearest to each centre and its own mean.
+    """Cluster the posterior means; take the datum nearest to each centre and its own mean.
 
     Args:
         x: data, (N, *data).
@@ -32,45 +41,101 @@ def select_points(
     Raises:
         ValueError: lengths that do not fit, more points than data, an unknown method.
 
-    Differs from the paper: where two centres share their nearest datum, the later one takes its next nearest.
+    Differs from the paper: where two centres share their nearest datum, the later one takes its
+        next
+    nearest.
 
     Example:
         >>> points = select_points(torch.randn(100, 5), torch.randn(100, 2), 8)
         >>> points.z.shape
         (8, 2)
     """
-    x = x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
-    means = np.asarray(
-        means.detach().cpu() if isinstance(means, torch.Tensor) else means, dtype=np.float64
-    )
+    x = x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
+    means = means.detach().cpu() if isinstance(means, Tensor) else means
+    means = np.asarray(means, dtype=np.float64)
     if means.ndim != 2 or len(means) != len(x):
-        raise ValueError(
-            f"means must be (N, K) = ({len(x)}, K), one row per datum, not {means.shape}: pass one replica's"
-        )
+        expected = f"(N, K) = ({len(x)}, K), one row per datum"
+        raise ValueError(f"means must be {expected}, not {means.shape}: pass one replica's")
     if not np.isfinite(means).all():
         raise ValueError(
             "means hold NaN or infinite values: train again with a lower learning rate"
         )
-    if (
-        isinstance(num_points, bool)
-        or not isinstance(num_points, (int, np.integer))
-        or num_points < 1
-    ):
+    if not is_whole(num_points) or num_points < 1:
         raise ValueError(f"num_points must be a positive integer, not {num_points!r}")
     if num_points > len(x):
         raise ValueError(f"num_points = {num_points} is more than the {len(x)} data: select fewer")
     if method not in SELECTION_METHODS:
         raise ValueError(f"method must be one of {sorted(SELECTION_METHODS)}, not {method!r}")
     chosen = _nearest_distinct(means, SELECTION_METHODS[method](means, num_points, seed))
-    header = dict(header or {}) | dict(
-        selection_method=method,
-        selection_seed=int(seed),
-        versions=dict(
-            torch=torch.__version__, numpy=np.__version__, python=platform.python_version()
-        ),
-    )
+    versions = dict(torch=torch.__version__, numpy=np.__version__, python=platform.python_version())
+    made = dict(selection_method=method, selection_seed=int(seed), versions=versions)
     names = np.arange(len(x)) if ids is None else np.asarray(ids)
-    return RosettaPoints(x[chosen], means[chosen], ids=names[chosen], header=header)
+    return RosettaPoints(
+        x[chosen], means[chosen], ids=names[chosen], header=dict(header or {}) | made
+    )
+
+
+def curve_points(
+    fit: Fit,
+    x,
+    num_points: int,
+    *,
+    betas: Sequence[float] | None = None,
+    selected_at: Sequence[float] | None = None,
+    replica: int = 0,
+    method: str = "kmeans",
+    seed: int = 0,
+    ids=None,
+    header=None,
+) -> RosettaPoints:
+    """Distil a multi-rate model: R data, the curves of their means, their reconstructions.
+
+    The data are chosen as by `select_points`, but for the whole range at once: the means at several
+    betas, each divided by its total standard deviation, are clustered side by side.
+
+    Args:
+        fit: a multi-rate Fit.
+        x: data, (N, *data).
+        num_points: R, at most N.
+        betas: where the curves are read off, (J,), ascending; by default ten, log-spaced.
+        selected_at: the betas whose means are clustered; by default lowest, middle and highest.
+        replica: which of the Fit's replicas.
+        method, seed, ids, header: as in `select_points`.
+
+    Raises:
+        ValueError: a plain Fit, and what `select_points` refuses.
+
+    Example:
+        >>> from rvae_lite import VAE, fit
+        >>> from rvae_lite.multirate import LogUniform, make_multirate
+        >>> x, law = torch.randn(100, 5), LogUniform(0.01, 10.0)
+        >>> space = fit(make_multirate(VAE.mlp(5, 2)), x, epochs=1, batch_size=50, beta=law)
+        >>> curve_points(space, x, 8).z.shape
+        (10, 8, 2)
+    """
+    if not is_multirate(fit.model):
+        remedy = "train make_multirate(model), or use select_points"
+        raise ValueError(f"curves need a multi-rate Fit: {remedy}")
+    fit, ends = fit.select([replica]), fit.model.beta_range
+    betas = np.geomspace(*ends, NUM_BETAS) if betas is None else np.asarray(betas, np.float64)
+    if selected_at is None:
+        selected_at = np.geomspace(*ends, SELECTED_AT)
+    # Choose the data for the whole range.
+    means = [fit.encode(x, beta=float(beta))[0] for beta in np.atleast_1d(selected_at)]
+    features = torch.cat([_standardised(each) for each in means], dim=1)
+    selected = select_points(x, features, num_points, method=method, seed=seed, header=header)
+    chosen = selected.ids.astype(int)
+    # Read their curves off.
+    z = torch.cat([fit.encode(selected.x, beta=float(beta)) for beta in betas])  # (J, R, K)
+    pairs = zip(z, betas, strict=True)
+    recon = torch.cat([fit.decode(at, beta=float(beta)) for at, beta in pairs])  # (J, R, *data)
+    names = chosen if ids is None else np.asarray(ids)[chosen]
+    curves = dict(betas=betas, recon=recon, ids=names, header=selected.header)
+    return RosettaPoints(selected.x, z, **curves)
+
+
+def _standardised(means: Tensor) -> Tensor:
+    return means / means.var(0, correction=0).sum().sqrt().clamp(min=1e-12)
 
 
 def _nearest_distinct(means: np.ndarray, centres: np.ndarray) -> np.ndarray:
@@ -97,11 +162,9 @@ def _gaussian_mixture(means, num_points, seed):
 def _agglomerative(means, num_points, seed):
     from sklearn.cluster import AgglomerativeClustering
 
-    labels = (
-        AgglomerativeClustering(num_points).fit_predict(means)
-        if num_points > 1
-        else np.zeros(len(means), int)
-    )
+    if num_points == 1:
+        return means.mean(0, keepdims=True)
+    labels = AgglomerativeClustering(num_points).fit_predict(means)
     return np.stack([means[labels == cluster].mean(0) for cluster in range(num_points)])
 
 
@@ -110,5 +173,8 @@ def _random(means, num_points, seed):
 
 
 SELECTION_METHODS = dict(
-    kmeans=_kmeans, gaussian_mixture=_gaussian_mixture, agglomerative=_agglomerative, random=_random
+    kmeans=_kmeans,
+    gaussian_mixture=_gaussian_mixture,
+    agglomerative=_agglomerative,
+    random=_random,
 )

@@ -1,29 +1,22 @@
-"""Arrays and a JSON header in one zip file: written atomically, verified on reading, never unpickled."""
+"""Arrays and a JSON header in one zip file: replaced in one step, verified when read, no pickle."""
 
 import hashlib
 import io
 import json
 import math
 import os
-import signal
 import tempfile
-import threading
 import zipfile
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-KINDS = "fiubU"  # of arrays: numbers and text; nothing else is in a file of ours
+KINDS = "fiubU"  # of arrays in our files: numbers and text
 MOST_MEMBERS = 100_000
 
 
 def write_atomically(path, write) -> None:
-    """Call `write(file)` on a temporary binary file beside `path`, then put it in place of `path` in one step.
-
-    Args:
-        path: the file to make or replace.
-        write: a function that takes an open binary file.
+    """Call `write(file)` on a temporary binary file, then move that file to `path` in one step.
 
     Raises:
         OSError: the place cannot be written or the disk is full; nothing half-written stays.
@@ -32,9 +25,8 @@ def write_atomically(path, write) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(
-            prefix=f".{path.name}.", suffix=".part", dir=path.parent
-        )
+        prefix = f".{path.name}."
+        handle, temporary = tempfile.mkstemp(prefix=prefix, suffix=".part", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
             write(file)
             file.flush()
@@ -42,63 +34,12 @@ def write_atomically(path, write) -> None:
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
-        reason = error.strerror or error
-        raise OSError(
-            error.errno, f"cannot write {path} ({reason}): free some space or choose another path"
-        ) from error
+        wrong = f"cannot write {path} ({error.strerror or error})"
+        remedy = "free some space or choose another path"
+        raise OSError(error.errno, f"{wrong}: {remedy}") from error
     finally:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
-
-
-def check_outputs(*paths, force: bool = False) -> None:
-    """Refuse results that cannot be written, before hours are spent on them.
-
-    Raises:
-        FileExistsError: there is something at one of the paths already, and `force` is not given.
-        OSError: its folder cannot be written, or a folder or another file is in the way.
-    """
-    chosen = [Path(path) for path in paths]
-    for path in chosen:
-        if chosen.count(path) > 1:
-            raise ValueError(
-                f"{path} is named for two results: choose another path for one of them"
-            )
-        if path.is_dir():
-            raise IsADirectoryError(f"{path} is a folder: name a file in it")
-        if path.exists() and not force:
-            raise FileExistsError(
-                f"{path} is there already: choose another path, or force to replace it"
-            )
-        above = next(
-            folder
-            for folder in (path.absolute().parent, *path.absolute().parents)
-            if folder.exists()
-        )
-        if not above.is_dir():
-            raise NotADirectoryError(
-                f"cannot write {path} ({above} is no folder): choose another path"
-            )
-        if not os.access(above, os.W_OK):
-            raise PermissionError(
-                f"cannot write {path} ({above} may not be written): choose another path"
-            )
-
-
-@contextmanager
-def uninterrupted():
-    """Let an interrupt (SIGINT) wait until the block is done, so that results appear together or not at all."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # interrupts go to the main thread alone
-        return
-    waiting = []
-    before = signal.signal(signal.SIGINT, lambda *_: waiting.append(True))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if waiting:
-        raise KeyboardInterrupt
 
 
 def _umask() -> int:
@@ -108,7 +49,7 @@ def _umask() -> int:
 
 
 def content_hash(header: dict, arrays: dict) -> str:
-    """SHA-256 over the header (its own `sha256` entry left out) and every array's name, dtype, shape and bytes."""
+    """SHA-256 over the header, but for its entry `sha256`, and all arrays with names and shapes."""
     digest = hashlib.sha256()
     plain = {key: value for key, value in header.items() if key != "sha256"}
     digest.update(json.dumps(plain, sort_keys=True).encode())
@@ -120,29 +61,31 @@ def content_hash(header: dict, arrays: dict) -> str:
 
 
 def differences(one: dict, other: dict, *, ignore: tuple = ()) -> list[str]:
-    """The entries in which two dictionaries of settings differ, each as "key: value against value"."""
-    one, other = (
-        json.loads(json.dumps(settings)) for settings in (one, other)
-    )  # tuples become lists, as in a file
+    """The entries in which two dictionaries of settings differ, as "key: value against value"."""
+    # Tuples become lists, as in a file.
+    one, other = json.loads(json.dumps(one)), json.loads(json.dumps(other))
     keys = [key for key in one | other if key not in ignore and one.get(key) != other.get(key)]
     return [f"{key}: {one.get(key)!r} against {other.get(key)!r}" for key in keys]
 
 
 def save_arrays(path, *, kind: str, version: int, header: dict, arrays: dict) -> dict:
-    """Write `arrays` and `header` to `path` atomically; returns the header as written, hash included."""
+    """Write `arrays` and `header` to `path` atomically; returns the header as written, with hash.
+
+    Raises:
+        ValueError: Python objects among the arrays, or a header that is not JSON.
+        OSError: as for `write_atomically`.
+    """
     arrays = {name: np.asarray(array) for name, array in arrays.items()}
-    objects = sorted(name for name, array in arrays.items() if array.dtype.hasobject)
+    objects = ", ".join(sorted(name for name, array in arrays.items() if array.dtype.hasobject))
     if objects:
-        raise ValueError(
-            f"a {kind} file cannot hold Python objects ({', '.join(objects)}): pass numbers or text"
-        )
+        wrong = f"a {kind} file cannot hold Python objects ({objects})"
+        raise ValueError(f"{wrong}: pass numbers or text")
     header = {**header, "kind": kind, "schema_version": version}
     try:
         header["sha256"] = content_hash(header, arrays)
     except TypeError as error:
-        raise ValueError(
-            f"the header of a {kind} file must be JSON (text, numbers, lists): {error}"
-        ) from error
+        wanted = "JSON (text, numbers, lists)"
+        raise ValueError(f"the header of a {kind} file must be {wanted}: {error}") from error
     text = np.array(json.dumps(header, sort_keys=True))
     write_atomically(path, lambda file: np.savez(file, header=text, **arrays))
     return header
@@ -154,26 +97,22 @@ def load_arrays(path, *, kind: str, version: int) -> tuple[dict, dict]:
     Raises:
         FileNotFoundError: there is no such file.
         PermissionError: it may not be read.
-        ValueError: the file is truncated, altered, of another kind, pickled or from a newer version.
+        ValueError: the file is damaged, altered, of another kind, pickled, or of a newer version.
     """
-    header, arrays, written = _load(path, kind)
-    if header.get("kind") != kind:
-        raise ValueError(
-            f"{path} is a {repr(header.get('kind'))[:80]} file, not a {kind} file: pass the right one"
-        )
-    found = header.get("schema_version")
+    header, arrays, digest = _load(path, kind)
+    found_kind, found = header.get("kind"), header.get("schema_version")
+    if found_kind != kind:
+        wrong = f"{path} is a {repr(found_kind)[:80]} file, not a {kind} file"
+        raise ValueError(f"{wrong}: pass the right one")
     if not isinstance(found, int) or isinstance(found, bool) or found < 1:
-        raise ValueError(
-            f"{path} has no valid schema_version (found {repr(found)[:80]}): get a fresh copy of it"
-        )
+        wrong = f"{path} has no valid schema_version (found {repr(found)[:80]})"
+        raise ValueError(f"{wrong}: get a fresh copy of it")
     if found > version:
-        raise ValueError(
-            f"{path} has schema version {found}, this rvae_lite reads up to {version}: upgrade rvae_lite"
-        )
-    if header.get("sha256") != written:
-        raise ValueError(
-            f"{path} was altered after it was written (its SHA-256 differs): get a fresh copy of it"
-        )
+        wrong = f"{path} has schema version {found}, this rvae_lite reads up to {version}"
+        raise ValueError(f"{wrong}: upgrade rvae_lite")
+    if header.get("sha256") != digest:
+        wrong = f"{path} was altered after it was written (its SHA-256 differs)"
+        raise ValueError(f"{wrong}: get a fresh copy of it")
     return header, arrays
 
 
@@ -187,7 +126,7 @@ def kind_of(path) -> str:
 
 
 def _load(path, kind: str) -> tuple[dict, dict, str]:
-    """Header, arrays and the hash of both."""
+    """Header, arrays and their hash."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no {kind} file at {path}: check the path")
@@ -198,14 +137,12 @@ def _load(path, kind: str) -> tuple[dict, dict, str]:
             raise ValueError("its header is not a JSON object")
         return header, arrays, content_hash(header, arrays)
     except PermissionError as error:
-        raise PermissionError(
-            error.errno, f"{path} may not be read: change its permissions"
-        ) from error
-    except Exception as error:  # any damage, of whatever sort, is one refusal
+        wrong = f"{path} may not be read: change its permissions"
+        raise PermissionError(error.errno, wrong) from error
+    except Exception as error:  # every sort of damage gives the same refusal
         reason = " ".join(str(error)[:200].split()) or type(error).__name__
-        raise ValueError(
-            f"{path} is not a readable {kind} file ({reason}): get a fresh copy of it"
-        ) from error
+        wrong = f"{path} is not a readable {kind} file ({reason})"
+        raise ValueError(f"{wrong}: get a fresh copy of it") from error
 
 
 def _read_members(path: Path) -> dict:
@@ -215,7 +152,7 @@ def _read_members(path: Path) -> dict:
         if len(members) > MOST_MEMBERS:
             raise ValueError(f"it holds {len(members)} members")
         for member in members:
-            # Stored, not compressed, and none twice: a file never asks for more memory than it has bytes.
+            # No member is compressed or stored twice: a file needs no more memory than its size.
             left -= member.file_size
             if member.compress_type != zipfile.ZIP_STORED or left < 0:
                 raise ValueError("it holds a compressed member")
@@ -237,7 +174,8 @@ def _read_array(content: bytes) -> np.ndarray:
         raise ValueError("it holds pickled objects, which are never loaded")
     if dtype.kind not in KINDS or not dtype.itemsize:
         raise ValueError(f"it holds {str(dtype)[:40]}, which is neither numbers nor text")
-    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(content) - file.tell():
+    expected, found = math.prod(shape) * dtype.itemsize, len(content) - file.tell()
+    if min(shape, default=0) < 0 or expected != found:
         raise ValueError("an array of another length than its header says")
     file.seek(0)
     return np.lib.format.read_array(file, allow_pickle=False)

@@ -5,9 +5,12 @@ They are far too short to reach their anchors; `fit` says so, and `fit_quietly` 
 
 import warnings
 
+import numpy as np
 import torch
 
 from rvae_lite import VAE, RosettaPoints, data, fit
+from rvae_lite.anchors import PointsNotReached
+from rvae_lite.objective import BETA_VAE, Batch, ReplicaLoss
 
 NUM_REPLICAS, EPOCHS, BATCH_SIZE = 10, 3, 25
 BETA = [0.1, 0.5, 1.0, 1.0, 1.5, 2.0, 2.5, 2.5, 4.0, 8.0]
@@ -33,9 +36,7 @@ def toy_model(**options):
 
 def fit_quietly(*arguments, **options):
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "replicas .* did not reach the Rosetta points", RuntimeWarning
-        )
+        warnings.simplefilter("ignore", PointsNotReached)
         return fit(*arguments, **options)
 
 
@@ -68,3 +69,13 @@ def assert_close(actual, expected):
     torch.testing.assert_close(
         torch.as_tensor(actual), torch.as_tensor(expected), rtol=0, atol=1e-10
     )
+
+
+def terms_of(space):
+    """The history of a Fit: (epochs, T, M)."""
+    return np.stack(list(space.terms.values()), axis=1)
+
+
+def batch_loss(model, *batch, objective=BETA_VAE, num_data=97):
+    """The loss of one batch (x, noise, beta, rho, anchors), and its terms."""
+    return ReplicaLoss(model, objective, num_data=num_data)(Batch(*batch))

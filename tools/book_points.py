@@ -1,10 +1,10 @@
-"""Make the Rosetta files that ship with the package: train the book's models, distil them, keep witness points.
+"""Make the Rosetta files that ship with the package, and their witness points.
 
     python tools/book_points.py [eight_gaussians] [digits]
 
-Witness points are held-out (input, latent) pairs: no training uses them, so they can tell whether a space is the
-book's.
-The committed files are the book's latent spaces; making them anew makes another book.
+Witness points are held-out (input, latent) pairs: no training uses them, so they can tell whether a
+space is the book's. The committed files are the book's latent spaces; making them anew makes
+another book.
 """
 
 import sys

@@ -1,7 +1,4 @@
-"""Where the syllables in a recording are: tables, Audacity labels, the .not.mat files of Evsonganaly, and more.
-
-Letters: n syllables.
-"""
+"""Where the n syllables of a recording are: tables, Audacity's labels, Evsonganaly's .not.mat."""
 
 import csv
 import io
@@ -12,51 +9,52 @@ from typing import NamedTuple
 
 import numpy as np
 
+# How tables call their columns, in lower case and without what UNIT finds.
 SPELLINGS = dict(
-    onset="onset onsets onset_s onsets_s onset_ms onsets_ms start starts start_s start_ms start_time start_times "
-    "start_seconds start_sec begin begin_s begin_time begin_time_s t_start onset_time onset_seconds onset_sec".split(),
-    offset="offset offsets offset_s offsets_s offset_ms offsets_ms stop stops stop_s stop_ms stop_time stop_times "
-    "stop_seconds stop_sec end ends end_s end_ms end_time end_times end_time_s end_seconds end_sec t_end t_stop "
-    "offset_time offset_seconds offset_sec onset_offset".split(),
-    label="label labels cluster clusters type syllable syllables syllable_type annotation annotations name".split(),
-    file="file files filename filenames file_name audio audio_file audio_files audio_filename audio_filenames "
-    "audio_path audiofile notated_path begin_file wav wav_file".split(),
+    onset="onset onsets start starts begin t_start",
+    offset="offset offsets onset_offset stop stops end ends t_end t_stop",
+    label="label labels cluster clusters type syllable syllables syllable_type annotation "
+    "annotations name",
+    file="file files filename filenames file_name audio audio_file audio_files audio_filename "
+    "audio_filenames audio_path audiofile notated_path begin_file wav wav_file",
 )
-TOLERANCE = (
-    1e-3  # s, that a syllable may reach beyond the end of its file: times in tables are rounded
-)
+UNIT = re.compile(r"(_times?)?(_s|_ms|_sec|_seconds)?$")
+TABLES = (".csv", ".tsv", ".txt")
+TOLERANCE = 1e-3  # s, by which a syllable may exceed its file: times in tables are rounded
 TOUCHING = 1e-6  # s, by which the next syllable may start before the end of this one
 
 
 class Annotations(NamedTuple):
-    """n syllables, in the order of the file.
+    """n syllables, in the order of the file; text is empty where the file says nothing."""
 
-    onsets, offsets: start and end, (n,) float64 seconds.
-    labels: type of each, (n,) text; empty where the file has no labels.
-    rows: line in a text file, or number of the syllable in another, counted from 1, (n,).
-    files: name of the sound file without its folder, (n,) text; empty where the annotations do not say.
-    """
-
-    onsets: np.ndarray
-    offsets: np.ndarray
-    labels: np.ndarray
-    rows: np.ndarray
-    files: np.ndarray
+    onsets: np.ndarray  #: seconds, (n,) float64
+    offsets: np.ndarray  #: seconds, (n,) float64
+    labels: np.ndarray  #: type of each, (n,) text
+    rows: np.ndarray  #: line in a text file, number of the syllable in another, from 1, (n,)
+    files: np.ndarray  #: name of the sound file without its folder, (n,) text
 
     def take(self, index) -> "Annotations":
         """The syllables at `index` (integers, a mask or a slice)."""
         return Annotations(*(field[index] for field in self))
 
 
+class Problem(NamedTuple):
+    """What is wrong: a few words, a sentence with file and row, how many syllables it costs."""
+
+    reason: str
+    text: str
+    count: int = 1
+
+
 def read_annotations(path, *, columns: dict | None = None) -> Annotations:
     """Read onsets, offsets and labels of syllables.
 
     Args:
-        path: a table (.csv, .tsv, or .txt with a header), Audacity's labels (.txt without one), a .not.mat file of
-            Evsonganaly, or what crowsetta reads (a Praat .TextGrid, say), if that package is installed. Times are in
-            seconds, but in milliseconds in .not.mat files and in columns whose name ends in _ms.
-        columns: names of a table's columns where they are unusual, such as {"onset": "t0", "label": "kind"}; the keys
-            are onset, offset, label and file, and {"label": None} reads a table without labels.
+        path: a table (.csv, .tsv, .txt with a header), Audacity's labels (.txt without one), a
+            .not.mat file of Evsonganaly, or what crowsetta reads (a Praat .TextGrid, say), if it
+            is installed.  Times are in seconds; in .not.mat files and columns called ..._ms in ms.
+        columns: names of unusual columns of a table, such as {"onset": "t0", "label": "kind"}; the
+            keys are onset, offset, label, file.  {"label": None} reads a table without labels.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -66,92 +64,77 @@ def read_annotations(path, *, columns: dict | None = None) -> Annotations:
     if not path.is_file():
         raise FileNotFoundError(f"there is no annotation file at {path}: check the path")
     name = path.name.lower()
-    if columns is not None and not name.endswith((".csv", ".tsv", ".txt")):
+    if columns is not None and not name.endswith(TABLES):
         raise ValueError(f"columns is only for tables, and {path} is none: leave it out")
     if name.endswith(".not.mat"):
         return _read_not_mat(path)
-    if name.endswith(".txt") and columns is None and _has_no_header(path):
-        return _read_label_track(path)
-    if name.endswith((".csv", ".tsv", ".txt")):
-        return _read_table(path, columns or {})
-    return _read_with_crowsetta(path)
+    if not name.endswith(TABLES):
+        return _read_with_crowsetta(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text: save it again as UTF-8") from error
+    if name.endswith(".txt") and _has_no_header(text):
+        return _read_label_track(text, path)
+    return _read_table(text, path, columns or {})
 
 
 def check_annotations(
     annotations: Annotations, *, path, duration: float | None = None
-) -> list[tuple[int, str]]:
-    """What is wrong with annotations: (row, one sentence) of each faulty syllable, none where all is well.
+) -> dict[int, Problem]:
+    """The faulty syllables, in the order of the file: row -> what is wrong.
 
-    A syllable is faulty where a time is missing or negative, the onset is not before the offset, it starts before the
-    previous one of the same sound file has ended, or it reaches beyond the end of that file.
+    A time is missing or negative, the onset is not before the offset, the syllable before it in
+    the same sound file has not ended, or it reaches beyond the end of that file.
 
     Args:
         annotations: n syllables.
         path: of their file, for the sentences.
-        duration: length of the sound file in seconds, where all the syllables belong to one.
+        duration: seconds of the sound file, where all syllables belong to one.
     """
-    problems = {}
-    for i, (onset, offset) in enumerate(
-        zip(annotations.onsets.tolist(), annotations.offsets.tolist(), strict=True)
-    ):
-        if reason := _fault(onset, offset, duration):
-            problems[i] = reason
-    for file in np.unique(annotations.files):
-        sound = [i for i in np.flatnonzero(annotations.files == file) if i not in problems]
-        end, previous = -math.inf, None
-        for i in sorted(sound, key=lambda i: annotations.onsets[i]):
-            if annotations.onsets[i] < end - TOUCHING:
-                problems[i] = (
-                    f"it starts before the syllable of row {annotations.rows[previous]} has ended"
-                )
-            if annotations.offsets[i] > end:
-                end, previous = annotations.offsets[i], i
-    rows = annotations.rows.tolist()
-    return [
-        (rows[i], f"{path}, row {rows[i]}: {_times(annotations, i)}: {problems[i]}")
-        for i in sorted(problems)
+    onsets, offsets, labels, rows, files = annotations
+    order = "the onset is not before the offset"
+    end = math.inf if duration is None else duration
+    beyond = f"it reaches beyond the end of the recording, at {end:.6g} s"
+    missing = ~(np.isfinite(onsets) & np.isfinite(offsets))
+    checks = [
+        ("time missing or negative", "a time is missing", missing),
+        ("time missing or negative", "a time is negative", onsets < 0),
+        ("zero length", order, onsets == offsets),
+        ("onset after offset", order, onsets > offsets),
+        (
+            "outside the recording",
+            f"{beyond} (are the times in seconds?)",
+            offsets > end + TOLERANCE,
+        ),
     ]
+    faults = {}
+    for reason, sentence, faulty in checks:
+        for i in np.flatnonzero(faulty):
+            faults.setdefault(i, (reason, sentence))
+    latest = {}  # file -> the syllable that has ended last so far
+    for i in np.argsort(onsets, kind="stable"):
+        if i in faults:
+            continue
+        last = latest.setdefault(files[i], i)
+        if onsets[i] < offsets[last] - TOUCHING and last != i:
+            faults[i] = "overlap", f"it starts before the syllable of row {rows[last]} has ended"
+        if offsets[i] > offsets[last]:
+            latest[files[i]] = i
+    problems = {}
+    for i in sorted(faults):
+        reason, sentence = faults[i]
+        times = f"from {onsets[i]:.6g} to {offsets[i]:.6g} s"
+        text = f"{path}, row {rows[i]}: syllable {labels[i]} {times}: {sentence}"
+        problems[int(rows[i])] = Problem(reason, text)
+    return problems
 
 
-def _fault(onset: float, offset: float, duration: float | None) -> str | None:
-    if not (math.isfinite(onset) and math.isfinite(offset)):
-        return "a time is missing"
-    if onset < 0:
-        return "a time is negative"
-    if onset >= offset:
-        return "the onset is not before the offset"
-    if duration is not None and offset > duration + TOLERANCE:
-        return f"it reaches beyond the end of the recording, at {duration:.6g} s (are the times in seconds?)"
-    return None
-
-
-def _times(annotations: Annotations, i: int) -> str:
-    return f"syllable {annotations.labels[i]!s} from {annotations.onsets[i]:.6g} to {annotations.offsets[i]:.6g} s"
-
-
-def _collect(onsets, offsets, labels, rows, files) -> Annotations:
-    return Annotations(
-        np.array(onsets, np.float64),
-        np.array(offsets, np.float64),
-        np.array(labels, np.str_),
-        np.array(rows, np.int64),
-        np.array(files, np.str_),
-    )
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text: save it again as UTF-8") from error
-
-
-def _has_no_header(path: Path) -> bool:
-    """Whether the first line that is no comment holds times, or a frequency range of Audacity."""
-    for line in _read_text(path).splitlines():
-        if line.strip() and not line.startswith("#"):
-            return line.startswith("\\") or _number(line.split()[0]) is not None
-    return True
+def _collect(found: list[tuple]) -> Annotations:
+    """From (onset, offset, label, row, file) of each syllable."""
+    fields = zip(*found, strict=True) if found else [()] * 5
+    types = (np.float64, np.float64, np.str_, np.int64, np.str_)
+    return Annotations(*map(np.array, fields, types))
 
 
 def _number(text: str) -> float | None:
@@ -162,99 +145,96 @@ def _number(text: str) -> float | None:
         return None
 
 
-def _read_label_track(path: Path) -> Annotations:
+def _has_no_header(text: str) -> bool:
+    """Whether the first line that is no comment holds times, or a frequency range of Audacity."""
+    for line in text.splitlines():
+        if line.strip() and not line.startswith("#"):
+            return line.startswith("\\") or _number(line.split()[0]) is not None
+    return True
+
+
+def _read_label_track(text: str, path: Path) -> Annotations:
     """Onset, offset and perhaps a label in each line, as Audacity and AVA write them."""
     found = []
-    for row, line in enumerate(_read_text(path).splitlines(), 1):
-        if not line.strip() or line.startswith(
-            ("\\", "#")
-        ):  # \: the frequencies of the label above
+    for row, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.startswith(("\\", "#")):  # \: frequencies of the label above
             continue
-        onset, offset, label = (line.split(maxsplit=2) + ["", ""])[:3]
-        if not offset or _number(onset) is None or _number(offset) is None:
-            raise ValueError(
-                f"{path}, row {row}: {line!r} is not an onset, an offset and a label: correct it"
-            )
-        found.append((float(onset), float(offset), label.strip(), row, ""))
-    return _collect(*zip(*found, strict=True)) if found else _collect([], [], [], [], [])
+        first, second, label = (line.split(maxsplit=2) + ["", ""])[:3]
+        onset, offset = _number(first), _number(second)
+        if not second or onset is None or offset is None:
+            problem = f"{line!r} is not an onset, an offset and a label"
+            raise ValueError(f"{path}, row {row}: {problem}: correct it")
+        found.append((onset, offset, label.strip(), row, ""))
+    return _collect(found)
 
 
-def _read_table(path: Path, columns: dict) -> Annotations:
-    text = _read_text(path)
+def _split_table(text: str, path: Path) -> tuple[list, str]:
+    """Row and cells of each line that is not empty, and what separates the cells."""
     header = text.lstrip().partition("\n")[0]
     delimiter = "\t" if "\t" in header else max(",;", key=header.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         lines = [(reader.line_num, [cell.strip() for cell in line]) for line in reader]
     except csv.Error as error:
-        raise ValueError(
-            f"{path}, row {reader.line_num} cannot be read ({error}): save the table again"
-        ) from error
-    lines = [(row, cells) for row, cells in lines if any(cells)]
+        where = f"{path}, row {reader.line_num}"
+        raise ValueError(f"{where} cannot be read ({error}): save the table again") from error
+    return [(row, cells) for row, cells in lines if any(cells)], delimiter
+
+
+def _read_table(text: str, path: Path, columns: dict) -> Annotations:
+    lines, delimiter = _split_table(text, path)
     if not lines:
         raise ValueError(f"{path} is empty: a table starts with the names of its columns")
     names = lines[0][1]
     place = {key: _find_column(key, names, columns, path) for key in SPELLINGS}
-    unknown = sorted(set(columns) - set(SPELLINGS))
-    if unknown:
+    if unknown := sorted(set(columns) - set(SPELLINGS)):
         raise ValueError(f"columns must have keys among {', '.join(SPELLINGS)}, not {unknown[0]!r}")
-    found = [
-        _read_row(cells, place, names, f"{path}, row {row}", delimiter == ";")
-        for row, cells in lines[1:]
-    ]
-    onsets, offsets, labels, files = zip(*found, strict=True) if found else ([], [], [], [])
-    return _collect(
-        onsets, offsets, labels, [row for row, _ in lines[1:]], _sound_files(files, path)
-    )
+    found, folders = [], {}
+    for row, cells in lines[1:]:
+        where, times = f"{path}, row {row}", []
+        if len(cells) < len(names):
+            raise ValueError(
+                f"{where} has {len(cells)} cells, not {len(names)}: complete the table"
+            )
+        for key in ("onset", "offset"):
+            cell = cells[place[key]]
+            time = _number(cell.replace(",", ".") if delimiter == ";" else cell)
+            if time is None:
+                raise ValueError(f"{where}: the {key} {cell!r} is not a number: correct it")
+            in_ms = names[place[key]].lower().strip(" )").endswith("ms")
+            times.append(time / 1000 if in_ms else time)
+        label, file = ("" if place[key] is None else cells[place[key]] for key in ("label", "file"))
+        # Folders are those of another machine, perhaps one with Windows.
+        sound = PurePosixPath(file.replace("\\", "/"))
+        if folders.setdefault(sound.name, sound.parent) != sound.parent:
+            remedy = "give each folder a table of its own"
+            raise ValueError(f"{path} names files {sound.name} in two folders: {remedy}")
+        found.append((*times, label, row, sound.name))
+    return _collect(found)
 
 
 def _find_column(key: str, names: list, columns: dict, path: Path) -> int | None:
     """Where a table has the onset, offset, label or file; None where it has no labels or files."""
-    shown = ", ".join(repr(name) for name in names)
+    wanted, shown = columns.get(key), ", ".join(map(repr, names))
     example = f'pass columns={{"{key}": NAME}}'
+    if key in columns and wanted is None and key in ("label", "file"):
+        return None
     if key in columns:
-        if columns[key] is None and key in ("label", "file"):
-            return None
-        matches = [i for i, name in enumerate(names) if name == columns[key]]
-        if not matches:
-            raise ValueError(
-                f"{path} has no column {columns[key]!r} for the {key}, but {shown}: {example}"
-            )
+        matches = [i for i, name in enumerate(names) if name == wanted]
+        absent = f"no column {wanted!r} for the {key}, but {shown}: {example}"
     else:
         plain = [re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in names]
-        matches = [i for i, name in enumerate(plain) if name in SPELLINGS[key]]
+        plain = [UNIT.sub("", name) for name in plain] if key in ("onset", "offset") else plain
+        matches = [i for i, name in enumerate(plain) if name in SPELLINGS[key].split()]
+        absent = f"no column for the {key} among {shown}: {example}"
     if len(matches) > 1:
         several = " and ".join(repr(names[i]) for i in matches)
         raise ValueError(f"{path} has several columns for the {key}, {several}: {example}")
-    if not matches and key != "file":
-        nothing = ', or columns={"label": None} where there are no labels' if key == "label" else ""
-        raise ValueError(f"{path} has no column for the {key} among {shown}: {example}{nothing}")
-    return matches[0] if matches else None
-
-
-def _read_row(cells: list, place: dict, names: list, where: str, decimal_commas: bool) -> tuple:
-    if len(cells) < len(names):
-        raise ValueError(f"{where} has {len(cells)} cells, not {len(names)}: complete the table")
-    times = []
-    for key in ("onset", "offset"):
-        cell = cells[place[key]].replace(",", ".") if decimal_commas else cells[place[key]]
-        if (time := _number(cell)) is None:
-            raise ValueError(f"{where}: the {key} {cell!r} is not a number: correct it")
-        times.append(time / 1000 if names[place[key]].lower().strip(" )").endswith("ms") else time)
-    label, file = ("" if place[key] is None else cells[place[key]] for key in ("label", "file"))
-    return *times, label, file
-
-
-def _sound_files(files, path: Path) -> list:
-    """The names without their folders, which are those of another machine, perhaps one with Windows."""
-    folders = {}
-    for file in dict.fromkeys(files):
-        place = PurePosixPath(file.replace("\\", "/"))
-        if folders.setdefault(place.name, place.parent) != place.parent:
-            raise ValueError(
-                f"{path} names files {place.name} in two folders: give each folder a table of its own"
-            )
-    return [PurePosixPath(file.replace("\\", "/")).name for file in files]
+    if matches or (key == "file" and key not in columns):
+        return matches[0] if matches else None
+    if key == "label" and key not in columns:
+        absent += ', or columns={"label": None} where there are no labels'
+    raise ValueError(f"{path} has {absent}")
 
 
 def _read_not_mat(path: Path) -> Annotations:
@@ -263,64 +243,51 @@ def _read_not_mat(path: Path) -> Annotations:
 
     try:
         content = loadmat(path, squeeze_me=True)
-        onsets, offsets = (
-            np.atleast_1d(content[key]).astype(np.float64) / 1000 for key in ("onsets", "offsets")
-        )
+        onsets = np.atleast_1d(content["onsets"]).astype(np.float64) / 1000
+        offsets = np.atleast_1d(content["offsets"]).astype(np.float64) / 1000
         labels = list("".join(np.atleast_1d(content["labels"]).tolist()))
     except KeyError as error:
-        raise ValueError(
-            f"{path} has no {error}: it is not a .not.mat file of Evsonganaly; save it again"
-        ) from error
+        problem = "it is not a .not.mat file of Evsonganaly; save it again"
+        raise ValueError(f"{path} has no {error}: {problem}") from error
     except OSError:
         raise
     except Exception as error:  # damage makes scipy raise many kinds
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(
-            f"{path} cannot be read ({reason}): save it again from Evsonganaly"
-        ) from error
+        remedy = "save it again from Evsonganaly"
+        raise ValueError(f"{path} cannot be read ({reason}): {remedy}") from error
     if not len(onsets) == len(offsets) == len(labels):
         counts = f"{len(onsets)} onsets, {len(offsets)} offsets and {len(labels)} labels"
         raise ValueError(f"{path} has {counts}: label every syllable and save it again")
-    name = path.name[: -len(".not.mat")]
-    return _collect(onsets, offsets, labels, np.arange(1, len(labels) + 1), [name] * len(labels))
+    return _number_rows(onsets, offsets, labels, path.name[: -len(".not.mat")])
+
+
+def _number_rows(onsets, offsets, labels, file: str) -> Annotations:
+    syllables = zip(onsets, offsets, labels, strict=True)
+    return _collect([(*syllable, row, file) for row, syllable in enumerate(syllables, 1)])
 
 
 def _read_with_crowsetta(path: Path) -> Annotations:
+    table = "save it as a .csv table"
     try:
         import crowsetta
     except ImportError as error:
-        remedy = (
-            'save it as a .csv table, or pip install "rvae_lite[annotations]" to read more formats'
-        )
+        remedy = f'{table}, or pip install "rvae_lite[annotations]" to read more formats'
         raise ValueError(f"{path} has the unknown suffix {path.suffix!r}: {remedy}") from error
-    kinds = {
-        name: np.atleast_1d(crowsetta.formats.by_name(name).ext).tolist()
-        for name in crowsetta.formats.as_list()
-    }
-    fitting = [name for name, suffixes in kinds.items() if path.suffix in suffixes]
+    suffixes = {name: crowsetta.formats.by_name(name).ext for name in crowsetta.formats.as_list()}
+    fitting = [name for name, known in suffixes.items() if path.suffix in np.atleast_1d(known)]
     if len(fitting) != 1:
-        raise ValueError(
-            f"{path} has a suffix that crowsetta does not know: save it as a .csv table"
-        )
+        raise ValueError(f"{path} has a suffix that crowsetta does not know: {table}")
     try:
-        sequences = crowsetta.Transcriber(format=fitting[0]).from_file(path).to_annot().seq
+        tiers = crowsetta.Transcriber(format=fitting[0]).from_file(path).to_annot().seq
     except Exception as error:  # of many kinds
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"{path} cannot be read ({reason}): save it as a .csv table") from error
-    if isinstance(sequences, list) and len(sequences) != 1:
-        raise ValueError(
-            f"{path} has {len(sequences)} tiers of labels: save the one that counts as a file of its own"
-        )
-    sequence = sequences[0] if isinstance(sequences, list) else sequences
-    if sequence.onsets_s is None:
-        raise ValueError(
-            f"{path} gives its times in samples: save them in seconds, as a .csv table"
-        )
-    count = len(sequence.labels)
-    return _collect(
-        sequence.onsets_s,
-        sequence.offsets_s,
-        sequence.labels,
-        np.arange(1, count + 1),
-        [""] * count,
-    )
+        raise ValueError(f"{path} cannot be read ({reason}): {table}") from error
+    tiers = tiers if isinstance(tiers, list) else [tiers]
+    if len(tiers) != 1:
+        remedy = "save the one that counts as a file of its own"
+        raise ValueError(f"{path} has {len(tiers)} tiers of labels: {remedy}")
+    tier = tiers[0]
+    if tier.onsets_s is None:
+        remedy = "save them in seconds, as a .csv table"
+        raise ValueError(f"{path} gives its times in samples: {remedy}")
+    return _number_rows(tier.onsets_s, tier.offsets_s, tier.labels, "")

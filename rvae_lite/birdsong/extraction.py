@@ -1,57 +1,39 @@
-"""One recording and its annotation: images of its syllables, and what is wrong; kept in a cache where there is one.
-
-Letters: n syllables.
-"""
+"""One recording and its annotation: images of its n syllables, what is wrong, a cache of both."""
 
 import hashlib
 import json
-import threading
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.birdsong.annotations import check_annotations
-from rvae_lite.birdsong.recordings import FULL_SCALE, Recording, read_recording
-from rvae_lite.birdsong.songs import Problem, Song
+from rvae_lite.birdsong.annotations import Problem, check_annotations
+from rvae_lite.birdsong.recordings import CLIPPED, Recording, read_recording
+from rvae_lite.birdsong.songs import Song
 from rvae_lite.birdsong.spectrograms import ROUNDING, SpectrogramSpec, spectrograms
 from rvae_lite.storage import content_hash, differences, load_arrays, save_arrays, write_atomically
 
 CACHE_KIND, CACHE_VERSION = "song cache", 1
 MOST_PEAKS = 2  # samples of a syllable at full scale; more were cut off
-READING = threading.Lock()  # reading a file sets filters of warnings, which all threads share
 
 
 class Extract(NamedTuple):
-    """What one recording gave.
+    """What one recording gave."""
 
-    images: log-amplitudes of the good syllables, (n, num_freqs, num_times).
-    kept: which of the song's annotations they are, (n,) integers.
-    clipped: whether the sound was cut off, (n,) bool.
-    problems: of the others.
-    """
-
-    images: np.ndarray
-    kept: np.ndarray
-    clipped: np.ndarray
-    problems: list
+    images: np.ndarray  #: log-amplitudes of the good syllables, (n, num_freqs, num_times)
+    kept: np.ndarray  #: which of the song's annotations they are, (n,) integers
+    clipped: np.ndarray  #: whether the sound was cut off, (n,) bool
+    problems: list[Problem]  #: of the other syllables
 
 
 def extract(song: Song, *, spec: SpectrogramSpec, channel: int | None = None) -> Extract:
-    """Read a recording and make the spectrograms of its syllables, before normalisation.
-
-    Args:
-        song: the recording and its annotation.
-        spec: settings of the spectrograms.
-        channel: of a recording with several.
-    """
+    """Read a recording, `channel` of several, and make its spectrograms before normalisation."""
     try:
-        with READING:
-            recording = read_recording(song.audio, channel=channel)
-        if recording.rate < 2 * spec.max_freq:
-            reach = f"{recording.rate} Hz hold nothing above {recording.rate / 2:g} Hz"
+        recording = read_recording(song.audio, channel=channel)
+        if (rate := recording.rate) < 2 * spec.max_freq:
+            remedy = f"lower max_freq = {spec.max_freq:g} Hz for all birds"
             raise ValueError(
-                f"{song.audio}: {reach}, lower max_freq = {spec.max_freq:g} Hz for all birds"
+                f"{song.audio}: {rate} Hz hold nothing above {rate / 2:g} Hz, {remedy}"
             )
     except (ValueError, FileNotFoundError) as error:
         nothing = np.empty((0, spec.num_freqs, spec.num_times), np.float32)
@@ -60,51 +42,33 @@ def extract(song: Song, *, spec: SpectrogramSpec, channel: int | None = None) ->
     problems = _row_problems(song, recording, spec)
     kept = np.flatnonzero(~np.isin(song.annotations.rows, list(problems)))
     onsets = song.annotations.onsets[kept]
-    offsets = np.minimum(
-        song.annotations.offsets[kept], recording.duration
-    )  # times in tables are rounded
+    offsets = np.minimum(song.annotations.offsets[kept], recording.duration)
     images = spectrograms(recording, onsets, offsets, spec=spec)
-    clipped = np.array(
-        [_is_clipped(recording, *times) for times in zip(onsets, offsets, strict=True)], bool
-    )
+    clipped = np.zeros(len(kept), bool)
+    for i, span in enumerate(zip(onsets, offsets, strict=True)):
+        first, last = (int(time * recording.rate) for time in span)
+        peaks = np.abs(recording.samples[first:last]) >= CLIPPED
+        clipped[i] = np.count_nonzero(peaks) > MOST_PEAKS
     return Extract(images, kept, clipped, [problems[row] for row in sorted(problems)])
 
 
-def _row_problems(song: Song, recording: Recording, spec: SpectrogramSpec) -> dict:
-    """row -> Problem, of one recording's annotation."""
-    annotations = song.annotations
-    position = {row: i for i, row in enumerate(annotations.rows.tolist())}
-    problems = {}
-    for row, text in check_annotations(annotations, path=song.source, duration=recording.duration):
-        reason = _reason(
-            annotations.onsets[position[row]],
-            annotations.offsets[position[row]],
-            recording.duration,
-        )
-        problems[row] = Problem(reason, text)
-    for row, i in position.items():
-        seconds = min(annotations.offsets[i], recording.duration) - annotations.onsets[i]
-        where = f"{song.source}, row {row}: a syllable of {seconds:.4g} s"
-        if row not in problems and seconds > spec.max_duration + ROUNDING:
-            text = f"{where} is longer than max_duration = {spec.max_duration:g} s: raise max_duration for all birds"
+def _row_problems(song: Song, recording: Recording, spec: SpectrogramSpec) -> dict[int, Problem]:
+    """Row of the annotation -> what is wrong with its syllable."""
+    annotations, source = song.annotations, song.source
+    problems = check_annotations(annotations, path=source, duration=recording.duration)
+    seconds = np.minimum(annotations.offsets, recording.duration) - annotations.onsets
+    for row, length in zip(annotations.rows.tolist(), seconds, strict=True):
+        where = f"{source}, row {row}: a syllable of {length:.4g} s"
+        if row in problems:
+            continue
+        if length > spec.max_duration + ROUNDING:
+            limit = f"is longer than max_duration = {spec.max_duration:g} s"
+            text = f"{where} {limit}: raise max_duration for all birds"
             problems[row] = Problem("too long", text)
-        elif row not in problems and seconds < spec.min_duration:
-            text = f"{where} is shorter than one column of the image ({spec.min_duration:.2g} s): correct its times"
-            problems[row] = Problem("too short", text)
+        elif length < spec.min_duration:
+            limit = f"is shorter than one column of the image ({spec.min_duration:.2g} s)"
+            problems[row] = Problem("too short", f"{where} {limit}: correct its times")
     return problems
-
-
-def _reason(onset: float, offset: float, duration: float) -> str:
-    if not np.isfinite(onset + offset) or onset < 0:
-        return "time missing or negative"
-    if onset >= offset:
-        return "zero length" if onset == offset else "onset after offset"
-    return "outside the recording" if offset > duration else "overlap"
-
-
-def _is_clipped(recording: Recording, onset: float, offset: float) -> bool:
-    inside = recording.samples[int(onset * recording.rate) : int(offset * recording.rate)]
-    return np.count_nonzero(np.abs(inside) >= FULL_SCALE) > MOST_PEAKS
 
 
 def open_cache(folder: Path, spec: SpectrogramSpec) -> None:
@@ -116,28 +80,23 @@ def open_cache(folder: Path, spec: SpectrogramSpec) -> None:
     """
     path = folder / "settings.json"
     if not path.is_file():
-        write_atomically(
-            path, lambda file: file.write(json.dumps(_settings(spec), indent=1).encode())
-        )
+        content = json.dumps(_settings(spec), indent=1).encode()
+        write_atomically(path, lambda file: file.write(content))
     try:
         kept = dict(json.loads(path.read_text(encoding="utf-8")))
     except ValueError as error:
-        raise ValueError(
-            f"{path} is damaged: delete the folder {folder}, the cache is built anew"
-        ) from error
-    if kept != _settings(spec):
-        raise ValueError(_mixed(folder, "it", kept, spec))
+        remedy = f"delete the folder {folder}, the cache is built anew"
+        raise ValueError(f"{path} is damaged: {remedy}") from error
+    _check_settings(kept, spec, folder, "it")
 
 
 def extract_or_recall(
     song: Song, *, spec: SpectrogramSpec, channel: int | None = None, cache=None
 ) -> Extract:
-    """`extract`, or what the cache keeps of the same recording and annotation.
+    """`extract`, or what `cache` keeps of the same recording and annotation.
 
     Args:
-        song: the recording and its annotation.
-        spec: settings of the spectrograms.
-        channel: of a recording with several.
+        song, spec, channel: as in `extract`.
         cache: folder that `open_cache` has seen, or None.
 
     Raises:
@@ -148,43 +107,42 @@ def extract_or_recall(
         return extract(song, spec=spec, channel=channel)
     place = hashlib.sha256(f"{song.bird} {song.audio.absolute()}".encode()).hexdigest()[:16]
     path, origin = Path(cache) / f"{place}.npz", _origin(song, channel)
+    kind = dict(kind=CACHE_KIND, version=CACHE_VERSION)
     try:
-        header, arrays = load_arrays(path, kind=CACHE_KIND, version=CACHE_VERSION)
+        header, arrays = load_arrays(path, **kind)
     except (FileNotFoundError, ValueError):  # absent or damaged: it is made anew
         header, arrays = {}, {}
-    if header and header["settings"] != _settings(spec):
-        raise ValueError(_mixed(Path(cache), path.name, header["settings"], spec))
+    if header:
+        _check_settings(header["settings"], spec, Path(cache), path.name)
     if header.get("origin") == origin:
         return Extract(**arrays, problems=[Problem(*problem) for problem in header["problems"]])
-    done = extract(song, spec=spec, channel=channel)
-    header = dict(
-        settings=_settings(spec),
-        origin=origin,
-        problems=[list(problem) for problem in done.problems],
-    )
-    arrays = dict(images=done.images, kept=done.kept, clipped=done.clipped)
-    save_arrays(path, kind=CACHE_KIND, version=CACHE_VERSION, header=header, arrays=arrays)
-    return done
+    made = extract(song, spec=spec, channel=channel)
+    problems = [list(problem) for problem in made.problems]
+    header = dict(settings=_settings(spec), origin=origin, problems=problems)
+    arrays = dict(images=made.images, kept=made.kept, clipped=made.clipped)
+    save_arrays(path, **kind, header=header, arrays=arrays)
+    return made
 
 
 def _settings(spec: SpectrogramSpec) -> dict:
     """Those on which the images depend before normalisation."""
-    return {
-        key: value
-        for key, value in spec.as_dict().items()
-        if key not in ("percentiles", "log_range")
-    }
+    settings = spec.as_dict()
+    del settings["percentiles"], settings["log_range"]
+    return settings
+
+
+def _check_settings(kept: dict, spec: SpectrogramSpec, folder: Path, name: str) -> None:
+    if differing := ", ".join(differences(kept, _settings(spec))):
+        mixed = f"mixed parameters within the cache {folder}: {name} has {differing}"
+        raise ValueError(f"{mixed}; name another folder by cache=")
 
 
 def _origin(song: Song, channel: int | None) -> str:
-    """A digest that any change of the recording or its annotation changes."""
-    status = song.audio.stat()
-    recording = dict(
-        size=status.st_size, changed=status.st_mtime_ns, channel=channel, source=str(song.source)
-    )
-    return content_hash(recording, song.annotations._asdict())
-
-
-def _mixed(folder: Path, name: str, kept: dict, spec: SpectrogramSpec) -> str:
-    differing = ", ".join(differences(kept, _settings(spec)))
-    return f"mixed parameters within the cache {folder}: {name} has {differing}; name another folder by cache="
+    """A digest that any change of the recording, its .rec file or its annotation changes."""
+    stamps = []
+    for path in (song.audio, song.audio.with_suffix(".rec")):
+        if path.is_file():
+            status = path.stat()
+            stamps.append([path.name, status.st_size, status.st_mtime_ns])
+    facts = dict(stamps=stamps, channel=channel, source=str(song.source))
+    return content_hash(facts, song.annotations._asdict())

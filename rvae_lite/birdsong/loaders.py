@@ -1,20 +1,19 @@
-"""Zebra finches and a Bengalese finch: public recordings of song as spectrograms of syllables, for `data.load`.
+"""Zebra finches and a Bengalese finch: public recordings as spectrograms, for `data.load`.
 
-Martinez & Pearson (2021), Appendix A: D1 and D2 are syllables of distinct sets of birds.  Letters: N syllables.
+Martinez & Pearson (2021), Appendix A: D1 and D2 are syllables of distinct sets of birds.
 """
 
 import os
-import shutil
 import warnings
-import zipfile
 import zlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
+from zipfile import BadZipFile
 
 import numpy as np
 
-from rvae_lite.birdsong.spectrograms import SpectrogramSpec
+from rvae_lite.birdsong.spectrograms import SpectrogramSpec, check_integers
 from rvae_lite.birdsong.syllables import Syllables, as_dataset, load_birds
 from rvae_lite.data.dataset import Dataset
 from rvae_lite.data.folders import another_root, data_root, permission_explained
@@ -23,14 +22,14 @@ DUKE = "the Duke Research Data Repository, https://doi.org/10.7924/r4gq6zn8w"
 FIGSHARE = "the Bengalese Finch song repository, https://doi.org/10.6084/m9.figshare.4805749"
 
 FOLDERS = dict(blu285_goffinet2021="blu285", R402_avn="R402", G402_avn="G402")
-GOFFINET = (
-    f"J. Goffinet et al. (2021), {DUKE}",
-    "CC0 for the collection according to its page, see its source",
+# Bird -> who recorded it, and the licence.
+CC0 = "CC0 for the collection according to its page, see its source"
+CREDITS = dict(
+    blu285=(f"J. Goffinet et al. (2021), {DUKE}", CC0),
+    gy6or6=(f"D. Nicholson, J. E. Queen and S. J. Sober, {FIGSHARE}", "CC BY 4.0"),
 )
-NETWORK = ("Avian Vocalization Network (AVN), example songs", "MIT")
-NICHOLSON = (f"D. Nicholson, J. E. Queen and S. J. Sober, {FIGSHARE}", "CC BY 4.0")
-OTHERS = ("not known here", "not known here")
-CREDITS = dict(blu285=GOFFINET, R402=NETWORK, G402=NETWORK, gy6or6=NICHOLSON)
+CREDITS["R402"] = CREDITS["G402"] = ("Avian Vocalization Network (AVN), example songs", "MIT")
+UNKNOWN = ("not known here", "not known here")
 
 
 def load_zebra_finch(
@@ -47,41 +46,40 @@ def load_zebra_finch(
     url: str | None = None,
     sha256: str | None = None,
     allow_unverified: bool = False,
-    **_,
 ) -> Dataset:
     """Syllables of three zebra finches as spectrograms; D1 holds one bird, D2 the two others.
 
-    Files: every folder <root>/zebra_finch/<bird> is one bird, with recordings and annotations as `load_birds` reads
-    them.  A label is one type of one bird, as types of different birds are unrelated: `info["label_names"]`.
+    Every folder <root>/zebra_finch/<bird> is one bird, with files as `load_birds` reads them.  A
+    label is one type of one bird: `info["label_names"]`.
 
     Args:
         root: folder of the data sets.
-        download: fetch an archive where there is no bird yet; `url` says which.
+        download: fetch the archive at `url` where there is no bird yet.
         first_laboratory: names of the birds in D1.
         size: rows and columns of a spectrogram.
         axis, time, max_duration, log_range: as in `SpectrogramSpec`.
-        on_problem: "refuse" faulty recordings and annotations, or "skip" them: a warning and `info` count them.
-        url: address of a zip archive with the recordings and annotations of one bird, which its name gives.
+        on_problem: "refuse" faulty files, or "skip" them: a warning and `info` count them.
+        url: address of a zip archive with the files of one bird, which its name gives.
         sha256: checksum of that archive.
         allow_unverified: take the archive without a checksum, and print the one it has.
 
     Raises:
         FileNotFoundError: there are no recordings, or the archive cannot be fetched.
-        ValueError: an argument out of range, an archive that is damaged or without checksum, or faulty recordings.
+        ValueError: an argument out of range, a damaged or unverified archive, faulty recordings.
     """
-    spec = _spec(size, axis=axis, time=time, max_duration=max_duration, log_range=log_range)
+    shown = dict(axis=axis, time=time, max_duration=max_duration, log_range=log_range)
     root = data_root(root)
+    folder = root / "zebra_finch"
     with permission_explained(root):
-        folder = root / "zebra_finch"
         if download and not _find_birds(folder):
             _download(folder, url, sha256, allow_unverified)
-        if not _find_birds(folder):
-            where = f"{DUKE}, or songs of your own"
-            raise FileNotFoundError(
-                f"zebra finch recordings are not in {root}: {_remedy(folder, where)}"
-            )
-        syllables = _load(folder, spec, on_problem)
-    first = _choose_first(first_laboratory, np.unique(syllables.birds).tolist())
+        remedy = _remedy(folder, f"{DUKE}, or songs of your own")
+        missing = f"zebra finch recordings are not in {root}: {remedy}"
+        syllables = _load(folder, size, shown, on_problem, missing)
+    first = [first_laboratory] if isinstance(first_laboratory, str) else list(first_laboratory)
+    if not first or not set(first) < set(syllables.birds.tolist()):
+        birds = ", ".join(np.unique(syllables.birds))
+        raise ValueError(f"first_laboratory must name some of the birds {birds}, not all: {first}")
     part = np.where(np.isin(syllables.birds, first), 1, 2)
     return _as_dataset(syllables, part, name="zebra_finch", title="zebra finches")
 
@@ -97,56 +95,39 @@ def load_bengalese_finch(
     max_duration: float = 0.35,
     log_range: tuple | None = None,
     on_problem: str = "refuse",
-    **_,
 ) -> Dataset:
-    """Syllables of a Bengalese finch as spectrograms; D1 holds a random half of the recordings, D2 the others.
+    """Syllables of a Bengalese finch as spectrograms; D1 holds a random half of the recordings.
 
-    Differs from the paper: both laboratories hold the same bird, as there is one; no recording is in both.
-    Files: every folder <root>/bengalese_finch/<bird> is one bird.
+    Differs from the paper: both laboratories hold the same bird, as there is one; no recording is
+    in both.  Every folder <root>/bengalese_finch/<bird> is one bird.
 
     Args:
-        root: folder of the data sets.
-        download: no checksum of the recordings is known, so this only changes the message where they are missing.
+        download: changes the message where the recordings are missing; they have no checksum.
         seed: of the partition.
-        size: rows and columns of a spectrogram.
-        axis, time, max_duration, log_range: as in `SpectrogramSpec`.
-        on_problem: "refuse" faulty recordings and annotations, or "skip" them: a warning and `info` count them.
+        root, size, axis, time, max_duration, log_range, on_problem: as in `load_zebra_finch`.
 
     Raises:
         FileNotFoundError: there are no recordings.
         ValueError: an argument out of range, or faulty recordings.
     """
-    spec = _spec(size, axis=axis, time=time, max_duration=max_duration, log_range=log_range)
+    shown = dict(axis=axis, time=time, max_duration=max_duration, log_range=log_range)
     root = data_root(root)
+    folder = root / "bengalese_finch"
+    refusal = f"are not in {root}"
+    if download:
+        refusal = "cannot be downloaded for you, as no checksum is known"
+    missing = f"Bengalese finch recordings {refusal}: {_remedy(folder, FIGSHARE)}"
     with permission_explained(root):
-        folder = root / "bengalese_finch"
-        if not _find_birds(folder):
-            refusal = (
-                "cannot be downloaded for you, as no checksum is known"
-                if download
-                else f"are not in {root}"
-            )
-            raise FileNotFoundError(
-                f"Bengalese finch recordings {refusal}: {_remedy(folder, FIGSHARE)}"
-            )
-        syllables = _load(folder, spec, on_problem)
+        syllables = _load(folder, size, shown, on_problem, missing)
     recordings = np.char.add(np.char.add(syllables.birds, "/"), syllables.files)
     names, index = np.unique(recordings, return_inverse=True)
     if len(names) < 2:
-        raise ValueError(
-            f"{names[0]} is the only recording in {folder}: add another, for the second laboratory"
-        )
-    order = np.random.default_rng([seed, 0, 0]).permutation(
-        len(names)
-    )  # not the numbers that draw a subset
+        remedy = "add another, for the second laboratory"
+        raise ValueError(f"{names[0]} is the only recording in {folder}: {remedy}")
+    random = np.random.default_rng([seed, 0, 0])  # not the numbers that draw a subset
+    order = random.permutation(len(names))
     part = np.where(order < (len(names) + 1) // 2, 1, 2)[index]
     return _as_dataset(syllables, part, name="bengalese_finch", title="Bengalese finch")
-
-
-def _spec(size: int, **settings) -> SpectrogramSpec:
-    if isinstance(size, bool) or not isinstance(size, int) or size < 2:
-        raise ValueError(f"size must be an integer of at least 2, not {size!r}")
-    return SpectrogramSpec(num_freqs=size, num_times=size, **settings)
 
 
 def _remedy(folder: Path, where: str) -> str:
@@ -154,46 +135,39 @@ def _remedy(folder: Path, where: str) -> str:
     return f"fetch some from {where}, and {put}; or {another_root()}"
 
 
-def _find_birds(folder: Path) -> dict:
+def _find_birds(folder: Path) -> dict[str, Path]:
     """Name of each bird -> its folder."""
     found = {}
     for path in sorted(folder.iterdir()) if folder.exists() else ():
         if not path.is_dir() or path.name.startswith("."):
             continue
         bird = FOLDERS.get(path.name, path.name)
-        if bird in found:
-            raise ValueError(
-                f"{found[bird]} and {path} hold the same bird: move one of them elsewhere"
-            )
+        if other := found.get(bird):
+            raise ValueError(f"{other} and {path} hold the same bird: move one of them elsewhere")
         found[bird] = path
     return found
 
 
-def _load(folder: Path, spec: SpectrogramSpec, on_problem: str) -> Syllables:
+def _load(folder: Path, size: int, shown: dict, on_problem: str, missing: str) -> Syllables:
+    check_integers(2, size=size)
+    spec = SpectrogramSpec(num_freqs=size, num_times=size, **shown)
+    birds = _find_birds(folder)
+    if not birds:
+        raise FileNotFoundError(missing)
     with warnings.catch_warnings():
-        # These recordings were made long ago: nobody can lower their gain, and info counts the syllables.
+        # The recordings are old: nobody can lower their gain.  `info` counts the syllables.
         warnings.filterwarnings("ignore", message=".*full scale")
-        return load_birds(_find_birds(folder), spec=spec, on_problem=on_problem, progress=False)
+        return load_birds(birds, spec=spec, on_problem=on_problem, progress=False)
 
 
-def _choose_first(first_laboratory, birds: list) -> list:
-    """The birds of D1, checked: some of those there are, and not all."""
-    first = [first_laboratory] if isinstance(first_laboratory, str) else list(first_laboratory)
-    if not first or not set(first) < set(birds):
-        raise ValueError(
-            f"first_laboratory must name some of the birds {', '.join(birds)}, not all: {first}"
-        )
-    return first
-
-
-def _as_dataset(syllables: Syllables, part: np.ndarray, *, name: str, title: str) -> Dataset:
+def _as_dataset(syllables: Syllables, part: np.ndarray, **info) -> Dataset:
+    """With the source and licence of the birds in `info`."""
     birds = {}
     for bird in np.unique(syllables.birds).tolist():
-        birds.setdefault(CREDITS.get(bird, OTHERS), []).append(bird)
-    source, licence = (
-        "; ".join(f"{', '.join(birds[credit])}: {credit[i]}" for credit in birds) for i in (0, 1)
-    )
-    return as_dataset(syllables, part, name=name, title=title, source=source, licence=licence)
+        birds.setdefault(CREDITS.get(bird, UNKNOWN), []).append(bird)
+    source = "; ".join(f"{', '.join(some)}: {credit[0]}" for credit, some in birds.items())
+    licence = "; ".join(f"{', '.join(some)}: {credit[1]}" for credit, some in birds.items())
+    return as_dataset(syllables, part, source=source, licence=licence, **info)
 
 
 def _download(folder: Path, url: str | None, sha256: str | None, allow_unverified: bool) -> None:
@@ -201,26 +175,25 @@ def _download(folder: Path, url: str | None, sha256: str | None, allow_unverifie
     import pooch
 
     if url is None:
-        raise ValueError(
-            f"download=True needs url=, the address of one bird's zip archive, for example from {DUKE}"
-        )
+        needed = "url=, the address of one bird's zip archive"
+        raise ValueError(f"download=True needs {needed}, for example from {DUKE}")
     if sha256 is None and not allow_unverified:
-        unknown = f"no checksum of {url} is known here"
-        raise ValueError(
-            f"{unknown}: pass sha256=, or allow_unverified=True to trust it and see its checksum"
-        )
+        remedy = "pass sha256=, or allow_unverified=True to trust it and see its checksum"
+        raise ValueError(f"no checksum of {url} is known here: {remedy}")
     bird = Path(urlsplit(url).path).stem
     if bird.strip(".") == "":
         raise ValueError(f"url must end in the name of an archive, <bird>.zip, not {url!r}")
     known = None if sha256 is None else f"sha256:{sha256}"
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder, prefix=".") as partial:
+        unpack = pooch.Unzip(extract_dir="unpacked")
+        place = dict(fname="archive.zip", path=partial, processor=unpack, progressbar=False)
         try:
-            archive = pooch.retrieve(
-                url, known, fname="archive.zip", path=partial, progressbar=False
-            )
+            pooch.retrieve(url, known, **place)
         except PermissionError:
             raise
+        except (BadZipFile, EOFError, RuntimeError, zlib.error) as error:
+            raise ValueError(f"{url} is damaged or not a zip archive: check url=") from error
         except ValueError as error:  # the checksum
             reason = " ".join(str(error).split())
             raise ValueError(f"{url} cannot be used ({reason}): check url= and sha256=") from error
@@ -228,14 +201,6 @@ def _download(folder: Path, url: str | None, sha256: str | None, allow_unverifie
             reason = f"{url} could not be downloaded ({type(error).__name__})"
             raise FileNotFoundError(f"{reason}: {_remedy(folder, DUKE)}") from error
         if sha256 is None:
-            print(f"SHA-256 of {url}: {pooch.file_hash(archive)} (pass it as sha256= next time)")
-        _unpack(Path(archive), folder / bird, url)
-
-
-def _unpack(archive: Path, target: Path, url: str) -> None:
-    unpacked = archive.parent / "unpacked"
-    try:
-        shutil.unpack_archive(archive, unpacked, "zip")
-    except (shutil.ReadError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
-        raise ValueError(f"{url} is damaged or not a zip archive: check url=") from error
-    os.replace(unpacked, target)
+            digest = pooch.file_hash(Path(partial, "archive.zip"))
+            print(f"SHA-256 of {url}: {digest} (pass it as sha256= next time)")
+        os.replace(Path(partial, "unpacked"), folder / bird)

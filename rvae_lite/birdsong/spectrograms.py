@@ -1,7 +1,7 @@
-"""Syllables as spectrograms: log-amplitudes of a short-time Fourier transform, on a fixed grid, between 0 and 1.
+"""Syllables as spectrograms: log-amplitudes of a short-time Fourier transform, on a fixed grid.
 
-Goffinet et al. (2021), "Low-dimensional learned feature spaces quantify individual and group differences in vocal
-repertoires", Methods.  Amplitudes are those of 16-bit samples, as there.  Letters: T samples of one recording.
+Goffinet et al. (2021), "Low-dimensional learned feature spaces quantify individual and group
+differences in vocal repertoires", Methods.  Letters: T samples of one recording, n syllables.
 """
 
 from typing import NamedTuple
@@ -10,64 +10,60 @@ import numpy as np
 
 from rvae_lite.birdsong.recordings import Recording
 
-FULL_SCALE = 32768.0  # of 16-bit samples
+SIXTEEN_BITS = 32768.0  # full scale of the samples of that paper
 SMALLEST = 1e-12  # keeps the logarithm of silence finite
 ROUNDING = 1e-6  # s, by which a syllable may exceed a limit: times are sums and differences
 BLOCK = 256  # syllables at a time, so that a long recording does not fill the memory
+
+AXES = dict(  # name -> from hertz to the axis, and back
+    linear=(lambda hertz: hertz, lambda value: value),
+    mel=(lambda hertz: 1127 * np.log1p(hertz / 700), lambda mel: 700 * np.expm1(mel / 1127)),
+)
 
 
 class SpectrogramSpec(NamedTuple):
     """How a syllable becomes an image; all of it travels with the data and with Rosetta points.
 
-    sample_rate: Hz; a recording at another rate is resampled to it, so that all laboratories get the same images.
-    window, hop: length and step of the Fourier transform's Hann window, in samples.
-    min_freq, max_freq: Hz, first and last row.
-    num_freqs, num_times: rows and columns.
-    axis: "mel" or "linear" rows.
-    time: "stretch" shows a syllable of d seconds as sqrt(d max_duration), "pad" at its own length; both centred.
-    max_duration: seconds from the first to the last column; no syllable may be longer.
-    percentiles: of each bird's pixels inside syllables, they become 0 and 1; gains of recordings cancel.
-    log_range: log-amplitudes that become 0 and 1 instead, for all birds alike; AVA's zebra finches had (2.0, 6.5).
+    time: "stretch" shows a syllable of d seconds as sqrt(d max_duration), "pad" at its own length;
+        both centred.
+    percentiles: of each bird's pixels inside syllables; they become 0 and 1, so that the gain of a
+        recording cancels.
+    log_range: log-amplitudes that become 0 and 1 instead, for all birds alike; AVA's zebra finches
+        had (2.0, 6.5).
     """
 
-    sample_rate: int = 32000
-    window: int = 512
-    hop: int = 256
-    min_freq: float = 400.0
-    max_freq: float = 10000.0
-    num_freqs: int = 128
-    num_times: int = 128
-    axis: str = "mel"
+    sample_rate: int = 32000  #: Hz; a recording at another rate is resampled to it
+    window: int = 512  #: length of the Fourier transform's Hann window, samples
+    hop: int = 256  #: its step, samples
+    min_freq: float = 400.0  #: Hz of the first row
+    max_freq: float = 10000.0  #: Hz of the last row
+    num_freqs: int = 128  #: rows
+    num_times: int = 128  #: columns
+    axis: str = "mel"  #: "mel" or "linear" rows
     time: str = "stretch"
-    max_duration: float = 0.35
+    max_duration: float = 0.35  #: seconds from first to last column; the longest syllable
     percentiles: tuple = (25.0, 99.5)
     log_range: tuple | None = None
 
     def as_dict(self) -> dict:
         """The settings as a dictionary that JSON can hold."""
-        plain = self._asdict() | dict(percentiles=[float(value) for value in self.percentiles])
-        return plain | dict(
-            log_range=None if self.log_range is None else [float(value) for value in self.log_range]
-        )
+        settings = self._asdict()
+        for key in ("percentiles", "log_range"):
+            if settings[key] is not None:
+                settings[key] = [float(value) for value in settings[key]]
+        return settings
 
     @classmethod
     def from_dict(cls, settings: dict) -> "SpectrogramSpec":
-        """The settings that `as_dict` wrote, or those in `info["preprocessing"]` of syllables.
-
-        Raises:
-            ValueError: a setting is missing or unknown.
-        """
+        """From what `as_dict` wrote; a ValueError names settings that are missing or unknown."""
         settings = {key: value for key, value in settings.items() if key != "normalisation"}
-        wrong = sorted(set(settings) ^ set(cls._fields))
-        if wrong:
-            raise ValueError(
-                f"settings of a spectrogram must be {', '.join(cls._fields)}: look at {', '.join(wrong)}"
-            )
-        pairs = {
-            key: None if settings[key] is None else tuple(settings[key])
-            for key in ("percentiles", "log_range")
-        }
-        return cls(**settings | pairs)
+        if wrong := sorted(set(settings) ^ set(cls._fields)):
+            known, wrong = ", ".join(cls._fields), ", ".join(wrong)
+            raise ValueError(f"settings of a spectrogram must be {known}: look at {wrong}")
+        for key in ("percentiles", "log_range"):
+            if settings[key] is not None:
+                settings[key] = tuple(settings[key])
+        return cls(**settings)
 
     @property
     def min_duration(self) -> float:
@@ -80,29 +76,31 @@ class SpectrogramSpec(NamedTuple):
 DEFAULT = SpectrogramSpec()
 
 
-def check_spec(spec: SpectrogramSpec) -> None:
-    """Raises ValueError where a setting is out of its range, naming it."""
-    for name in ("sample_rate", "window", "hop", "num_freqs", "num_times"):
-        value, least = getattr(spec, name), 2 if name in ("window", "num_freqs", "num_times") else 1
+def check_integers(least: int, **values) -> None:
+    """Raises ValueError where a value is no integer of at least `least`, naming it."""
+    for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
             raise ValueError(f"{name} must be an integer of at least {least}, not {value!r}")
+
+
+def check_spec(spec: SpectrogramSpec) -> None:
+    """Raises ValueError where a setting is out of its range, naming it."""
+    check_integers(1, sample_rate=spec.sample_rate, hop=spec.hop)
+    check_integers(2, window=spec.window, num_freqs=spec.num_freqs, num_times=spec.num_times)
     if spec.axis not in AXES:
         raise ValueError(f"axis must be one of {sorted(AXES)}, not {spec.axis!r}")
     if spec.time not in ("stretch", "pad"):
         raise ValueError(f"time must be 'stretch' or 'pad', not {spec.time!r}")
-    if not 0 <= spec.min_freq < spec.max_freq <= spec.sample_rate / 2:
-        limits = f"0 <= min_freq < max_freq <= {spec.sample_rate / 2:g} Hz, half the sample rate"
-        raise ValueError(
-            f"frequencies must be {limits}, not {spec.min_freq!r} and {spec.max_freq!r}"
-        )
+    low, high, limit = spec.min_freq, spec.max_freq, spec.sample_rate / 2
+    if not 0 <= low < high <= limit:
+        limits = f"0 <= min_freq < max_freq <= {limit:g} Hz, half the sample rate"
+        raise ValueError(f"frequencies must be {limits}, not {low!r} and {high!r}")
     if not 0 < spec.max_duration < np.inf:
-        raise ValueError(
-            f"max_duration must be a positive number of seconds, not {spec.max_duration!r}"
-        )
+        needed = "a positive number of seconds"
+        raise ValueError(f"max_duration must be {needed}, not {spec.max_duration!r}")
     if not 0 <= spec.percentiles[0] < spec.percentiles[1] <= 100:
-        raise ValueError(
-            f"percentiles must be two rising numbers between 0 and 100, not {spec.percentiles!r}"
-        )
+        needed = "two rising numbers between 0 and 100"
+        raise ValueError(f"percentiles must be {needed}, not {spec.percentiles!r}")
     if spec.log_range is not None and not spec.log_range[0] < spec.log_range[1]:
         raise ValueError(f"log_range must be two rising log-amplitudes, not {spec.log_range!r}")
 
@@ -114,60 +112,54 @@ def spectrograms(
 
     The windows are centred on the onset and on every hop after it.
 
-    Differs from AVA's code: the windows reach into the sound around the syllable, not into silence; and "stretch" is
-    just what its name says, where AVA shows a syllable somewhat narrower.
+    Differs from AVA's code: the windows reach into the sound around the syllable, not into
+    silence; and "stretch" is just what its name says, where AVA shows a syllable narrower.
 
     Args:
         recording: samples in [-1, 1], (T,), and their rate in Hz.
-        onsets: of the syllables, seconds, (n,).
-        offsets: seconds, (n,).
+        onsets, offsets: of the syllables, seconds, (n,).
         spec: the settings.
 
     Returns:
-        log(|amplitude| + 1e-12) in 16-bit units, (n, num_freqs, num_times) float32, -inf outside the syllable.
+        log(|amplitude| + 1e-12), (n, num_freqs, num_times) float32, -inf outside the syllable.
 
     Raises:
-        ValueError: a syllable is longer than max_duration, too short or outside the recording, or the recording's
+        ValueError: a syllable is too long, too short or outside the recording, or the recording's
             rate is too low for max_freq.
     """
     check_spec(spec)
     onsets, offsets = np.asarray(onsets, dtype=np.float64), np.asarray(offsets, dtype=np.float64)
     _check_syllables(recording, onsets, offsets, spec)
     # A window that begins at i is centred on sample i.
-    padded = np.pad(
-        resample(recording, spec.sample_rate), (spec.window // 2, spec.window + spec.hop)
-    )
+    around = (spec.window // 2, spec.window + spec.hop)
+    padded = np.pad(resample(recording, spec.sample_rate), around)
     images = np.empty((len(onsets), spec.num_freqs, spec.num_times), np.float32)
     for start in range(0, len(onsets), BLOCK):
         rows = slice(start, start + BLOCK)
         durations = offsets[rows] - onsets[rows]
         counts = np.ceil(durations * spec.sample_rate / spec.hop).astype(int) + 1
-        frames = _log_frames(
-            padded, np.rint(onsets[rows] * spec.sample_rate).astype(int), counts, spec
-        )
+        starts = np.rint(onsets[rows] * spec.sample_rate).astype(int)
+        frames = _log_frames(padded, starts, counts, spec)
         images[rows] = _at_columns(frames, counts, durations, spec)
     return images
 
 
-def _check_syllables(
-    recording: Recording, onsets: np.ndarray, offsets: np.ndarray, spec: SpectrogramSpec
-) -> None:
+def _check_syllables(recording: Recording, onsets, offsets, spec: SpectrogramSpec) -> None:
     if onsets.ndim != 1 or onsets.shape != offsets.shape:
-        raise ValueError(
-            f"onsets and offsets must be (n,) each, not {onsets.shape} and {offsets.shape}"
-        )
+        shapes = f"{onsets.shape} and {offsets.shape}"
+        raise ValueError(f"onsets and offsets must be (n,) each, not {shapes}")
     if recording.rate < 2 * spec.max_freq:
         reach = f"{recording.rate} Hz hold nothing above {recording.rate / 2:g} Hz"
         raise ValueError(f"{reach}, max_freq is {spec.max_freq:g} Hz: lower max_freq for all birds")
-    durations, length = offsets - onsets, len(recording.samples) / recording.rate
+    durations, length = offsets - onsets, recording.duration
     fits = (durations >= spec.min_duration) & (durations <= spec.max_duration + ROUNDING)
     fits &= (onsets >= 0) & (offsets <= length + ROUNDING)
     if not fits.all():
         first = int(fits.argmin())
-        raise ValueError(
-            f"syllable {first} from {onsets[first]:g} to {offsets[first]:g} s must lie within 0 and {length:g} s and "
-            f"last between {spec.min_duration:.2g} and {spec.max_duration:g} s: correct it or change max_duration"
-        )
+        syllable = f"syllable {first} from {onsets[first]:g} to {offsets[first]:g} s"
+        lasting = f"last between {spec.min_duration:.2g} and {spec.max_duration:g} s"
+        limits = f"must lie within 0 and {length:g} s and {lasting}"
+        raise ValueError(f"{syllable} {limits}: correct it or change max_duration")
 
 
 def resample(recording: Recording, rate: int) -> np.ndarray:
@@ -186,22 +178,14 @@ def target_frequencies(spec: SpectrogramSpec) -> np.ndarray:
     return from_axis(np.linspace(to_axis(spec.min_freq), to_axis(spec.max_freq), spec.num_freqs))
 
 
-AXES = dict(
-    linear=(lambda hertz: hertz, lambda value: value),
-    mel=(lambda hertz: 1127 * np.log1p(hertz / 700), lambda mel: 700 * np.expm1(mel / 1127)),
-)
-
-
-def _log_frames(
-    padded: np.ndarray, starts: np.ndarray, counts: np.ndarray, spec: SpectrogramSpec
-) -> np.ndarray:
-    """`counts` windows from each of `starts` on, one below the other: log-amplitudes, (counts.sum(), num_freqs)."""
+def _log_frames(padded, starts, counts, spec: SpectrogramSpec) -> np.ndarray:
+    """Log-amplitudes of `counts` windows from each of `starts` on, (counts.sum(), num_freqs)."""
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     centres = np.repeat(starts, counts) + spec.hop * within
     taper = np.hanning(spec.window + 1)[:-1]
-    frames = np.lib.stride_tricks.sliding_window_view(padded, spec.window)[centres] * (
-        taper * FULL_SCALE / taper.sum()
-    )
+    windows = np.lib.stride_tricks.sliding_window_view(padded, spec.window)[centres]
+    frames = windows * (taper * SIXTEEN_BITS / taper.sum())
+    # Each row lies between two frequencies of the transform.
     place = target_frequencies(spec) * spec.window / spec.sample_rate
     below = np.minimum(place.astype(int), spec.window // 2 - 1)
     first, last = below[0], below[-1] + 2
@@ -210,14 +194,12 @@ def _log_frames(
     return logs[:, below - first] * (1 - share) + logs[:, below - first + 1] * share
 
 
-def _at_columns(
-    frames: np.ndarray, counts: np.ndarray, durations: np.ndarray, spec: SpectrogramSpec
-) -> np.ndarray:
+def _at_columns(frames, counts, durations, spec: SpectrogramSpec) -> np.ndarray:
     """Each syllable's windows interpolated at its columns: (n, num_freqs, num_times)."""
     durations = durations[:, None]
     span = np.sqrt(durations * spec.max_duration) if spec.time == "stretch" else spec.max_duration
-    # (n, num_times): seconds after the onset
-    times = durations / 2 + span * (np.arange(spec.num_times) / (spec.num_times - 1) - 0.5)
+    columns = np.arange(spec.num_times) / (spec.num_times - 1) - 0.5
+    times = durations / 2 + span * columns  # seconds after the onset, (n, num_times)
     inside = (times > -1e-9) & (times < durations + 1e-9)
     place = np.clip(times, 0, durations) * (spec.sample_rate / spec.hop)
     below = np.minimum(place.astype(int), counts[:, None] - 2)
@@ -229,7 +211,7 @@ def _at_columns(
 
 
 def log_range(images: np.ndarray, spec: SpectrogramSpec) -> tuple[float, float]:
-    """The log-amplitudes that become 0 and 1 for one bird, from its images (n, num_freqs, num_times).
+    """The log-amplitudes that become 0 and 1, from one bird's images (n, num_freqs, num_times).
 
     Raises:
         ValueError: the images are all alike, so that there is no range.
@@ -242,9 +224,7 @@ def log_range(images: np.ndarray, spec: SpectrogramSpec) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def normalise(
-    images: np.ndarray, low: float, high: float, *, out: np.ndarray | None = None
-) -> np.ndarray:
+def normalise(images: np.ndarray, low: float, high: float, *, out=None) -> np.ndarray:
     """(images - low) / (high - low) within [0, 1], in `out` if given; 0 outside the syllable."""
     out = np.subtract(images, np.float32(low), out=out)
     out /= np.float32(high - low)

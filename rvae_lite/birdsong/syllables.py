@@ -1,7 +1,4 @@
-"""Folders of recordings and their annotations as one set of syllable spectrograms, every bad row named.
-
-Letters: n syllables.
-"""
+"""Folders of recordings and annotations as one set of n syllables, each bad row named."""
 
 import os
 import warnings
@@ -13,43 +10,31 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.birdsong.extraction import extract_or_recall, open_cache
+from rvae_lite.birdsong.annotations import Problem
+from rvae_lite.birdsong.extraction import Extract, extract_or_recall, open_cache
 from rvae_lite.birdsong.songs import Song, find_songs
-from rvae_lite.birdsong.spectrograms import (
-    DEFAULT,
-    SpectrogramSpec,
-    check_spec,
-    log_range,
-    normalise,
-)
+from rvae_lite.birdsong.spectrograms import SpectrogramSpec, check_spec, log_range, normalise
 from rvae_lite.data.dataset import Dataset
 
-MOST_SHOWN = 5
+DEFAULT = SpectrogramSpec()
+MOST_SHOWN = 5  # problems in one message
 
 
 class Syllables(NamedTuple):
     """n syllables.
 
-    spectrograms: (n, 1, num_freqs, num_times) float32 in [0, 1].
-    labels: type of each, (n,) text; types of different birds have nothing to do with each other.
-    ids: bird/file:row of its annotation, (n,) text, stable from load to load.
-    birds: (n,) text.
-    onsets, offsets: seconds in the recording, (n,).
-    files: recording, relative to the bird's folder, (n,) text.
-    info: preprocessing, value_range, skipped and clipped.
-
-    `info["preprocessing"]` holds the settings, and under `normalisation` each bird's range of log-amplitudes;
-    `info["skipped"]` maps a reason to the number of syllables left out (of recordings, for those without annotation);
-    `info["clipped"]` counts syllables that touch full scale.
+    info: value_range; preprocessing, the settings with each bird's range of log-amplitudes as
+        `normalisation`; skipped, reason -> number of syllables left out (of recordings, for those
+        without annotation); clipped, the number of syllables that touch full scale.
     """
 
-    spectrograms: np.ndarray
-    labels: np.ndarray
-    ids: np.ndarray
-    birds: np.ndarray
-    onsets: np.ndarray
-    offsets: np.ndarray
-    files: np.ndarray
+    spectrograms: np.ndarray  #: (n, 1, num_freqs, num_times) float32 in [0, 1]
+    labels: np.ndarray  #: type of each, (n,) text; those of different birds are unrelated
+    ids: np.ndarray  #: bird/file:row of its annotation, (n,) text, stable from load to load
+    birds: np.ndarray  #: (n,) text
+    onsets: np.ndarray  #: seconds in the recording, (n,)
+    offsets: np.ndarray  #: seconds in the recording, (n,)
+    files: np.ndarray  #: recording, relative to the bird's folder, (n,) text
     info: dict
 
     def take(self, index) -> "Syllables":
@@ -71,86 +56,76 @@ def load_birds(
     """Spectrograms of all annotated syllables of some birds.
 
     Args:
-        birds: name -> folder, searched with its subfolders, or name -> list of (recording, annotation); see
-            `find_songs` for what is looked for, and what is preferred, in a folder.
+        birds: name -> folder, or name -> list of (recording, annotation), as for `find_songs`.
         spec: settings of the spectrograms.
-        on_problem: "refuse" where anything is wrong, after all files were read, or "skip": leave the syllables out,
-            warn, and count them in `info`.
+        on_problem: "refuse" where anything is wrong, after all files were read, or "skip": leave
+            the syllables out, warn, and count them in `info`.
         channel: of recordings with several.
         columns: names of unusual columns in tables, as for `read_annotations`.
         workers: recordings read at a time; by default one for each processor.
-        cache: folder that keeps what was computed, so that an interrupted or repeated call is quick; it serves one
-            setting of the spectrograms (percentiles and log_range aside).
+        cache: folder that keeps what was computed, so that an interrupted or repeated call is
+            quick; it holds one setting of the spectrograms (percentiles and log_range aside).
         progress: show a bar.
 
     Raises:
         FileNotFoundError: a folder or file is not there.
-        ValueError: recordings or annotations with problems, the file and row of the first few named; an argument or
-            setting out of range; or a cache with other settings.
+        ValueError: problems with files, the first few named; an argument or setting out of range;
+            a cache with other settings.
 
     Example:
         >>> load_birds({"R402": "zebra_finch/R402_avn"}).spectrograms.shape  # doctest: +SKIP
         (709, 1, 128, 128)
     """
+    from tqdm import tqdm
+
     check_spec(spec)
-    _check_arguments(birds, on_problem, workers)
-    found = [find_songs(bird, source, columns=columns) for bird, source in birds.items()]
-    songs = [song for some, _ in found for song in some]
+    if not isinstance(birds, dict) or not birds:
+        needed = "a dictionary, name -> folder or list of pairs"
+        raise ValueError(f"birds must be {needed}, not {birds!r}")
+    if on_problem not in ("refuse", "skip"):
+        raise ValueError(f"on_problem must be 'refuse' or 'skip', not {on_problem!r}")
+    whole = isinstance(workers, (int, np.integer)) and not isinstance(workers, bool)
+    if workers is not None and not (whole and workers >= 1):
+        raise ValueError(f"workers must be a positive integer, not {workers!r}")
+    songs, problems = [], []
+    for bird, source in birds.items():
+        found, wrong = find_songs(bird, source, columns=columns)
+        songs += found
+        problems += wrong
     if cache is not None:
         open_cache(Path(cache), spec)
     read = partial(extract_or_recall, spec=spec, channel=channel, cache=cache)
-    extracts = _map(read, songs, workers, progress)
-    problems = [problem for _, some in found for problem in some]
-    problems += [problem for extract in extracts for problem in extract.problems]
-    _report(problems, on_problem)
-    syllables = _assemble(list(birds), songs, extracts, spec)
-    syllables.info["skipped"] = _count(problems)
+    # Threads: numpy and scipy leave the interpreter to others nearly all the time.
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        bar = dict(total=len(songs), desc="songs", unit="file", disable=not progress)
+        extracts = list(tqdm(pool.map(read, songs), **bar))
+    for extract in extracts:
+        problems += extract.problems
+    skipped = _report(problems, on_problem)
+    syllables = _assemble(list(birds), list(zip(songs, extracts, strict=True)), spec)
+    syllables.info["skipped"] = skipped
     if clipped := syllables.info["clipped"]:
-        what = (
-            f"{clipped} of {len(syllables.ids)} syllables touch full scale, where sound is cut off"
-        )
-        warnings.warn(f"{what}: record with less gain if you can", stacklevel=2)
+        touching = f"{clipped} of {len(syllables.ids)} syllables touch full scale"
+        remedy = "record with less gain if you can"
+        warnings.warn(f"{touching}, where sound is cut off: {remedy}", stacklevel=2)
     return syllables
 
 
-def _check_arguments(birds, on_problem, workers) -> None:
-    if not isinstance(birds, dict) or not birds:
-        raise ValueError(
-            f"birds must be a dictionary, name -> folder or list of pairs, not {birds!r}"
-        )
-    if on_problem not in ("refuse", "skip"):
-        raise ValueError(f"on_problem must be 'refuse' or 'skip', not {on_problem!r}")
-    if workers is not None and (
-        isinstance(workers, bool) or not isinstance(workers, int) or workers < 1
-    ):
-        raise ValueError(f"workers must be a positive integer, not {workers!r}")
+def as_dataset(syllables: Syllables, part, **info) -> Dataset:
+    """Syllables in the form of `data.load`.
 
-
-def as_dataset(
-    syllables: Syllables, part, *, name: str, title: str, source: str, licence: str, **info
-) -> Dataset:
-    """Syllables in the form of `data.load`, for recipes.
-
-    A label is one type of one bird, as types of different birds are unrelated: `info["label_names"]` has "bird/type".
+    A label is one type of one bird, as types of different birds are unrelated:
+    `info["label_names"]` has "bird/type".
 
     Args:
         syllables: N syllables.
         part: 1 where a syllable belongs to the first laboratory, 2 where to the second, (N,).
-        name, title, source, licence: what and whose it is.
-        info: further entries of `info`.
+        info: entries of `info`: name, title, source, licence and more.
     """
-    types = [
-        f"{bird}/{label}" for bird, label in zip(syllables.birds, syllables.labels, strict=True)
-    ]
+    types = np.char.add(np.char.add(syllables.birds, "/"), syllables.labels)
     names, labels = np.unique(types, return_inverse=True)
-    facts = dict(name=name, title=title, source=source, licence=licence, label_names=names.tolist())
-    return Dataset(
-        syllables.spectrograms,
-        labels,
-        syllables.ids,
-        np.asarray(part),
-        syllables.info | facts | info,
-    )
+    info = {**syllables.info, **info, "label_names": names.tolist()}
+    return Dataset(syllables.spectrograms, labels, syllables.ids, np.asarray(part), info)
 
 
 def counts(syllables: Syllables):
@@ -161,60 +136,35 @@ def counts(syllables: Syllables):
     return table.groupby(["bird", "type"]).size().rename("count").reset_index()
 
 
-def _map(function, songs: list, workers: int | None, progress: bool) -> list:
-    from tqdm import tqdm
-
-    # Threads: nearly all the time passes in functions of numpy and scipy that leave the interpreter to others.
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        return list(
-            tqdm(
-                pool.map(function, songs),
-                total=len(songs),
-                desc="songs",
-                unit="file",
-                disable=not progress,
-            )
-        )
-
-
-def _report(problems: list, on_problem: str) -> None:
-    """Refuse or warn, naming the first few."""
-    if not problems:
-        return
-    shown = "; ".join(problem.text for problem in problems[:MOST_SHOWN])
-    rest = f"; and {len(problems) - MOST_SHOWN} more" if len(problems) > MOST_SHOWN else ""
-    if on_problem == "refuse":
-        count = f"{len(problems)} problem{'s' * (len(problems) != 1)} with the songs"
-        raise ValueError(
-            f"{count}: {shown}{rest}; correct them, or leave these out by on_problem='skip'"
-        )
-    left_out = ", ".join(f"{reason}: {count}" for reason, count in _count(problems).items())
-    warnings.warn(f"left out ({left_out}): {shown}{rest}", stacklevel=3)
-
-
-def _count(problems: list) -> dict:
+def _report(problems: list[Problem], on_problem: str) -> dict[str, int]:
+    """Refuse or warn, naming the first few; returns the number of syllables for each reason."""
     count = Counter()
     for problem in problems:
         count[problem.reason] += problem.count
+    shown = "; ".join(problem.text for problem in problems[:MOST_SHOWN])
+    if len(problems) > MOST_SHOWN:
+        shown += f"; and {len(problems) - MOST_SHOWN} more"
+    if problems and on_problem == "refuse":
+        number = f"{len(problems)} problem{'s' * (len(problems) != 1)} with the songs"
+        remedy = "correct them, or leave these out by on_problem='skip'"
+        raise ValueError(f"{number}: {shown}; {remedy}")
+    if problems:
+        left_out = ", ".join(f"{reason}: {number}" for reason, number in count.items())
+        warnings.warn(f"left out ({left_out}): {shown}", stacklevel=3)
     return dict(count)
 
 
-def _assemble(birds: list, songs: list, extracts: list, spec: SpectrogramSpec) -> Syllables:
+def _assemble(birds: list, read: list[tuple[Song, Extract]], spec: SpectrogramSpec) -> Syllables:
     """One array of all birds, each normalised by itself."""
-    total = sum(len(extract.kept) for extract in extracts)
+    total = sum(len(extract.kept) for _, extract in read)
     images = np.empty((total, 1, spec.num_freqs, spec.num_times), np.float32)
     columns, ranges, start = [], {}, 0
     for bird in birds:
-        own = [
-            (song, extract)
-            for song, extract in zip(songs, extracts, strict=True)
-            if song.bird == bird
-        ]
+        own = [(song, extract) for song, extract in read if song.bird == bird]
         stop = start + sum(len(extract.kept) for _, extract in own)
         if start == stop:
-            raise ValueError(
-                f"there is no usable syllable of bird {bird}: check its folder, or leave it out"
-            )
+            remedy = "check its folder, or leave it out"
+            raise ValueError(f"there is no usable syllable of bird {bird}: {remedy}")
         logs = np.concatenate([extract.images for _, extract in own], out=images[start:stop, 0])
         try:
             ranges[bird] = list(log_range(logs, spec))
@@ -223,18 +173,15 @@ def _assemble(birds: list, songs: list, extracts: list, spec: SpectrogramSpec) -
         normalise(logs, *ranges[bird], out=logs)
         columns += [_columns_of(song, extract.kept) for song, extract in own]
         start = stop
-    info = dict(
-        preprocessing=spec.as_dict() | dict(normalisation=ranges),
-        value_range=(0.0, 1.0),
-        skipped={},
-        clipped=sum(int(extract.clipped.sum()) for extract in extracts),
-    )
-    return Syllables(images, *(np.concatenate(parts) for parts in zip(*columns, strict=True)), info)
+    preprocessing = {**spec.as_dict(), "normalisation": ranges}
+    info = dict(preprocessing=preprocessing, value_range=(0.0, 1.0), skipped={})
+    info["clipped"] = sum(int(extract.clipped.sum()) for _, extract in read)
+    return Syllables(images, *map(np.concatenate, zip(*columns, strict=True)), info)
 
 
 def _columns_of(song: Song, kept: np.ndarray) -> tuple:
     """labels, ids, birds, onsets, offsets and files of the syllables kept."""
     rows = song.annotations.take(kept)
-    ids = np.array([f"{song.bird}/{song.name}:{row}" for row in rows.rows.tolist()], np.str_)
-    same = [np.full(len(kept), text, f"<U{len(text)}") for text in (song.bird, song.name)]
-    return rows.labels, ids, same[0], rows.onsets, rows.offsets, same[1]
+    ids = [f"{song.bird}/{song.name}:{row}" for row in rows.rows.tolist()]
+    birds, files = np.full(len(kept), song.bird), np.full(len(kept), song.name)
+    return rows.labels, np.array(ids, np.str_), birds, rows.onsets, rows.offsets, files

@@ -1,7 +1,7 @@
 """Procedural chairs: parametric designs drawn at random, a stand-in for the 3D Chairs set.
 
-Martinez & Pearson (2021), Appendix A, train on Aubry et al. (2014), Seeing 3D Chairs: 1,393 models from 31 azimuths and
-2 elevations.  The views here are the same 62.  Letters: N images.
+Martinez & Pearson (2021), Appendix A, train on Aubry et al. (2014), Seeing 3D Chairs: 1,393 models
+from 31 azimuths and 2 elevations.  The views here are the same 62.  Letters: N images.
 """
 
 import math
@@ -10,50 +10,48 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.data.renderer import AZIMUTHS, NUM_VIEWS, Part, render
+from rvae_lite.data.dataset import Dataset, select_partition
+from rvae_lite.data.folders import info_of
+from rvae_lite.data.renderer import AZIMUTHS, ELEVATIONS, NUM_VIEWS, Part, render
 
 
-class Renders(NamedTuple):
-    """N images: images (N, 1, 64, 64) uint8; design, azimuth and elevation: indices, (N,) integers."""
-
-    images: np.ndarray
-    design: np.ndarray
-    azimuth: np.ndarray
-    elevation: np.ndarray
-
-
-def procedural_chairs(
-    *, seed: int = 0, num_designs: int = 200, views_per_design: int = 16
-) -> Renders:
-    """Draw designs at random and render each from some of its 62 views: 3,200 images by default.
+def load_procedural_chairs(
+    *,
+    seed: int = 0,
+    num_designs: int = 200,
+    views_per_design: int = 16,
+    partition: str = "random",
+) -> Dataset:
+    """Chairs drawn at random, 64x64 uint8, each from some of its 62 views: 3,200 by default.
 
     Args:
-        seed: of the designs and of the choice of views; a design does not depend on how many there are.
-        num_designs: number of chairs, at least 1.
+        seed: of designs, views and partition; a design does not depend on how many there are.
+        num_designs: number of chairs, at least 1; the labels count them.
         views_per_design: views of each, drawn without replacement, 1 to 62 (all).
-
-    Raises:
-        ValueError: a number out of range.
+        partition: D1 holds half of the images ("random", as in the paper) or chairs ("model").
     """
+    split_in_two = select_partition(partition)
     if num_designs < 1:
         raise ValueError(f"num_designs must be at least 1, not {num_designs}")
     if not 1 <= views_per_design <= NUM_VIEWS:
-        raise ValueError(
-            f"views_per_design must be between 1 and {NUM_VIEWS}, not {views_per_design}"
-        )
-    images, views = [], []
+        limits = f"between 1 and {NUM_VIEWS}"
+        raise ValueError(f"views_per_design must be {limits}, not {views_per_design}")
+    images, ids = [], []
     for design in range(num_designs):
         parts = chair_parts(np.random.default_rng([seed, design]))
-        chosen = np.random.default_rng([seed, design, 1]).permutation(NUM_VIEWS)[:views_per_design]
-        views.append(np.sort(chosen))
-        images.append(render(parts, *np.divmod(views[-1], len(AZIMUTHS))))
-    elevation, azimuth = np.divmod(np.concatenate(views), len(AZIMUTHS))
-    design = np.repeat(np.arange(num_designs), views_per_design)
-    return Renders(np.concatenate(images), design, azimuth, elevation)
+        views = np.random.default_rng([seed, design, 1]).permutation(NUM_VIEWS)
+        elevation, azimuth = np.divmod(np.sort(views[:views_per_design]), len(AZIMUTHS))
+        images.append(render(parts, elevation, azimuth))
+        degrees = np.stack([ELEVATIONS[elevation], AZIMUTHS[azimuth]], axis=1).astype(int)
+        ids += [f"chair{design:03d}-p{up:03d}-t{turn:03d}" for up, turn in degrees.tolist()]
+    labels = np.repeat(np.arange(num_designs), views_per_design)
+    info = info_of("procedural_chairs", value_range=(0.0, 1.0))
+    part = split_in_two(labels, seed)
+    return Dataset(np.concatenate(images), labels, np.array(ids), part, info)
 
 
 class Seat(NamedTuple):
-    """Where the other parts are attached: half width, half depth, lower and upper height, and three grey levels."""
+    """Where other parts attach: half width and depth, lower and upper height, three grey levels."""
 
     x: float
     y: float
@@ -66,29 +64,23 @@ class Seat(NamedTuple):
 
 def chair_parts(random: np.random.Generator) -> list[Part]:
     """One chair drawn at random: a seat, a base below, a back above, and arms on some."""
-    low, thickness = (
-        random.uniform(0.36, 0.46),
-        random.choice([0.025, 0.04, 0.06, 0.1], p=[0.3, 0.3, 0.25, 0.15]),
-    )
+    low = random.uniform(0.36, 0.46)
+    thickness = random.choice([0.025, 0.04, 0.06, 0.1], p=[0.3, 0.3, 0.25, 0.15])
     width, depth = random.uniform(0.19, 0.28), random.uniform(0.19, 0.26)
     grey, frame_grey = random.uniform(0.3, 1.0), random.uniform(0.2, 0.95)
     frame_grey = random.choice([grey, frame_grey], p=[0.4, 0.6])
-    back_grey = random.choice([grey, frame_grey])
+    greys = grey, random.choice([grey, frame_grey]), frame_grey
     if random.random() < 0.07:
-        return _armchair(
-            Seat(width + 0.03, depth + 0.03, low - 0.15, low, grey, back_grey, frame_grey), random
-        )
-    seat = Seat(width, depth, low, low + thickness, grey, back_grey, frame_grey)
+        return _armchair(Seat(width + 0.03, depth + 0.03, low - 0.15, low, *greys), random)
+    seat = Seat(width, depth, low, low + thickness, *greys)
     base = random.choice(list(BASES), p=[0.69, 0.11, 0.13, 0.07])
     back = random.choice(list(BACKS), p=[0.26, 0.2, 0.18, 0.14, 0.22])
     point = _back_surface(seat, random.uniform(0.34, 0.58), random)
     arms = _arms(seat, point, random) if random.random() < 0.35 else []
-    return [
-        _seat(seat, random),
-        *BASES[base](seat, random),
-        *BACKS[back](seat, point, random),
-        *arms,
-    ]
+    parts = [_seat(seat, random)]
+    parts += BASES[base](seat, random)
+    parts += BACKS[back](seat, point, random)
+    return parts + arms
 
 
 def _seat(seat: Seat, random) -> Part:
@@ -103,46 +95,38 @@ def _seat(seat: Seat, random) -> Part:
 def _armchair(seat: Seat, random) -> list[Part]:
     """A block between two sides that reach from the floor to the arm rests."""
     thick, height = random.uniform(0.05, 0.1), seat.top + random.uniform(0.08, 0.18)
-    side = _box((seat.x, seat.x + thick), (-seat.y, seat.y), (0.0, height), seat.back_grey)
-    block = _box((-seat.x, seat.x), (-seat.y, seat.y), (seat.low, seat.top), seat.grey)
+    deep = (-seat.y, seat.y)
+    side = _box((seat.x, seat.x + thick), deep, (0.0, height), seat.back_grey)
+    block = _box((-seat.x, seat.x), deep, (seat.low, seat.top), seat.grey)
     plinth = _box((-seat.x, seat.x), (-0.9 * seat.y, seat.y), (0.0, seat.low), seat.frame_grey)
-    wide, deep = seat.x + thick, seat.y + random.uniform(0.06, 0.12)
-    back = _slab(
-        _ring(4) * [wide, (deep - seat.y) / 2],
-        0.0,
-        seat.top + random.uniform(0.25, 0.42),
-        seat.back_grey,
-    )
-    back.rings[..., 1] += (seat.y + deep) / 2
+    rear = seat.y + random.uniform(0.06, 0.12)
+    ring = _ring(4) * [seat.x + thick, (rear - seat.y) / 2]
+    back = _slab(ring, 0.0, seat.top + random.uniform(0.25, 0.42), seat.back_grey)
+    back.rings[..., 1] += (seat.y + rear) / 2
     back.rings[1, :, 1] += random.uniform(0.0, 0.08)
     return [*_mirrored(side), block, plinth, back]
 
 
 def _ring(sides: int) -> np.ndarray:
-    """A regular polygon, (sides, 2); with four sides the square from -1 to 1, else in the unit circle."""
+    """A regular polygon in the unit circle, (sides, 2); with four sides the square from -1 to 1."""
     angle = 2 * np.pi * (np.arange(sides) + 0.5) / sides
     return np.stack([np.cos(angle), np.sin(angle)], axis=1) * (math.sqrt(2) if sides == 4 else 1)
 
 
 def _slab(ring, low, top, grey) -> Part:
-    return Part(
-        np.stack([np.column_stack([ring, np.full(len(ring), height)]) for height in (low, top)]),
-        grey,
-    )
+    levels = [np.column_stack([ring, np.full(len(ring), height)]) for height in (low, top)]
+    return Part(np.stack(levels), grey)
 
 
 def _box(x, y, z, grey) -> Part:
-    ring = _ring(4) * [(x[1] - x[0]) / 2, (y[1] - y[0]) / 2] + [
-        (x[0] + x[1]) / 2,
-        (y[0] + y[1]) / 2,
-    ]
-    return _slab(ring, *z, grey)
+    """A box between two limits along each axis."""
+    size = [(x[1] - x[0]) / 2, (y[1] - y[0]) / 2]
+    middle = [(x[0] + x[1]) / 2, (y[0] + y[1]) / 2]
+    return _slab(_ring(4) * size + middle, *z, grey)
 
 
-def _rod(
-    start, end, radius, grey, *, sides: int = 4, taper: float = 1.0, inset: float = 0.0
-) -> Part:
-    """A bar from `start` to `end`, shortened by `inset`: horizontal cuts if it is steep, upright ones if it lies."""
+def _rod(start, end, radius, grey, *, sides=4, taper=1.0, inset=0.0) -> Part:
+    """A bar, shortened by `inset` at its ends: cut horizontally if it is steep, else upright."""
     start, end = np.asarray(start, dtype=float), np.asarray(end, dtype=float)
     along = (end - start) / np.linalg.norm(end - start)
     start, end = start + inset * along, end - inset * along
@@ -153,8 +137,12 @@ def _rod(
     return Part(np.stack([start + cut, end + taper * cut]), grey)
 
 
-def _mirrored(part: Part) -> list[Part]:
-    return [part, Part(part.rings * [-1, 1, 1], part.grey)]
+def _mirrored(*parts: Part) -> list[Part]:
+    """Each part and its mirror image on the other side of the chair."""
+    both = []
+    for part in parts:
+        both += [part, Part(part.rings * [-1, 1, 1], part.grey)]
+    return both
 
 
 def _four_legs(seat: Seat, random) -> list[Part]:
@@ -163,11 +151,9 @@ def _four_legs(seat: Seat, random) -> list[Part]:
     x, y = seat.x * random.uniform(0.78, 0.85) - radius / 2, seat.y * 0.9 - radius
     top = np.array([[x, -y, seat.low], [x, y, seat.low]])  # front, rear
     foot = np.array([[x + 0.6 * splay, -y - 0.6 * splay, 0], [x + 0.6 * splay, y + splay, 0]])
-    legs = [
-        _rod(b, a, radius * taper, seat.frame_grey, sides=sides, taper=1 / taper)
-        for a, b in zip(top, foot, strict=True)
-    ]
-    return sum(map(_mirrored, legs), []) + _stretchers(seat, top, foot, radius, random)
+    look = dict(radius=radius * taper, grey=seat.frame_grey, sides=sides, taper=1 / taper)
+    legs = _mirrored(*(_rod(low, high, **look) for low, high in zip(foot, top, strict=True)))
+    return legs + _stretchers(seat, top, foot, radius, random)
 
 
 def _stretchers(seat: Seat, top, foot, radius, random) -> list[Part]:
@@ -177,41 +163,31 @@ def _stretchers(seat: Seat, top, foot, radius, random) -> list[Part]:
         return []
     front, rear = foot + random.uniform(0.2, 0.5) * (top - foot)
     across = dict(sides=[], h=[(front + rear) / 2], around=[front, rear])[str(kind)]
-    bars = [
-        _rod(end, end * [-1, 1, 1], 0.5 * radius, seat.frame_grey, inset=0.8 * radius)
-        for end in across
-    ]
-    return bars + _mirrored(_rod(front, rear, 0.5 * radius, seat.frame_grey, inset=0.8 * radius))
+    look = dict(radius=0.5 * radius, grey=seat.frame_grey, inset=0.8 * radius)
+    bars = [_rod(end, end * [-1, 1, 1], **look) for end in across]
+    return bars + _mirrored(_rod(front, rear, **look))
 
 
 def _sled(seat: Seat, random) -> list[Part]:
-    """A frame at each side: two uprights and a runner on the floor."""
+    """A frame at each side: one or two uprights and a runner on the floor."""
     radius, x, y = random.uniform(0.01, 0.02), seat.x * 0.85, seat.y * 0.85
-    front = _rod([x, -y, 0], [x, -y, seat.low], radius, seat.frame_grey)
-    rear = _rod([x, y, 0], [x, y, seat.low], radius, seat.frame_grey)
-    runner = _box(
-        (x - radius, x + radius), (-y - radius, y + radius), (-2 * radius, 0), seat.frame_grey
-    )
+    grey = seat.frame_grey
+    front = _rod([x, -y, 0], [x, -y, seat.low], radius, grey)
+    rear = _rod([x, y, 0], [x, y, seat.low], radius, grey)
+    runner = _box((x - radius, x + radius), (-y - radius, y + radius), (-2 * radius, 0), grey)
     cantilever = random.random() < 0.5
-    return sum(map(_mirrored, [front, runner] if cantilever else [front, rear, runner]), [])
+    return _mirrored(front, runner) if cantilever else _mirrored(front, rear, runner)
 
 
 def _star(seat: Seat, random) -> list[Part]:
     """A column on five feet with casters, as below a desk chair."""
     reach, turn = random.uniform(0.2, 0.27), 2 * np.pi * (np.arange(5) + 0.75) / 5
-    column = _rod(
-        [0, 0, 0.07], [0, 0, seat.low], random.uniform(0.018, 0.03), seat.frame_grey, sides=8
-    )
+    radius, grey = random.uniform(0.018, 0.03), seat.frame_grey
+    column = _rod([0, 0, 0.07], [0, 0, seat.low], radius, grey, sides=8)
     tips = np.stack([reach * np.cos(turn), reach * np.sin(turn), np.full(5, 0.065)], axis=1)
-    feet = [
-        _rod(tip * [0, 0, 1.35], tip, 0.018, seat.frame_grey, taper=0.7, inset=0.025)
-        for tip in tips
-    ]
-    return [
-        column,
-        *feet,
-        *(_rod(tip * [1, 1, 0], tip * [1, 1, 0.8], 0.022, 0.2, sides=6) for tip in tips),
-    ]
+    feet = [_rod(tip * [0, 0, 1.35], tip, 0.018, grey, taper=0.7, inset=0.025) for tip in tips]
+    casters = [_rod(tip * [1, 1, 0], tip * [1, 1, 0.8], 0.022, 0.2, sides=6) for tip in tips]
+    return [column, *feet, *casters]
 
 
 def _pedestal(seat: Seat, random) -> list[Part]:
@@ -225,7 +201,7 @@ BASES = dict(legs=_four_legs, sled=_sled, star=_star, pedestal=_pedestal)
 
 
 def _back_surface(seat: Seat, height: float, random):
-    """The function (across in -1..1, up in 0..1, depth) -> point of a tilted back that may flare and bend."""
+    """The function (across in -1..1, up in 0..1, depth) -> point of a tilted, flared, bent back."""
     tilt, flare = np.deg2rad(random.uniform(2, 17)), random.uniform(-0.15, 0.12)
     bend = random.choice([0.0, 0.07])
     half, rear = seat.x * random.uniform(0.76, 0.88), seat.y * 0.92
@@ -238,93 +214,67 @@ def _back_surface(seat: Seat, height: float, random):
     return point
 
 
-def _back_piece(point, across, up, thickness: float, grey: float, *, pieces: int = 1) -> list[Part]:
-    """A plate on the back between two positions across and two up, cut in `pieces` where it may bend."""
-    edges = np.linspace(*across, pieces + 1)
-    depths = (-thickness / 2, thickness / 2)
-    rings = [
-        [
-            [
-                point(a, u, d)
-                for a, d in (
-                    (left, depths[0]),
-                    (right, depths[0]),
-                    (right, depths[1]),
-                    (left, depths[1]),
-                )
-            ]
-        ]
-        for left, right in pairwise(edges)
-        for u in up
-    ]
-    return [Part(np.concatenate(rings[i : i + 2]), grey) for i in range(0, len(rings), 2)]
+def _plate(point, across, up, thickness: float, grey: float, *, pieces: int = 1) -> list[Part]:
+    """A plate on the back between two positions across and two up, in `pieces` that may bend."""
+    front, rear = -thickness / 2, thickness / 2
+    parts = []
+    for left, right in pairwise(np.linspace(*across, pieces + 1)):
+        corners = [(left, front), (right, front), (right, rear), (left, rear)]
+        rings = [[point(a, height, depth) for a, depth in corners] for height in up]
+        parts.append(Part(np.array(rings), grey))
+    return parts
 
 
 def _solid_back(seat: Seat, point, random) -> list[Part]:
     thickness = random.choice([0.02, 0.035, 0.07])
-    return _back_piece(point, (-1, 1), (0, 1), thickness, seat.back_grey, pieces=4)
+    return _plate(point, (-1, 1), (0, 1), thickness, seat.back_grey, pieces=4)
 
 
-def _posts(seat: Seat, point, width: float, thickness: float) -> list[Part]:
-    sides = [(-1, -1 + width), (1 - width, 1)]
-    return sum(
-        (_back_piece(point, across, (0, 1), thickness, seat.frame_grey) for across in sides), []
-    )
+def _posts(seat: Seat, point, thickness: float) -> list[Part]:
+    left = _plate(point, (-1, -0.86), (0, 1), thickness, seat.frame_grey)
+    return left + _plate(point, (0.86, 1), (0, 1), thickness, seat.frame_grey)
 
 
 def _panel_back(seat: Seat, point, random) -> list[Part]:
     """A plate between two posts, above a gap."""
     thickness, low = random.uniform(0.018, 0.035), random.uniform(0.25, 0.6)
-    plate = _back_piece(
-        point, (-0.86, 0.86), (low, 0.97), 0.7 * thickness, seat.back_grey, pieces=3
-    )
-    return _posts(seat, point, 0.14, thickness) + plate
+    panel = _plate(point, INNER, (low, 0.97), 0.7 * thickness, seat.back_grey, pieces=3)
+    return _posts(seat, point, thickness) + panel
 
 
 def _slats_back(seat: Seat, point, random) -> list[Part]:
     """Upright slats below a top rail."""
     count, thickness = int(random.integers(2, 5)), random.uniform(0.018, 0.03)
-    centres = np.linspace(-0.86, 0.86, 2 * count + 3)[2:-2:2]
-    half, parts = (
-        0.86 / (2 * count + 2) * random.uniform(0.9, 1.2),
-        _posts(seat, point, 0.14, thickness),
-    )
-    for centre in centres:
-        parts += _back_piece(
-            point, (centre - half, centre + half), (0, 0.85), 0.5 * thickness, seat.back_grey
-        )
-    return parts + _back_piece(
-        point, (-0.86, 0.86), (0.85, 1), 0.8 * thickness, seat.frame_grey, pieces=3
-    )
+    half = 0.86 / (2 * count + 2) * random.uniform(0.9, 1.2)
+    parts = _posts(seat, point, thickness)
+    for centre in np.linspace(*INNER, 2 * count + 3)[2:-2:2]:
+        across = (centre - half, centre + half)
+        parts += _plate(point, across, (0, 0.85), 0.5 * thickness, seat.back_grey)
+    return parts + _plate(point, INNER, (0.85, 1), 0.8 * thickness, seat.frame_grey, pieces=3)
 
 
 def _spindle_back(seat: Seat, point, random) -> list[Part]:
     """Thin rods that carry a broad top rail."""
     count, rail = int(random.integers(4, 8)), random.uniform(0.72, 0.9)
-    rods = [
-        _rod(point(a, 0, 0), point(a, rail, 0), 0.008, seat.frame_grey)
-        for a in np.linspace(-0.9, 0.9, count)
-    ]
-    return rods + _back_piece(point, (-1, 1), (rail, 1), 0.025, seat.back_grey, pieces=4)
+    places = np.linspace(-0.9, 0.9, count)
+    look = 0.008, seat.frame_grey
+    rods = [_rod(point(place, 0, 0), point(place, rail, 0), *look) for place in places]
+    return rods + _plate(point, (-1, 1), (rail, 1), 0.025, seat.back_grey, pieces=4)
 
 
 def _ladder_back(seat: Seat, point, random) -> list[Part]:
     """Horizontal rungs between two posts."""
     count, thickness = int(random.integers(2, 6)), random.uniform(0.02, 0.035)
-    parts, pitch = _posts(seat, point, 0.14, thickness), 0.82 / count
+    parts, pitch = _posts(seat, point, thickness), 0.82 / count
     for low in 0.16 + pitch * np.arange(count):
         up = (low, low + random.uniform(0.5, 0.65) * pitch)
-        parts += _back_piece(point, (-0.86, 0.86), up, 0.6 * thickness, seat.back_grey, pieces=3)
+        parts += _plate(point, INNER, up, 0.6 * thickness, seat.back_grey, pieces=3)
     return parts
 
 
-BACKS = dict(
-    solid=_solid_back,
-    panel=_panel_back,
-    slats=_slats_back,
-    spindles=_spindle_back,
-    ladder=_ladder_back,
-)
+INNER = (-0.86, 0.86)  # across the back, between the posts
+BACKS = dict(solid=_solid_back, panel=_panel_back, slats=_slats_back)
+BACKS |= dict(spindles=_spindle_back, ladder=_ladder_back)
 
 
 def _arms(seat: Seat, point, random) -> list[Part]:
@@ -333,7 +283,6 @@ def _arms(seat: Seat, point, random) -> list[Part]:
     x, front = seat.x - half, -seat.y * random.uniform(0.5, 0.85)
     rear, top = point(1.0, 0.45, -0.02)[1], seat.top + height
     rest = _box((x - half, x + half), (front - 0.02, rear), (top, top + 0.025), seat.frame_grey)
-    post = _box(
-        (x - 0.6 * half, x + 0.6 * half), (front, front + 0.028), (seat.top, top), seat.frame_grey
-    )
+    thin = (x - 0.6 * half, x + 0.6 * half)
+    post = _box(thin, (front, front + 0.028), (seat.top, top), seat.frame_grey)
     return _mirrored(rest) + _mirrored(post)

@@ -1,36 +1,24 @@
-"""Sprites with known factors, for `data.load`: dSprites from its file, and squares, ellipses and hearts drawn here.
+"""Sprites with known factors: dSprites from its file, and squares, ellipses and hearts drawn here.
 
-Bae et al. (2023), Section 5.3, and Chen et al. (2018) train on dSprites (Matthey et al., 2017): one image for every
-combination of shape, scale, orientation, x and y.  Letters: N images, F factors, H pixels a side.
-
-Scale runs from 0.5 to 1, orientation turns counter-clockwise as one sees it, x to the right, y downwards.  A square
-is turned onto itself every 90 degrees and an ellipse every 180: no model can tell these orientations apart.
+Bae et al. (2023), Section 5.3, and Chen et al. (2018) train on dSprites (Matthey et al., 2017): one
+image for every combination of shape, scale (0.5 to 1), orientation (counter-clockwise), x (to the
+right) and y (downwards).  A square looks the same every 90 degrees and an ellipse every 180: no
+model can tell these orientations apart.  Letters: N images, H pixels a side.
 """
 
 import io
 import math
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
-from rvae_lite.data.dataset import PARTS, Dataset, draw_parts
-from rvae_lite.data.folders import (
-    another_root,
-    damaged,
-    data_root,
-    permission_explained,
-    require_files,
-    verified,
-)
+from rvae_lite.data import folders
+from rvae_lite.data.dataset import PARTS, Dataset, draw_parts, numbered
 
 FACTORS = ["shape", "scale", "orientation", "x", "y"]
 SHAPES = ["square", "ellipse", "heart"]
-
-DSPRITES_PAGE = "https://github.com/google-deepmind/dsprites-dataset"
 DSPRITES_FILE = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
-DSPRITES_MD5 = "7da33b31b13a06f4b04a70402ce90c2e"
 DSPRITES_COUNT, DSPRITES_SIDE = 737_280, 64
 
 # Lengths in image sides at scale 1, areas within 1 % of those of dSprites.
@@ -49,79 +37,66 @@ def load_procedural_sprites(
     num_scales: int = 3,
     num_orientations: int = 8,
     num_positions: int = 8,
-    **_,
 ) -> Dataset:
-    """Squares, ellipses and hearts, binary, one for every combination of factors: 4,608 images by default.
+    """Squares, ellipses and hearts, binary, one for every combination of factors: 4,608 by default.
 
-    The last factor, y, runs fastest, as in dSprites.  The labels are the shapes.  Of the default images 2,688 are
-    distinct, as squares and ellipses look the same in several orientations: `info["symmetry"]`.
+    The last factor, y, runs fastest, as in dSprites.  The labels are the shapes.  Of the default
+    images 2,688 are distinct, as `info["symmetry"]` says.
 
-    Differs from dSprites: orientations stop short of the whole turn, and neighbouring positions lie whole pixels
-    apart, so that a sprite at another position is the same pixels moved.
+    Differs from dSprites: orientations stop short of the whole turn, and neighbouring positions lie
+    whole pixels apart, so that a sprite at another position is the same pixels moved.
 
     Args:
-        seed: of the split at random: 20 % are the test set, 10 % of the rest the validation set.
+        seed: of the split in `draw_parts`.
         size: H.
         num_scales: values from 0.5 to 1, evenly; one alone is 1.
         num_orientations: parts of a whole turn.
-        num_positions: values of x and of y, evenly over the middle half of the image; must divide H / 2.
+        num_positions: values of x and of y over the middle half of the image; divides H / 2.
 
     Raises:
         ValueError: a number below 1, or positions that are not whole pixels apart.
     """
     sizes = [len(SHAPES), num_scales, num_orientations, num_positions, num_positions]
-    for name, number in zip(
-        ("num_scales", "num_orientations", "num_positions"), sizes[1:4], strict=True
-    ):
+    names = ["num_scales", "num_orientations", "num_positions"]
+    for name, number in zip(names, sizes[1:4], strict=True):
         if number < 1:
             raise ValueError(f"{name} must be at least 1, not {number}")
     if size < 16 or size % (2 * num_positions):
-        raise ValueError(
-            f"size must be at least 16 and a multiple of 2 * num_positions ({2 * num_positions}), not {size}: "
-            "positions lie whole pixels apart"
-        )
-    factors = np.indices(sizes).reshape(len(sizes), -1).T
-    images = _placed(
-        _sprites(size, num_scales, num_orientations, num_positions), size, num_positions
-    )
-    info = dict(
-        name="procedural_sprites",
-        title="procedural sprites",
-        source="generated here, with the factors of dSprites on a coarser grid",
-        licence="none needed",
-        stands_for="dSprites",
-    )
-    ids = np.char.add("sprite", np.arange(len(images)).astype(str))
-    return _dataset(images, factors, FACTORS, ids=ids, seed=seed, info=info)
+        least = f"at least 16 and a multiple of 2 * num_positions ({2 * num_positions})"
+        raise ValueError(f"size must be {least}, not {size}: positions lie whole pixels apart")
+    images = _draw_all(size, sizes)
+    classes = np.indices(sizes).reshape(len(sizes), -1)
+    ids, info = numbered("sprite", len(images)), folders.info_of("procedural_sprites")
+    return _dataset(images, dict(zip(FACTORS, classes, strict=True)), ids, seed=seed, info=info)
 
 
-def _sprites(size: int, num_scales: int, num_orientations: int, num_positions: int) -> np.ndarray:
-    """Every shape, scale and orientation, in the middle of a window: (3, scales, orientations, S, S) booleans.
+def _draw_all(size: int, sizes: list[int]) -> np.ndarray:
+    """Every combination of factors, which take `sizes` values: (N, 1, H, H) uint8, 0 and 255.
 
-    The window has S = H / 2 and a step between positions: it ends where the image does at the outermost positions.
+    A sprite is drawn in the middle of a window, which ends where the image does at the outermost
+    positions: its side is H / 2 and a step between positions.
     """
-    side = size // 2 + size // (2 * num_positions)
-    scales = np.linspace(1, 0.5, num_scales)[::-1]
-    windows = [
-        draw_sprite(shape, side, scale=size * scale, turn=turn / num_orientations)
-        for shape in SHAPES
-        for scale in scales
-        for turn in range(num_orientations)
-    ]
-    return np.stack(windows).reshape(len(SHAPES), num_scales, num_orientations, side, side)
+    step = size // (2 * sizes[-1])
+    side = size // 2 + step
+    scales = np.linspace(1, 0.5, sizes[1])[::-1]
+    images = np.zeros((*sizes, size, size), dtype=np.uint8)
+    for shape, scale, turn in np.ndindex(*sizes[:3]):
+        scaled = dict(scale=size * scales[scale], turn=turn / sizes[2])
+        window = draw_sprite(SHAPES[shape], side, **scaled)
+        for x, y in np.ndindex(*sizes[3:]):
+            image = images[shape, scale, turn, x, y]
+            image[y * step : y * step + side, x * step : x * step + side] = 255 * window
+    return images.reshape(-1, 1, size, size)
 
 
 def draw_sprite(shape: str, side: int, *, scale: float, turn: float = 0.0) -> np.ndarray:
-    """One sprite in the middle of a window, (side, side), True where it covers more than half of a pixel.
+    """One sprite in the middle of a window, (side, side), True where it covers most of a pixel.
 
     Args:
         shape: "square", "ellipse" or "heart".
         side: pixels.
-        scale: the length, in pixels, that the shapes' own lengths are parts of: a square has sides of 0.3 of it.
+        scale: pixels of the shapes' unit of length: a square has sides of 0.3 of it.
         turn: counter-clockwise, in whole turns.
-
-    Raises:
-        ValueError: an unknown shape.
     """
     if shape not in SHAPES:
         raise ValueError(f"shape must be one of {SHAPES}, not {shape!r}")
@@ -134,142 +109,102 @@ def draw_sprite(shape: str, side: int, *, scale: float, turn: float = 0.0) -> np
     return inside.sum((1, 3)) > SAMPLES**2 / 2
 
 
-def _in_square(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    return np.maximum(abs(u), abs(v)) <= SQUARE
-
-
-def _in_ellipse(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    return (u / ELLIPSE[0]) ** 2 + (v / ELLIPSE[1]) ** 2 <= 1
-
-
 def _in_heart(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     u, v = u / HEART, v / HEART + HEART_CENTRE
     core = u * u + v * v - 1
     return core * core * core <= u * u * v * v * v
 
 
-INSIDE = dict(square=_in_square, ellipse=_in_ellipse, heart=_in_heart)
-
-
-def _placed(sprites: np.ndarray, size: int, num_positions: int) -> np.ndarray:
-    """Every sprite of `_sprites` at every position: (N, 1, H, H) uint8, 0 and 255."""
-    kinds, side, step = sprites.shape[:3], sprites.shape[-1], size // (2 * num_positions)
-    images = np.zeros((*kinds, num_positions, num_positions, size, size), dtype=np.uint8)
-    for x in range(num_positions):
-        for y in range(num_positions):
-            images[:, :, :, x, y, y * step : y * step + side, x * step : x * step + side] = (
-                255 * sprites
-            )
-    return images.reshape(-1, 1, size, size)
+INSIDE = dict(
+    square=lambda u, v: np.maximum(abs(u), abs(v)) <= SQUARE,
+    ellipse=lambda u, v: (u / ELLIPSE[0]) ** 2 + (v / ELLIPSE[1]) ** 2 <= 1,
+    heart=_in_heart,
+)
 
 
 def load_dsprites(
-    *, root=None, download: bool = False, seed: int = 0, file: str | None = None, **_
+    *, root=None, download: bool = False, seed: int = 0, file: str | None = None
 ) -> Dataset:
-    """dSprites: 737,280 binary images, 64x64, of 3 shapes, 6 scales, 40 orientations, 32 x and 32 y; about 3 GB.
+    """dSprites: 737,280 binary images, 64x64, in 3 shapes, 6 scales, 40 turns, 32 x, 32 y; 3 GB.
 
-    Files: <root>/dsprites/dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz (checksum verified), else a part of the grid
-    in the same form, any other .npz in that folder: imgs (N, 64, 64), latents_classes (N, 5 or 6), and where there is
-    one original_dataset_indices (N,), which the ids then say.  Members that hold Python objects are never loaded.
+    Files: <root>/dsprites/dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz (checksum verified), else
+    a part of the grid in the same form, any other .npz in that folder: imgs (N, 64, 64),
+    latents_classes (N, 5 or 6), and perhaps original_dataset_indices (N,), which give the ids.
+    Members that hold Python objects are never loaded.
 
-    The labels are the shapes; the colour and every other factor that is constant in the file is dropped, and the
-    values of the others are counted from 0 without gaps.
+    The labels are the shapes.  Factors that are constant in the file are dropped, and the values of
+    the others are counted from 0 without gaps.
 
     Args:
-        root: folder of the data sets.
-        download: fetch the published file where it is missing.
-        seed: of the split at random: 20 % are the test set, 10 % of the rest the validation set.
+        root, download, seed: as in `data.load`.
         file: name of one file in that folder; by default the published one, else the only other.
     """
-    root = data_root(root)
-    with permission_explained(root):
+    root = folders.data_root(root)
+    with folders.permission_explained(root):
         path = _dsprites_file(root / "dsprites", file, download)
-        images, classes, ids = _read_dsprites(path)
+        images, classes, places = _read_dsprites(path)
     images *= 255
-    names = (["colour"] + FACTORS)[-classes.shape[1] :]
-    count, whole = len(images), len(images) == DSPRITES_COUNT
-    info = dict(
-        name="dsprites",
-        title="dSprites" if whole else f"dSprites ({count:,} of {DSPRITES_COUNT:,} images)",
-        source=f"L. Matthey, I. Higgins, D. Hassabis and A. Lerchner (2017), dSprites, {DSPRITES_PAGE}",
-        licence="Apache 2.0",
-    )
-    ids = np.char.add("dsprites", ids.astype(str))
-    return _dataset(images[:, None], classes, names, ids=ids, seed=seed, info=info)
+    info = folders.info_of("dsprites")
+    if len(images) != DSPRITES_COUNT:
+        info["title"] += f" ({len(images):,} of {DSPRITES_COUNT:,} images)"
+    names = ["colour", *FACTORS][-classes.shape[1] :]
+    classes = dict(zip(names, classes.T, strict=True))
+    ids = np.char.add("dsprites", places.astype(str))
+    return _dataset(images[:, None], classes, ids, seed=seed, info=info)
 
 
-def _dataset(
-    images: np.ndarray, classes: np.ndarray, names: list, *, ids: np.ndarray, seed: int, info: dict
-) -> Dataset:
-    """The images with those of their factors that vary; `classes` is (N, len(names)) and has the shape."""
-    counted = [np.unique(column, return_inverse=True) for column in classes.T]
-    varying = [i for i, (values, _) in enumerate(counted) if len(values) > 1]
-    factors = (
-        np.array([counted[i][1] for i in varying], dtype=np.int64)
-        .reshape(len(varying), len(images))
-        .T
-    )
-    labels = classes[:, names.index("shape")].astype(int)
+def _dataset(images: np.ndarray, classes: dict, ids: np.ndarray, *, seed: int, info: dict):
+    """The images with those of their factors that vary; `classes` holds (N,) values by name."""
+    counted = {name: np.unique(values, return_inverse=True) for name, values in classes.items()}
+    varying = {name: both for name, both in counted.items() if len(both[0]) > 1}
+    factors = np.zeros((len(images), len(varying)), dtype=np.int64)
+    for i, (_, index) in enumerate(varying.values()):
+        factors[:, i] = index
     info = info | dict(
         value_range=(0.0, 1.0),
         parts=PARTS,
         label_names=SHAPES,
-        factor_names=[names[i] for i in varying],
-        factor_sizes=[len(counted[i][0]) for i in varying],
+        factor_names=list(varying),
+        factor_sizes=[len(values) for values, _ in varying.values()],
         symmetry=SYMMETRY,
     )
-    return Dataset(images, labels, ids, draw_parts(len(images), seed), info, factors)
+    part = draw_parts(len(images), seed)
+    return Dataset(images, classes["shape"].astype(int), ids, part, info, factors)
 
 
 def _dsprites_file(folder: Path, file: str | None, download: bool) -> Path:
+    """The file asked for; else the published one, downloaded if need be; else the only other."""
     others = sorted(path for path in folder.glob("*.npz") if path.name != DSPRITES_FILE)
-    if file is not None and file != DSPRITES_FILE:
-        if not (folder / file).is_file():
-            found = ", ".join(path.name for path in folder.glob("*.npz")) or "none"
-            raise FileNotFoundError(
-                f"there is no {file} in {folder} (found: {found}): correct file=, or {another_root()}"
-            )
-        return folder / file
+    if file not in (None, DSPRITES_FILE):
+        if (folder / file).is_file():
+            return folder / file
+        found = ", ".join(path.name for path in folder.glob("*.npz")) or "none"
+        defect = f"there is no {file} in {folder} (found: {found})"
+        raise FileNotFoundError(f"{defect}: correct file=, or {folders.another_root()}")
     if file is None and others and not download and not (folder / DSPRITES_FILE).exists():
         if len(others) > 1:
             found = ", ".join(path.name for path in others)
-            raise ValueError(
-                f"{folder} holds several parts of dSprites: choose one of {found} by file="
-            )
+            several = f"{folder} holds several parts of dSprites"
+            raise ValueError(f"{several}: choose one of {found} by file=")
         return others[0]
-    require_files(
-        "dsprites",
-        "dSprites",
-        folder,
-        page=DSPRITES_PAGE,
-        files={DSPRITES_FILE: f"md5:{DSPRITES_MD5}"},
-        download=download,
-        address=f"{DSPRITES_PAGE}/raw/master/",
-    )
+    folders.require_files("dsprites", folder, download=download)
     return folder / DSPRITES_FILE
 
 
 def _read_dsprites(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Images (N, 64, 64) of zeros and ones, classes (N, 5 or 6), and each one's place in the published file (N,)."""
-    content = (
-        verified(path, "md5", DSPRITES_MD5) if path.name == DSPRITES_FILE else path.read_bytes()
-    )
+    """Images (N, 64, 64) of 0 and 1, classes (N, 5 or 6), places in the published file (N,)."""
+    published = path.name == DSPRITES_FILE
+    content = folders.verified("dsprites", path) if published else path.read_bytes()
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             classes = _read_member(archive, "latents_classes")
             images = _read_member(archive, "imgs")
-            known = "original_dataset_indices.npy" in archive.namelist()
-            ids = (
-                _read_member(archive, "original_dataset_indices")
-                if known
-                else np.arange(len(images))
-            )
+            ids = np.arange(len(images))
+            if "original_dataset_indices.npy" in archive.namelist():
+                ids = _read_member(archive, "original_dataset_indices")
         _check(images, classes, ids)
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(
-            f"{damaged(path)} ({reason}): get it again from {DSPRITES_PAGE}"
-        ) from error
+    except Exception as error:  # of many kinds, as the file is damaged in many ways
+        raise folders.damaged("dsprites", path, error) from error
     return images, classes, ids
 
 
@@ -277,12 +212,10 @@ def _read_member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     """One array, its header looked at first: Python objects are refused, not unpickled."""
     if f"{name}.npy" not in archive.namelist():
         raise ValueError(f"it holds no {name}")
-    readers = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }
+    layout = np.lib.format
+    readers = {(1, 0): layout.read_array_header_1_0, (2, 0): layout.read_array_header_2_0}
     with archive.open(f"{name}.npy") as file:
-        version = np.lib.format.read_magic(file)
+        version = layout.read_magic(file)
         if version not in readers:
             raise ValueError(f"{name} is an array of an unknown format")
         shape, _, dtype = readers[version](file)
@@ -291,34 +224,25 @@ def _read_member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     if math.prod(shape) * dtype.itemsize > archive.getinfo(f"{name}.npy").file_size:
         raise ValueError(f"{name} is shorter than its header says")
     with archive.open(f"{name}.npy") as file:
-        return np.lib.format.read_array(file, allow_pickle=False)
+        return layout.read_array(file, allow_pickle=False)
 
 
 def _check(images: np.ndarray, classes: np.ndarray, ids: np.ndarray) -> None:
-    side = DSPRITES_SIDE
-    if (
-        images.ndim != 3
-        or images.shape[1:] != (side, side)
-        or images.dtype != np.uint8
-        or not len(images)
-    ):
-        raise ValueError(
-            f"imgs must be uint8 (N, {side}, {side}), not {images.dtype} {images.shape}"
-        )
-    if classes.ndim != 2 or classes.shape[1] not in (5, 6) or classes.dtype.kind not in "iu":
-        raise ValueError(
-            f"latents_classes must be integers (N, 5) or (N, 6), not {classes.dtype} {classes.shape}"
-        )
-    if len(classes) != len(images):
-        raise ValueError(f"latents_classes has {len(classes):,} rows for {len(images):,} imgs")
-    shapes = classes[:, FACTORS.index("shape") - len(FACTORS)]
-    if shapes.min() < 0 or shapes.max() >= len(SHAPES):
-        raise ValueError(
-            f"shapes must be 0 to {len(SHAPES) - 1}, not {shapes.min()} to {shapes.max()}"
-        )
-    if ids.shape != (len(images),) or ids.dtype.kind not in "iu":
-        raise ValueError(
-            f"original_dataset_indices must be {len(images):,} integers, not {ids.dtype} {ids.shape}"
-        )
+    """Refuse arrays that do not have the form of dSprites."""
+    count, side = len(images), DSPRITES_SIDE
+    if images.dtype != np.uint8 or images.shape != (count, side, side) or not count:
+        found = f"{images.dtype} {images.shape}"
+        raise ValueError(f"imgs must be uint8 (N, {side}, {side}), not {found}")
+    if classes.dtype.kind not in "iu" or classes.ndim != 2 or classes.shape[1] not in (5, 6):
+        found = f"{classes.dtype} {classes.shape}"
+        raise ValueError(f"latents_classes must be integers (N, 5) or (N, 6), not {found}")
+    if len(classes) != count:
+        raise ValueError(f"latents_classes has {len(classes):,} rows for {count:,} imgs")
+    low, high = (extreme(classes[:, -len(FACTORS)]) for extreme in (np.min, np.max))
+    if low < 0 or high >= len(SHAPES):
+        raise ValueError(f"shapes must be 0 to {len(SHAPES) - 1}, not {low} to {high}")
+    if ids.dtype.kind not in "iu" or ids.shape != (count,):
+        found = f"{ids.dtype} {ids.shape}"
+        raise ValueError(f"original_dataset_indices must be {count:,} integers, not {found}")
     if images.max() > 1:
         raise ValueError(f"imgs must hold zeros and ones, not {images.max()}")

@@ -1,125 +1,129 @@
-"""Look into a file: what a Rosetta file or a saved Fit holds, as a dictionary, a few lines, a picture or a page.
+"""Look into a file: what a Rosetta file or a saved Fit holds, in words or drawn.
 
 Letters: R Rosetta points, K latent dimension, J betas of curves, M replicas.
 """
 
-import html
 import textwrap
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.fitted import Fit
-from rvae_lite.lab import page as pages
+from rvae_lite.fitted import OLDER_TERMS, Fit
+from rvae_lite.lab.outputs import rendered
+from rvae_lite.lab.page import latent_plane, picture
 from rvae_lite.lab.plan import in_units
 from rvae_lite.lab.reading import COLOURS
 from rvae_lite.reporting import figures
 from rvae_lite.rosetta import RosettaPoints, book_file
 from rvae_lite.storage import kind_of, load_arrays, write_atomically
 
-OWN = (
-    "preprocessing",
-    "licence",
-    "source",
-    "value_scale",
-    "share",
-    "model",
-    "selection_method",
-    "selection_seed",
+SHAPES = (
+    "num_points",
+    "latent_dim",
+    "data_shape",
+    "dtype",
+    "value_range",
+    "beta_range",
+    "num_betas",
 )
+MAKER = ("preprocessing", "licence", "source", "value_scale", "share", "model")
+SELECTION = ("selection_method", "selection_seed")
 MOST_POINTS = 64
 MOST_RECONSTRUCTED, RECONSTRUCTED_AT = 6, 5  # points and betas that are drawn
 MOST_LATENTS, MOST_ENTRIES = 8, 10
 
 
-def file_of(name: str) -> Path:
-    """The file that a path or a name such as "book:digits" stands for."""
-    return (
-        Path(str(book_file(name.removeprefix("book:")))) if name.startswith("book:") else Path(name)
-    )
+class Opened(NamedTuple):
+    """A file of rvae_lite, read and verified: its header, and the points or the arrays of a Fit.
+
+    model: that of the Fit, None where it was not made by a constructor of `VAE`.
+    """
+
+    path: Path
+    header: dict
+    points: RosettaPoints | None = None
+    arrays: dict | None = None
+    model: object = None
 
 
-def describe(path) -> dict:
-    """What is in a file of rvae_lite, every byte verified: kind, hash, shapes and what its maker wrote down.
+def open_file(name) -> Opened:
+    """Read a Rosetta file, points of the book such as "book:digits", or a saved Fit.
 
     Raises:
         FileNotFoundError, PermissionError: there is no such file, or it may not be read.
         ValueError: it is damaged or of another kind.
     """
+    if str(name).startswith("book:"):
+        name = str(book_file(name.removeprefix("book:")))
+    path = Path(name)
     kind = kind_of(path)
     if kind == "rosetta":
-        return _describe_points(RosettaPoints.load(path), path)
+        points = RosettaPoints.load(path)
+        return Opened(path, points.header, points=points)
     if kind == "fit":
-        return _describe_fit(path)
-    raise ValueError(
-        f"{path} is a {kind!r} file, of which nothing more is known: pass a Rosetta file or a saved Fit"
-    )
+        header, arrays = load_arrays(path, kind="fit", version=1)
+        names = header.get("terms", OLDER_TERMS)
+        arrays["terms"] = dict(zip(names, arrays["terms"].swapaxes(0, 1), strict=False))
+        model = None if header["config"] is None else Fit.load(path).model
+        return Opened(path, header, arrays=arrays, model=model)
+    remedy = "pass a Rosetta file or a saved Fit"
+    raise ValueError(f"{path} is a {kind!r} file, of which nothing more is known: {remedy}")
 
 
-def _common(path, kind: str, header: dict) -> dict:
+def describe(file: Opened) -> dict:
+    """What is in a file: kind, hash, shapes and what its maker wrote down."""
     described = dict(
-        file=Path(path).name, kind=kind, bytes=Path(path).stat().st_size, sha256=header["sha256"]
+        file=file.path.name,
+        kind="fit" if file.points is None else "rosetta",
+        bytes=file.path.stat().st_size,
+        sha256=file.header["sha256"],
+        schema_version=file.header["schema_version"],
     )
-    return described | dict(schema_version=header["schema_version"])
+    if file.points is None:
+        return described | _fit_entries(file)
+    return described | _point_entries(file.points, known=described.keys())
 
 
-def _describe_points(points: RosettaPoints, path) -> dict:
-    header = points.header
-    described = _common(path, "rosetta", header) | dict(
-        num_points=len(points), latent_dim=points.z.shape[-1]
-    )
-    described |= {key: header[key] for key in ("data_shape", "dtype", "value_range")}
+def _point_entries(points: RosettaPoints, *, known) -> dict:
+    header, z = points.header, points.z
+    entries = {key: header[key] for key in SHAPES if key in header}
     if points.betas is None:
-        described |= dict(latent_mean=points.z.mean(0).tolist(), latent_sd=points.z.std(0).tolist())
+        entries |= dict(latent_mean=z.mean(0).tolist(), latent_sd=z.std(0).tolist())
     else:
-        described |= {key: header[key] for key in ("beta_range", "num_betas")}
-        described |= dict(
-            betas=points.betas.tolist(), total_sd_at_betas=_total_sd(points.z).tolist()
-        )
-        described |= dict(reconstructions=points.recon is not None)
-    described |= {key: header.get(key) for key in OWN}
-    rest = header.keys() - {*described, "versions", "kind"}
-    return (
-        described
-        | {key: header[key] for key in sorted(rest)}
-        | dict(versions=header.get("versions"))
-    )
+        total_sd = np.sqrt(z.var(1, dtype=np.float64).sum(1))  # (J,)
+        entries |= dict(betas=points.betas.tolist(), total_sd_at_betas=total_sd.tolist())
+        entries["reconstructions"] = points.recon is not None
+    entries |= {key: header.get(key) for key in MAKER + SELECTION}
+    rest = sorted(header.keys() - {*known, *entries, "versions", "kind"})
+    return entries | {key: header.get(key) for key in [*rest, "versions"]}
 
 
-def _total_sd(z: np.ndarray) -> np.ndarray:
-    """The square root of the latents' total variance over the points, (J, R, K) to (J,)."""
-    return np.sqrt(z.var(1, dtype=np.float64).sum(1))
-
-
-def _describe_fit(path) -> dict:
-    fit = (
-        Fit.load(path)
-        if load_arrays(path, kind="fit", version=1)[0]["config"] is not None
-        else None
-    )
-    header, arrays = load_arrays(path, kind="fit", version=1)
-    described = _common(path, "fit", header) | dict(
-        replicas=len(arrays["rows"]), parameters=arrays["rows"].shape[1]
-    )
-    if fit is not None:
-        described |= dict(latent_dim=fit.model.latent_dim, data_shape=list(fit.model.data_shape))
-    if (header["config"] or {}).get("network") == "multirate":
-        described |= dict(beta_range=header["config"]["beta_range"])
+def _fit_entries(file: Opened) -> dict:
+    header, arrays = file.header, file.arrays
+    config = header["config"] or {}
+    entries = dict(zip(("replicas", "parameters"), arrays["rows"].shape, strict=True))
+    if file.model is not None:
+        data_shape = list(file.model.data_shape)
+        entries |= dict(latent_dim=file.model.latent_dim, data_shape=data_shape)
+    if config.get("network") == "multirate":
+        entries["beta_range"] = config["beta_range"]
     else:
-        described |= dict(beta=arrays["beta"].tolist())
-    described |= dict(
-        rho=arrays["rho"].tolist(), epochs=len(arrays["terms"]), seeds=header["seeds"]
-    )
-    described |= dict(last_loss=arrays["terms"][-1, 0].tolist() if len(arrays["terms"]) else None)
-    return described | dict(model=header["config"], training=header["info"])
+        entries["beta"] = arrays["beta"].tolist()
+    loss = arrays["terms"]["loss"]  # (epochs, M)
+    entries |= dict(rho=arrays["rho"].tolist(), epochs=len(loss), seeds=header["seeds"])
+    entries["last_loss"] = loss[-1].tolist() if len(loss) else None
+    return entries | dict(model=header["config"], training=header["info"])
 
 
 def as_text(described: dict) -> str:
     """A dictionary as lines of text, a name and a value each; None is said as such."""
     width = max(len(name) for name in described) + 2
-    return "\n".join(
+    lines = [
         f"{name.replace('_', ' '):{width}}{_short(value)}" for name, value in described.items()
-    )
+    ]
+    return "\n".join(lines)
 
 
 def _short(value) -> str:
@@ -135,29 +139,31 @@ def _short(value) -> str:
     return str(value)
 
 
-def render(path, out) -> None:
+def render(file: Opened, out) -> None:
     """Draw what is in a file as .png or as an .html page.
 
-    Of Rosetta points the inputs and latents, of curves the latents over beta and reconstructions; of a Fit the loss.
+    Of Rosetta points the inputs and latents, of curves the latents over beta and reconstructions;
+    of a Fit the loss.
 
     Raises:
-        ValueError: `out` ends otherwise; else as `describe`.
+        ValueError: `out` ends otherwise.
     """
-    out, described = Path(out), describe(path)
+    out = Path(out)
     if out.suffix.lower() not in (".png", ".html"):
         raise ValueError(f"{out} must end in .png or .html: rename it")
-    panels = _point_panels(path) if described["kind"] == "rosetta" else _fit_panels(path)
-    if out.suffix.lower() == ".html":
-        rows = [[name.replace("_", " "), _short(value)] for name, value in described.items()]
-        drawn = pages.grid([pages.figure(draw, caption, height=3.8) for draw, caption in panels])
-        lead = f'<p class="soft">{html.escape(described["kind"])} file, every byte verified.</p>'
-        text = pages.page(
-            described["file"],
-            lead + drawn + "<h2>Header</h2>" + pages.table(rows, ["entry", "value"], numbers=False),
-        )
-        write_atomically(out, lambda file: file.write(text.encode()))
-    else:
-        write_atomically(out, lambda file: _draw_png(panels, file))
+    panels = _fit_panels(file.arrays["terms"]) if file.points is None else _panels(file.points)
+    if out.suffix.lower() == ".png":
+        write_atomically(out, partial(_draw_png, panels))
+        return
+    described = describe(file)
+    page = rendered(
+        "inspection.html.j2",
+        title=described["file"],
+        kind=described["kind"],
+        figures=[picture(draw, caption, height=3.8) for caption, draw in panels],
+        entries={name.replace("_", " "): _short(value) for name, value in described.items()},
+    )
+    write_atomically(out, lambda file: file.write(page.encode()))
 
 
 def _draw_png(panels: list, file) -> None:
@@ -169,7 +175,7 @@ def _draw_png(panels: list, file) -> None:
         rows = -(-len(panels) // 2)
         canvas = Figure(figsize=(9.2, 4.2 * rows), dpi=130, facecolor="white", layout="constrained")
         axes = canvas.subplots(rows, 2, squeeze=False).ravel()
-        for ax, (draw, caption) in zip(axes, panels, strict=False):
+        for ax, (caption, draw) in zip(axes, panels, strict=False):
             draw(ax)
             ax.set_title("\n".join(textwrap.wrap(caption, 60)), fontsize=9)
         for ax in axes[len(panels) :]:
@@ -177,75 +183,48 @@ def _draw_png(panels: list, file) -> None:
         canvas.savefig(file, format="png", facecolor="white")
 
 
-def _point_panels(path) -> list:
-    """Pairs of a function that draws and a caption."""
-    points = RosettaPoints.load(path)
-    count = min(len(points), MOST_POINTS)
+def _panels(points: RosettaPoints) -> list:
+    """Pairs of a caption and a function that draws."""
+    count, num_latents = min(len(points), MOST_POINTS), points.z.shape[-1]
     some = f"the first {count} of {len(points)}" if count < len(points) else f"all {count}"
-    what = (
-        "decoded inputs"
-        if (points.header.get("share") or {}).get("inputs") == "decoded"
-        else "inputs"
-    )
-    if points.x.ndim == 4 and points.x.shape[1] in COLOURS:
-        inputs = (lambda ax: _draw_mosaic(ax, points.x[:count]), f"The points' {what}, {some}.")
-    else:
-        inputs = (
-            lambda ax: _draw_rows(ax, points.x[:count]),
-            f"The points' {what} as rows, {some}.",
-        )
-    return [inputs, *(_plain_panels(points) if points.betas is None else _curve_panels(points))]
-
-
-def _plain_panels(points: RosettaPoints) -> list:
-    return [
-        (
-            lambda ax: _draw_latents(ax, points.z),
-            f"Their latents, {_plane(points.z)}, each with its number.",
-        )
-    ]
-
-
-def _curve_panels(points: RosettaPoints) -> list:
+    decoded = (points.header.get("share") or {}).get("inputs") == "decoded"
+    what = "decoded inputs" if decoded else "inputs"
+    images = _are_images(points.x)
+    caption = f"The points' {what}{'' if images else ' as rows'}, {some}."
+    panels = [(caption, partial(_draw_mosaic if images else _draw_rows, x=points.x[:count]))]
+    plane = f"K = {num_latents}" + ", two leading principal components" * (num_latents > 2)
+    draw_latents = partial(_draw_latents, points=points)
+    if points.betas is None:
+        return [*panels, (f"Their latents, {plane}, each with its number.", draw_latents)]
     span = "beta {:g} to {:g}".format(*points.header["beta_range"])
-    latents = f"Their latents as curves over {span}, {_plane(points.z)}."
-    panels = [(lambda ax: _draw_curves(ax, points), latents)]
-    panels.append(
-        (lambda ax: _draw_spread(ax, points), "How much of each latent is left as beta grows.")
-    )
+    panels.append((f"Their latents as curves over {span}, {plane}.", draw_latents))
+    caption = "How much of each latent is left as beta grows."
+    panels.append((caption, partial(_draw_spread, points=points)))
     if points.recon is not None:
-        made = (
-            f"What their maker's decoder makes of them: a row a point, its input and then {span}."
-        )
-        panels.append((lambda ax: _draw_reconstructions(ax, points), made))
+        caption = "What their maker's decoder makes of them: a row a point, its input and then"
+        panels.append((f"{caption} {span}.", partial(_draw_reconstructions, points=points)))
     return panels
 
 
-def _draw_mosaic(ax, images: np.ndarray, columns: int | None = None) -> int:
-    """Images (R, C, H, W) as one picture, a square one unless told how many columns; returns a column's width."""
-    columns = columns or int(np.ceil(np.sqrt(len(images))))
-    low, top = (
-        min(0.0, float(images.min())),
-        255 if images.dtype == np.uint8 else max(1.0, float(images.max())),
-    )
-    shades = (images.astype(np.float32) - low) / (top - low)
-    gap = max(1, images.shape[-1] // 16)
-    shades = np.pad(
-        shades, ((0, -len(images) % columns), (0, 0), (0, gap), (0, gap)), constant_values=0.5
-    )
-    shades[len(images) :] = 0.5
+def _are_images(x: np.ndarray) -> bool:
+    return x.ndim == 4 and x.shape[1] in COLOURS
+
+
+def _draw_mosaic(ax, x: np.ndarray, columns: int | None = None) -> int:
+    """Images (R, C, H, W) as one picture, by default a square one; returns a column's width."""
+    columns = columns or int(np.ceil(np.sqrt(len(x))))
+    low = min(0.0, float(x.min()))
+    top = 255 if x.dtype == np.uint8 else max(1.0, float(x.max()))
+    shades = (x.astype(np.float32) - low) / (top - low)
+    gap, missing = max(1, x.shape[-1] // 16), -len(x) % columns
+    padding = ((0, missing), (0, 0), (0, gap), (0, gap))
+    shades = np.pad(shades, padding, constant_values=0.5)
     colours, height, width = shades.shape[1:]
-    rows = shades.reshape(-1, columns, colours, height, width).transpose(
-        0, 3, 1, 4, 2
-    )  # (rows, H, columns, W, C)
+    rows = shades.reshape(-1, columns, colours, height, width)
+    rows = rows.transpose(0, 3, 1, 4, 2)  # (rows, H, columns, W, C)
     picture = rows.reshape(-1, columns * width, colours)[:-gap, :-gap]
-    ax.imshow(
-        picture[..., 0] if colours == 1 else picture,
-        cmap="gray",
-        vmin=0,
-        vmax=1,
-        interpolation="nearest",
-    )
+    picture = picture[..., 0] if colours == 1 else picture
+    ax.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     ax.set_axis_off()
     return width
 
@@ -256,56 +235,30 @@ def _draw_rows(ax, x: np.ndarray) -> None:
     ax.figure.colorbar(image, ax=ax, label="value")
 
 
-def _plane(z: np.ndarray) -> str:
-    num_latents = z.shape[-1]
-    return f"K = {num_latents}" + (", two leading principal components" if num_latents > 2 else "")
-
-
-def _in_plane(z: np.ndarray, like: np.ndarray) -> np.ndarray:
-    """Latents (..., K) in the plane in which `like`, (R, K), is shown: (..., 2)."""
-    if z.shape[-1] == 1:
-        return np.concatenate([z, 0 * z], -1)
-    if z.shape[-1] == 2:
-        return z
-    return figures.plane_of(like)(z.reshape(-1, z.shape[-1])).reshape(*z.shape[:-1], 2)
-
-
-def _draw_latents(ax, z: np.ndarray) -> None:
-    plane = _in_plane(z, z)
-    ax.scatter(*plane.T, s=10, color=figures.GROUPS[1])
-    _number(ax, plane)
-
-
-def _number(ax, plane: np.ndarray) -> None:
-    for number, place in enumerate(plane[:MOST_POINTS]):
-        ax.annotate(
-            str(number),
-            place,
-            fontsize=7,
-            color=figures.INK,
-            xytext=(2, 2),
-            textcoords="offset points",
-        )
+def _draw_latents(ax, points: RosettaPoints) -> None:
+    """Where the points lie, each with its number; of curves how they run, numbered at the start."""
+    first = points.z if points.betas is None else points.z[0]
+    window, _ = latent_plane(first)
+    if points.betas is None:
+        ax.scatter(*window(first).T, s=10, color=figures.GROUPS[1])
+    else:
+        plane = window(points.z)  # (J, R, 2)
+        ax.plot(plane[..., 0], plane[..., 1], color=figures.INK, linewidth=0.7, alpha=0.6)
+        colours = dict(c=np.repeat(points.betas, len(points)), cmap=figures.warmth(), norm="log")
+        dots = ax.scatter(*plane.reshape(-1, 2).T, s=9, zorder=3, **colours)
+        ax.figure.colorbar(dots, ax=ax, label="beta")
+    style = dict(fontsize=7, color=figures.INK, xytext=(2, 2), textcoords="offset points")
+    for number, place in enumerate(window(first)[:MOST_POINTS]):
+        ax.annotate(str(number), place, **style)
     ax.set(aspect="equal", xlabel="first", ylabel="second")
 
 
-def _draw_curves(ax, points: RosettaPoints) -> None:
-    plane = _in_plane(points.z, points.z[0])  # (J, R, 2)
-    ax.plot(plane[..., 0], plane[..., 1], color=figures.INK, linewidth=0.7, alpha=0.6)
-    betas = np.repeat(points.betas, len(points))
-    dots = ax.scatter(
-        *plane.reshape(-1, 2).T, c=betas, s=9, cmap=figures.warmth(), norm="log", zorder=3
-    )
-    ax.figure.colorbar(dots, ax=ax, label="beta")
-    _number(ax, plane[0])
-
-
 def _draw_spread(ax, points: RosettaPoints) -> None:
-    """Standard deviations of the latents' principal components of the lowest beta, at every beta."""
+    """Standard deviations, at every beta, along the principal axes of the lowest one."""
     z = points.z.astype(np.float64)
     axes = np.linalg.svd(z[0] - z[0].mean(0), full_matrices=False)[2][:MOST_LATENTS]
-    for spread in (z @ axes.T).std(1).T:
-        ax.plot(points.betas, spread, "o-", markersize=3, linewidth=1, color=figures.GROUPS[1])
+    spread = (z @ axes.T).std(1)  # (J, K)
+    ax.plot(points.betas, spread, "o-", markersize=3, linewidth=1, color=figures.GROUPS[1])
     ax.set(xlabel="beta", ylabel="standard deviation over the points", xscale="log", ylim=(0, None))
 
 
@@ -314,13 +267,13 @@ def _draw_reconstructions(ax, points: RosettaPoints) -> None:
     rows = slice(0, MOST_RECONSTRUCTED)
     columns = [in_units(points.x)[rows], *(points.recon_at(beta)[rows] for beta in betas)]
     shown = np.stack(columns, 1)  # (points, columns, *data)
-    if points.x.ndim == 4 and points.x.shape[1] in COLOURS:
-        width = _draw_mosaic(ax, shown.reshape(-1, *points.x.shape[1:]), columns=len(columns))
+    if _are_images(points.x):
+        images = shown.reshape(-1, *points.x.shape[1:])
+        width = _draw_mosaic(ax, images, columns=len(columns))
     else:
-        gap = max(1, shown[0, 0].size // 10)
-        flat = np.pad(
-            shown.reshape(*shown.shape[:2], -1), ((0, 0), (0, 0), (0, gap)), constant_values=np.nan
-        )
+        flat = shown.reshape(*shown.shape[:2], -1)
+        padding = ((0, 0), (0, 0), (0, max(1, flat.shape[-1] // 10)))
+        flat = np.pad(flat, padding, constant_values=np.nan)
         _draw_rows(ax, flat)
         width = flat.shape[-1]
     centres = width * (np.arange(len(columns)) + 0.5) - 1
@@ -331,21 +284,16 @@ def _draw_reconstructions(ax, points: RosettaPoints) -> None:
     ax.spines[:].set_visible(False)
 
 
-def _fit_panels(path) -> list:
-    fit_terms = load_arrays(path, kind="fit", version=1)[1]["terms"]
-    epochs = np.arange(1, len(fit_terms) + 1)
+def _fit_panels(terms: dict) -> list:
+    """Distortion and rate over the epochs."""
+    told = " over the epochs, a line a replica."
+    label = "distortion in nats (lower is better)"
+    distortion = partial(_draw_over_epochs, values=terms["distortion"], label=label)
+    rate = partial(_draw_over_epochs, values=terms["rate"], label="rate in nats")
+    return [("Distortion" + told, distortion), ("Rate" + told, rate)]
 
-    def draw(term, label):
-        def panel(ax):
-            ax.plot(epochs, fit_terms[:, term], color=figures.GROUPS[1], linewidth=1.2)
-            ax.set(xlabel="epoch", ylabel=label)
 
-        return panel
-
-    return [
-        (
-            draw(1, "distortion in nats (lower is better)"),
-            "Distortion over the epochs, a line a replica.",
-        ),
-        (draw(2, "rate in nats"), "Rate over the epochs, a line a replica."),
-    ]
+def _draw_over_epochs(ax, *, values: np.ndarray, label: str) -> None:
+    epochs = np.arange(1, len(values) + 1)
+    ax.plot(epochs, values, color=figures.GROUPS[1], linewidth=1.2)
+    ax.set(xlabel="epoch", ylabel=label)

@@ -1,93 +1,120 @@
 """How to train a laboratory's own data, chosen from their shape and spread alone.
 
-So that two laboratories that have never met choose alike.  Letters: N examples, K latent dimension, D numbers an
-example.
+So two laboratories that have never met choose alike.  Letters: N examples, K latent dimension.
 """
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import numpy as np
 
-from rvae_lite.models.vae import VAE
-from rvae_lite.multirate import BETA_RANGE, MultiRate, make_multirate
-from rvae_lite.rosetta import RosettaPoints
+if TYPE_CHECKING:
+    from rvae_lite.models.vae import VAE
+    from rvae_lite.multirate import MultiRate
+    from rvae_lite.rosetta import RosettaPoints
 
+RHO = 2.75  # weight of the Rosetta points, where nothing else is said
 SMALLEST, LARGEST = 1e-3, 1e3  # root mean squares outside of which values are in unsuitable units
-NOISE_SHARE = (
-    0.1  # of the data's variance: the noise that the likelihood allows each number, by default
-)
-STEPS = 2500  # of a training, about, by default; of a multi-rate one twice as many
+NOISE_SHARE = 0.1  # of the data's variance: the likelihood's noise, where nothing else is said
+STEPS = 2500  # of a training, about; of a multi-rate one twice as many
+FEWEST_EPOCHS, MOST_EPOCHS = 20, 400
+LARGEST_PATCH = 8
+
+
+class Choice(NamedTuple):
+    """A choice as a command offers it: what it means, and the smallest and largest number."""
+
+    help: str
+    min: float | None = None
+    max: float | None = None
+
+
+Seed = Annotated[int, Choice("Of everything random.", min=0)]
 
 
 class Plan(NamedTuple):
     """How to train; what is None is chosen by `complete`.
 
+    Besides the choices that tell of themselves:
+
     Attributes:
-        network: one of `NETWORKS`; by default "patch" for images that can be cut into patches, else "mlp".
-        latent_dim: K; that of the points, else 8, or 2 where an example has fewer than 32 numbers.
-        likelihood: "gaussian" or "bernoulli"; noise_variance: of the Gaussian, squared units of the data; by default
-            those of whoever made the points, else a tenth of the data's mean variance.
-        beta: weight of the rate, None for a multi-rate model; rho: of the points, 0 without any.
+        beta: weight of the rate, by default 1; None for a multi-rate model.
         beta_range: (lowest, highest) beta of a multi-rate model; None for a plain one.
-        epochs: by default about 2,500 steps, between 20 and 400 epochs; of a multi-rate model twice as many.
-        batch_size: by default 64, less for few data.
-        learning_rate: of Adam; seed: of everything random; held_out: share of the data that is not trained on.
+        rho: weight of the points, 0 without any.
     """
 
-    network: str | None = None
-    latent_dim: int | None = None
-    likelihood: str | None = None
-    noise_variance: float | None = None
-    beta: float | None = 1.0
+    network: Annotated[
+        str | None, Choice("mlp, patch, conv, residual or cnn; by default by the data's shape.")
+    ] = None
+    latent_dim: Annotated[
+        int | None, Choice("K; by default the points', else 8, or 2 for few numbers.", min=1)
+    ] = None
+    likelihood: Annotated[
+        str | None,
+        Choice("gaussian or bernoulli; by default the points' maker's, or gaussian."),
+    ] = None
+    noise_variance: Annotated[
+        float | None,
+        Choice("Gaussian noise, squared data units; by default a tenth of the variance."),
+    ] = None
+    beta: float | None = None
     beta_range: tuple[float, float] | None = None
-    rho: float = 2.75
-    epochs: int | None = None
-    batch_size: int | None = None
-    learning_rate: float = 1e-3
-    seed: int = 0
-    held_out: float = 0.1
+    rho: float = RHO
+    epochs: Annotated[
+        int | None, Choice("By default about 2,500 steps, multi-rate twice as many.", min=1)
+    ] = None
+    batch_size: Annotated[int | None, Choice("By default 64, less for few data.", min=1)] = None
+    learning_rate: Annotated[float, Choice("Learning rate of Adam.")] = 1e-3
+    held_out: Annotated[
+        float,
+        Choice("Share of the data that is not trained on but measured.", min=0.0, max=0.9),
+    ] = 0.1
+    seed: Seed = 0
 
 
-def complete(plan: Plan, x: np.ndarray, points: RosettaPoints | None = None) -> Plan:
-    """The plan with every None filled in from the data's shape and spread, and from the points where there are some.
+def complete(plan: Plan, x: np.ndarray, points: "RosettaPoints | None" = None) -> Plan:
+    """The plan with every None filled in from the data's shape and spread, and from the points.
 
     Args:
         plan: what is known.
         x: data, (N, *data).
-        points: those that will be trained into.
+        points: those that will be trained into, or None.
 
     Raises:
         ValueError: data of one value, or in units far from 1.
     """
     variance = check_units(x)
-    theirs = (points.header.get("model") if points is not None else None) or {}
-    num_values, num_train = math.prod(x.shape[1:]), max(2, round((1 - plan.held_out) * len(x)))
+    many = plan.beta_range is not None
+    num_train = max(2, round((1 - plan.held_out) * len(x)))
     batch_size = plan.batch_size or min(64, max(8, num_train // 16))
-    likelihood = plan.likelihood or theirs.get("likelihood", "gaussian")
-    many = 1 if plan.beta_range is None else 2
+    epochs = math.ceil(STEPS * batch_size / num_train)
+    epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, epochs))
+    noise_variance = float(f"{NOISE_SHARE * variance:.2g}")
+    latent_dim = 8 if math.prod(x.shape[1:]) >= 32 else 2
+    theirs = {}
+    if points is not None:
+        theirs = points.header.get("model") or {}
+        latent_dim = points.z.shape[-1]
+    beta = 1.0 if plan.beta is None else plan.beta
     return plan._replace(
-        network=plan.network or ("patch" if x.ndim == 4 and _patch_size(x.shape[1:]) else "mlp"),
-        latent_dim=plan.latent_dim
-        or (points.z.shape[-1] if points is not None else 8 if num_values >= 32 else 2),
-        likelihood=likelihood,
-        noise_variance=plan.noise_variance
-        or theirs.get("noise_variance")
-        or float(f"{NOISE_SHARE * variance:.2g}"),
-        beta=plan.beta if plan.beta_range is None else None,
-        epochs=plan.epochs or many * min(400, max(20, math.ceil(STEPS * batch_size / num_train))),
+        network=plan.network or ("patch" if _patch_size(x.shape[1:]) else "mlp"),
+        latent_dim=plan.latent_dim or latent_dim,
+        likelihood=plan.likelihood or theirs.get("likelihood", "gaussian"),
+        noise_variance=plan.noise_variance or theirs.get("noise_variance") or noise_variance,
+        beta=None if many else beta,
+        rho=0.0 if points is None else plan.rho,
+        epochs=plan.epochs or (2 * epochs if many else epochs),
         batch_size=batch_size,
-        rho=plan.rho if points is not None else 0.0,
     )
 
 
-def beta_range_of(points: RosettaPoints | None = None) -> tuple[float, float]:
-    """The range of a multi-rate model: that of the points' curves where there are some, else 0.01 to 10."""
-    return (
-        BETA_RANGE
-        if points is None or points.betas is None
-        else (float(points.betas[0]), float(points.betas[-1]))
-    )
+def beta_range_of(points: "RosettaPoints | None" = None) -> tuple[float, float]:
+    """The range of a multi-rate model: that of the points' curves, or 0.01 to 10 without any."""
+    if points is not None and points.betas is not None:
+        return float(points.betas[0]), float(points.betas[-1])
+    from rvae_lite.multirate import BETA_RANGE
+
+    return BETA_RANGE
 
 
 def check_units(x: np.ndarray) -> float:
@@ -102,67 +129,82 @@ def check_units(x: np.ndarray) -> float:
     if not variance > 0:
         raise ValueError("the data are all the same: pass examples that differ")
     if not SMALLEST <= size <= LARGEST:
-        raise ValueError(
-            f"the data's root mean square is {size:.3g}, too far from 1 to train on: pass a value_scale, by which the "
-            f"values are divided, such as {float(f'{size:.1g}'):g}"
-        )
+        found = f"the data's root mean square is {size:.3g}, too far from 1 to train on"
+        remedy = f"by which the values are divided, such as {float(f'{size:.1g}'):g}"
+        raise ValueError(f"{found}: pass a value_scale, {remedy}")
     return variance
 
 
 def in_units(x: np.ndarray) -> np.ndarray:
-    """Data in the units that a model is trained in: uint8 divided by 255, anything else as it is."""
+    """Data in the units of a model: uint8 divided by 255, anything else as it is."""
     return x.astype(np.float32) / np.float32(255) if x.dtype == np.uint8 else x
 
 
-def _patch_size(shape) -> int | None:
-    """The largest of some sides that cuts an image into at least 4 by 4 patches, or None."""
-    height, width = shape[-2:]
-    sides = (side for side in range(8, 1, -1) if not (height % side or width % side))
-    return next((side for side in sides if 4 * side <= min(height, width)), None)
+def are_bounded_images(x: np.ndarray, points: "RosettaPoints | None" = None) -> bool:
+    """Whether data, and the points' inputs, are images with values from 0 to 1."""
+    found = [in_units(x)] if points is None else [in_units(x), in_units(points.x)]
+    return x.ndim == 4 and all(each.min() >= 0 and each.max() <= 1 for each in found)
 
 
-def build_model(
-    shape, plan: Plan, *, bounded: bool, posterior: str | None = None
-) -> VAE | MultiRate:
-    """The VAE of a completed plan, multi-rate where it has a range of beta.
+def build_model(shape, plan: Plan, *, bounded: bool, **sizes) -> "VAE | MultiRate":
+    """The VAE of a completed plan, multi-rate where the plan has a range of beta.
 
     Args:
         shape: of one example: (D,), or (C, H, W) for images.
         plan: as from `complete`.
         bounded: the data keep to [0, 1].
-        posterior: as in `VAE`; by default the network's own.
+        sizes: options of the network's constructor, such as `posterior`, in place of the usual.
 
     Raises:
         ValueError: an unknown network, or one that does not fit the shape.
     """
+    from rvae_lite.models.vae import VAE
+    from rvae_lite.multirate import make_multirate
+
     if plan.network not in NETWORKS:
         raise ValueError(f"network must be one of {sorted(NETWORKS)}, not {plan.network!r}")
     if plan.network != "mlp" and len(shape) != 3:
-        raise ValueError(
-            f"network {plan.network!r} needs images (C, H, W), not {tuple(shape)}: choose mlp"
-        )
-    options = dict(likelihood=plan.likelihood, noise_variance=plan.noise_variance)
-    options["value_range"] = (0.0, 1.0) if bounded else None
-    options |= dict(posterior=posterior) if posterior is not None else {}
-    model = NETWORKS[plan.network](tuple(shape), plan.latent_dim, **options)
+        expected = f"needs images (C, H, W), not {tuple(shape)}"
+        raise ValueError(f"network {plan.network!r} {expected}: choose mlp")
+    model = getattr(VAE, plan.network)(
+        tuple(shape),
+        plan.latent_dim,
+        likelihood=plan.likelihood,
+        noise_variance=plan.noise_variance,
+        value_range=(0.0, 1.0) if bounded else None,
+        **NETWORKS[plan.network](shape) | sizes,
+    )
     return model if plan.beta_range is None else make_multirate(model, beta_range=plan.beta_range)
 
 
-def _mlp(shape, latent_dim: int, **options) -> VAE:
-    return VAE.mlp(shape, latent_dim, (64, 64) if math.prod(shape) <= 64 else (256, 128), **options)
+def _mlp_sizes(shape) -> dict:
+    return dict(hidden=(64, 64) if math.prod(shape) <= 64 else (256, 128))
 
 
-def _patch(shape, latent_dim: int, **options) -> VAE:
+def _patch_sizes(shape) -> dict:
     side = _patch_size(shape)
     if side is None:
-        raise ValueError(
-            f"images of {shape[-2]} x {shape[-1]} cannot be cut into equal patches: choose network mlp"
-        )
-    return VAE.patch(shape, latent_dim, patch_size=side, channels=16, hidden=(128,), **options)
+        size = f"{shape[-2]} x {shape[-1]}"
+        raise ValueError(f"images of {size} cannot be cut into equal patches: choose network mlp")
+    return dict(patch_size=side, channels=16, hidden=(128,))
 
 
-def _cnn(shape, latent_dim: int, **options) -> VAE:
-    return VAE.cnn(shape, latent_dim, width=0.25, **options)
+def _patch_size(shape) -> int | None:
+    """The largest side that cuts an image into at least 4 by 4 equal patches, or None."""
+    if len(shape) != 3:
+        return None
+    height, width = shape[-2:]
+    for side in range(LARGEST_PATCH, 1, -1):
+        equal = height % side == 0 and width % side == 0
+        if equal and 4 * side <= min(height, width):
+            return side
+    return None
 
 
-NETWORKS = dict(mlp=_mlp, patch=_patch, conv=VAE.conv, residual=VAE.residual, cnn=_cnn)
+NETWORKS = {  # constructor of `VAE` -> its sizes for the shape of one example
+    "mlp": _mlp_sizes,
+    "patch": _patch_sizes,
+    "conv": lambda shape: {},
+    "residual": lambda shape: {},
+    "cnn": lambda shape: dict(width=0.25),
+}

@@ -1,6 +1,6 @@
-"""Read a laboratory's own data: arrays, tables, HDF5, folders of images and folders of arrays, each error one sentence.
+"""Read a laboratory's own data: arrays, tables, HDF5, folders of images or of arrays.
 
-Letters: N examples.
+Each error is one sentence.  Letters: N examples.
 """
 
 import io
@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 
 IMAGES = (".png", ".jpg", ".jpeg")
-TABLES, HDF5 = (".csv",), (".h5", ".hdf5")
 COLOURS = (1, 3)
 
 
@@ -38,63 +37,63 @@ def read_data(
     """Read examples from a file or folder, by its kind.
 
     Args:
-        path: .npy; .npz and HDF5 with one array, or the one named by `key`; .csv, a row an example, its header
-            optional; a folder of .png and .jpg images of one size, or of .npy arrays.
+        path: .npy; .npz and HDF5 with one array, or the one named by `key`; .csv, a row an example,
+            its header optional; a folder of .png and .jpg images of one size, or of .npy arrays.
         key: which array of a .npz or HDF5 file; for .csv the columns, separated by commas.
         per_file: a .npy of a folder is "one" example or holds "many", (n, *data).
-        value_scale: divide the values by this, for example 65535; integers other than uint8 need it, since their unit
-            is not known.  uint8 stay as they are (0 to 255) without it.
-        images: examples of shape (H, W) are grey images; by default they are where both sides are at least 4.
-
-    Returns:
-        Arrays.
+        value_scale: divide the values by this, for example 65535; integers other than uint8 need
+            it, since their unit is not known.  uint8 stay as they are (0 to 255) without it.
+        images: examples of shape (H, W) are grey images; by default if both sides are 4 or more.
 
     Raises:
         FileNotFoundError: there is nothing at `path`.
-        ValueError: an unknown kind, no or several arrays, objects, NaN, files of several shapes, fewer than 2 examples.
+        ValueError: an unknown kind, no or several arrays, objects, NaN, files of several shapes,
+            fewer than 2 examples.
     """
     path = Path(path)
     if value_scale is not None and not (np.isfinite(value_scale) and value_scale > 0):
-        raise ValueError(
-            f"value_scale must be a positive number, not {value_scale!r}: the values are divided by it"
-        )
+        expected = f"a positive number, not {value_scale!r}"
+        raise ValueError(f"value_scale must be {expected}: the values are divided by it")
     if not path.exists():
         raise FileNotFoundError(f"there are no data at {path}: check the path")
     if path.is_dir():
         array, ids, notes = _read_folder(path, per_file)
+    elif path.suffix.lower() in READERS:
+        array, ids, notes = np.asarray(_read_file(path, key)), None, []
     else:
-        array, ids, notes = _read_file(path, key), None, []
-    array, more = _as_examples(array, path, value_scale)
-    array, channels = _channels_first(array, images)
-    ids = np.arange(len(array)).astype(str) if ids is None else np.array(ids)
-    return Arrays(array, ids, [*notes, *more, *channels])
+        kinds = f"{', '.join(READERS)}, or a folder of images or of .npy arrays"
+        raise ValueError(f"{path} is of no known kind: pass {kinds}")
+    _check_examples(array, path, value_scale)
+    if array.dtype != np.uint8 or value_scale is not None:
+        array = _scaled(array, path, value_scale or 1.0)
+    if value_scale is not None:
+        notes.append(f"values were divided by {value_scale:g}")
+    if array.ndim == 3 and (min(array.shape[1:]) >= 4 if images is None else images):
+        array = array[:, None]  # (N, 1, H, W)
+    elif array.ndim == 4 and array.shape[-1] in COLOURS and array.shape[1] not in COLOURS:
+        array = np.ascontiguousarray(array.transpose(0, 3, 1, 2))  # (N, C, H, W)
+        notes.append("channels were moved before the pixels")
+    return Arrays(array, np.arange(len(array)).astype(str) if ids is None else ids, notes)
 
 
-def _read_file(path: Path, key: str | None) -> np.ndarray:
-    readers = {".npy": _read_npy, ".npz": _read_npz}
-    readers |= dict.fromkeys(TABLES, _read_csv) | dict.fromkeys(HDF5, _read_hdf5)
+class _Choice(ValueError):
+    """The file is sound, but something else has to be chosen."""
+
+
+def _read_file(path: Path, key: str | None = None) -> np.ndarray:
     suffix = path.suffix.lower()
-    if suffix not in readers:
-        raise ValueError(
-            f"{path} is of no known kind: pass {', '.join(readers)}, or a folder of images or of .npy arrays"
-        )
+    reader, kind = (_read_image, "an image") if suffix in IMAGES else (READERS[suffix], suffix)
     try:
-        return readers[suffix](path, key)
+        return reader(path, key)
     except PermissionError as error:
-        raise PermissionError(
-            error.errno, f"{path} may not be read: change its permissions"
-        ) from error
+        message = f"{path} may not be read: change its permissions"
+        raise PermissionError(error.errno, message) from error
     except _Choice as error:
         raise ValueError(str(error)) from None
     except Exception as error:  # readers of every kind have errors of their own
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(
-            f"{path} cannot be read as {suffix} ({reason}): get a fresh copy of it"
-        ) from error
-
-
-class _Choice(ValueError):
-    """Several arrays, and none chosen: the file is sound."""
+        message = f"{path} cannot be read as {kind} ({reason}): get a fresh copy of it"
+        raise ValueError(message) from error
 
 
 def _chosen(path: Path, names: list[str], key: str | None) -> str:
@@ -117,21 +116,19 @@ def _read_npy(path: Path, key: str | None) -> np.ndarray:
 def _read_npz(path: Path, key: str | None) -> np.ndarray:
     with np.load(path, allow_pickle=False) as arrays:
         if "header" in arrays.files:
-            raise _Choice(
-                f"{path} is a file of rvae_lite, not data: pass the data, or look into it with inspect"
-            )
+            remedy = "pass the data, or look into it with inspect"
+            raise _Choice(f"{path} is a file of rvae_lite, not data: {remedy}")
         return arrays[_chosen(path, arrays.files, key)]
 
 
 def _read_hdf5(path: Path, key: str | None) -> np.ndarray:
     import h5py
 
-    names: list[str] = []
+    items = {}
     with h5py.File(path, "r") as file:
-        file.visititems(
-            lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None
-        )
-        return file[_chosen(path, sorted(names), None if key is None else key.strip("/"))][()]
+        file.visititems(items.__setitem__)
+        names = sorted(name for name, item in items.items() if isinstance(item, h5py.Dataset))
+        return file[_chosen(path, names, None if key is None else key.strip("/"))][()]
 
 
 def _read_csv(path: Path, key: str | None) -> np.ndarray:
@@ -139,154 +136,110 @@ def _read_csv(path: Path, key: str | None) -> np.ndarray:
 
     content = path.read_bytes()
     first = pd.read_csv(io.BytesIO(content), header=None, nrows=1).iloc[0]
-    numeric = pd.to_numeric(first, errors="coerce").notna().all()
-    table = pd.read_csv(io.BytesIO(content), header=None if numeric else 0)
+    headless = pd.to_numeric(first, errors="coerce").notna().all()
+    table = pd.read_csv(io.BytesIO(content), header=None if headless else 0)
     table.columns = [str(name) for name in table.columns]
     if key is not None:
         wanted = [name.strip() for name in key.split(",")]
-        missing = [name for name in wanted if name not in table]
+        missing = ", ".join(name for name in wanted if name not in table)
         if missing:
-            raise _Choice(
-                f"{path} has no columns {', '.join(missing)}: it has {', '.join(table.columns[:8])}"
-            )
+            there = ", ".join(table.columns[:8])
+            raise _Choice(f"{path} has no columns {missing}: it has {there}")
         table = table[wanted]
     text = [name for name in table if table[name].dtype.kind not in "iufb"]
     if text:
-        raise _Choice(
-            f"{path} has columns that are no numbers ({', '.join(text[:4])}): choose the columns by key"
-        )
+        found = f"columns that are no numbers ({', '.join(text[:4])})"
+        raise _Choice(f"{path} has {found}: choose the columns by key")
     return table.to_numpy(np.float64)
 
 
-def _read_folder(folder: Path, per_file: str):
-    if per_file not in ("one", "many"):
-        raise ValueError(f"per_file must be 'one' or 'many', not {per_file!r}")
-    files = sorted(
-        path for path in folder.rglob("*") if path.is_file() and not _hidden(path, folder)
-    )
-    arrays = [path for path in files if path.suffix.lower() == ".npy"]
-    images = [path for path in files if path.suffix.lower() in IMAGES]
-    if bool(arrays) == bool(images):
-        held = (
-            "both images and .npy arrays"
-            if arrays
-            else "neither images (.png, .jpg) nor .npy arrays"
-        )
-        raise ValueError(f"{folder} holds {held}: pass a folder of one kind, or one file")
-    chosen = arrays or images
-    pieces = [_read_file(path, None) if arrays else _read_image(path) for path in chosen]
-    names = [path.relative_to(folder).as_posix() for path in chosen]
-    if images:
-        pieces = _one_mode(pieces)
-    many = bool(arrays) and per_file == "many"
-    _check_shapes(folder, chosen, pieces, many=many)
-    if many:
-        names = [
-            f"{name}#{row}"
-            for name, piece in zip(names, pieces, strict=True)
-            for row in range(len(piece))
-        ]
-    others = len(files) - len(chosen)
-    notes = [f"{others} other files in {folder.name} were left out"] if others else []
-    return (np.concatenate(pieces) if many else np.stack(pieces)), names, notes
-
-
-def _hidden(path: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
-
-
-def _check_shapes(folder: Path, files: list[Path], pieces: list[np.ndarray], *, many: bool) -> None:
-    shapes = [piece.shape[1:] if many else piece.shape for piece in pieces]
-    odd = [
-        i
-        for i, shape in enumerate(shapes)
-        if shape != shapes[0] or pieces[i].dtype != pieces[0].dtype
-    ]
-    if not odd:
-        return
-    first, other = ((files[i].name, pieces[i].shape, pieces[i].dtype) for i in (0, odd[0]))
-    remedy = "bring all to one shape and type"
-    if not many and len({shape[1:] for shape in shapes}) == 1:
-        remedy += ", or pass per_file='many' if the first axis counts examples"
-    raise ValueError(
-        f"{folder} holds arrays of several shapes or types ({first[0]}: {first[1]} {first[2]}, {other[0]}: {other[1]} "
-        f"{other[2]}): {remedy}"
-    )
-
-
-def _read_image(path: Path) -> np.ndarray:
+def _read_image(path: Path, key: str | None) -> np.ndarray:
     """Grey (H, W) or colour (H, W, 3), uint8."""
     from PIL import Image
 
-    try:
-        with Image.open(path) as image:
-            if image.mode.startswith(("I", "F")):
-                raise _Choice(
-                    f"{path} has more than 8 bits a pixel: convert such images to arrays (.npy)"
-                )
-            return np.asarray(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
-    except PermissionError as error:
-        raise PermissionError(
-            error.errno, f"{path} may not be read: change its permissions"
-        ) from error
-    except _Choice as error:
-        raise ValueError(str(error)) from None
-    except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(
-            f"{path} cannot be read as an image ({reason}): get a fresh copy of it"
-        ) from error
+    with Image.open(path) as image:
+        if image.mode.startswith(("I", "F")):
+            remedy = "convert such images to arrays (.npy)"
+            raise _Choice(f"{path} has more than 8 bits a pixel: {remedy}")
+        return np.asarray(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
 
 
-def _one_mode(pieces: list[np.ndarray]) -> list[np.ndarray]:
-    """Grey images among coloured ones become coloured too."""
-    if len({piece.ndim for piece in pieces}) == 1:
-        return pieces
-    return [
-        np.repeat(piece[..., None], 3, axis=2) if piece.ndim == 2 else piece for piece in pieces
+READERS = {
+    ".npy": _read_npy,
+    ".npz": _read_npz,
+    ".csv": _read_csv,
+    ".h5": _read_hdf5,
+    ".hdf5": _read_hdf5,
+}
+
+
+def _read_folder(folder: Path, per_file: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Examples, their names and what was left out."""
+    if per_file not in ("one", "many"):
+        raise ValueError(f"per_file must be 'one' or 'many', not {per_file!r}")
+    names = {path: path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    hidden = [path for path, name in names.items() if any(p.startswith(".") for p in name.parts)]
+    files = sorted(names.keys() - hidden)
+    arrays = [path for path in files if path.suffix.lower() == ".npy"]
+    images = [path for path in files if path.suffix.lower() in IMAGES]
+    if bool(arrays) == bool(images):
+        both = "both images and .npy arrays"
+        held = both if arrays else "neither images (.png, .jpg) nor .npy arrays"
+        raise ValueError(f"{folder} holds {held}: pass a folder of one kind, or one file")
+    chosen = arrays or images
+    pieces = [_read_file(path) for path in chosen]
+    if images and len({piece.ndim for piece in pieces}) > 1:  # grey ones become coloured too
+        pieces = [np.stack([piece] * 3, 2) if piece.ndim == 2 else piece for piece in pieces]
+    ids = [names[path].as_posix() for path in chosen]
+    notes = []
+    if len(files) > len(chosen):
+        notes.append(f"{len(files) - len(chosen)} other files in {folder.name} were left out")
+    many = bool(arrays) and per_file == "many"
+    _check_shapes(folder, chosen, pieces, many=many)
+    if not many:
+        return np.stack(pieces), np.array(ids), notes
+    numbered = [
+        f"{name}#{row}"
+        for name, piece in zip(ids, pieces, strict=True)
+        for row in range(len(piece))
     ]
+    return np.concatenate(pieces), np.array(numbered), notes
 
 
-def _as_examples(array: np.ndarray, path: Path, value_scale: float | None):
-    """uint8 or float32 of at least two axes and two examples, all finite; and what was done."""
-    array = np.asarray(array)
-    if array.dtype.kind not in "iufb":
-        raise ValueError(
-            f"{path} holds {array.dtype}, no numbers: convert it to floats, or to uint8 for images"
-        )
-    if array.ndim < 2 or not array.size:
-        raise ValueError(
-            f"{path} holds an array of shape {array.shape}: examples are rows, so pass (N, ...)"
-        )
-    if len(array) < 2:
-        raise ValueError(
-            f"{path} holds one example, at least 2 are needed: is the first axis the examples?"
-        )
-    if array.dtype.kind in "iu" and array.dtype != np.uint8 and value_scale is None:
-        raise ValueError(
-            f"{path} holds {array.dtype} from {array.min()} to {array.max()}, whose unit is not known: pass "
-            f"value_scale, by which the values are divided (1 keeps them)"
-        )
-    if array.dtype == np.uint8 and value_scale is None:
-        return array, []
-    scaled = array.astype(np.float64) / (value_scale or 1.0)
+def _check_shapes(folder: Path, files: list[Path], pieces: list[np.ndarray], *, many: bool) -> None:
+    kinds = [(piece.shape[1:] if many else piece.shape, piece.dtype) for piece in pieces]
+    odd = next((number for number, kind in enumerate(kinds) if kind != kinds[0]), None)
+    if odd is None:
+        return
+    told = [f"{files[i].name}: {pieces[i].shape} {pieces[i].dtype}" for i in (0, odd)]
+    remedy = "bring all to one shape and type"
+    if not many and len({shape[1:] for shape, _ in kinds}) == 1:
+        remedy += ", or pass per_file='many' if the first axis counts examples"
+    found = f"arrays of several shapes or types ({', '.join(told)})"
+    raise ValueError(f"{folder} holds {found}: {remedy}")
+
+
+def _check_examples(array: np.ndarray, path: Path, value_scale: float | None) -> None:
+    """Refuse what is no numbers, of one axis, of one example, or of an unknown unit."""
+    kind, unknown = array.dtype.kind, array.dtype != np.uint8 and value_scale is None
+    if kind not in "iufb":
+        found = f"{array.dtype}, no numbers: convert it to floats, or to uint8 for images"
+    elif array.ndim < 2 or not array.size:
+        found = f"an array of shape {array.shape}: examples are rows, so pass (N, ...)"
+    elif len(array) < 2:
+        found = "one example, at least 2 are needed: is the first axis the examples?"
+    elif kind in "iu" and unknown:
+        found = f"{array.dtype} from {array.min()} to {array.max()}, whose unit is not known: pass"
+        found += " value_scale, by which the values are divided (1 keeps them)"
+    else:
+        return
+    raise ValueError(f"{path} holds {found}")
+
+
+def _scaled(array: np.ndarray, path: Path, value_scale: float) -> np.ndarray:
+    scaled = array.astype(np.float64) / value_scale
     bad = ~np.isfinite(scaled).reshape(len(scaled), -1).all(1)
     if bad.any():
-        raise ValueError(
-            f"{path} has NaN or infinite values (or empty cells) in {int(bad.sum())} examples, first in "
-            f"{int(bad.argmax())}: drop them"
-        )
-    return scaled.astype(np.float32), [] if value_scale is None else [
-        f"values were divided by {value_scale:g}"
-    ]
-
-
-def _channels_first(array: np.ndarray, images: bool | None):
-    """Images as (N, C, H, W), whether they came without a channel or with it last; and what was done."""
-    if array.ndim == 3 and (images if images is not None else min(array.shape[1:]) >= 4):
-        return array[:, None], []  # (N, 1, H, W)
-    if array.ndim == 4 and array.shape[-1] in COLOURS and array.shape[1] not in COLOURS:
-        return np.ascontiguousarray(array.transpose(0, 3, 1, 2)), [
-            "channels were moved before the pixels"
-        ]
-    return array, []
+        where = f"in {int(bad.sum())} examples, first in {int(bad.argmax())}"
+        raise ValueError(f"{path} has NaN or infinite values (or empty cells) {where}: drop them")
+    return scaled.astype(np.float32)

@@ -1,4 +1,4 @@
-"""Networks and the variational autoencoders built from them.  `VAE` is at hand as `rvae_lite.models.VAE`."""
+"""Networks, and the variational autoencoders built from them."""
 
 from rvae_lite.models.vae import VAE, PosteriorHead
 

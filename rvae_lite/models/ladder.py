@@ -1,8 +1,8 @@
 """A hierarchical VAE: latents at several scales, the finer ones given the coarser ones.
 
-Vahdat & Kautz (2020), Section 3, made small; Bae et al. (2023), Section 5.2, train it at many rates at once.
-Letters: B batch, K latent dimension of all scales together, L scales, numbered from the coarsest; `*data` an image's
-shape (C, H, W).
+Vahdat & Kautz (2020), Section 3, made small; Bae et al. (2023), Section 5.2, train it at all rates.
+Letters: B batch, K entries of the latents of all scales, L scales, numbered from the coarsest;
+`*data` an image's shape (C, H, W).
 """
 
 import math
@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from rvae_lite.losses import bernoulli_nll
 from rvae_lite.models.networks import ResidualBlock
 
-BOUND = 5.0  # log standard deviations stay within this, so that no step of training can make a rate infinite
+BOUND = 5.0  # of log standard deviations: no training step can make a rate infinite
 
 
 class ResidualNormal(NamedTuple):
-    """q = N(prior_mean + shift, exp(prior_log_scale + log_ratio)^2) beside p = N(prior_mean, exp(prior_log_scale)^2).
+    """A posterior q relative to its prior p, entry by entry (Vahdat & Kautz 2020, Section 3.2).
 
-    All four have one shape, (B, ...); the entries are independent.  Where shift and log_ratio are 0, q is p (Vahdat &
-    Kautz 2020, Section 3.2).
+    p = N(prior_mean, exp(prior_log_scale)^2) and q = N(prior_mean + shift, exp(prior_log_scale +
+    log_ratio)^2), each part (B, ...).  Where shift and log_ratio are 0, q is p.
     """
 
     prior_mean: Tensor
@@ -46,33 +46,21 @@ class ResidualNormal(NamedTuple):
         return self.mean + self.log_scale.exp() * noise
 
     def kl_divergence(self) -> Tensor:
-        """KL(q || p) = 1/2 sum (shift^2 / exp(2 prior_log_scale) + exp(2 log_ratio) - 1) - log_ratio, in nats: (B,)."""
-        quadratic = (
-            (self.shift / self.prior_log_scale.exp()).square() + (2 * self.log_ratio).exp() - 1
-        )
+        """KL(q || p) = sum of 1/2 (whitened^2 + exp(2 log_ratio) - 1) - log_ratio, nats: (B,)."""
+        whitened = self.shift / self.prior_log_scale.exp()
+        quadratic = whitened.square() + (2 * self.log_ratio).exp() - 1
         return (0.5 * quadratic - self.log_ratio).flatten(1).sum(1)
 
 
 class BottomUp(nn.Module):
-    """Features of images at every scale, each half as fine as the one before.
-
-    Args:
-        colours: C of the images.
-        channels: of each scale's features, coarsest first.
-        cells: residual cells at each scale.
-    """
+    """Features of images (B, colours, H, W) at every scale, coarsest first as `channels`."""
 
     def __init__(self, colours: int, channels: Sequence[int], cells: int):
         super().__init__()
-        pairs = zip(channels, [*channels[1:], colours], strict=True)
-        self.stages = nn.ModuleList(
-            nn.Sequential(
-                nn.Conv2d(finer, own, 4, stride=2, padding=1),
-                nn.ReLU(),
-                *(ResidualBlock(own, own) for _ in range(cells)),
-            )
-            for own, finer in pairs
-        )
+        self.stages = nn.ModuleList()
+        for own, finer in zip(channels, [*channels[1:], colours], strict=True):
+            halve = nn.Conv2d(finer, own, 4, stride=2, padding=1)
+            self.stages.append(nn.Sequential(halve, nn.ReLU(), *_cells(own, cells)))
 
     def forward(self, x: Tensor) -> list[Tensor]:
         features = []
@@ -83,31 +71,20 @@ class BottomUp(nn.Module):
 
 
 class TopDown(nn.Module):
-    """The path from the coarsest latents to the image, which prior, posterior and likelihood share.
+    """The path from the coarsest latents to the image, shared by prior, posterior, likelihood."""
 
-    Args:
-        colours: C of the images.
-        channels, latent_channels: of each scale's features and latents, coarsest first.
-        cells: residual cells at each scale.
-    """
-
-    def __init__(
-        self, colours: int, channels: Sequence[int], latent_channels: Sequence[int], cells: int
-    ):
+    def __init__(self, colours: int, channels, latent_channels, cells: int):
         super().__init__()
-        above = [0, *channels[1:]]
-        sizes = zip(latent_channels, above, channels, strict=True)
-        self.merge = nn.ModuleList(nn.Conv2d(latent + kept, own, 1) for latent, kept, own in sizes)
-        self.cells = nn.ModuleList(
-            nn.Sequential(*(ResidualBlock(own, own) for _ in range(cells))) for own in channels
-        )
-        pairs = list(zip(channels, [*channels[1:], colours], strict=True))
-        self.grow = nn.ModuleList(
-            nn.ConvTranspose2d(own, finer, 4, stride=2, padding=1) for own, finer in pairs
-        )
+        self.merge, self.cells, self.grow = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        for latent, above, own in zip(latent_channels, [0, *channels[1:]], channels, strict=True):
+            self.merge.append(nn.Conv2d(latent + above, own, 1))
+        for own in channels:
+            self.cells.append(nn.Sequential(*_cells(own, cells)))
+        for own, finer in zip(channels, [*channels[1:], colours], strict=True):
+            self.grow.append(nn.ConvTranspose2d(own, finer, 4, stride=2, padding=1))
 
     def forward(self, z: Tensor, state: Tensor | None, scale: int) -> Tensor:
-        """From z_l and the state above it to the state below it; from the finest scale, to the logits."""
+        """From z_l and the state above it to the state below it; at the last scale, the logits."""
         seen = z if state is None else torch.cat([z, state], dim=1)
         return self.grow[scale](self.cells[scale](self.merge[scale](seen)).relu())
 
@@ -115,26 +92,24 @@ class TopDown(nn.Module):
 class LadderVAE(nn.Module):
     """A hierarchical VAE of binary images: p(x, z) = p(x|z) p(z_1) prod_l p(z_l | z_1 .. z_(l-1)).
 
-    A bottom-up pass reads the image at L scales.  The top-down pass goes from the coarsest latents to the finest: at
-    each scale its state gives the prior, and together with the bottom-up features the posterior relative to that
-    prior (`ResidualNormal`).  The rate is the sum over scales of their exact divergences at the sampled z_1 .. z_(l-1).
+    A bottom-up pass reads the image at L scales.  A top-down pass goes from the coarsest latents
+    to the finest.  At each scale its state gives the prior; the state and the bottom-up features
+    give the posterior relative to that prior (`ResidualNormal`).  The rate is the sum over scales
+    of their exact divergences at the sampled z_1 .. z_(l-1).
 
     Args:
         data_shape: (C, H, W), H and W divisible by 2 ** L.
         channels: of the features at each of the L scales, coarsest first.
-        latent_channels: of the latents at each scale, coarsest first; scale l is H / 2 ** (L + 1 - l) high.
-        cells: residual cells at each scale, on both ways.
+        latent_channels: of the latents at each scale, which is H / 2 ** (L + 1 - l) high.
+        cells: residual cells at each scale, in both passes.
 
     Attributes:
-        latent_dim, noise_dim: K, the number of entries of all latents.
-        latent_shapes: (channels, height, width) of each scale's latents; flattened and joined they make z (B, K).
+        latent_dim, noise_dim: K.
+        latent_shapes: (channels, height, width) of each scale's latents, which z (B, K) joins.
 
-    Raises:
-        ValueError: the image does not divide, or a number is impossible.
-
-    Differs from the paper: two or three scales of one group each, plain residual cells without batch norm, squeeze
-    and excitation or depthwise convolutions; no balancing of the scales' rates while training warms up, and no
-    spectral regularisation.
+    Differs from the paper: two or three scales of one group each; plain residual cells, without
+    batch norm, squeeze and excitation or depthwise convolutions; no balancing of the scales' rates
+    and no spectral regularisation.
 
     Example:
         >>> model = LadderVAE((1, 8, 8), channels=(16, 8), latent_channels=(4, 1))
@@ -155,35 +130,23 @@ class LadderVAE(nn.Module):
         cells: int = 1,
     ):
         super().__init__()
-        shape, channels, latent_channels = (
-            tuple(data_shape),
-            tuple(channels),
-            tuple(latent_channels),
-        )
+        shape, channels = tuple(data_shape), tuple(channels)
+        latent_channels = tuple(latent_channels)
         _check(shape, channels, latent_channels, cells)
-        self.data_shape, self.num_scales = shape, len(channels)
-        sides = [
-            [side // 2**halvings for side in shape[1:]]
-            for halvings in range(self.num_scales, 0, -1)
-        ]
-        self.latent_shapes = [
-            (own, *side) for own, side in zip(latent_channels, sides, strict=True)
-        ]
+        self.data_shape, self.num_scales, self.latent_shapes = shape, len(channels), []
+        for scale, latent in enumerate(latent_channels):
+            shrink = 2 ** (self.num_scales - scale)
+            self.latent_shapes.append((latent, shape[1] // shrink, shape[2] // shrink))
         self.latent_dim = self.noise_dim = sum(math.prod(latent) for latent in self.latent_shapes)
         self.encoder = BottomUp(shape[0], channels, cells)
         self.decoder = TopDown(shape[0], channels, latent_channels, cells)
-        self.posterior = nn.ModuleList(
-            nn.Sequential(
-                nn.Conv2d(seen * own, own, 3, padding=1), nn.ReLU(), nn.Conv2d(own, 2 * latent, 1)
-            )
-            for seen, own, latent in zip(
-                [1] + [2] * (self.num_scales - 1), channels, latent_channels, strict=True
-            )
-        )
-        self.prior = nn.ModuleList(
-            nn.Sequential(nn.ReLU(), nn.Conv2d(own, 2 * latent, 1))
-            for own, latent in zip(channels[1:], latent_channels[1:], strict=True)
-        )
+        self.posterior, self.prior = nn.ModuleList(), nn.ModuleList()
+        for scale, (own, latent) in enumerate(zip(channels, latent_channels, strict=True)):
+            seen = own if scale == 0 else 2 * own  # the features, and the state where there is one
+            first, last = nn.Conv2d(seen, own, 3, padding=1), nn.Conv2d(own, 2 * latent, 1)
+            self.posterior.append(nn.Sequential(first, nn.ReLU(), last))
+        for own, latent in zip(channels[1:], latent_channels[1:], strict=True):
+            self.prior.append(nn.Sequential(nn.ReLU(), nn.Conv2d(own, 2 * latent, 1)))
         self.config = dict(network="ladder", data_shape=list(shape), channels=list(channels))
         self.config |= dict(latent_channels=list(latent_channels), cells=cells)
 
@@ -193,21 +156,20 @@ class LadderVAE(nn.Module):
         return cls(**{name: value for name, value in config.items() if name != "network"})
 
     def layers_to_gate(self) -> list[str]:
-        """What `make_multirate` gates: all convolutions but those that read latents, or give the prior or the image.
+        """The layers that `make_multirate` gates: all convolutions but some of the top-down path.
 
-        Differs from the paper: the posterior's heads are gated.  They give q relative to p, so that a closed gate is
-        q = p, a scale that says nothing.
+        Those that read latents, give the prior or give the image stay plain.
+
+        Differs from the paper: the posterior's heads are gated.  They give q relative to p, so that
+        q = p where the gate is closed: the scale says nothing.
         """
         kept = ("decoder.merge", f"decoder.grow.{self.num_scales - 1}", "prior")
-        layers = (
-            name
-            for name, layer in self.named_modules()
-            if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
-        )
+        kinds = (nn.Conv2d, nn.ConvTranspose2d)
+        layers = [name for name, layer in self.named_modules() if isinstance(layer, kinds)]
         return [name for name in layers if not name.startswith(kept)]
 
     def encode(self, x: Tensor) -> ResidualNormal:
-        """q and p of every scale, joined to (B, K), where all coarser latents are at their posterior means."""
+        """q and p of every scale, joined to (B, K), with all coarser latents at their means."""
         path: list[ResidualNormal] = []
         self._descend(self._posterior_of(x, path), lambda q, _: q.mean, [None] * self.num_scales)
         return ResidualNormal(*(_joined(parts) for parts in zip(*path, strict=True)))
@@ -229,11 +191,10 @@ class LadderVAE(nn.Module):
         return distortion, rates.sum(-1)
 
     def distortion_and_rates(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """As `distortion_and_rate`, with the rate of each scale apart, coarsest first: (B,) and (B, L)."""
+        """As `distortion_and_rate`, with one rate per scale, coarsest first: (B,) and (B, L)."""
         path: list[ResidualNormal] = []
-        logits = self._descend(
-            self._posterior_of(x, path), ResidualNormal.sample, self.split(noise)
-        )
+        posterior_at = self._posterior_of(x, path)
+        logits = self._descend(posterior_at, ResidualNormal.sample, self.split(noise))
         return bernoulli_nll(x, logits), torch.stack([q.kl_divergence() for q in path], dim=-1)
 
     def squared_error(self, x: Tensor) -> Tensor:
@@ -241,23 +202,20 @@ class LadderVAE(nn.Module):
         return (self.decode(self.encode(x).mean) - x).square().flatten(1).sum(1)
 
     def sample(self, noise: Tensor) -> Tensor:
-        """Draw from the prior: standard normal noise (B, K) gives the pixels' probabilities, (B, *data)."""
+        """Pixels' probabilities, (B, *data), at a draw from the prior: noise ~ N(0, I), (B, K)."""
         prior_at = partial(self._prior_at, like=noise)
         return self._descend(prior_at, ResidualNormal.sample, self.split(noise)).sigmoid()
 
     def split(self, z: Tensor) -> list[Tensor]:
         """z or noise (B, K) as one image per scale, coarsest first: (B, *latent_shapes[l])."""
         pieces = z.split([math.prod(shape) for shape in self.latent_shapes], dim=-1)
-        return [
-            piece.unflatten(-1, shape)
-            for piece, shape in zip(pieces, self.latent_shapes, strict=True)
-        ]
+        return [z_l.unflatten(-1, of) for z_l, of in zip(pieces, self.latent_shapes, strict=True)]
 
     def _logits(self, z: Tensor) -> Tensor:
         return self._descend(lambda *_: None, lambda _, given: given, self.split(z))
 
     def _descend(self, normal_at: Callable, choose: Callable, inputs: list) -> Tensor:
-        """Top-down: z_l = choose(normal_at(l, state), inputs[l]) at every scale; the logits (B, *data)."""
+        """Logits (B, *data) from z_l = choose(normal_at(l, state), inputs[l]) at every scale l."""
         state = None
         for scale, given in enumerate(inputs):
             z = choose(normal_at(scale, state), given)
@@ -265,7 +223,7 @@ class LadderVAE(nn.Module):
         return state
 
     def _posterior_of(self, x: Tensor, path: list) -> Callable:
-        """A function of (scale, state) that gives q(z_l | z_<l, x) beside p(z_l | z_<l), and appends it to path."""
+        """A function of (scale, state) that returns q(z_l | z_<l, x) and appends it to path."""
         features = self.encoder(x)
 
         def posterior_at(scale: int, state: Tensor | None) -> ResidualNormal:
@@ -278,13 +236,28 @@ class LadderVAE(nn.Module):
         return posterior_at
 
     def _prior_at(self, scale: int, state: Tensor | None, *, like: Tensor) -> ResidualNormal:
-        """p(z_l | z_<l), as a q that equals it; N(0, I) at the coarsest scale, of `like`'s dtype and device."""
+        """p(z_l | z_<l), as a q that equals it; N(0, I), in the dtype of `like`, at scale 0."""
         if state is None:
             nothing = like.new_zeros((1, *self.latent_shapes[0]))
             return ResidualNormal(nothing, nothing, nothing, nothing)
         mean, log_scale = self.prior[scale - 1](state).chunk(2, dim=1)
         nothing = torch.zeros_like(mean)
         return ResidualNormal(mean, _bounded(log_scale), nothing, nothing)
+
+
+def rates_by_scale(model, x: Tensor, noise: Tensor) -> Tensor:
+    """The rate of each scale of a `LadderVAE`, coarsest first, in nats: (B, L).
+
+    x: (B, *data); noise: standard normal, (B, noise_dim).  ValueError: the model has no scales.
+    """
+    if not hasattr(model, "distortion_and_rates"):
+        message = "rates_by_scale is for hierarchical models, such as LadderVAE"
+        raise ValueError(f"{message}: use evaluate for this one")
+    return model.distortion_and_rates(x, noise)[1]
+
+
+def _cells(channels: int, count: int) -> list[nn.Module]:
+    return [ResidualBlock(channels, channels) for _ in range(count)]
 
 
 def _bounded(log_scale: Tensor) -> Tensor:
@@ -300,20 +273,16 @@ def _joined(parts: Sequence[Tensor]) -> Tensor:
 def _check(shape: tuple, channels: tuple, latent_channels: tuple, cells: int) -> None:
     if len(shape) != 3 or min(shape) < 1:
         raise ValueError(f"data_shape must be (channels, height, width), not {shape}")
+    wanted = "channels must be positive, one number per scale and one scale at least"
     if not channels or min(channels) < 1:
-        raise ValueError(
-            f"channels must be positive, one number per scale and one scale at least, not {channels}"
-        )
+        raise ValueError(f"{wanted}, not {channels}")
+    wanted = f"positive, one number for each of the {len(channels)} scales of channels"
     if len(latent_channels) != len(channels) or min(latent_channels) < 1:
-        raise ValueError(
-            f"latent_channels must be positive, one number for each of the {len(channels)} scales of channels, "
-            f"not {latent_channels}"
-        )
+        raise ValueError(f"latent_channels must be {wanted}, not {latent_channels}")
     if isinstance(cells, bool) or not isinstance(cells, int) or cells < 1:
         raise ValueError(f"cells must be a positive integer, not {cells!r}")
     factor = 2 ** len(channels)
     if shape[1] % factor or shape[2] % factor:
-        raise ValueError(
-            f"data_shape {shape} must divide by {factor} in height and width for {len(channels)} scales: crop or pad "
-            f"the images, or take fewer scales"
-        )
+        wanted = f"divide by {factor} in height and width for {len(channels)} scales"
+        remedy = "crop or pad the images, or take fewer scales"
+        raise ValueError(f"data_shape {shape} must {wanted}: {remedy}")

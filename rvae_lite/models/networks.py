@@ -1,11 +1,13 @@
-"""Encoders and their mirrored decoders: fully connected, convolutional with residual blocks, and patches.
+"""Networks by name: functions that build an encoder and the decoder that mirrors it.
 
-Martinez & Pearson (2021), Figure 3; Bae et al. (2023), Appendix C, for those with batch norm and the deeper residual
-ones.  Letters: B batch, K latent dimension, F features; an image is (C, H, W).
+`residual` is Figure 3 of Martinez & Pearson (2021); `cnn`, `resnet` are Bae et al. (2023), App. C.
+Letters: B batch, K latent dimension, F features.  Every function takes the shape of one example,
+(C, H, W) of an image, K and its options, and returns a `Network`.
 """
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,16 +15,12 @@ from torch import Tensor, nn
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
 
-def dense(widths: Sequence[int], activation: str = "relu") -> list[nn.Module]:
-    """Linear layers between successive widths, one of ACTIVATIONS after each."""
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"activation must be one of {sorted(ACTIVATIONS)}, not {activation!r}")
-    pairs = zip(widths[:-1], widths[1:], strict=True)
-    return [
-        layer
-        for inputs, outputs in pairs
-        for layer in (nn.Linear(inputs, outputs), ACTIVATIONS[activation]())
-    ]
+class Network(NamedTuple):
+    """An encoder (B, *data) to (B, F), a decoder (B, K) to (B, *data), and the width F."""
+
+    encoder: nn.Module
+    decoder: nn.Module
+    feature_dim: int
 
 
 class LogScale(nn.Module):
@@ -34,7 +32,7 @@ class LogScale(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Standard deviation 1, the prior's."""
+        """Set the standard deviations to 1, the prior's."""
         nn.init.zeros_(self.value)
 
     def forward(self, mean: Tensor) -> Tensor:
@@ -42,102 +40,21 @@ class LogScale(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """x + conv1x1(relu(conv3x3(relu(x)))): (B, C, H, W) to the same.
-
-    Args:
-        channels: C.
-        hidden: channels inside, by default twice as many.
-    """
+    """x + conv1x1(relu(conv3x3(relu(x)))) of (B, C, H, W), `hidden` (or 2C) channels inside."""
 
     def __init__(self, channels: int, hidden: int | None = None):
         super().__init__()
         hidden = hidden if hidden is not None else 2 * channels
-        # Not in place: that would rectify the skip path too.
-        self.branch = nn.Sequential(
-            nn.ReLU(),
-            nn.Conv2d(channels, hidden, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(hidden, channels, 1),
-        )
+        wide, narrow = nn.Conv2d(channels, hidden, 3, padding=1), nn.Conv2d(hidden, channels, 1)
+        # No ReLU is in place: the first would change x on the skip path too.
+        self.branch = nn.Sequential(nn.ReLU(), wide, nn.ReLU(), narrow)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.branch(x)
 
 
-def convolutional(data_shape: Sequence[int], channels: Sequence[int], blocks: Sequence[int]):
-    """An encoder that halves the image at every convolution (4x4, stride 2, ReLU), and its mirror.
-
-    Args:
-        data_shape: (C, H, W); H and W divide by 2 ** len(channels).
-        channels: of each convolution's output.
-        blocks: residual blocks after each convolution, each with weights of its own.
-
-    Returns:
-        Layers (B, C, H, W) to (B, F), layers (B, F) to (B, C, H, W), and F.
-    """
-    colours, height, width = data_shape
-    shrink = 2 ** len(channels)
-    widths, small = (colours, *channels), (channels[-1], height // shrink, width // shrink)
-    encoder, decoder = [], [nn.Unflatten(1, small)]
-    for inputs, outputs, count in zip(widths[:-1], widths[1:], blocks, strict=True):
-        encoder += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.ReLU()]
-        encoder += [ResidualBlock(outputs) for _ in range(count)]
-    for outputs, inputs, count in reversed(list(zip(widths[:-1], widths[1:], blocks, strict=True))):
-        decoder += [ResidualBlock(inputs) for _ in range(count)]
-        decoder += [nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1), nn.ReLU()]
-    return [*encoder, nn.Flatten(1)], decoder[:-1], math.prod(small)
-
-
-def strided(
-    data_shape: Sequence[int],
-    channels: Sequence[int],
-    kernels: Sequence[int],
-    *,
-    norm: bool,
-    blocks: int,
-):
-    """Convolutions of stride 2, each with ReLU, then residual blocks; and their mirror, for images of any size.
-
-    Args:
-        data_shape: (C, H, W).
-        channels: of each convolution's output.
-        kernels: of each convolution: 4 halves the image rounding down, 3 rounding up.
-        norm: a batch norm after each convolution, which then has no bias.
-        blocks: residual blocks after the last convolution, with as many channels inside.
-
-    Returns:
-        Layers (B, C, H, W) to (B, F), layers (B, F) to (B, C, H, W), and F.
-    """
-    widths, sizes = (data_shape[0], *channels), [tuple(data_shape[1:])]
-    for kernel in kernels:
-        sizes.append(tuple((side + (kernel == 3)) // 2 for side in sizes[-1]))
-    encoder, decoder = [], []
-    for i, kernel in enumerate(kernels):
-        encoder += [nn.Conv2d(widths[i], widths[i + 1], kernel, stride=2, padding=1, bias=not norm)]
-        encoder += [*([nn.BatchNorm2d(widths[i + 1])] if norm else []), nn.ReLU()]
-        # What the mirror lacks in each direction to reach the size before the convolution
-        extra = tuple(
-            side - 2 * small - (kernel - 4)
-            for side, small in zip(sizes[i], sizes[i + 1], strict=True)
-        )
-        last = [nn.BatchNorm2d(widths[i]), nn.ReLU()] if norm else [nn.ReLU()]
-        up = dict(stride=2, padding=1, output_padding=extra, bias=not norm or i == 0)
-        decoder = [
-            nn.ConvTranspose2d(widths[i + 1], widths[i], kernel, **up),
-            *(last if i else []),
-            *decoder,
-        ]
-    small = (widths[-1], *sizes[-1])
-    encoder += [ResidualBlock(widths[-1], widths[-1]) for _ in range(blocks)]
-    before = [
-        nn.Unflatten(1, small),
-        *(ResidualBlock(widths[-1], widths[-1]) for _ in range(blocks)),
-    ]
-    return [*encoder, nn.Flatten(1)], [*before, *decoder], math.prod(small)
-
-
 class ToPatches(nn.Module):
-    """Cut images (B, C, H, W) into squares of side p: (B, patches, C * p * p)."""
+    """Cut images (B, C, H, W) into squares of side p: (B, patches, C p p)."""
 
     def __init__(self, size: int):
         super().__init__()
@@ -147,13 +64,12 @@ class ToPatches(nn.Module):
         batch, colours, height, width = x.shape
         p = self.size
         squares = x.reshape(batch, colours, height // p, p, width // p, p)
-        return squares.permute(0, 2, 4, 1, 3, 5).reshape(
-            batch, -1, colours * p * p
-        )  # (B, patches, C p p)
+        squares = squares.permute(0, 2, 4, 1, 3, 5)  # (B, H/p, W/p, C, p, p)
+        return squares.reshape(batch, -1, colours * p * p)
 
 
 class FromPatches(nn.Module):
-    """Put squares (B, patches, C * p * p) together again: (B, C, H, W)."""
+    """Put squares of side p, (B, patches, C p p), together to images (B, C, H, W)."""
 
     def __init__(self, size: int, data_shape: Sequence[int]):
         super().__init__()
@@ -163,23 +79,163 @@ class FromPatches(nn.Module):
         colours, height, width = self.data_shape
         p = self.size
         squares = patches.reshape(len(patches), height // p, width // p, colours, p, p)
-        return squares.permute(0, 3, 1, 4, 2, 5).reshape(len(patches), colours, height, width)
+        squares = squares.permute(0, 3, 1, 4, 2, 5)  # (B, C, H/p, p, W/p, p)
+        return squares.reshape(len(patches), colours, height, width)
 
 
-def patches(data_shape: Sequence[int], size: int, channels: int):
-    """One linear map shared by all patches (a convolution whose kernel is its stride), ReLU, and its mirror.
+def mlp(shape, latent_dim, *, hidden=(64, 64), decoder_hidden=None, decoder_activation="relu"):
+    """Fully connected layers with ReLU; data of any shape are flattened inside.
 
-    It trains as products of matrices, on a CPU several times faster than the paper's convolutions.
-
-    Returns:
-        Layers (B, C, H, W) to (B, F), layers (B, F) to (B, C, H, W), and F.
+    hidden: widths of the encoder's hidden layers; decoder_hidden: of the decoder's, latents first,
+    by default `hidden` reversed; decoder_activation: "relu" or "tanh".
     """
-    colours, height, width = data_shape
-    count, pixels = (height // size) * (width // size), colours * size**2
-    encoder = [ToPatches(size), nn.Linear(pixels, channels), nn.ReLU(), nn.Flatten(1)]
-    decoder = [
-        nn.Unflatten(1, (count, channels)),
-        nn.Linear(channels, pixels),
-        FromPatches(size, data_shape),
-    ]
-    return encoder, decoder, count * channels
+    widths = tuple(hidden)[::-1] if decoder_hidden is None else tuple(decoder_hidden)
+    check_sizes(data_dim=shape, hidden=hidden, decoder_hidden=widths)
+    encoder = [nn.Flatten(1), *dense((math.prod(shape), *hidden))]
+    decoder = dense((latent_dim, *widths), decoder_activation)
+    decoder += [nn.Linear(widths[-1], math.prod(shape)), nn.Unflatten(1, shape)]
+    return Network(nn.Sequential(*encoder), nn.Sequential(*decoder), hidden[-1])
+
+
+def linear(shape, latent_dim):
+    """The data themselves as features, and a linear decoder (Bae et al. 2023, Section 2.2)."""
+    check_sizes(data_dim=shape)
+    return Network(nn.Identity(), nn.Sequential(nn.Linear(latent_dim, *shape)), *shape)
+
+
+def residual(shape, latent_dim, *, channels=(16, 32), blocks=(0, 1), hidden=(), head_dim=224):
+    """Convolutions (4x4, stride 2, ReLU) that halve the image, each with residual blocks behind.
+
+    channels: output channels of each convolution; blocks: residual blocks after each; hidden:
+    widths of fully connected layers between the convolutions and the features; head_dim: width of
+    the decoder's first layer, and of the posterior head's hidden layer, None for none.  H and W
+    divide by 2 ** len(channels).  The defaults are the paper's network for MNIST and 3D Chairs.
+    """
+    count, factor = len(channels), 2 ** len(channels)
+    _check_image(shape, factor, f"{count} convolutions of stride 2")
+    check_sizes(channels=channels)
+    if len(blocks) != count or min(blocks) < 0:
+        raise ValueError(f"blocks must be one count per convolution ({count}), not {tuple(blocks)}")
+    steps = list(zip((shape[0], *channels[:-1]), channels, blocks, strict=True))
+    small = (channels[-1], shape[1] // factor, shape[2] // factor)
+    encoder, decoder = [], [nn.Unflatten(1, small)]
+    for inputs, outputs, repeats in steps:
+        encoder += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.ReLU()]
+        encoder += [ResidualBlock(outputs) for _ in range(repeats)]
+    for outputs, inputs, repeats in reversed(steps):
+        decoder += [ResidualBlock(inputs) for _ in range(repeats)]
+        decoder += [nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1), nn.ReLU()]
+    return _joined(encoder, decoder[:-1], (math.prod(small), *hidden), latent_dim, head_dim)
+
+
+def conv(shape, latent_dim, *, channels=(16, 32), hidden=(), head_dim=224):
+    """`residual` without residual blocks."""
+    options = dict(channels=channels, hidden=hidden, head_dim=head_dim)
+    return residual(shape, latent_dim, blocks=[0] * len(channels), **options)
+
+
+def patch(shape, latent_dim, *, patch_size=4, channels=32, hidden=(128,), head_dim=None):
+    """One linear map shared by all square patches, ReLU, then fully connected layers.
+
+    patch_size: side of a patch in pixels, which divides H and W; channels: features of a patch;
+    hidden, head_dim: as in `residual`.  The map is a convolution whose kernel is its stride.  As a
+    product of matrices it trains several times faster on a CPU.  It is not in the paper.
+    """
+    check_sizes(patch_size=[patch_size], channels=[channels])
+    _check_image(shape, patch_size, f"patch_size {patch_size}")
+    pixels = shape[0] * patch_size**2
+    count = math.prod(shape) // pixels
+    encoder = [ToPatches(patch_size), nn.Linear(pixels, channels), nn.ReLU()]
+    decoder = [nn.Unflatten(1, (count, channels)), nn.Linear(channels, pixels)]
+    decoder += [FromPatches(patch_size, shape)]
+    return _joined(encoder, decoder, (count * channels, *hidden), latent_dim, head_dim)
+
+
+def cnn(shape, latent_dim, *, width=1.0):
+    """Convolutions (4x4, stride 2, batch norm, ReLU) for images of at least 16x16 pixels.
+
+    They have 128, 256, 512, 1024 channels times `width`.
+    """
+    channels, kernels = (128, 256, 512, 1024), (4, 4, 4, 4)
+    return _strided(shape, latent_dim, channels, kernels, width=width, norm=True)
+
+
+def resnet(shape, latent_dim, *, width=1.0):
+    """Convolutions of stride 2, ReLU, two residual blocks, for images of at least 8x8 pixels.
+
+    The convolutions have 64 (4x4), 128 (4x4), 128 (3x3) channels times `width`.
+    """
+    channels, kernels = (64, 128, 128), (4, 4, 3)
+    return _strided(shape, latent_dim, channels, kernels, width=width, norm=False, blocks=2)
+
+
+NETWORKS = {build.__name__: build for build in (mlp, linear, residual, conv, patch, cnn, resnet)}
+
+
+def dense(widths: Sequence[int], activation: str = "relu") -> list[nn.Module]:
+    """Linear layers between successive widths, each with an activation, "relu" or "tanh"."""
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"activation must be one of {sorted(ACTIVATIONS)}, not {activation!r}")
+    layers = []
+    for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
+        layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
+    return layers
+
+
+def _joined(encoder, decoder, widths, latent_dim, head_dim) -> Network:
+    """Fully connected layers of `widths` between layers of images and the latents, both ways."""
+    mirrored = [latent_dim, *([head_dim] if head_dim else []), *reversed(widths)]
+    encoder = nn.Sequential(*encoder, nn.Flatten(1), *dense(widths))
+    return Network(encoder, nn.Sequential(*dense(mirrored), *decoder), widths[-1])
+
+
+def _strided(shape, latent_dim, channels, kernels, *, width, norm, blocks=0) -> Network:
+    """Convolutions of stride 2 and residual blocks with as many channels inside, and their mirror.
+
+    A kernel of 4 halves an image of any size rounding down, one of 3 rounding up.
+    """
+    _check_image(shape)
+    smallest = 2 ** len(channels)
+    if min(shape[1:]) < smallest:
+        wanted = f"at least {smallest} in height and width"
+        raise ValueError(f"data_shape {shape} must be {wanted}: pad the images")
+    if not width > 0:
+        raise ValueError(f"width must be positive, not {width}")
+    encoder, decoder, inputs, size = [], [], shape[0], shape[1:]
+    for number, kernel in zip(channels, kernels, strict=True):
+        outputs = max(1, round(width * number))
+        small = tuple((side + (kernel == 3)) // 2 for side in size)
+        # The rows and columns that the mirror must add to meet the size before the convolution
+        extra = tuple(a - 2 * b - (kernel - 4) for a, b in zip(size, small, strict=True))
+        is_output, options = not decoder, dict(kernel_size=kernel, stride=2, padding=1)
+        encoder += [nn.Conv2d(inputs, outputs, bias=not norm, **options)]
+        encoder += _activated(outputs, norm)
+        options |= dict(output_padding=extra, bias=is_output or not norm)
+        mirror = nn.ConvTranspose2d(outputs, inputs, **options)
+        decoder = [mirror, *([] if is_output else _activated(inputs, norm)), *decoder]
+        inputs, size = outputs, small
+    encoder += [ResidualBlock(inputs, inputs) for _ in range(blocks)]
+    decoder = [*(ResidualBlock(inputs, inputs) for _ in range(blocks)), *decoder]
+    first = [nn.Linear(latent_dim, inputs * math.prod(size)), nn.Unflatten(1, (inputs, *size))]
+    encoder = nn.Sequential(*encoder, nn.Flatten(1))
+    return Network(encoder, nn.Sequential(*first, *decoder), first[0].out_features)
+
+
+def _activated(channels: int, norm: bool) -> list[nn.Module]:
+    return [nn.BatchNorm2d(channels), nn.ReLU()] if norm else [nn.ReLU()]
+
+
+def check_sizes(**sizes: Sequence[int]) -> None:
+    """Raises ValueError for a size below 1, or no size at all."""
+    for name, values in sizes.items():
+        if min(values, default=0) < 1:
+            found = values[0] if len(values) == 1 else tuple(values)
+            raise ValueError(f"{name} must be positive, not {found}")
+
+
+def _check_image(shape: tuple[int, ...], factor: int = 1, reason: str = "") -> None:
+    if len(shape) != 3 or min(shape) < 1:
+        raise ValueError(f"data_shape must be (channels, height, width), not {shape}")
+    if shape[1] % factor or shape[2] % factor:
+        wanted = f"must divide by {factor} in height and width for {reason}"
+        raise ValueError(f"data_shape {shape} {wanted}: crop or pad the images")

@@ -12,14 +12,15 @@ import numpy as np
 import torch
 
 from rvae_lite.data import load
-from rvae_lite.disentanglement import decompose_rate
+from rvae_lite.data.images import averaged
+from rvae_lite.disentanglement import BetaTCVAE, decompose_rate
 from rvae_lite.engine import to_units
 from rvae_lite.fitted import Fit
 from rvae_lite.gaussian import DiagonalPosterior
 from rvae_lite.metrics import active_units, mutual_information_gap
 from rvae_lite.models.vae import VAE
 from rvae_lite.reporting import curves, figures, tables
-from rvae_lite.studies.setup import Method, Result, Setup, averaged, tidy, train
+from rvae_lite.studies.setup import Method, Result, Setup, tidy, train
 from rvae_lite.studies.study import Study
 
 BETA_RANGE = (0.1, 10.0)
@@ -148,7 +149,7 @@ def train_sprites(setup: Setup, beta: float | None, *, seed: int) -> Fit:
     """One beta-TCVAE of one seed: the multi-rate one, or a plain one at `beta`, as long."""
     name = "MR-VAE" if beta is None else "beta-TCVAE"
     label = f"{name}, seed {seed}" if beta is None else f"{name} at {beta:.3g}, seed {seed}"
-    options = dict(objective="beta-TCVAE", method=METHODS[name], seed=[seed], label=label)
+    options = dict(objective=BetaTCVAE(), method=METHODS[name], seed=[seed], label=label)
     if beta is not None:
         options["beta"] = beta
     return train(setup, setup.dataset.x, **options)
@@ -181,7 +182,7 @@ def posterior_of(trained: Fit, x) -> DiagonalPosterior:
     """q(z|x) of data x (N, *data) under a Fit of one plain replica, diagonal, on the CPU."""
     model, x = trained.replica(0), torch.as_tensor(x)
     with torch.no_grad():
-        pieces = [model.encode(to_units(chunk, trained.rows)) for chunk in x.split(CHUNK)]
+        pieces = [model.encode(to_units(chunk, trained.weights)) for chunk in x.split(CHUNK)]
     return DiagonalPosterior(*(torch.cat(parts) for parts in zip(*pieces, strict=True)))
 
 

@@ -15,9 +15,11 @@ import torch
 from torch import Tensor
 
 from rvae_lite import linear_vae
+from rvae_lite.anchors import Weighted
 from rvae_lite.fitted import Fit
+from rvae_lite.laws import Cosine, LogUniform
 from rvae_lite.models.vae import VAE
-from rvae_lite.multirate import BETA_RANGE, LogUniform, MultiRate, make_multirate
+from rvae_lite.multirate import BETA_RANGE, MultiRate, make_multirate
 from rvae_lite.rosetta import RosettaPoints, along_beta
 from rvae_lite.train import fit
 
@@ -125,11 +127,12 @@ def anchored_gaps(
     z, recon = linear_vae.anchor_curve(covariance, x[:num_points], betas=nodes, **exact)
     recon = recon if target == "recon" else None
     points = RosettaPoints(x[:num_points], z, betas=nodes, recon=recon)
-    weights = dict(points=points, rho=rho, x_weight=0.0 if target == "z" else 1.0)
-    course = dict(epochs=epochs, learning_rate=learning_rate, seed=seed)
-    gated, device = _trained(x, model, dict(beta_range=beta_range), **course, **weights)
+    weighted = Weighted(points, x=0.0 if target == "z" else 1.0)
+    course = dict(epochs=epochs, learning_rate=learning_rate, seed=seed, points=weighted, rho=rho)
+    gated, device = _trained(x, model, dict(beta_range=beta_range), **course)
     if iterations:
-        refine(gated, covariance, iterations, penalty=partial(_expected_penalty, **weights))
+        penalty = partial(_expected_penalty, weighted=weighted, rho=rho)
+        refine(gated, covariance, iterations, penalty=penalty)
     table = _measured(gated, covariance, betas)[["beta", "gap"]].rename(columns=dict(gap="loss"))
     jitter = 1e-12 * covariance.trace() * torch.eye(len(covariance))
     root, errors = torch.linalg.cholesky(covariance + jitter), dict(encoder=[], decoder=[])
@@ -152,18 +155,19 @@ def _centred(x) -> tuple[Tensor, Tensor]:
     return x, torch.cov(x.double().T, correction=0)
 
 
-def _trained(x, model, gates: dict, *, epochs: int, batch_size=None, **options):
+def _trained(
+    x, model, gates: dict, *, epochs, learning_rate, batch_size=None, per="example", **options
+):
     """The model made multi-rate and trained by sampling, and the device that did it."""
-    gated = make_multirate(model, **gates)
+    # The learning rates here are high enough for the gates too.
+    gated = make_multirate(model, gate_speed=1.0, **gates)
     trained = fit(
         gated,
         x,
         epochs=epochs,
         batch_size=batch_size or len(x),
-        beta=LogUniform(*gated.beta_range),
-        schedule="cosine",
-        warmup_epochs=epochs // 40,
-        gate_speed=1.0,  # the learning rates here are high enough for the gates too
+        beta=LogUniform(*gated.beta_range, per=per),
+        learning_rate=Cosine(learning_rate, warmup_epochs=epochs // 40),
         compile=False,
         **options,
     )
@@ -195,10 +199,9 @@ def expected_loss(gated: MultiRate, covariance: Tensor, betas: Tensor) -> Tensor
     return squared / (2 * gated.noise_variance) + betas * rate
 
 
-def _expected_penalty(
-    gated: MultiRate, betas: Tensor, *, points: RosettaPoints, rho: float, x_weight: float
-) -> Tensor:
+def _expected_penalty(gated: MultiRate, betas: Tensor, *, weighted: Weighted, rho: float) -> Tensor:
     """The Rosetta term at betas (T,), for centred data and no biases: (T,)."""
+    points = weighted.points
     h, head, first = gated.h(betas), gated.module.head.linear, gated.module.decoder[0]
     encoder = head.gate.scale(h).unsqueeze(2) * head.layer.weight  # (T, K, D)
     decoder = first.layer.weight * first.gate.scale(h).unsqueeze(1)  # (T, D, K)
@@ -209,7 +212,7 @@ def _expected_penalty(
     if points.recon is not None:
         target = along_beta(nodes, torch.from_numpy(points.recon).double(), each)
     recon_error = (target - z @ decoder.mT).square().sum(2).mean(1)
-    return rho * (x_weight * recon_error + (z - x @ encoder.mT).square().sum(2).mean(1))
+    return rho * (weighted.x * recon_error + (z - x @ encoder.mT).square().sum(2).mean(1))
 
 
 def optimal_loss(gated: MultiRate, covariance: Tensor, betas: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from rvae_lite.metrics import (
     frechet_distance,
     rate_distortion_curve,
 )
-from rvae_lite.models.ladder import LadderVAE
+from rvae_lite.models.ladder import LadderVAE, rates_by_scale
 from rvae_lite.models.vae import VAE
 from rvae_lite.multirate import closed_share, is_multirate
 from rvae_lite.studies.features import features_of, quarter_turns
@@ -119,7 +119,7 @@ def over_beta(
             curves[name] = (measure or measure_curve)(trained, setup.test, read_at(setup, method))
             found = curves[name].melt("beta", var_name="metric").to_dict("records")
             whole = dict(seconds=seconds[name] * len(trained), trainings=len(trained))
-            whole["parameters"] = trained.rows.shape[1]
+            whole["parameters"] = trained.weights.shape[1]
             if measure is None and is_multirate(trained.model):
                 whole["closed_share"] = closed_share(trained.replica(0))
             found += [dict(metric=metric, value=value) for metric, value in whole.items()]
@@ -204,7 +204,7 @@ def measure_curve(trained: Fit, x, betas=None):
 def _of_latents(piece: Fit, x) -> dict[str, float]:
     # The means of a ladder move with those above them: no active units, but a rate for each scale.
     if isinstance(piece.model, LadderVAE):
-        rates = piece.rates_by_scale(x)[0]
+        rates = piece.measure(rates_by_scale, x)[0]
         return {f"rate_{scale}": float(rate) for scale, rate in enumerate(rates, start=1)}
     diagonal = piece.model.head.posterior == "diagonal"
     return dict(active_units=active_units(piece.encode(x)[0], axes=diagonal))

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rvae_lite.anchors import curve_points
+from rvae_lite.anchors import PointsNotReached
 from rvae_lite.data import Dataset, split
 from rvae_lite.fitted import Fit
 from rvae_lite.multirate import is_multirate
-from rvae_lite.points import select_points
+from rvae_lite.points import curve_points, select_points
 from rvae_lite.rosetta import RosettaPoints
 from rvae_lite.studies.measure import (
     anchored_rows,
@@ -208,7 +208,7 @@ def select_beta_rho(
     table, replicas = pd.DataFrame(candidates, columns=columns), setup.replicas
     with warnings.catch_warnings():
         # Some candidates are too weak to reach the points.
-        warnings.simplefilter("ignore", RuntimeWarning)
+        warnings.simplefilter("ignore", PointsNotReached)
         ensemble = train(
             setup,
             np.concatenate([training.x, points.x]),

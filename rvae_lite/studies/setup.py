@@ -10,12 +10,15 @@ from typing import NamedTuple
 import numpy as np
 from torch import nn
 
+from rvae_lite.anchors import Weighted
 from rvae_lite.checkpoints import kept_as
 from rvae_lite.data import Dataset, load
 from rvae_lite.data.dataset import TEST, TRAIN
+from rvae_lite.data.images import averaged
 from rvae_lite.fitted import Fit
+from rvae_lite.laws import Annealed, Cosine, LogUniform
 from rvae_lite.models.vae import VAE
-from rvae_lite.multirate import BETA_RANGE, LogUniform, make_multirate
+from rvae_lite.multirate import BETA_RANGE, make_multirate
 from rvae_lite.rosetta import RosettaPoints
 from rvae_lite.studies.study import stamp
 from rvae_lite.train import fit
@@ -27,7 +30,7 @@ class Method(NamedTuple):
     """One arm of a table.
 
     beta, rho: weights of the rate and of the Rosetta points.
-    gates: options of `make_multirate`, and `gate_speed`; None: a plain model.
+    gates: options of `make_multirate`; None: a plain model.
     per: a multi-rate model draws beta for every "example" or every "batch".
     anneal: share of the training over which a plain model's beta rises from 0.
     longer: how many times the setup's epochs it takes.
@@ -35,7 +38,7 @@ class Method(NamedTuple):
     repeats: how often the points' inputs join the data; None: once per batch.
     at: a multi-rate model meets the points of this one beta; None: curves over beta.
     selected_at: the betas whose latents select the points, see `curve_points`.
-    rho_power: how rho falls with beta, see `fit`.
+    rho_power: how rho falls with beta, see `Weighted`.
     """
 
     beta: float = 1.0
@@ -56,7 +59,7 @@ class Method(NamedTuple):
         return (self.gates or {}).get("beta_range", BETA_RANGE)
 
 
-MR_VAE = Method(gates={})
+PLAIN, MR_VAE = Method(), Method(gates={})
 SAME_SEED = {"VAE (same seed)": Method(same_seed=True)}
 REPEATED_ANCHORS = {"VAE, anchors repeated": Method(repeats=None)}
 
@@ -133,7 +136,16 @@ class Result(NamedTuple):
 
 
 def train(
-    setup: Setup, x, *, seed, label: str, replicas: int = 1, method: Method | None = None, **options
+    setup: Setup,
+    x,
+    *,
+    seed,
+    label: str,
+    replicas: int = 1,
+    method: Method = PLAIN,
+    beta=None,
+    points=None,
+    **options,
 ) -> Fit:
     """`fit` with the setup's model, epochs and batches; the training is kept as `label`.
 
@@ -142,15 +154,20 @@ def train(
         x: data, (N, *data).
         seed, replicas: as in `fit`.
         label: name of the training in the setup's folder and on its bar.
-        method: gates, how beta is drawn or rises, and how long; by default a plain VAE.
-        options: others of `fit`: beta of plain models, rho, points.
+        method: gates, how beta is drawn or rises, and how long.
+        beta: of plain models, a number or one per replica; by default the method's.
+        points: Rosetta points.
+        options: others of `fit`, such as rho.
     """
-    method, model = method or Method(), setup.model
+    model, beta = setup.model, method.beta if beta is None else beta
     if method.gates is not None:
-        gates = dict(method.gates)
-        options.update(gate_speed=gates.pop("gate_speed", 5.0), per=method.per)
-        options.setdefault("beta", LogUniform(*method.beta_range))
-        model = make_multirate(model, **gates)
+        model = make_multirate(model, **method.gates)
+        beta = LogUniform(*model.beta_range, per=method.per)
+    elif method.anneal:
+        beta = Annealed(beta, share=method.anneal)
+    if method.rho_power:
+        points = Weighted(points, power=method.rho_power)
+    rate = setup.learning_rate
     return fit(
         model,
         x,
@@ -158,10 +175,9 @@ def train(
         seed=seed,
         epochs=setup.epochs * method.longer,
         batch_size=setup.batch_size,
-        learning_rate=setup.learning_rate,
-        schedule="cosine" if setup.cosine else "constant",
-        anneal=method.anneal,
-        rho_power=method.rho_power,
+        beta=beta,
+        points=points,
+        learning_rate=Cosine(rate) if setup.cosine else rate,
         compile=setup.compile,
         checkpoint=kept_as(setup.keep, label),
         progress=label if setup.progress else False,
@@ -322,14 +338,3 @@ def _prepared(images: Dataset, *, inverted: bool, side: int | None) -> Dataset:
     before = before if isinstance(before, dict) else dict(images=before)
     x = averaged(255 - images.x if inverted else images.x, side)
     return images._replace(x=x, info=images.info | dict(preprocessing=before | steps))
-
-
-def averaged(x: np.ndarray, side: int | None) -> np.ndarray:
-    """Square images (N, 1, H, H) averaged over blocks to (N, 1, side, side), uint8 as it was."""
-    if side is None or side == x.shape[-1]:
-        return x
-    if side < 1 or x.shape[-1] % side:
-        raise ValueError(f"side must divide {x.shape[-1]}, the images' own, not be {side}")
-    block = x.shape[-1] // side
-    mean = x.reshape(len(x), 1, side, block, side, block).mean((3, 5), dtype=np.float32)
-    return np.rint(mean).astype(np.uint8) if x.dtype == np.uint8 else mean

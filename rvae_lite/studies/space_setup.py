@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 
+from rvae_lite.anchors import PointsNotReached
 from rvae_lite.data import Dataset
 from rvae_lite.fitted import Fit
 from rvae_lite.rosetta import RosettaPoints
@@ -77,5 +78,5 @@ def train_held(setup: Setup, x, points: RosettaPoints, *, method: Method, **opti
     held = points if method.at is None else points.at_beta(method.at)
     options.update(method=method, points=held, rho=method.rho, replicas=setup.replicas)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
+        warnings.simplefilter("ignore", PointsNotReached)
         return train(setup, joined, **options)

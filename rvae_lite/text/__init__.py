@@ -1,1 +1,1 @@
-"""Sentences: words as integers, a grammar of known entropy, and a variational autoencoder that reads them."""
+"""Sentences: words as integers, a grammar of known entropy, and a VAE that reads them."""

@@ -1,13 +1,15 @@
 """Sentences from a small probabilistic grammar, whose entropy and probabilities are exact.
 
-They stand in for the Yahoo answers of Bae et al. (2023), Section 5.2; for the entropy of a grammar see Cover & Thomas
-(2006), Chapter 2: the chain rule along a derivation.  Nats throughout.  Letters: N sentences.
+They stand in for the Yahoo answers of Bae et al. (2023), Section 5.2; for the entropy of a grammar
+see Cover & Thomas (2006), Chapter 2: the chain rule along a derivation.  Nats throughout.
 """
 
 import math
 from bisect import bisect
+from collections import defaultdict
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cache, cached_property
+from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
 import numpy as np
@@ -16,29 +18,26 @@ Rules = dict[str, list[tuple[float, str]]]
 
 
 class Sentences(NamedTuple):
-    """Sentences drawn from a grammar.
+    """Sentences drawn from a grammar."""
 
-    texts: N texts, words separated by a space.
-    first: which of the start symbol's rules each came from, (N,).
-    """
-
-    texts: list[str]
-    first: np.ndarray
+    texts: list[str]  # N texts, words separated by a space
+    first: np.ndarray  # which of the start symbol's rules each came from, (N,)
 
 
 class Grammar:
-    """A probabilistic context-free grammar without recursion, so that its sentences are finitely many.
+    """A probabilistic context-free grammar without recursion: its sentences are finitely many.
 
-    A symbol is replaced by one of its rules, drawn with the rule's probability, until only words are left.  In an
-    unambiguous grammar every sentence has one derivation; its probability is the product of the rules', and the
-    entropy of sentences that of derivations.
+    A symbol is replaced by one of its rules, drawn with the rule's probability, until only words
+    are left.  In an unambiguous grammar every sentence has one derivation; its probability is the
+    product of the rules', and the entropy of sentences is that of derivations.
 
     Args:
-        rules: symbol -> list of (probability, what replaces it: symbols and words, separated by spaces).
+        rules: symbol -> list of (probability, symbols and words that replace it, with spaces).
         start: the symbol that every derivation begins with.
 
     Raises:
-        ValueError: probabilities that do not add up to 1, a symbol that can contain itself, or no rules for `start`.
+        ValueError: probabilities that do not add up to 1, a symbol that can contain itself, or no
+            rules for `start`.
 
     Example:
         >>> coin = Grammar({"S": [(0.5, "heads"), (0.5, "tails")]})
@@ -47,74 +46,55 @@ class Grammar:
     """
 
     def __init__(self, rules: Rules, *, start: str = "S"):
-        self.start = start
-        self.rules = {
-            symbol: [(float(p), tuple(text.split())) for p, text in own]
-            for symbol, own in rules.items()
-        }
         if start not in rules:
             raise ValueError(f"start must be one of the symbols {sorted(rules)}, not {start!r}")
-        for symbol, own in self.rules.items():
-            total = sum(p for p, _ in own)
-            if not all(p > 0 for p, _ in own) or abs(total - 1) > 1e-9:
-                raise ValueError(
-                    f"probabilities of {symbol!r} must be positive and add up to 1, not to {total:g}"
-                )
+        self.start = start
+        self.rules, self._cumulative = {}, {}
+        for symbol, own in rules.items():
+            shares = [float(p) for p, _ in own]
+            if not all(p > 0 for p in shares) or abs(sum(shares) - 1) > 1e-9:
+                must = "must be positive and add up to 1"
+                raise ValueError(f"probabilities of {symbol!r} {must}, not to {sum(shares):g}")
+            parts = [tuple(text.split()) for _, text in own]
+            self.rules[symbol] = list(zip(shares, parts, strict=True))
+            self._cumulative[symbol] = np.cumsum(shares).tolist()
         self._bottom_up = self._ordered()
-        self._cumulative = {
-            symbol: np.cumsum([p for p, _ in own]).tolist() for symbol, own in self.rules.items()
-        }
 
     def _ordered(self) -> list[str]:
         """The symbols, each after all that it can contain."""
-        ordered: list[str] = []
+        inner = {}
+        for symbol, own in self.rules.items():
+            inner[symbol] = {part for _, parts in own for part in parts if part in self.rules}
+        try:
+            return list(TopologicalSorter(inner).static_order())
+        except CycleError as error:
+            cycle = f"symbol {error.args[1][-1]!r} can contain itself"
+            raise ValueError(f"{cycle}: a grammar here has finitely many sentences") from error
 
-        def visit(symbol: str, above: tuple[str, ...]) -> None:
-            if symbol in above:
-                raise ValueError(
-                    f"symbol {symbol!r} can contain itself: a grammar here has finitely many sentences"
-                )
-            if symbol in ordered or symbol not in self.rules:
-                return
-            for _, parts in self.rules[symbol]:
-                for part in parts:
-                    visit(part, (*above, symbol))
-            ordered.append(symbol)
-
-        for symbol in self.rules:
-            visit(symbol, ())
-        return ordered
-
-    def _summed(self, own, word: float) -> float:
-        """sum over the start's derivations of p * (own(p) + what the parts contribute), a word counting `word`."""
-        values: dict[str, float] = {}
+    def _fold(self, combine, *, word: int):
+        """The start's value; `combine` makes a symbol's of its rules' (p, sum of parts' values)."""
+        values = {}
         for symbol in self._bottom_up:
-            each = (
-                (p, own(p) + sum(values.get(part, word) for part in parts))
-                for p, parts in self.rules[symbol]
-            )
-            values[symbol] = math.fsum(p * value for p, value in each)
+            rules = []
+            for p, parts in self.rules[symbol]:
+                rules.append((p, sum(values.get(part, word) for part in parts)))
+            values[symbol] = combine(rules)
         return values[self.start]
 
     @cached_property
     def entropy(self) -> float:
-        """H = sum over symbols of (how often it is expected) * (entropy of its rules), nats per sentence."""
-        return self._summed(lambda p: -math.log(p), 0.0)
+        """H = sum over symbols of E[how often it occurs] * (entropy of its rules), nats."""
+        return self._fold(lambda rules: math.fsum(p * (h - math.log(p)) for p, h in rules), word=0)
 
     @cached_property
     def mean_length(self) -> float:
         """Expected number of words in a sentence."""
-        return self._summed(lambda p: 0.0, 1.0)
+        return self._fold(lambda rules: math.fsum(p * length for p, length in rules), word=1)
 
     @cached_property
     def max_length(self) -> int:
         """Words in the longest sentence."""
-        longest: dict[str, int] = {}
-        for symbol in self._bottom_up:
-            longest[symbol] = max(
-                sum(longest.get(part, 1) for part in parts) for _, parts in self.rules[symbol]
-            )
-        return longest[self.start]
+        return self._fold(lambda rules: max(length for _, length in rules), word=1)
 
     @cached_property
     def words(self) -> list[str]:
@@ -142,7 +122,7 @@ class Grammar:
         return chosen
 
     def enumerated(self) -> Iterator[tuple[str, float]]:
-        """Every derivation's sentence and probability; in an unambiguous grammar every sentence once."""
+        """Sentence and probability of every derivation, of which each sentence may have several."""
 
         def expansions(parts: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], float]]:
             if not parts:
@@ -156,69 +136,68 @@ class Grammar:
                     for words, r in expansions(inner):
                         yield words + rest, p * r * q
 
-        for words, p in expansions((self.start,)):
-            yield " ".join(words), p
+        return ((" ".join(words), p) for words, p in expansions((self.start,)))
 
     def log_probability(self, text: str) -> float:
         """log of the sum over a sentence's derivations, nats; -inf where there is none."""
-        words, memo = text.split(), {}
+        words = text.split()
 
         def inside(parts: tuple[str, ...], begin: int) -> dict[int, float]:
             """Where the parts can end if they begin at a word, and with which probability."""
             ends = {begin: 1.0}
             for part in parts:
-                following: dict[int, float] = {}
+                following: dict[int, float] = defaultdict(float)
                 for at, p in ends.items():
                     for end, q in of(part, at).items():
-                        following[end] = following.get(end, 0.0) + p * q
+                        following[end] += p * q
                 ends = following
             return ends
 
+        @cache
         def of(part: str, begin: int) -> dict[int, float]:
             if part not in self.rules:
-                return {begin + 1: 1.0} if begin < len(words) and words[begin] == part else {}
-            if (part, begin) not in memo:
-                found: dict[int, float] = {}
-                for p, parts in self.rules[part]:
-                    for end, q in inside(parts, begin).items():
-                        found[end] = found.get(end, 0.0) + p * q
-                memo[part, begin] = found
-            return memo[part, begin]
+                return {begin + 1: 1.0} if words[begin : begin + 1] == [part] else {}
+            found: dict[int, float] = defaultdict(float)
+            for p, parts in self.rules[part]:
+                for end, q in inside(parts, begin).items():
+                    found[end] += p * q
+            return found
 
         probability = of(self.start, 0).get(len(words), 0.0)
         return math.log(probability) if probability else -math.inf
 
 
-TOPICS = {
-    "kitchen": dict(
+TOPICS = dict(
+    kitchen=dict(
         share=0.35,
         nouns=["cook", "baker", "waiter", "guest", "butcher"],
         verbs=["stirs", "tastes", "serves", "burns"],
         things=["soup", "bread", "sauce", "cake", "stew"],
         place="in the kitchen",
     ),
-    "harbour": dict(
+    harbour=dict(
         share=0.3,
         nouns=["sailor", "captain", "diver", "pilot", "smuggler"],
         verbs=["repairs", "loads", "steers", "sinks"],
         things=["ship", "ferry", "anchor", "raft", "barge"],
         place="at the harbour",
     ),
-    "garden": dict(
+    garden=dict(
         share=0.2,
         nouns=["gardener", "farmer", "florist", "beekeeper", "ranger"],
         verbs=["waters", "plants", "prunes", "admires"],
         things=["rose", "hedge", "lawn", "fern", "willow"],
         place="behind the house",
     ),
-    "school": dict(
+    school=dict(
         share=0.15,
         nouns=["teacher", "pupil", "scholar", "poet", "librarian"],
         verbs=["reads", "copies", "forgets", "explains"],
         things=["poem", "letter", "lesson", "riddle", "atlas"],
         place="after the lesson",
     ),
-}
+)
+PLURAL = dict(copies="copy")  # of the verbs that do not just lose an s
 ADJECTIVES = ["tall", "quiet", "red", "clever"]
 ADVERBS = ["slowly", "again", "today"]
 DETERMINERS = dict(one=["the", "a", "every"], many=["the", "two", "some"])
@@ -234,8 +213,8 @@ def _ranked(words: list[str]) -> list[tuple[float, str]]:
 def everyday() -> Grammar:
     """The book's grammar: who does what to what, and perhaps where or how; 300,000 sentences.
 
-    A topic chooses nouns, verbs, things and place; the verb agrees with its subject in number.  A sentence is a path
-    of choices that can be read back from its words, so that the grammar is unambiguous.
+    A topic chooses nouns, verbs, things and place; the verb agrees with its subject in number.  The
+    choices can be read back from a sentence's words, so the grammar is unambiguous.
     """
     rules: Rules = {"S": [], "ADJECTIVE": _ranked(ADJECTIVES), "ADVERB": _ranked(ADVERBS)}
     for number, words in DETERMINERS.items():
@@ -245,18 +224,13 @@ def everyday() -> Grammar:
         rules[f"OBJECT_{topic}"] = [(0.6, f"THING_{topic}"), (0.4, f"ADJECTIVE THING_{topic}")]
         rules[f"TAIL_{topic}"] = [(0.4, ""), (0.35, own["place"]), (0.25, "ADVERB")]
         for number, share in NUMBERS.items():
-            many, key = number == "many", f"{topic}_{number}"
-            rules[f"NOUN_{key}"] = _ranked([noun + "s" * many for noun in own["nouns"]])
-            rules[f"VERB_{key}"] = _ranked(
-                [_plural(verb) if many else verb for verb in own["verbs"]]
-            )
+            key = f"{topic}_{number}"
+            nouns, verbs = own["nouns"], own["verbs"]
+            if number == "many":
+                nouns = [noun + "s" for noun in nouns]
+                verbs = [PLURAL.get(verb, verb[:-1]) for verb in verbs]
+            rules[f"NOUN_{key}"], rules[f"VERB_{key}"] = _ranked(nouns), _ranked(verbs)
             rules[f"SUBJECT_{key}"] = [(0.6, f"NOUN_{key}"), (0.4, f"ADJECTIVE NOUN_{key}")]
-            sentence = (
-                f"DETERMINER_{number} SUBJECT_{key} VERB_{key} the OBJECT_{topic} TAIL_{topic}"
-            )
-            rules["S"].append((own["share"] * share, sentence))
+            subject, rest = f"DETERMINER_{number} SUBJECT_{key}", f"OBJECT_{topic} TAIL_{topic}"
+            rules["S"].append((own["share"] * share, f"{subject} VERB_{key} the {rest}"))
     return Grammar(rules)
-
-
-def _plural(verb: str) -> str:
-    return "copy" if verb == "copies" else verb.removesuffix("s")

@@ -1,8 +1,8 @@
-"""A variational autoencoder of sentences: LSTM encoder, diagonal posterior, autoregressive LSTM decoder.
+"""A VAE of sentences: LSTM encoder, diagonal posterior, autoregressive LSTM decoder.
 
-Bae et al. (2023), Section 5.2, whose set-up is that of He et al. (2019); word dropout after Bowman et al. (2016).
-Letters: B batch, K latent dimension, S samples, T time (tokens of the longest sentence), F hidden units, V tokens in
-the vocabulary.
+Bae et al. (2023), Section 5.2, whose set-up is that of He et al. (2019); word dropout after Bowman
+et al. (2016).  Letters: B batch, K latent dimension, S samples, T tokens of the longest sentence,
+F hidden units, V tokens in the vocabulary.
 """
 
 import math
@@ -19,10 +19,9 @@ State = tuple[Tensor, Tensor]  # what an LSTM remembers: (h, c), each (B, F)
 
 
 class Recurrent(nn.Linear):
-    """The linear layer from an LSTM's h to its next pre-activations; it starts with 1 at the biases of f.
+    """The linear layer from an LSTM's h to its next pre-activations, its forget biases 1 at first.
 
-    An LSTM that forgets half of its memory at every step, as with 0, learns slowly to say anything about the first
-    words (Jozefowicz et al. 2015).
+    With 0, memory halves at every step and training starts slowly (Jozefowicz et al. 2015).
     """
 
     def reset_parameters(self) -> None:
@@ -32,16 +31,16 @@ class Recurrent(nn.Linear):
 
 
 class LSTMCell(nn.Module):
-    """One step of an LSTM; the parameters are those of `torch.nn.LSTMCell`, which has no rule for `vmap`.
+    """One step of an LSTM; the parameters are those of `torch.nn.LSTMCell`, which vmap cannot map.
 
-        i, f, g, o = W x + b + U h + d        c' = sigmoid(f) c + sigmoid(i) tanh(g)        h' = sigmoid(o) tanh(c')
+        i, f, g, o = W x + b + U h + d
+        c' = sigmoid(f) c + sigmoid(i) tanh(g)        h' = sigmoid(o) tanh(c')
 
-    `inputs` holds W (4F, D) and b, `recurrent` U (4F, F) and d.
-
-    Args:
-        input_dim: D.
-        hidden_dim: F.
+    `inputs` holds W (4F, D) and b, `recurrent` U (4F, F) and d; D is input_dim, F hidden_dim.
     """
+
+    alone_on_cpu = True  # replicas are faster one after the other than side by side
+    compiles_slowly = True  # each step becomes a piece of the compiled graph
 
     def __init__(self, input_dim: int, hidden_dim: int):
         super().__init__()
@@ -58,6 +57,14 @@ class LSTMCell(nn.Module):
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
         return o.sigmoid() * c.tanh(), c
 
+    def run(self, inputs: Tensor, state: State) -> Tensor:
+        """h after each word of inputs = W x + b, (B, T, 4F): (B, T, F)."""
+        outputs = []
+        for a in inputs.unbind(1):
+            state = self.step(a, state)
+            outputs.append(state[0])
+        return torch.stack(outputs, dim=1)
+
 
 class TextEncoder(nn.Module):
     """Tokens (B, T) to what an LSTM remembers when it has read the end token: (B, F)."""
@@ -66,24 +73,20 @@ class TextEncoder(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(num_tokens, embedding_dim)
         self.cell = LSTMCell(embedding_dim, hidden_dim)
-        self.hidden_dim = hidden_dim
 
     def forward(self, tokens: Tensor) -> Tensor:
         inputs = self.cell.inputs(self.embedding(tokens))  # (B, T, 4F)
-        state = (inputs.new_zeros(len(tokens), self.hidden_dim),) * 2
-        remembered = []
-        for a in inputs.unbind(1):
-            state = self.cell.step(a, state)
-            remembered.append(state[0])
+        nothing = inputs.new_zeros(len(tokens), inputs.shape[-1] // 4)
+        remembered = self.cell.run(inputs, (nothing, nothing))
         at_end = (tokens == END).to(inputs.dtype).unsqueeze(-1)  # (B, T, 1)
-        return (torch.stack(remembered, dim=1) * at_end).sum(1)
+        return (remembered * at_end).sum(1)
 
 
 class TextDecoder(nn.Module):
     """p(next token | the tokens before it, z): z sets the first state and enters every step.
 
-    Where He et al. (2019) concatenate z to every word's embedding, here it has a linear map of its own, which is the
-    same sum and can be gated by itself.
+    He et al. (2019) concatenate z to every word's embedding.  Here z has a linear map of its own,
+    which is the same sum and can be gated by itself.
     """
 
     def __init__(self, num_tokens: int, latent_dim: int, embedding_dim: int, hidden_dim: int):
@@ -100,14 +103,10 @@ class TextDecoder(nn.Module):
         return (c.tanh(), c), self.latent(z)
 
     def forward(self, words: Tensor, z: Tensor) -> Tensor:
-        """Logits of the token after each word: words (B, T), the start token first, and z (B, K) give (B, T, V)."""
+        """Logits (B, T, V) of the token after each of words (B, T), the start token first."""
         state, added = self.start(z)
         inputs = self.cell.inputs(self.embedding(words)) + added.unsqueeze(1)  # (B, T, 4F)
-        outputs = []
-        for a in inputs.unbind(1):
-            state = self.cell.step(a, state)
-            outputs.append(state[0])
-        return self.output(torch.stack(outputs, dim=1))
+        return self.output(self.cell.run(inputs, state))
 
     def step(self, word: Tensor, state: State, added: Tensor) -> tuple[Tensor, State]:
         """Logits (B, V) of the token after `word` (B,), and the next state."""
@@ -116,10 +115,10 @@ class TextDecoder(nn.Module):
 
 
 class TextVAE(nn.Module):
-    """A VAE of sentences: q(z|x) = N(mean, diag), p(x|z) = product over t of p(x_t | x_1 ... x_(t-1), z).
+    """A VAE of sentences: q(z|x) = N(mean, diag), p(x|z) = prod_t p(x_t | x_1 ... x_(t-1), z).
 
-    An example is a row of tokens as `Vocabulary.encode` makes it.  The distortion is the sum of -log p over its tokens
-    with the end token, padding left out: nats per sentence.
+    An example is a row of tokens as `Vocabulary.encode` makes it.  The distortion is the sum of
+    -log p over its tokens with the end token, without padding: nats per sentence.
 
     Args:
         num_tokens: V, the special tokens included.
@@ -127,10 +126,12 @@ class TextVAE(nn.Module):
         latent_dim: K.
         embedding_dim: of a word.
         hidden_dim: F, of both LSTMs.
-        word_dropout: share of the words that the decoder does not get to see in training; the unknown token stands in
-            their place.
+        word_dropout: share of the words that the decoder reads as the unknown token in training.
 
-    Differs from the paper: no dropout of hidden units; the layers start as PyTorch's linear and embedding layers do.
+    Raises:
+        ValueError: a number out of range.
+
+    Differs from the paper: no dropout of hidden units; the layers start as PyTorch's do.
 
     Example:
         >>> model = TextVAE(num_tokens=10, length=5, latent_dim=2)
@@ -157,13 +158,11 @@ class TextVAE(nn.Module):
             if value < 1:
                 raise ValueError(f"{name} must be positive, not {value}")
         if num_tokens <= len(SPECIAL):
-            raise ValueError(
-                f"num_tokens must exceed the {len(SPECIAL)} special tokens, not be {num_tokens}"
-            )
+            least = f"exceed the {len(SPECIAL)} special tokens"
+            raise ValueError(f"num_tokens must {least}, not be {num_tokens}")
         if not 0 <= word_dropout < 1:
-            raise ValueError(
-                f"word_dropout must be a share of the words, from 0 to below 1, not {word_dropout}"
-            )
+            share = "a share of the words, from 0 to below 1"
+            raise ValueError(f"word_dropout must be {share}, not {word_dropout}")
         self.encoder = TextEncoder(num_tokens, embedding_dim, hidden_dim)
         self.head = PosteriorHead(hidden_dim, latent_dim, "diagonal")
         self.decoder = TextDecoder(num_tokens, latent_dim, embedding_dim, hidden_dim)
@@ -178,23 +177,18 @@ class TextVAE(nn.Module):
 
     @property
     def noise_dim(self) -> int:
-        """How many standard normal numbers an example takes: K for its latent, with word dropout T more."""
+        """Standard normal numbers that an example takes: K, and T more with word dropout."""
         return self.latent_dim + (self.data_shape[0] if self.word_dropout else 0)
 
     def layers_to_gate(self) -> list[str]:
-        """What a multi-rate model gates: the words' way into both LSTMs, the latent's out of one and into the other.
+        """What a multi-rate model gates: the ways of words and latent into and out of the LSTMs.
 
-        The paper does not say how it gates an LSTM.  Gates on the recurrent maps too would have to be applied at every
-        step, which costs half as much again and gained nothing; gates on the posterior's head, which the authors leave
-        out in networks for images, let it fall back to the prior and widened the range of rates.
+        The paper does not say how it gates an LSTM.  Gates on the recurrent maps cost half as much
+        again and gained nothing.  Gates on the posterior's head let it fall back to the prior and
+        widened the range of rates; the authors leave them out in networks for images.
         """
-        return [
-            "encoder.cell.inputs",
-            "head.linear",
-            "decoder.initial",
-            "decoder.latent",
-            "decoder.cell.inputs",
-        ]
+        encoder = ["encoder.cell.inputs", "head.linear"]
+        return encoder + ["decoder.initial", "decoder.latent", "decoder.cell.inputs"]
 
     def encode(self, x: Tensor) -> DiagonalPosterior:
         """The posterior q(z|x) of tokens x (B, T)."""
@@ -203,15 +197,13 @@ class TextVAE(nn.Module):
     def distortion_and_rate(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """-log p(x|z) at one posterior sample and KL(q(z|x) || N(0, I)), in nats, each (B,).
 
-        x: tokens (B, T); noise: standard normal, (B, noise_dim).  In training mode words are dropped.
+        x: tokens (B, T), of which training mode drops some; noise: standard normal, (B, noise_dim).
         """
         posterior = self.encode(x)
         z = posterior.sample(noise[:, : self.latent_dim])
         words = _shifted(x)
         if self.training and self.word_dropout:
-            below = NormalDist().inv_cdf(
-                self.word_dropout
-            )  # P(a standard normal number < below) = word_dropout
+            below = NormalDist().inv_cdf(self.word_dropout)  # P(noise < below) = word_dropout
             dropped = (noise[:, self.latent_dim :] < below) & (words != START)
             words = torch.where(dropped, UNKNOWN, words)
         return self._nll(x, words, z), posterior.kl_divergence()
@@ -226,9 +218,10 @@ class TextVAE(nn.Module):
         return ((logits.logsumexp(-1) - chosen) * (x != PAD)).sum(-1)
 
     def importance_bound(self, x: Tensor, noise: Tensor) -> Tensor:
-        """-log of the mean over S samples of p(x|z) p(z) / q(z|x): x (B, T), noise (S, B, K) give (B,), nats.
+        """-log of the mean over S samples of p(x|z) p(z) / q(z|x), in nats, (B,).
 
-        An upper bound of -log p(x) in expectation, tighter than distortion + rate (Burda et al. 2016, Eq. 8).
+        On average above -log p(x), but less than distortion + rate (Burda et al. 2016, Eq. 8).
+        x: tokens (B, T); noise: standard normal, (S, B, K).
         """
         posterior, log_weights = self.encode(x), []
         for own in noise:
@@ -240,27 +233,24 @@ class TextVAE(nn.Module):
 
     def squared_error(self, x: Tensor) -> Tensor:
         """Words have no squared error: NaN for each of x (B, T)."""
-        return torch.full(
-            (len(x),), torch.nan, dtype=next(self.parameters()).dtype, device=x.device
-        )
+        dtype = next(self.parameters()).dtype
+        return torch.full((len(x),), torch.nan, dtype=dtype, device=x.device)
 
     def decode(self, z: Tensor) -> Tensor:
-        """The sentence that takes the likeliest token at every step: z (B, K) gives tokens (B, T)."""
+        """The sentence of the likeliest token at every step: z (B, K) gives tokens (B, T)."""
         return self._written(z, lambda logits, t: logits.argmax(-1))
 
     def draw(self, z: Tensor, noise: Tensor) -> Tensor:
-        """A sentence drawn from p(x|z): z (B, K) and noise uniform on [0, 1), (B, T), give tokens (B, T)."""
+        """Sentences (B, T) from p(x|z), by inversion: z (B, K), uniform noise in [0, 1), (B, T)."""
 
         def drawn(logits: Tensor, t: int) -> Tensor:
-            below = (
-                logits.softmax(-1).cumsum(-1) <= noise[:, t, None]
-            )  # the inverse of the distribution function
+            below = logits.softmax(-1).cumsum(-1) <= noise[:, t, None]
             return below.sum(-1).clamp(max=self.num_tokens - 1)
 
         return self._written(z, drawn)
 
     def _written(self, z: Tensor, select) -> Tensor:
-        """Tokens (B, T), each `select`ed from the logits (B, V) after those before it; padding after the end."""
+        """Tokens (B, T), each one that `select` takes from the logits (B, V) after the others."""
         state, added = self.decoder.start(z)
         word = torch.full((len(z),), START, device=z.device)
         never = torch.zeros(self.num_tokens, dtype=z.dtype, device=z.device)

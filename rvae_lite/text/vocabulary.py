@@ -1,6 +1,7 @@
 """Words as integers: a vocabulary, padded tokens, and groups of sentences of similar length.
 
-Bae et al. (2023), Section 5.2, after He et al. (2019).  Letters: N sentences, T longest of them with its end token.
+Bae et al. (2023), Section 5.2, after He et al. (2019).
+Letters: N sentences, T tokens of the longest, its end token included.
 """
 
 from collections import Counter
@@ -13,32 +14,24 @@ SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")
 
 
 class Vocabulary:
-    """Which integer stands for which word: four special tokens, then the words.
-
-    Attributes:
-        words: all tokens' texts; the integer is the place in this list.
-    """
+    """Integers for words: a token is a place in `words`, four special tokens, then the words."""
 
     def __init__(self, words: Sequence[str]):
         self.words = list(words)
         if tuple(self.words[: len(SPECIAL)]) != SPECIAL:
-            raise ValueError(
-                f"words must begin with {', '.join(SPECIAL)}: build a vocabulary with Vocabulary.of"
-            )
+            first = f"words must begin with {', '.join(SPECIAL)}"
+            raise ValueError(f"{first}: build a vocabulary with Vocabulary.of")
         self._number = {word: number for number, word in enumerate(self.words)}
         if len(self._number) != len(self.words):
             twice = [word for word, count in Counter(self.words).items() if count > 1]
-            raise ValueError(
-                f"words must differ from each other, but {twice[0]!r} occurs twice: leave one out"
-            )
+            defect = f"words must differ from each other, but {twice[0]!r} occurs twice"
+            raise ValueError(f"{defect}: leave one out")
 
     @classmethod
     def of(cls, texts: Sequence[str], *, max_words: int | None = None) -> "Vocabulary":
-        """The words of texts, those that occur oftenest first, equally frequent ones in alphabetical order.
+        """The words of N texts, the most frequent first, equally frequent ones by the alphabet.
 
-        Args:
-            texts: N texts, words separated by spaces.
-            max_words: keep so many words, special tokens not counted; by default all.
+        max_words: keep so many words, special tokens not counted; by default all.
 
         Example:
             >>> Vocabulary.of(["the end", "the start"]).words[4:]
@@ -62,21 +55,20 @@ class Vocabulary:
         Args:
             texts: N texts, words separated by spaces.
             length: T; by default the longest text's, its end token included.
-            on_unknown: "refuse" a word that is not in the vocabulary, or "map" it to the unknown token.
+            on_unknown: "refuse" an unknown word, or "map" it to the unknown token.
 
         Raises:
-            ValueError: an unknown word, a text without words or of more than T - 1 words; the text is named.
+            ValueError: an unknown word, or a text without words or of more than T - 1 words.
         """
         if on_unknown not in ("refuse", "map"):
             raise ValueError(f"on_unknown must be 'refuse' or 'map', not {on_unknown!r}")
         split = [text.split() for text in texts]
-        longest = 1 + max(map(len, split), default=0)
-        length = longest if length is None else length
+        if length is None:
+            length = 1 + max(map(len, split), default=0)
         for number, words in enumerate(split):
             if not 0 < len(words) < length:
-                raise ValueError(
-                    f"text {number} has {len(words)} words, and must have 1 to {length - 1}: leave it out"
-                )
+                defect = f"text {number} has {len(words)} words, and must have 1 to {length - 1}"
+                raise ValueError(f"{defect}: leave it out")
         tokens = np.full((len(split), length), PAD, dtype=np.int64)
         for number, words in enumerate(split):
             tokens[number, : len(words)] = [self._token(word, number, on_unknown) for word in words]
@@ -86,13 +78,11 @@ class Vocabulary:
     def _token(self, word: str, number: int, on_unknown: str) -> int:
         token = self._number.get(word)
         if token is None and on_unknown == "refuse":
-            raise ValueError(
-                f"text {number} has the unknown word {word!r}: say on_unknown='map', or add it to the words"
-            )
+            remedy = "say on_unknown='map', or add it to the words"
+            raise ValueError(f"text {number} has the unknown word {word!r}: {remedy}")
         if word in SPECIAL[:UNKNOWN]:
-            raise ValueError(
-                f"text {number} has the word {word!r}, which is a special token: rename it"
-            )
+            defect = f"text {number} has the word {word!r}, which is a special token"
+            raise ValueError(f"{defect}: rename it")
         return UNKNOWN if token is None else token
 
     def decode(self, tokens) -> list[str]:
@@ -117,12 +107,8 @@ def trim(tokens):
 def buckets(tokens, *, size: int) -> list[np.ndarray]:
     """Groups of sentences of similar length: positions, at most `size` in each, all sentences once.
 
-    A model's cost grows with T, and padding changes nothing, so that groups cut by `trim` give the same numbers for
-    less.  Training draws its batches at random, all of one T, and does not use them.
-
-    Args:
-        tokens: (N, T).
-        size: of a group.
+    A model's cost grows with T, and padding changes nothing: groups of tokens (N, T) cut by `trim`
+    give the same numbers for less.  Training draws batches at random and does not use them.
     """
     order = np.argsort(lengths(tokens), kind="stable")
     return [order[begin : begin + size] for begin in range(0, len(order), size)]

@@ -1,4 +1,4 @@
-"""Annotations: many spellings of one table, labels of Audacity and Evsonganaly, and faults found by row."""
+"""Annotations: many spellings of a table, Audacity, Evsonganaly, and faults found by row."""
 
 import sys
 from types import SimpleNamespace
@@ -95,8 +95,10 @@ def test_a_choice_between_columns_is_left_to_the_user(tmp_path):
 
 
 @pytest.mark.parametrize(("text", "problem"), [
-    ("onset,offset,label\n0.1,0.2,a\n0.3,soon,b\n", "a.csv, row 3: the offset 'soon' is not a number: correct it"),
-    ("onset,offset,label\n0.1,0.2,a\n0.3,0.4", "a.csv, row 3 has 2 cells, not 3: complete the table"),
+    ("onset,offset,label\n0.1,0.2,a\n0.3,soon,b\n",
+     "a.csv, row 3: the offset 'soon' is not a number: correct it"),
+    ("onset,offset,label\n0.1,0.2,a\n0.3,0.4",
+     "a.csv, row 3 has 2 cells, not 3: complete the table"),
     ('onset,offset,label\n0.1,0.2,"a', "a.csv, row 2 cannot be read .* save the table again"),
     ("\n", "a.csv is empty: a table starts with the names of its columns"),
 ])  # fmt: skip
@@ -114,7 +116,7 @@ def test_a_table_in_another_encoding_is_refused(tmp_path):
 def test_a_table_may_have_no_rows(tmp_path):
     annotations = read_annotations(write(tmp_path / "a.csv", "onset,offset,label\n"))
     assert [len(field) for field in annotations] == [0] * 5
-    assert check_annotations(annotations, path="a.csv") == []
+    assert check_annotations(annotations, path="a.csv") == {}
 
 
 def test_audacity_labels_may_have_spaces_and_rows_of_frequencies(tmp_path):
@@ -191,7 +193,7 @@ def test_another_format_needs_crowsetta(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "crowsetta", None)
     with pytest.raises(
         ValueError,
-        match="unknown suffix '.TextGrid': .* pip install .rvae_lite.birdsong.annotations.. to read",
+        match="unknown suffix '.TextGrid': .* pip install .rvae_lite.annotations.. to read",
     ):
         read_annotations(write(tmp_path / "a.TextGrid", ""))
 
@@ -271,7 +273,8 @@ item []:
 def test_crowsetta_itself_agrees_where_it_is_installed(tmp_path):
     pytest.importorskip("crowsetta")
     edges, labels = [0, 0.1, 0.2, 0.3, 0.45, 1], ["", "a", "", "b", ""]
-    entry = '        intervals [{}]:\n            xmin = {}\n            xmax = {}\n            text = "{}"\n'
+    entry = "        intervals [{}]:\n            xmin = {}\n            xmax = {}\n"
+    entry += '            text = "{}"\n'
     rows = zip(range(1, 6), edges[:-1], edges[1:], labels, strict=True)
     path = write(tmp_path / "a.TextGrid", GRID + "".join(entry.format(*row) for row in rows))
     assert as_lists(read_annotations(path)) == [*TWO[:3], [1, 2], ["", ""]]
@@ -288,36 +291,41 @@ def annotations_of(*spans, files=None):
 def test_sound_annotations_have_no_fault():
     assert (
         check_annotations(annotations_of((0, 1), (1, 2), (3, 4.0004)), path="x.csv", duration=4.0)
-        == []
+        == {}
     )
-    assert check_annotations(annotations_of((3, 4), (0, 1)), path="x.csv") == []  # in any order
+    assert check_annotations(annotations_of((3, 4), (0, 1)), path="x.csv") == {}  # in any order
 
 
 @pytest.mark.parametrize(("span", "problem"), [
-    ((2, 1.5), "the onset is not before the offset"), ((2, 2), "the onset is not before the offset"),
-    ((-0.1, 2), "a time is negative"), ((np.nan, 2), "a time is missing"), ((2, np.inf), "a time is missing"),
-    ((2, 2000), r"it reaches beyond the end of the recording, at 4 s \(are the times in seconds\?\)"),
+    ((2, 1.5), "the onset is not before the offset"),
+    ((2, 2), "the onset is not before the offset"),
+    ((-0.1, 2), "a time is negative"),
+    ((np.nan, 2), "a time is missing"),
+    ((2, np.inf), "a time is missing"),
+    ((-np.inf, np.inf), "a time is missing"),
+    ((2, 2000),
+     r"it reaches beyond the end of the recording, at 4 s \(are the times in seconds\?\)"),
     ((0.5, 2), "it starts before the syllable of row 2 has ended"),
 ])  # fmt: skip
 def test_a_faulty_syllable_is_named_by_row(span, problem):
     import re
 
     found = check_annotations(annotations_of((0, 1), span, (3, 4)), path="x.csv", duration=4.0)
-    assert [row for row, _ in found] == [3]
-    assert re.search(f"^x.csv, row 3: syllable a from .* to .* s: {problem}$", found[0][1])
+    assert list(found) == [3]
+    assert re.search(f"^x.csv, row 3: syllable a from .* to .* s: {problem}$", found[3].text)
 
 
 def test_a_short_syllable_inside_a_long_one_does_not_hide_the_next_overlap():
     found = check_annotations(annotations_of((0, 3), (1, 2), (2.5, 4)), path="x.csv")
-    assert [row for row, _ in found] == [3, 4]
-    assert all("row 2" in text for _, text in found)
+    assert list(found) == [3, 4]
+    assert all("row 2" in problem.text for problem in found.values())
 
 
 def test_syllables_of_different_recordings_do_not_overlap():
     annotations = annotations_of((0, 2), (1, 3), files=["x.wav", "y.wav"])
-    assert check_annotations(annotations, path="x.csv") == []
+    assert check_annotations(annotations, path="x.csv") == {}
 
 
 def test_an_empty_cell_is_a_missing_time(tmp_path):
     path = write(tmp_path / "a.csv", "onset,offset,label\n0.1,,a\n")
-    assert [row for row, _ in check_annotations(read_annotations(path), path=path)] == [2]
+    assert list(check_annotations(read_annotations(path), path=path)) == [2]

@@ -84,7 +84,8 @@ def test_avas_own_files_have_no_settings_but_the_caller_may_know_them(folder):
 
 def test_settings_that_contradict_each_other_are_refused(folder):
     assert len(read_ava(folder, preprocessing=SMALL.as_dict()).ids) == 6
-    message = "syllables_0000.hdf5 has other settings than the argument preprocessing .axis: 'mel' against 'linear'"
+    message = "syllables_0000.hdf5 has other settings than the argument preprocessing "
+    message += ".axis: 'mel' against 'linear'"
     with pytest.raises(ValueError, match=message):
         read_ava(folder, preprocessing=SMALL._replace(axis="linear").as_dict())
     with h5py.File(folder / "syllables_0001.hdf5", "r+") as file:

@@ -72,7 +72,8 @@ def test_too_long_a_syllable_is_never_cropped(tmp_path):
     write_wav(tmp_path / "s.wav", song())
     write_table(tmp_path / "s.csv", GOOD)
     spec = SMALL._replace(max_duration=0.15)
-    message = "s.csv, row 3: a syllable of 0.2 s is longer than max_duration = 0.15 s: raise max_duration for all birds"
+    message = "s.csv, row 3: a syllable of 0.2 s is longer than max_duration = 0.15 s: "
+    message += "raise max_duration for all birds"
     refused(dict(ann=tmp_path), message, spec=spec)
     assert skipped(dict(ann=tmp_path), spec=spec) == (["a", "c"], {"too long": 1})
 

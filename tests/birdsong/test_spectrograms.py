@@ -25,7 +25,7 @@ def recording(**options):
 
 
 def reference(sound, onset, offset, spec):
-    """One syllable, straightforwardly: SciPy's transform of the sound around it, then SciPy's interpolation."""
+    """One syllable, straightforwardly: SciPy's transform of its sound, SciPy's interpolation."""
     start, length = round(onset * spec.sample_rate), offset - onset
     num = int(np.ceil(length * spec.sample_rate / spec.hop)) + 1
     padded = np.pad(sound * 32768.0, 2 * spec.window)

@@ -206,7 +206,8 @@ def test_a_cache_with_other_parameters_is_refused(tmp_path):
     birds, cache = dict(ann=write_bird(tmp_path / "a", songs=1)), tmp_path / "cache"
     load_birds(birds, cache=cache, **QUIET)
     other = QUIET | dict(spec=SMALL._replace(num_freqs=8, axis="linear"))
-    message = "mixed parameters within the cache .*cache: it has num_freqs: 16 against 8, axis: 'mel' against 'linear'"
+    message = "mixed parameters within the cache .*cache: it has num_freqs: 16 against 8, "
+    message += "axis: 'mel' against 'linear'"
     with pytest.raises(ValueError, match=message):
         load_birds(birds, cache=cache, **other)
     load_birds(birds, cache=tmp_path / "other", **other)
@@ -260,3 +261,38 @@ def test_the_bengalese_finch_is_all_there():
             dict(gy6or6=Path(REAL) / "bengalese_finch" / "gy6or6"), spec=SMALL, progress=False
         )
     assert len(syllables.ids) == 601
+
+
+def test_a_cache_sees_that_a_rec_file_was_corrected(tmp_path):
+    folder = tmp_path / "songs"
+    folder.mkdir()
+    (32768 * song(rate=44100)).astype(">i2").tofile(folder / "s.cbin")
+    write_table(folder / "s.csv", labelled())
+    images = []
+    for rate in (32000, 44100):
+        (folder / "s.rec").write_text(f"ADFREQ = {rate}\nChans = 1\n")
+        read = load_birds(dict(ann=folder), cache=tmp_path / "cache", **QUIET)
+        images.append(read.spectrograms)
+    assert (images[1] == load_birds(dict(ann=folder), **QUIET).spectrograms).all()
+    assert (images[0] != images[1]).any()
+
+
+def test_hidden_folders_hold_no_songs(tmp_path):
+    write_bird(tmp_path, songs=1)
+    write_bird(tmp_path / ".Trash-0", songs=1)
+    assert load_birds(dict(ann=tmp_path), **QUIET).ids.tolist() == [
+        "ann/s0.wav:2",
+        "ann/s0.wav:3",
+        "ann/s0.wav:4",
+    ]
+
+
+def test_unusual_columns_are_read_from_a_txt_table_and_audacitys_labels_beside_it(tmp_path):
+    for i in range(2):
+        write_wav(tmp_path / f"s{i}.wav", song(seed=i))
+    rows = ["\t".join(map(str, row)) for row in labelled()]
+    (tmp_path / "s0.txt").write_text("\n".join(["t0\tt1\tkind", *rows]))
+    (tmp_path / "s1.txt").write_text("\n".join(rows))
+    columns = dict(onset="t0", offset="t1", label="kind")
+    syllables = load_birds(dict(ann=tmp_path), columns=columns, **QUIET)
+    assert syllables.labels.tolist() == list("abcabc")

@@ -282,7 +282,8 @@ PAIRED = [
         (
             FLAT,
             draw(10, 3),
-            r"source must be \(N, K\) with at least one point, not \(10,\): pass one replica's means",
+            r"source must be \(N, K\) with at least one point, "
+            r"not \(10,\): pass one replica's means",
         ),
         (
             draw(10, 3),
@@ -310,7 +311,8 @@ def test_distances_need_spaces_of_one_dimension(function):
     [
         (
             draw(10, 3),
-            r"means must be \(M, N, K\) with at least 2 replicas, not \(10, 3\): train more replicas",
+            r"means must be \(M, N, K\) with at least 2 replicas, "
+            r"not \(10, 3\): train more replicas",
         ),
         (draw(1, 10, 3), r"with at least 2 replicas, not \(1, 10, 3\)"),
         (draw(2, 0, 3), r"with at least 2 replicas, not \(2, 0, 3\)"),

@@ -1,14 +1,14 @@
 """Rosetta points over beta: curves and their files, anchored multi-rate training, and the linear VAE's exact curve."""
 
-
 import numpy as np
 import pytest
 import torch
-from toy import assert_close, fit_quietly, toy_data, toy_model, toy_points
+from toy import assert_close, batch_loss, fit_quietly, terms_of, toy_data, toy_model, toy_points
 
 from rvae_lite import (
     VAE,
     RosettaPoints,
+    checks,
     curve_points,
     data,
     engine,
@@ -17,11 +17,13 @@ from rvae_lite import (
     rosetta,
     select_points,
 )
-from rvae_lite.anchors import Anchoring
+from rvae_lite.anchors import Anchoring, Weighted
 from rvae_lite.gates import standardise
+from rvae_lite.laws import Cosine
 from rvae_lite.multirate import LogUniform, make_multirate
 
 LAW = LogUniform(0.01, 10.0)
+BY_BATCH = LogUniform(0.01, 10.0, per="batch")
 BETAS = np.geomspace(0.01, 10.0, 4)
 
 
@@ -162,7 +164,10 @@ X, Z = np.zeros((6, 5)), np.zeros((4, 6, 2))
 )  # fmt: skip
 def test_impossible_curves_are_refused(call, message, monkeypatch, eager):
     if "Fit" in message:
-        call = lambda: curve_points(eager, toy_data(), 3)
+
+        def call():
+            return curve_points(eager, toy_data(), 3)
+
     with pytest.raises(ValueError, match=message):
         call()
 
@@ -197,44 +202,38 @@ def test_curves_are_distilled_from_a_multi_rate_fit():
     "points", [curved(), curved(recon=False), toy_points()], ids=["curves", "no recon", "plain"]
 )
 def test_anchored_multi_rate_replicas_together_equal_replicas_alone(per, points):
-    options = dict(per=per, points=points, rho_power=0.5)
+    law = LogUniform(0.01, 10.0, per=per)
+    options = dict(beta=law, points=Weighted(points, power=0.5))
     together, alone = trained(**options), trained(**options, replicas=1, seed=[5], rho=2.5)
-    assert_close(together.rows[2], alone.rows[0])
-    assert_close(together.terms[:, :, 2], alone.terms[:, :, 0])
-    unanchored = trained(per=per, points=None, rho=0.0)
-    assert_close(together.rows[1], unanchored.rows[1])
-    assert (together.rows[2] - unanchored.rows[2]).abs().max() > 1e-3
+    assert_close(together.weights[2], alone.weights[0])
+    assert_close(terms_of(together)[:, :, 2], terms_of(alone)[:, :, 0])
+    unanchored = trained(beta=law, points=None, rho=0.0)
+    assert_close(together.weights[1], unanchored.weights[1])
+    assert (together.weights[2] - unanchored.weights[2]).abs().max() > 1e-3
 
 
 def test_compiled_anchored_multi_rate_replicas_equal_the_eager_ones():
-    if not engine.compiler_available(torch.device("cpu")):
+    if not checks.compiler_available(torch.device("cpu")):
         pytest.skip("no C++ compiler")
-    compiled = trained(compile=True, rho_power=0.5)
+    compiled = trained(compile=True, points=Weighted(curved(), power=0.5))
     assert compiled.info["engine"] == "compiled"
-    assert_close(compiled.rows, trained(rho_power=0.5).rows)
+    assert_close(compiled.weights, trained(points=Weighted(curved(), power=0.5)).weights)
 
 
 def test_the_rosetta_term_meets_every_point_at_a_beta_of_its_own():
     points, gated = curved(), make_multirate(toy_model())
-    like, plan = next(gated.parameters()), engine.EpochPlan.of(97, 25)
-    options = dict(
-        like=like,
-        x_weight=0.5,
-        z_weight=2.0,
-        beta=torch.full((2,), torch.nan),
-        law=LAW,
-        rho_power=0.3,
-    )
-    anchoring = Anchoring(points, **options)
-    betas = plan.drawn(LAW, [3, 4], 1, purpose=engine.ANCHOR_RATE, count=6)
+    plan, weighted = engine.Batches.of(97, 25), Weighted(points, x=0.5, z=2.0, power=0.3)
+    nowhere = torch.full((2,), torch.nan)
+    anchoring = Anchoring(weighted, gated, torch.device("cpu"), beta=nowhere, law=LAW)
+    betas = plan.draw(LAW, [3, 4], 1, engine.ANCHOR_RATE, 6)
     steps = list(anchoring.of_epoch(plan, [3, 4], 1, slice(0, 2)))
     assert len(steps) == plan.num_batches and betas.shape == (plan.num_batches, 2, 6)
     anchors, beta = steps[2].of(1), betas[2, 1]
     assert_close(anchors.h, standardise(beta, (0.01, 10.0)))
     x, noise = toy_data()[:20], torch.zeros(20, 2, dtype=torch.float64)
     with torch.no_grad():
-        loss, terms = engine.Objective(gated)(x, noise, torch.ones(20), torch.tensor(3.0), anchors)
-        bare, _ = engine.Objective(gated)(x, noise, torch.ones(20), torch.tensor(0.0), None)
+        loss, terms = batch_loss(gated, x, noise, torch.ones(20), torch.tensor(3.0), anchors)
+        bare, _ = batch_loss(gated, x, noise, torch.ones(20), torch.tensor(0.0), None)
         z, target = (
             torch.from_numpy(read(beta)).double() for read in (points.z_at, points.recon_at)
         )
@@ -252,15 +251,13 @@ def test_the_rosetta_term_meets_every_point_at_a_beta_of_its_own():
 
 
 def test_anchors_are_drawn_log_uniformly_from_a_stream_of_their_own():
-    plan = engine.EpochPlan.of(1000, 10)
-    drawn = plan.drawn(LAW, [3, 4], 0, purpose=engine.ANCHOR_RATE, count=20)
+    plan = engine.Batches.of(1000, 10)
+    drawn = plan.draw(LAW, [3, 4], 0, engine.ANCHOR_RATE, 20)
     logs = drawn.log10()
     assert -2 <= float(logs.min()) < -1.99 and 0.99 < float(logs.max()) <= 1
     assert abs(float(logs.mean()) + 0.5) < 4 * 3 / (12 * logs.numel()) ** 0.5
-    assert not torch.equal(
-        drawn[:, :, :10], plan.drawn(LAW, [3, 4], 0, purpose=engine.RATE, count=10)
-    )
-    assert plan.drawn(LAW, [3, 4], 0, purpose=engine.ANCHOR_RATE, count=None).shape == (100, 2)
+    assert not torch.equal(drawn[:, :, :10], plan.draw(LAW, [3, 4], 0, engine.RATE, 10))
+    assert plan.draw(BY_BATCH, [3, 4], 0, engine.ANCHOR_RATE, 20).shape == (100, 2)
 
 
 def test_a_model_of_one_beta_is_anchored_to_the_curves_at_its_beta():
@@ -269,9 +266,9 @@ def test_a_model_of_one_beta_is_anchored_to_the_curves_at_its_beta():
     together = fit_quietly(toy_model(), toy_data(), beta=[0.1, 2.0], points=points, **options)
     for m, beta in enumerate((0.1, 2.0)):
         alone = dict(options, replicas=1, seed=[3 + m], beta=beta, points=points.at_beta(beta))
-        single = fit_quietly(toy_model(), toy_data(), **alone).rows[0]
+        single = fit_quietly(toy_model(), toy_data(), **alone).weights[0]
         torch.testing.assert_close(
-            together.rows[m], single, rtol=0, atol=1e-7
+            together.weights[m], single, rtol=0, atol=1e-7
         )  # latents at beta come in float32
     distance = [
         together.select([m]).anchor_distance(points.at_beta(b))[0] for m, b in enumerate((0.1, 2.0))
@@ -282,18 +279,18 @@ def test_a_model_of_one_beta_is_anchored_to_the_curves_at_its_beta():
 def test_a_checkpoint_of_other_curves_is_refused(tmp_path):
     path, points = tmp_path / "checkpoint.npz", curved()
     trained(checkpoint=path, epochs=1)
-    assert_close(trained(checkpoint=path).rows, trained().rows)
+    assert_close(trained(checkpoint=path).weights, trained().weights)
     moved = RosettaPoints(points.x, points.z, betas=points.betas, recon=points.recon + 1)
-    for name, options in dict(points=dict(points=moved), rho_power=dict(rho_power=0.5)).items():
+    for other in (moved, Weighted(points, power=0.5)):
         with pytest.raises(
-            ValueError, match=f"belongs to a training with another {name}: delete it"
+            ValueError, match="belongs to a training with another points: delete it"
         ):
-            trained(checkpoint=path, **options)
+            trained(checkpoint=path, points=other)
 
 
 def test_anchored_multi_rate_runs_share_one_space_at_every_beta():
     x = toy_data().float()
-    options = dict(beta=LAW, batch_size=32, learning_rate=1e-2, schedule="cosine")
+    options = dict(beta=LAW, batch_size=32, learning_rate=Cosine(1e-2))
     gated = make_multirate(VAE.mlp(5, 2, (16,), noise_variance=0.01))
     template = fit(gated, x, epochs=150, **options)
     points = curve_points(template, x, 24)
@@ -328,3 +325,20 @@ def test_the_exact_curve_is_what_the_optimum_encodes_and_decodes():
     torch.testing.assert_close(
         linear_vae.anchor_curve(covariance, x[:9] - mean, betas=betas, **options)[0], z
     )
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: Weighted(None, x=2.0), "Weighted weighs RosettaPoints, not None: pass points, or"),
+        (lambda: Weighted(toy_points(), x=-1.0), "x must be finite and not negative"),
+        (lambda: Weighted(toy_points(), z=float("nan")), "z must be finite and not negative"),
+        (
+            lambda: Weighted(toy_points(), power=float("nan")),
+            "power must be a finite number, not nan",
+        ),
+    ],
+)
+def test_impossible_weights_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -10,19 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from toy import RESUMED_EPOCHS, fit_quietly, long_fit, toy_data, toy_points
+from toy import RESUMED_EPOCHS, fit_quietly, long_fit, terms_of, toy_data, toy_points
 
-from rvae_lite import VAE, RosettaPoints, checkpoints, train
+from rvae_lite import VAE, RosettaPoints, checkpoints, engine
+from rvae_lite.anchors import Weighted
 
 
 def count_epochs(monkeypatch):
-    epochs, original = [], train._Trainer.run_epoch
+    epochs, original = [], engine.Trainer.run_epoch
 
     def run_epoch(self, state, epoch):
         epochs.append(epoch)
         return original(self, state, epoch)
 
-    monkeypatch.setattr(train._Trainer, "run_epoch", run_epoch)
+    monkeypatch.setattr(engine.Trainer, "run_epoch", run_epoch)
     return epochs
 
 
@@ -31,10 +32,10 @@ def test_a_training_killed_while_writing_goes_on_to_the_same_bits(tmp_path, monk
     script = """
         import os, signal
         import toy
-        from rvae_lite import train
+        from rvae_lite import checkpoints
 
-        train.CHECKPOINT_SECONDS = -1.0
-        train.CHECKPOINT_SHARE = float("inf")
+        checkpoints.PAUSE_SECONDS = -1.0
+        checkpoints.SHARE_OF_TIME = float("inf")
         calls, fsync = [], os.fsync
 
         def kill_at_the_third(descriptor):
@@ -58,15 +59,15 @@ def test_a_training_killed_while_writing_goes_on_to_the_same_bits(tmp_path, monk
     resumed = long_fit(checkpoint=tmp_path / "checkpoint.npz")
     assert epochs == [2, 3, 4, 5]
     uninterrupted = long_fit()
-    assert torch.equal(resumed.rows, uninterrupted.rows)
-    assert np.array_equal(resumed.terms, uninterrupted.terms)
+    assert torch.equal(resumed.weights, uninterrupted.weights)
+    assert np.array_equal(terms_of(resumed), terms_of(uninterrupted))
 
 
 @pytest.mark.parametrize("interrupted_in", [1, 4])
 def test_an_interrupted_training_goes_on_to_the_same_bits(tmp_path, monkeypatch, interrupted_in):
-    monkeypatch.setattr(train, "CHECKPOINT_SECONDS", -1.0)
-    monkeypatch.setattr(train, "CHECKPOINT_SHARE", float("inf"))
-    original = train._Trainer.run_epoch
+    monkeypatch.setattr(checkpoints, "PAUSE_SECONDS", -1.0)
+    monkeypatch.setattr(checkpoints, "SHARE_OF_TIME", float("inf"))
+    original = engine.Trainer.run_epoch
     with monkeypatch.context() as patch:
 
         def run_epoch(self, state, epoch):
@@ -77,26 +78,26 @@ def test_an_interrupted_training_goes_on_to_the_same_bits(tmp_path, monkeypatch,
                 raise KeyboardInterrupt
             return terms
 
-        patch.setattr(train._Trainer, "run_epoch", run_epoch)
+        patch.setattr(engine.Trainer, "run_epoch", run_epoch)
         with pytest.raises(KeyboardInterrupt):
             long_fit(checkpoint=tmp_path / "checkpoint.npz")
     resumed, uninterrupted = long_fit(checkpoint=tmp_path / "checkpoint.npz"), long_fit()
-    assert torch.equal(resumed.rows, uninterrupted.rows)
-    assert np.array_equal(resumed.terms, uninterrupted.terms)
+    assert torch.equal(resumed.weights, uninterrupted.weights)
+    assert np.array_equal(terms_of(resumed), terms_of(uninterrupted))
 
 
 def test_checkpoints_are_written_at_intervals_and_at_the_end(tmp_path, monkeypatch):
     written, original = [], checkpoints.write
 
     def write(path, settings, state):
-        written.append(len(state.terms))
+        written.append(len(state.history))
         original(path, settings, state)
 
     monkeypatch.setattr(checkpoints, "write", write)
     long_fit(checkpoint=tmp_path / "rarely.npz")
     assert written == [RESUMED_EPOCHS]
-    monkeypatch.setattr(train, "CHECKPOINT_SECONDS", -1.0)
-    monkeypatch.setattr(train, "CHECKPOINT_SHARE", float("inf"))
+    monkeypatch.setattr(checkpoints, "PAUSE_SECONDS", -1.0)
+    monkeypatch.setattr(checkpoints, "SHARE_OF_TIME", float("inf"))
     long_fit(checkpoint=tmp_path / "always.npz")
     assert written[1:] == list(range(1, RESUMED_EPOCHS + 1))
 
@@ -109,10 +110,10 @@ def test_a_finished_training_is_read_from_its_checkpoint_and_can_be_prolonged(
     epochs = count_epochs(monkeypatch)
     again = long_fit(checkpoint=path)
     assert epochs == []
-    assert torch.equal(again.rows, finished.rows)
+    assert torch.equal(again.weights, finished.weights)
     longer = long_fit(checkpoint=path, epochs=RESUMED_EPOCHS + 2)
     assert epochs == [6, 7]
-    assert torch.equal(longer.rows, long_fit(epochs=RESUMED_EPOCHS + 2).rows)
+    assert torch.equal(longer.weights, long_fit(epochs=RESUMED_EPOCHS + 2).weights)
 
 
 def test_a_checkpoint_with_more_epochs_behind_it_is_refused(tmp_path):
@@ -129,8 +130,7 @@ OTHER_TRAININGS = dict(
     seeds=dict(seed=5),
     batch_size=dict(batch_size=20),
     learning_rate=dict(learning_rate=2e-3),
-    x_weight=dict(x_weight=0.0),
-    z_weight=dict(z_weight=0.5),
+    points=dict(points=Weighted(toy_points(toy_data().float()), z=0.5)),
 )
 
 

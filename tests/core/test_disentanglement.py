@@ -1,4 +1,4 @@
-"""Total correlation and the mutual information gap: against slow references, scikit-learn and exact values."""
+"""Total correlation and information gap against slow references, scikit-learn, exact values."""
 
 import itertools
 import math
@@ -62,7 +62,7 @@ def test_the_weights_estimate_the_aggregate_posterior_without_bias():
 
 
 def gaussian_data(num_data, latent_dim, correlation):
-    """Means whose covariance is exactly 1 on the diagonal and `correlation` beside it, and the aggregate's."""
+    """Means with covariance 1 on the diagonal and `correlation` beside it, and the aggregate's."""
     covariance = torch.full(
         (latent_dim, latent_dim), correlation, dtype=torch.float64
     ).fill_diagonal_(1.0)
@@ -89,7 +89,7 @@ def test_of_a_gaussian_the_bias_falls_with_the_batch_and_is_within_2_percent_at_
             estimate = total_correlation(
                 z, some, torch.full_like(some, math.log(SCALE)), num_data=len(mean)
             )
-            # The exact log ratio at the same samples, so that what differs is the estimator's bias alone.
+            # The exact log ratio at the same samples leaves only the estimator's bias.
             differences.append(estimate - (joint.log_prob(z) - alone.log_prob(z).sum(1)).mean())
         biases.append(abs(float(torch.stack(differences).mean() / exact)))
     assert biases == sorted(biases, reverse=True)
@@ -152,7 +152,7 @@ SHARP = np.full((len(FACTORS), 4), -6.0)
 
 
 def code(*, scrambled=False):
-    """A latent for each factor and one that is empty; scrambled, every latent turns with all factors."""
+    """A latent for each factor and an empty one; scrambled, each latent turns with all factors."""
     latents = np.concatenate([FACTORS, np.zeros((len(FACTORS), 1))], axis=1)
     turn = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))[0]
     return latents @ turn if scrambled else latents
@@ -217,7 +217,7 @@ def test_the_sampled_form_is_that_of_mixtures_written_out():
 
 
 def test_the_sampled_form_meets_the_exact_information_of_two_overlapping_classes():
-    # z | v = N(+-1, 1), v a fair coin: I = log 2 - E log(1 + exp(-2 z)) under N(1, 1), by quadrature.
+    # z | v = N(+-1, 1), v a fair coin: I = log 2 - E log(1 + exp(-2 z)) under N(1, 1).
     points, weights = np.polynomial.hermite_e.hermegauss(60)
     exact = np.log(2) - (weights * np.log1p(np.exp(-2 * (points + 1)))).sum() / weights.sum()
     factors = np.arange(4000)[:, None] % 2

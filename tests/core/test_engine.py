@@ -5,12 +5,12 @@ import torch
 from torch import nn
 from toy import toy_data, toy_model
 
-from rvae_lite import VAE, engine, fit
+from rvae_lite import VAE, checks, engine, fit
 
 
 def test_replicas_start_from_pytorchs_own_initialisation_and_differ():
     model = toy_model()
-    rows = engine.initial_rows(model, [1, 2])
+    rows = engine.State.initial(model, [1, 2]).weights
     for row in rows:
         weights = engine.Parameters(model).unflatten(row)
         bound = 5**-0.5  # nn.Linear draws uniformly within 1 / sqrt(fan in)
@@ -25,7 +25,7 @@ def test_replicas_start_from_pytorchs_own_initialisation_and_differ():
 def test_an_epoch_is_cut_into_equal_batches_that_leave_out_fewer_examples_than_there_are_batches(
     num_data, batch_size
 ):
-    plan = engine.EpochPlan.of(num_data, batch_size)
+    plan = engine.Batches.of(num_data, batch_size)
     used = plan.num_batches * plan.batch_size
     assert 1 <= plan.batch_size <= batch_size
     assert 0 <= num_data - used < plan.num_batches
@@ -38,7 +38,7 @@ def test_an_epoch_is_cut_into_equal_batches_that_leave_out_fewer_examples_than_t
 
 
 def test_every_example_is_seen_within_a_few_epochs():
-    plan = engine.EpochPlan.of(97, 25)  # one of the 97 sits out each epoch
+    plan = engine.Batches.of(97, 25)  # one of the 97 sits out each epoch
     left_out = [
         set(range(97)) - set(plan.orders([3], epoch).flatten().tolist()) for epoch in range(4)
     ]
@@ -47,7 +47,7 @@ def test_every_example_is_seen_within_a_few_epochs():
 
 
 def test_orders_and_noise_depend_on_seed_and_epoch_alone():
-    plan = engine.EpochPlan.of(40, 10)
+    plan = engine.Batches.of(40, 10)
     together, alone = plan.orders([5, 6], 2), plan.orders([6], 2)
     assert torch.equal(together[:, 1], alone[:, 0])
     assert not torch.equal(together[:, 0], together[:, 1])
@@ -59,7 +59,7 @@ def test_orders_and_noise_depend_on_seed_and_epoch_alone():
 
 
 def test_noise_is_standard_normal():
-    noise = engine.EpochPlan.of(4000, 100).noises([1, 2], 0, 3, torch.float64).flatten()
+    noise = engine.Batches.of(4000, 100).noises([1, 2], 0, 3, torch.float64).flatten()
     assert abs(noise.mean()) < 5 / len(noise) ** 0.5
     assert abs(noise.var() - 1) < 5 * (2 / len(noise)) ** 0.5
 
@@ -79,9 +79,9 @@ def test_a_compiler_is_looked_for_where_cxx_says(monkeypatch, tmp_path):
     compiler.touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
-    assert not engine.compiler_available(torch.device("cpu"))
+    assert not checks.compiler_available(torch.device("cpu"))
     monkeypatch.setenv("CXX", "my-compiler")
-    assert engine.compiler_available(torch.device("cpu"))
+    assert checks.compiler_available(torch.device("cpu"))
 
 
 def test_layers_that_cannot_be_initialised_again_are_refused_by_name():

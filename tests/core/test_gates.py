@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from rvae_lite.gates import GATES, Gate, Gated, LogScaleResponse, Rate, sqrt_gate, standardise
+from rvae_lite.gates import GATES, Condition, Gate, Gated, sqrt_gate, standardise
+from rvae_lite.linear_vae import LogScaleResponse
 
 RANGE = (0.01, 10.0)
 LAYERS = dict(
@@ -41,7 +42,9 @@ def gated_layer(name, kind, dtype=torch.float64):
     layer = copy.deepcopy(layer)
     x = torch.randn(64, *shape[1:], generator=torch.Generator().manual_seed(1))
     layer(x)  # a batch norm gets running statistics other than 0 and 1
-    return Gated(layer, scattered_gate(kind, 6), Rate()).to(dtype).eval(), x[: shape[0]].to(dtype)
+    return Gated(layer, scattered_gate(kind, 6), Condition()).to(dtype).eval(), x[: shape[0]].to(
+        dtype
+    )
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -85,7 +88,7 @@ def test_a_gate_starts_open_and_the_same_at_every_beta(kind, scale):
 def test_a_folded_layer_equals_the_gated_one_at_its_beta(name, kind):
     gated, x = gated_layer(name, kind)
     for h in torch.linspace(-1.7, 1.7, 20, dtype=torch.float64):
-        gated.rate.h = h
+        gated.condition.h = h
         folded = gated.folded(h)
         assert type(folded) is type(gated.layer)
         torch.testing.assert_close(folded(x), gated(x), rtol=0, atol=1e-12)
@@ -96,7 +99,7 @@ def test_a_folded_layer_equals_the_gated_one_at_its_beta(name, kind):
 def test_every_example_is_gated_at_its_own_beta(name, kind):
     gated, x = gated_layer(name, kind)
     own = torch.linspace(-1.7, 1.7, len(x), dtype=torch.float64)
-    gated.rate.h = own
+    gated.condition.h = own
     together = gated(x)
     for i, h in enumerate(own):
         torch.testing.assert_close(
@@ -107,10 +110,12 @@ def test_every_example_is_gated_at_its_own_beta(name, kind):
 @pytest.mark.parametrize("kind", GATES)
 @pytest.mark.parametrize("bias", [True, False])
 def test_a_gate_on_the_inputs_folds_into_the_columns(kind, bias):
-    gated = Gated(nn.Linear(4, 6, bias=bias), scattered_gate(kind, 4), Rate(), inputs=True).double()
+    gated = Gated(
+        nn.Linear(4, 6, bias=bias), scattered_gate(kind, 4), Condition(), inputs=True
+    ).double()
     x = torch.randn(5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     for h in torch.linspace(-1.7, 1.7, 20, dtype=torch.float64):
-        gated.rate.h = h
+        gated.condition.h = h
         torch.testing.assert_close(gated.folded(h)(x), gated(x), rtol=0, atol=1e-12)
 
 
@@ -125,18 +130,18 @@ def test_a_tilted_sigmoid_starts_open_at_low_beta_and_the_others_do_not_tilt():
 
 def test_a_gate_multiplies_weights_and_bias_of_each_unit():
     gated, x = gated_layer("linear", "sigmoid")
-    gated.rate.h = torch.tensor(0.3, dtype=torch.float64)
+    gated.condition.h = torch.tensor(0.3, dtype=torch.float64)
     scale = torch.sigmoid(gated.gate.weight * 0.3 + gated.gate.bias)
     torch.testing.assert_close(gated(x), scale * (x @ gated.layer.weight.T + gated.layer.bias))
 
 
 def test_the_log_scale_response_is_half_of_min_0_and_an_affine_function():
-    response = LogScaleResponse(3, Rate()).double()
+    response = LogScaleResponse(3, Condition()).double()
     with torch.no_grad():
         response.weight.copy_(torch.tensor([1.0, -1.0, 0.0]))
         response.bias.copy_(torch.tensor([0.5, -0.5, 2.0]))
     h, mean = torch.tensor([-1.0, 2.0], dtype=torch.float64), torch.zeros(2, 3, dtype=torch.float64)
-    response.rate.h = h
+    response.condition.h = h
     expected = torch.tensor([[-0.25, 0.0, 0.0], [0.0, -1.25, 0.0]], dtype=torch.float64)
     torch.testing.assert_close(response(mean), expected)
     torch.testing.assert_close(response.folded(h[1])(mean), expected[1].expand(2, 3))

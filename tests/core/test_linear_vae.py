@@ -1,4 +1,4 @@
-"""The linear VAE: the closed form against numerical optimisation, Monte Carlo, and the identities of water-filling."""
+"""The linear VAE: closed form against optimisation, Monte Carlo, identities of water-filling."""
 
 import math
 
@@ -148,7 +148,7 @@ def test_rate_falls_and_distortion_rises_with_beta_until_everything_collapses():
 
 
 def test_at_beta_one_and_full_dimension_the_elbo_of_loud_data_is_their_entropy():
-    # Where every eigenvalue exceeds s2 the model can be the data's own Gaussian, and the bound is tight.
+    # Where every eigenvalue exceeds s2 the model can be the data's Gaussian: the bound is tight.
     covariance = torch.tensor([[3.0, 0.5], [0.5, 2.0]], dtype=torch.float64)
     best = linear_vae.optimum(covariance, latent_dim=2, beta=1.0, noise_variance=0.1)
     entropy = 0.5 * torch.logdet(2 * math.pi * math.e * covariance)

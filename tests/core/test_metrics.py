@@ -1,4 +1,4 @@
-"""Metrics: eigenvalues and areas against closed forms, Frechet distance against scipy's matrix square root."""
+"""Metrics: eigenvalues and areas against closed forms, Frechet distance against scipy."""
 
 import math
 
@@ -178,7 +178,7 @@ def test_crossing_curves_share_the_range():
 
 
 def test_the_area_between_exact_curves_is_the_integral_of_their_difference():
-    # One latent alone at the rate R leaves 8 exp(-2 R); with all three it is water-filling: integrate both finely.
+    # One latent at the rate R leaves 8 exp(-2 R), all three water-fill: integrate both finely.
     betas = np.geomspace(1e-4, 7.99, 3000)
     many, one = exact_curve(3, betas), exact_curve(1, betas)
     low, high = float(one.rate[-1]), float(one.rate[0])

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from rvae_lite import VAE
-from rvae_lite.gates import Gate, LogScaleResponse
+from rvae_lite.gates import Gate
+from rvae_lite.linear_vae import LogScaleResponse
 from rvae_lite.multirate import LogUniform, MultiRate, build, closed_share, make_multirate
 
 BETAS = torch.logspace(-2, 1, 20).tolist()
@@ -132,10 +133,10 @@ def test_the_module_itself_is_left_alone():
 def test_no_beta_is_left_behind():
     gated = make_multirate(VAE.mlp(5, 2, (8,)))
     gated.encode(torch.zeros(3, 5), 0.5)
-    assert gated.rate.h is None
+    assert gated.condition.h is None
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         gated.encode(torch.zeros(3, 4), 0.5)
-    assert gated.rate.h is None
+    assert gated.condition.h is None
     with pytest.raises(ValueError, match="needs a beta"):
         gated.module.encode(torch.zeros(3, 5))
 

@@ -197,7 +197,9 @@ def test_book_points_are_loaded_by_name_and_an_unknown_name_names_the_known_ones
     tmp_path, monkeypatch
 ):
     monkeypatch.setattr(rosetta.resources, "files", lambda package: tmp_path)
-    example_points().save(tmp_path / "points" / "toy.npz")
+    folder = tmp_path / "data" / "rosetta"
+    folder.mkdir(parents=True)
+    example_points().save(folder / "toy.npz")
     assert np.array_equal(RosettaPoints.load("book:toy").z, example_points().z)
     with pytest.raises(
         ValueError, match="there are no points 'book:cats'; the book ships book:toy"

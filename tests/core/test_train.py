@@ -16,18 +16,20 @@ from toy import (
     assert_close,
     fit_quietly,
     long_fit,
+    terms_of,
     toy_data,
     toy_fit,
     toy_model,
     toy_points,
 )
 
-from rvae_lite import VAE, RosettaPoints, alignment, engine, fit, select_points, train
+from rvae_lite import VAE, RosettaPoints, alignment, checks, engine, fit, select_points
+from rvae_lite.anchors import Weighted
 
 
 @pytest.fixture(scope="module")
 def compiled():
-    if not engine.compiler_available(torch.device("cpu")):
+    if not checks.compiler_available(torch.device("cpu")):
         pytest.skip("no C++ compiler")
     return toy_fit(compile=True)
 
@@ -40,10 +42,10 @@ def singles():
 def train_reference(m):
     """Replica m by the reference implementation: (row of parameters, losses)."""
     x, points, layout = toy_data(), toy_points(), engine.Parameters(toy_model())
-    plan = engine.EpochPlan.of(len(x), BATCH_SIZE)
+    plan = engine.Batches.of(len(x), BATCH_SIZE)
     orders = [plan.orders([SEEDS[m]], epoch)[:, 0] for epoch in range(EPOCHS)]
     noises = [plan.noises([SEEDS[m]], epoch, 2, torch.float64)[:, 0] for epoch in range(EPOCHS)]
-    initial = layout.unflatten(engine.initial_rows(toy_model(), [SEEDS[m]])[0])
+    initial = layout.unflatten(engine.State.initial(toy_model(), [SEEDS[m]]).weights[0])
     anchors = torch.from_numpy(points.x).double(), torch.from_numpy(points.z).double()
     weights, losses = reference.train(
         initial, x, orders, noises, beta=BETA[m], rho=RHO[m], points=anchors
@@ -55,13 +57,13 @@ def train_reference(m):
 
 
 def test_ten_replicas_equal_ten_single_trainings(eager, singles):
-    assert_close(eager.rows, torch.cat([single.rows for single in singles]))
+    assert_close(eager.weights, torch.cat([single.weights for single in singles]))
     for m, single in enumerate(singles):
         named = (
             slice(None) if RHO[m] else slice(3)
         )  # alone with rho = 0, nothing measures the anchors
-        assert_close(single.terms[:, named, 0], eager.terms[:, named, m])
-    moved = (eager.rows - engine.initial_rows(toy_model(), SEEDS)).abs().amax(1)
+        assert_close(terms_of(single)[:, named, 0], terms_of(eager)[:, named, m])
+    moved = (eager.weights - engine.State.initial(toy_model(), SEEDS).weights).abs().amax(1)
     assert moved.min() > 1e-3  # every replica was trained at all
 
 
@@ -69,16 +71,16 @@ def test_ten_compiled_replicas_equal_the_eager_ones_and_ten_single_trainings(
     compiled, eager, singles
 ):
     assert (compiled.info["engine"], eager.info["engine"]) == ("compiled", "eager")
-    assert_close(compiled.rows, eager.rows)
-    assert_close(compiled.rows, torch.cat([single.rows for single in singles]))
-    assert_close(compiled.terms, eager.terms)
+    assert_close(compiled.weights, eager.weights)
+    assert_close(compiled.weights, torch.cat([single.weights for single in singles]))
+    assert_close(terms_of(compiled), terms_of(eager))
 
 
 @pytest.mark.parametrize("m", range(NUM_REPLICAS))
 def test_a_replica_equals_a_plain_loop_with_torchs_adam(eager, m):
     row, losses = train_reference(m)
-    assert_close(eager.rows[m], row)
-    assert_close(eager.terms[:, 0, m], losses)
+    assert_close(eager.weights[m], row)
+    assert_close(terms_of(eager)[:, 0, m], losses)
 
 
 def test_a_replica_does_not_depend_on_its_neighbours(eager):
@@ -94,8 +96,8 @@ def test_a_replica_does_not_depend_on_its_neighbours(eager):
         epochs=EPOCHS,
         batch_size=BATCH_SIZE,
     )
-    assert_close(changed.rows[:2], eager.rows[kept])
-    assert (changed.rows[2:] - eager.rows[others]).abs().amax(1).min() > 1e-3
+    assert_close(changed.weights[:2], eager.weights[kept])
+    assert (changed.weights[2:] - eager.weights[others]).abs().amax(1).min() > 1e-3
 
 
 def test_the_first_replicas_of_an_integer_seed_do_not_depend_on_how_many_there_are():
@@ -105,7 +107,7 @@ def test_the_first_replicas_of_an_integer_seed_do_not_depend_on_how_many_there_a
         fit(toy_model(), toy_data(), replicas=m, epochs=2, batch_size=50, seed=7, compile=False)
         for m in (2, 4)
     )
-    assert_close(few.rows, many.rows[:2])
+    assert_close(few.weights, many.weights[:2])
     assert few.seeds == many.seeds[:2]
 
 
@@ -114,9 +116,9 @@ def test_the_same_seed_gives_the_same_bits():
     first, again, other = (
         fit(VAE.mlp(5, 2, (8,)), toy_data().float(), seed=seed, **options) for seed in (3, 3, 4)
     )
-    assert torch.equal(first.rows, again.rows)
-    assert np.array_equal(first.terms, again.terms)
-    assert not torch.equal(first.rows, other.rows)
+    assert torch.equal(first.weights, again.weights)
+    assert np.array_equal(terms_of(first), terms_of(again))
+    assert not torch.equal(first.weights, other.weights)
 
 
 def test_the_pattern_is_left_alone():
@@ -141,7 +143,7 @@ def test_training_leaves_the_global_random_state_alone():
     torch.manual_seed(6)
     np.random.seed(6)
     assert torch.equal(
-        fit(toy_model(), toy_data(), epochs=1, batch_size=50, replicas=2).rows, space.rows
+        fit(toy_model(), toy_data(), epochs=1, batch_size=50, replicas=2).weights, space.weights
     )
 
 
@@ -153,8 +155,8 @@ def test_rho_0_for_all_replicas_is_the_vae_to_the_last_bit():
         fit(toy_model(), toy_data(), replicas=3, epochs=2, batch_size=25, **options)
         for options in (dict(points=toy_points(), rho=0.0), {})
     )
-    assert torch.equal(anchored.rows, plain.rows)
-    assert np.array_equal(anchored.terms, plain.terms)
+    assert torch.equal(anchored.weights, plain.weights)
+    assert np.array_equal(terms_of(anchored), terms_of(plain))
 
 
 def test_rho_0_in_a_mixed_ensemble_is_the_vae_to_rounding(eager):
@@ -168,21 +170,19 @@ def test_rho_0_in_a_mixed_ensemble_is_the_vae_to_rounding(eager):
         epochs=EPOCHS,
         batch_size=BATCH_SIZE,
     )
-    assert_close(plain.rows, eager.rows[zero])
+    assert_close(plain.weights, eager.weights[zero])
 
 
 def test_the_weights_of_the_two_anchor_terms_are_used():
-    halves = [
-        toy_fit(6, x_weight=x_weight, z_weight=z_weight) for x_weight, z_weight in ((1, 0), (0, 1))
-    ]
-    both, none = toy_fit(6), toy_fit(6, x_weight=0, z_weight=0)
+    halves = [toy_fit(6, points=Weighted(toy_points(), x=x, z=z)) for x, z in ((1, 0), (0, 1))]
+    both, none = toy_fit(6), toy_fit(6, points=Weighted(toy_points(), x=0, z=0))
     plain = fit(
         toy_model(), toy_data(), epochs=EPOCHS, batch_size=BATCH_SIZE, beta=BETA[6], seed=SEEDS[6:7]
     )
-    assert_close(none.rows, plain.rows)
-    rows = torch.cat([both.rows, none.rows, *(half.rows for half in halves)])
+    assert_close(none.weights, plain.weights)
+    rows = torch.cat([both.weights, none.weights, *(half.weights for half in halves)])
     assert torch.cdist(rows, rows).add(torch.eye(4)).min() > 1e-3
-    anchor_x, anchor_z = halves[0].terms[-1, 3:, 0], halves[1].terms[-1, 3:, 0]
+    anchor_x, anchor_z = terms_of(halves[0])[-1, 3:, 0], terms_of(halves[1])[-1, 3:, 0]
     assert anchor_x[0] < anchor_z[0]
     assert anchor_z[1] < anchor_x[1]
 
@@ -196,7 +196,7 @@ def test_bytes_equal_floats_divided_by_255():
     scaled = torch.from_numpy(pixels).double() / 255
     # Points hold float32, so the floats are compared with points of bytes.
     as_floats = fit_quietly(model, scaled, points=RosettaPoints(pixels[:6], latents), **options)
-    assert torch.equal(as_bytes.rows, as_floats.rows)
+    assert torch.equal(as_bytes.weights, as_floats.weights)
     assert torch.equal(as_bytes.encode(pixels), as_floats.encode(scaled))
     assert np.array_equal(as_bytes.evaluate(pixels), as_floats.evaluate(scaled))
 
@@ -207,7 +207,7 @@ def test_every_posterior_and_likelihood_trains(posterior, likelihood):
     x = (toy_data()[:, [0, 1, 0, 1, 0]] > 0).double()  # four patterns of five pixels
     model = toy_model(posterior=posterior, likelihood=likelihood)
     space = fit(model, x, replicas=2, epochs=30, batch_size=25, learning_rate=1e-2, beta=0.1)
-    first, last = space.terms[0], space.terms[-1]
+    first, last = terms_of(space)[0], terms_of(space)[-1]
     assert (last[0] < 0.6 * first[0]).all()
     assert (last[2] > 0.5).all()  # the latents carry information
 
@@ -253,11 +253,11 @@ def test_fit_reports_its_batches():
 
 def test_training_in_blocks_changes_nothing(monkeypatch, eager):
     monkeypatch.setattr(torch, "compile", lambda function, **options: function)
-    monkeypatch.setattr(engine, "compiler_available", lambda device: True)
-    monkeypatch.setattr(train, "LARGEST_BLOCK", 4)
+    monkeypatch.setattr(checks, "compiler_available", lambda device: True)
+    monkeypatch.setattr(engine, "LARGEST_BLOCK", 4)
     in_blocks = toy_fit(compile=True)
-    assert_close(in_blocks.rows, eager.rows)
-    assert_close(in_blocks.terms, eager.terms)
+    assert_close(in_blocks.weights, eager.weights)
+    assert_close(terms_of(in_blocks), terms_of(eager))
 
 
 def test_many_models_can_be_compiled_in_one_process(monkeypatch):
@@ -265,7 +265,7 @@ def test_many_models_can_be_compiled_in_one_process(monkeypatch):
     monkeypatch.setattr(
         torch, "compile", lambda function, **options: original(function, backend="eager", **options)
     )
-    monkeypatch.setattr(engine, "compiler_available", lambda device: True)
+    monkeypatch.setattr(checks, "compiler_available", lambda device: True)
     with torch._dynamo.config.patch(recompile_limit=1):
         for width in (3, 4, 5):
             space = fit(
@@ -280,8 +280,8 @@ def test_many_models_can_be_compiled_in_one_process(monkeypatch):
 
 
 def test_without_a_compiler_training_is_eager(monkeypatch):
-    monkeypatch.setattr(engine, "compiler_available", lambda device: False)
-    monkeypatch.setattr(train, "COMPILE_ABOVE", 0)
+    monkeypatch.setattr(checks, "compiler_available", lambda device: False)
+    monkeypatch.setattr(checks, "COMPILE_ABOVE", 0)
     assert (
         fit(toy_model(), toy_data(), epochs=1, batch_size=50, replicas=2).info["engine"] == "eager"
     )
@@ -299,11 +299,11 @@ def test_a_compiler_that_fails_is_replaced_by_eager_training(monkeypatch, eager)
         return step
 
     monkeypatch.setattr(torch, "compile", broken)
-    monkeypatch.setattr(engine, "compiler_available", lambda device: True)
-    monkeypatch.setattr(train, "COMPILE_ABOVE", 0)
+    monkeypatch.setattr(checks, "compiler_available", lambda device: True)
+    monkeypatch.setattr(checks, "COMPILE_ABOVE", 0)
     space = toy_fit(compile="auto")
     assert space.info["engine"] == "eager"
-    assert torch.equal(space.rows, eager.rows)
+    assert torch.equal(space.weights, eager.weights)
 
 
 def test_short_trainings_are_not_compiled(monkeypatch):
@@ -316,8 +316,8 @@ def test_short_trainings_are_not_compiled(monkeypatch):
 def test_training_on_a_gpu_equals_training_on_the_cpu(eager):
     on_gpu = toy_fit(device="cuda")
     assert on_gpu.info["device"] == "cuda"
-    assert on_gpu.rows.device.type == "cpu"
-    torch.testing.assert_close(on_gpu.rows, eager.rows, rtol=0, atol=1e-8)
+    assert on_gpu.weights.device.type == "cpu"
+    torch.testing.assert_close(on_gpu.weights, eager.weights, rtol=0, atol=1e-8)
 
 
 def test_a_loss_that_is_not_finite_names_epoch_replica_beta_and_rho(tmp_path):

@@ -11,12 +11,15 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from toy import assert_close, fit_quietly, toy_data, toy_model, toy_points
+from toy import assert_close, batch_loss, fit_quietly, terms_of, toy_data, toy_model, toy_points
 
-from rvae_lite import VAE, Fit, RosettaPoints, data, engine, fit, linear_vae
+from rvae_lite import VAE, Fit, RosettaPoints, checks, data, engine, fit, linear_vae
+from rvae_lite.anchors import Weighted
+from rvae_lite.laws import Annealed, Cosine
 from rvae_lite.multirate import LogUniform, closed_share, make_multirate
 
 LAW = LogUniform(0.01, 10.0)
+BY_BATCH = LogUniform(0.01, 10.0, per="batch")
 IMAGES = torch.rand(24, 1, 16, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 NETWORKS = dict(
     mlp=lambda: VAE.mlp((1, 16, 16), 3, (8, 8)),
@@ -27,41 +30,45 @@ NETWORKS = dict(
 every_network = pytest.mark.parametrize("name", NETWORKS)
 
 
-def multirate_fit(name="mlp", **options):
+def multirate_fit(name="mlp", *, gates=None, **options):
     """Two replicas of a small multi-rate network in float64, two epochs long."""
     settings = (
         dict(replicas=2, seed=[3, 4], epochs=2, batch_size=8, beta=LAW, compile=False) | options
     )
-    return fit(make_multirate(NETWORKS[name]().double()), IMAGES, **settings)
+    return fit(make_multirate(NETWORKS[name]().double(), **gates or {}), IMAGES, **settings)
 
 
 # Multi-rate replicas
 
 
 @every_network
-@pytest.mark.parametrize("per", ["example", "batch"])
-def test_multi_rate_replicas_together_equal_replicas_alone(name, per):
+@pytest.mark.parametrize("law", [LAW, BY_BATCH], ids=["example", "batch"])
+def test_multi_rate_replicas_together_equal_replicas_alone(name, law):
     together, alone = (
-        multirate_fit(name, per=per),
-        multirate_fit(name, per=per, replicas=1, seed=[4]),
+        multirate_fit(name, beta=law),
+        multirate_fit(name, beta=law, replicas=1, seed=[4]),
     )
-    assert_close(together.rows[1], alone.rows[0])
-    assert_close(together.terms[:, :, 1], alone.terms[:, :, 0])
+    assert_close(together.weights[1], alone.weights[0])
+    assert_close(terms_of(together)[:, :, 1], terms_of(alone)[:, :, 0])
     assert_close(together.encode(IMAGES, beta=0.3)[1], alone.encode(IMAGES, beta=0.3)[0])
-    assert (together.rows - engine.initial_rows(together.model, [3, 4])).abs().amax(1).min() > 1e-3
+    assert (together.weights - engine.State.initial(together.model, [3, 4]).weights).abs().amax(
+        1
+    ).min() > 1e-3
 
 
 @pytest.mark.parametrize(
     ("speed", "replicas", "compiled"), [(1, 1, False), (5, 1, False), (5, 2, True)]
 )
 def test_gates_learn_at_a_speed_of_their_own(speed, replicas, compiled):
-    if compiled and not engine.compiler_available(torch.device("cpu")):
+    if compiled and not checks.compiler_available(torch.device("cpu")):
         pytest.skip("no C++ compiler")
     options = dict(
         epochs=1, batch_size=24, learning_rate=1e-3, compile=compiled
     )  # a single step of Adam
-    space = multirate_fit(**options, gate_speed=speed, replicas=replicas, seed=[3, 4][:replicas])
-    moved = (space.rows - engine.initial_rows(space.model, space.seeds)).abs()[0]
+    space = multirate_fit(
+        **options, gates=dict(gate_speed=speed), replicas=replicas, seed=[3, 4][:replicas]
+    )
+    moved = (space.weights - engine.State.initial(space.model, space.seeds).weights).abs()[0]
     named = engine.Parameters(space.model).unflatten(moved)
     gates = torch.cat([named[name] for name in named if ".gate." in name])
     others = torch.cat([named[name].flatten() for name in named if ".gate." not in name])
@@ -71,14 +78,15 @@ def test_gates_learn_at_a_speed_of_their_own(speed, replicas, compiled):
 
 def test_plain_models_do_not_know_the_speed_of_gates():
     options = dict(epochs=2, batch_size=8, compile=False)
-    slow, fast = (
-        fit(VAE.mlp(5, 2, (8,)), torch.ones(16, 5), gate_speed=s, **options) for s in (1.0, 5.0)
-    )
-    assert torch.equal(slow.rows, fast.rows)
+    model = VAE.mlp(5, 2, (8,))
+    assert engine.Parameters(model).speeds(model) == 1
+    assert engine.Parameters(gated := make_multirate(model)).speeds(gated).max() == 5
+    slow, fast = (fit(model, torch.ones(16, 5), **options) for _ in range(2))
+    assert torch.equal(slow.weights, fast.weights)
 
 
 def test_compiled_multi_rate_replicas_with_batch_norm_equal_the_eager_ones():
-    if not engine.compiler_available(torch.device("cpu")):
+    if not checks.compiler_available(torch.device("cpu")):
         pytest.skip("no C++ compiler")
     hidden = nn.Sequential(
         nn.Flatten(), nn.Linear(256, 6, bias=False), nn.BatchNorm1d(6), nn.ReLU()
@@ -91,25 +99,24 @@ def test_compiled_multi_rate_replicas_with_batch_norm_equal_the_eager_ones():
         fit(gated, IMAGES, compile=compiled, **options) for compiled in (False, True)
     )
     assert compiled.info["engine"] == "compiled"
-    assert_close(compiled.rows, eager.rows)
-    assert_close(compiled.terms, eager.terms)
+    assert_close(compiled.weights, eager.weights)
+    assert_close(terms_of(compiled), terms_of(eager))
     for key, buffer in compiled.buffers.items():
         assert_close(buffer, eager.buffers[key])
 
 
 def test_beta_is_drawn_per_example_or_per_batch():
-    plan = engine.EpochPlan.of(1000, 100)
-    drawn = {
-        count: plan.drawn(LAW, [3, 4], 0, purpose=engine.RATE, count=count) for count in (100, None)
-    }
+    plan = engine.Batches.of(1000, 100)
+    laws = {100: LAW, None: BY_BATCH}
+    drawn = {count: plan.draw(law, [3, 4], 0, engine.RATE, 100) for count, law in laws.items()}
     assert drawn[100].shape == (10, 2, 100) and drawn[None].shape == (10, 2)
     for betas in drawn.values():
         assert betas.min() >= 0.01 and betas.max() <= 10 and len(betas.unique()) == betas.numel()
     logs = drawn[100].log().flatten()
     assert abs(float(logs.mean()) - np.log(0.1**0.5)) < 4 * float(logs.std()) / len(logs) ** 0.5
     assert abs(float(logs.std()) - np.log(1000) / 12**0.5) < 0.1
-    examples, batches = multirate_fit(per="example"), multirate_fit(per="batch")
-    assert (examples.rows - batches.rows).abs().max() > 1e-3
+    examples, batches = multirate_fit(beta=LAW), multirate_fit(beta=BY_BATCH)
+    assert (examples.weights - batches.weights).abs().max() > 1e-3
 
 
 def test_the_loss_weighs_every_examples_rate_by_its_own_beta():
@@ -118,7 +125,7 @@ def test_the_loss_weighs_every_examples_rate_by_its_own_beta():
         toy_data(),
         torch.randn(97, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0)),
     )
-    loss, terms = engine.Objective(gated)(x, noise, beta, torch.tensor(0.0), None)
+    loss, terms = batch_loss(gated, x, noise, beta, torch.tensor(0.0), None)
     posterior = gated.encode(x, beta)
     distortion, rate = gated.distortion(x, posterior.sample(noise), beta), posterior.kl_divergence()
     assert_close(loss, (distortion + beta * rate).mean())
@@ -179,11 +186,11 @@ def short(**options):
 def test_a_multi_rate_training_killed_while_writing_goes_on_to_the_same_bits(tmp_path, name):
     script = f"""
         import os, signal
-        import test_multirate_fit
-        from rvae_lite import train
+        import test_train_multirate
+        from rvae_lite import checkpoints
 
-        train.CHECKPOINT_SECONDS = -1.0
-        train.CHECKPOINT_SHARE = float("inf")
+        checkpoints.PAUSE_SECONDS = -1.0
+        checkpoints.SHARE_OF_TIME = float("inf")
         calls, fsync = [], os.fsync
 
         def kill_at_the_second(descriptor):
@@ -193,10 +200,12 @@ def test_a_multi_rate_training_killed_while_writing_goes_on_to_the_same_bits(tmp
             fsync(descriptor)
 
         os.fsync = kill_at_the_second
-        test_multirate_fit.multirate_fit({name!r}, epochs=3, schedule="cosine", checkpoint="checkpoint.npz")
+        test_train_multirate.multirate_fit({name!r}, epochs=3, learning_rate=test_train_multirate.Cosine(1e-3), checkpoint="checkpoint.npz")
     """
     environment = os.environ | dict(
-        PYTHONPATH=os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
+        PYTHONPATH=os.pathsep.join(
+            [str(Path(__file__).parent), str(Path(__file__).parents[1]), *sys.path]
+        )
     )
     command = [sys.executable, "-c", textwrap.dedent(script)]
     killed = subprocess.run(
@@ -204,27 +213,28 @@ def test_a_multi_rate_training_killed_while_writing_goes_on_to_the_same_bits(tmp
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     resumed = multirate_fit(
-        name, epochs=3, schedule="cosine", checkpoint=tmp_path / "checkpoint.npz"
+        name, epochs=3, learning_rate=Cosine(1e-3), checkpoint=tmp_path / "checkpoint.npz"
     )
-    uninterrupted = multirate_fit(name, epochs=3, schedule="cosine")
-    assert torch.equal(resumed.rows, uninterrupted.rows)
-    assert np.array_equal(resumed.terms, uninterrupted.terms)
+    uninterrupted = multirate_fit(name, epochs=3, learning_rate=Cosine(1e-3))
+    assert torch.equal(resumed.weights, uninterrupted.weights)
+    assert np.array_equal(terms_of(resumed), terms_of(uninterrupted))
     for key, buffer in resumed.buffers.items():
         assert torch.equal(buffer, uninterrupted.buffers[key])
 
 
 def test_a_checkpoint_of_another_course_is_refused_and_the_difference_named(tmp_path):
     path = tmp_path / "checkpoint.npz"
-    multirate_fit(epochs=2, schedule="cosine", checkpoint=path)
+    multirate_fit(epochs=2, learning_rate=Cosine(1e-3), checkpoint=path)
     others = dict(
-        schedule=dict(schedule="constant"),
-        warmup_epochs=dict(warmup_epochs=1),
+        learning_rate=dict(learning_rate=1e-3),
         epochs=dict(epochs=3),
+        beta=dict(beta=BY_BATCH),
+        model=dict(gates=dict(gate_speed=2.0)),
     )
-    others |= dict(beta=dict(per="batch"))
-    for name, options in others.items():
+    warmed = dict(learning_rate=Cosine(1e-3, warmup_epochs=1))
+    for name, options in [*others.items(), ("learning_rate", warmed)]:
         with pytest.raises(ValueError, match=f"belongs to a training with another .*{name}"):
-            multirate_fit(**dict(epochs=2, schedule="cosine", checkpoint=path) | options)
+            multirate_fit(**dict(epochs=2, learning_rate=Cosine(1e-3), checkpoint=path) | options)
 
 
 # Batch norm
@@ -232,8 +242,8 @@ def test_a_checkpoint_of_another_course_is_refused_and_the_difference_named(tmp_
 
 def batch_norm_loop(seed, *, epochs, batch_size, learning_rate):
     """The training of one CNN written out with torch's Adam: the trained model."""
-    model, plan = NETWORKS["cnn"]().double(), engine.EpochPlan.of(len(IMAGES), batch_size)
-    parameters = engine.Parameters(model).unflatten(engine.initial_rows(model, [seed])[0])
+    model, plan = NETWORKS["cnn"]().double(), engine.Batches.of(len(IMAGES), batch_size)
+    parameters = engine.Parameters(model).unflatten(engine.State.initial(model, [seed]).weights[0])
     model.load_state_dict(parameters, strict=False)
     optimiser = torch.optim.Adam(model.parameters(), lr=learning_rate)
     for epoch in range(epochs):
@@ -288,17 +298,15 @@ def test_anchors_do_not_enter_the_batch_statistics():
     anchored = fit_quietly(
         NETWORKS["cnn"]().double(),
         IMAGES,
-        points=points,
+        points=Weighted(points, x=0.0, z=0.0),
         rho=1.0,
-        x_weight=0.0,
-        z_weight=0.0,
         **options,
     )
-    assert_close(anchored.rows, plain.rows)
+    assert_close(anchored.weights, plain.weights)
     for name, buffer in plain.buffers.items():
         assert_close(anchored.buffers[name], buffer)
     pulled = fit_quietly(NETWORKS["cnn"]().double(), IMAGES, points=points, rho=1.0, **options)
-    assert (pulled.rows - plain.rows).abs().max() > 1e-3
+    assert (pulled.weights - plain.weights).abs().max() > 1e-3
 
 
 def test_a_file_without_the_models_running_statistics_is_refused(tmp_path):
@@ -341,13 +349,11 @@ def worst_gap(space, x, betas):
 def test_a_linear_multi_rate_vae_reaches_the_exact_optimum_at_every_beta():
     x = torch.from_numpy(data.load("digits").x).float().flatten(1)
     x = x - x.mean(0)
-    options = dict(
-        epochs=1000, batch_size=len(x), learning_rate=0.05, schedule="cosine", warmup_epochs=40
-    )
-    options["gate_speed"] = 1.0  # at such a learning rate
-    space = fit(make_multirate(VAE.linear(64, 4)), x, beta=LAW, **options)
+    options = dict(epochs=1000, batch_size=len(x), learning_rate=Cosine(0.05, warmup_epochs=40))
+    gated = make_multirate(VAE.linear(64, 4), gate_speed=1.0)  # at such a learning rate
+    space = fit(gated, x, beta=LAW, **options)
     worst, best = worst_gap(space, x, np.geomspace(0.01, 10, 25))
-    assert -1e-6 < best and worst < 0.003
+    assert best > -1e-6 and worst < 0.003
     assert closed_share(space.replica(0)) == 0
 
 
@@ -402,14 +408,11 @@ def test_a_plain_fit_refuses_a_beta(eager, method):
             dict(beta=LogUniform(0.1, 10)),
             r"needs beta=LogUniform\(0.01, 10\), its range, not LogUniform\(0.1, 10",
         ),
-        (True, dict(anneal=0.3), "anneal is for models of one beta: pass anneal=0"),
-        (True, dict(rho_power=float("nan")), "rho_power must be a finite number, not nan"),
         (
-            False,
-            dict(beta=1.0, rho_power=0.5),
-            "rho_power is for multi-rate models: give rho per replica for models",
+            True,
+            dict(beta=Annealed(1.0)),
+            r"needs beta=LogUniform\(0.01, 10\), its range, not Annealed\(share=0.3\)",
         ),
-        (True, dict(per="epoch"), "per must be 'example' or 'batch', not 'epoch'"),
         (
             False,
             {},
@@ -417,18 +420,23 @@ def test_a_plain_fit_refuses_a_beta(eager, method):
         ),
         (
             False,
-            dict(beta=1.0, anneal=1.5),
-            "anneal must be a share of the steps, from 0 to 1, not 1.5",
+            dict(beta=1.0, points=Weighted(toy_points(), power=0.5), rho=1.0),
+            r"Weighted\(power=\) is for multi-rate models: give rho per replica for models of one",
         ),
         (
             False,
-            dict(beta=1.0, schedule="step"),
-            r"schedule must be one of \['constant', 'cosine'\], not 'step'",
-        ),
-        (
-            False,
-            dict(beta=1.0, warmup_epochs=1),
+            dict(beta=1.0, learning_rate=Cosine(1e-3, warmup_epochs=1)),
             "warmup_epochs must be a whole number below epochs=1, not 1",
+        ),
+        (
+            False,
+            dict(beta=1.0, rho=LAW),
+            r"rho must be a number or one per replica \(1\), not LogU",
+        ),
+        (
+            False,
+            dict(beta=1.0, learning_rate=LAW),
+            "learning_rate must be a positive number, not LogU",
         ),
     ],
 )

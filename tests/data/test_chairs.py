@@ -1,4 +1,4 @@
-"""3D Chairs on small fakes of its folder and archive: preprocessing, the cache, the partition, and damaged files."""
+"""3D Chairs on small fakes of its folder and archive: the cache, the partition, damaged files."""
 
 import io
 import os
@@ -276,7 +276,7 @@ def test_an_unknown_way_with_corrupt_images_is_refused(root):
 
 
 def ends_of(archive):
-    """Lengths at which a half-downloaded archive may end: in an image, a header, between members, in the end mark."""
+    """Where a half-downloaded archive may end: in an image, a header, a gap, the end mark."""
     with tarfile.open(archive) as file:
         member = file.getmembers()[8]
         last = file.getmembers()[-1]

@@ -1,8 +1,10 @@
-"""Images with a training, validation and test set: small files in the original formats, and the real ones."""
+"""Sets of real images: small files in the original formats, downloads, and the real files."""
 
+import gzip
 import hashlib
 import io
 import os
+import struct
 import tarfile
 import zipfile
 
@@ -10,11 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy.io import savemat
-from sklearn.datasets import load_digits
 
 from rvae_lite import data
-from rvae_lite.data import images as pictures
-from rvae_lite.data.folders import DATA_VARIABLE
+from rvae_lite.data import images
+from rvae_lite.data.folders import DATA_VARIABLE, sources
 
 RANDOM = np.random.default_rng(0)
 real = pytest.mark.skipif(DATA_VARIABLE not in os.environ, reason=f"{DATA_VARIABLE} is not set")
@@ -24,41 +25,163 @@ def counts(dataset):
     return np.bincount(dataset.part, minlength=4)[1:].tolist()
 
 
-# ---------------------------------------------------------------- binary digits and binary MNIST
+def md5(content):
+    return "md5:" + hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
-def test_binary_digits_are_the_digits_above_a_threshold_in_three_parts():
-    dataset, bunch = data.load("binary_digits"), load_digits()
-    assert dataset.x.shape == (1797, 1, 8, 8) and dataset.x.dtype == np.uint8
-    np.testing.assert_array_equal(dataset.x[:, 0] == 255, bunch.images > 8)
-    assert set(np.unique(dataset.x)) == {0, 255}
-    assert counts(dataset) == [1294, 144, 359]
-    assert dataset.info["parts"] == ["training", "validation", "test"]
-    assert np.array_equal(dataset.labels, bunch.target)
-    other = data.load("binary_digits", seed=1, threshold=0)
-    assert counts(other) == counts(dataset) and not np.array_equal(other.part, dataset.part)
-    np.testing.assert_array_equal(other.x[:, 0] == 255, bunch.images > 0)
+# ---------------------------------------------------------------- MNIST
 
 
-def test_a_threshold_that_no_pixel_exceeds_is_refused():
-    with pytest.raises(ValueError, match="threshold must be at least 0 and below 1, not 1"):
-        data.load("binary_digits", threshold=1)
+def test_missing_mnist_says_what_to_put_where(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught:
+        data.load("mnist", root=tmp_path, download=False)
+    message = str(caught.value)
+    assert str(tmp_path / "mnist") in message
+    assert "download=True" in message
+    assert DATA_VARIABLE in message
+    assert all(name in message for name in sources()["mnist"]["files"])
+    assert "\n" not in message
+
+
+def replace_network(monkeypatch, answer):
+    """Let `answer(name) -> bytes` stand for the network; returns the addresses asked for."""
+    import pooch.core
+
+    asked = []
+
+    def download(url, output_file, _):
+        asked.append(url)
+        content = answer(url.rsplit("/")[-1])
+        with open(output_file, "wb") as file:
+            file.write(content)
+
+    monkeypatch.setattr(pooch.core, "choose_downloader", lambda *_, **__: download)
+    return asked
+
+
+def test_mnist_without_a_network_gives_the_same_remedy(tmp_path, monkeypatch):
+    def fail(name):
+        raise RuntimeError("several\nlines: no network here")
+
+    asked = replace_network(monkeypatch, fail)
+    with pytest.raises(
+        FileNotFoundError, match="could not be downloaded: call load.*or put train-images"
+    ) as caught:
+        data.load("mnist", root=tmp_path, download=True)
+    assert "\n" not in str(caught.value) and "no network here" in str(caught.value.__cause__)
+    assert len(asked) > 1 and all(
+        url.endswith("train-images-idx3-ubyte.gz") for url in asked
+    )  # every mirror
+
+
+def idx(array):
+    """An array of bytes in the idx format, gzipped."""
+    header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+    return gzip.compress(header + array.tobytes(), mtime=0)
+
+
+def write_small_mnist(folder, monkeypatch, *, num_train=12, num_test=5):
+    """A tiny stand-in in MNIST's own format, its checksums put in place of the real ones."""
+    random = np.random.default_rng(0)
+    folder.mkdir(parents=True)
+    arrays, sums = {}, {}
+    for name, count in (("train", num_train), ("t10k", num_test)):
+        arrays[f"{name}-images-idx3-ubyte.gz"] = random.integers(
+            0, 256, (count, 28, 28), dtype=np.uint8
+        )
+        arrays[f"{name}-labels-idx1-ubyte.gz"] = random.integers(0, 10, count, dtype=np.uint8)
+    for name, array in arrays.items():
+        content = idx(array)
+        (folder / name).write_bytes(content)
+        sums[name] = md5(content)
+    monkeypatch.setitem(sources()["mnist"], "files", sums)
+    return arrays
+
+
+@pytest.mark.parametrize("folder", ["mnist", "MNIST/raw"])
+def test_mnist_files_are_parsed_training_set_first(folder, tmp_path, monkeypatch):
+    arrays = write_small_mnist(tmp_path / folder, monkeypatch)
+    dataset = data.load("mnist", root=tmp_path)
+    assert dataset.x.shape == (17, 1, 28, 28)
+    assert dataset.x.dtype == np.uint8
+    assert np.array_equal(dataset.x[:12, 0], arrays["train-images-idx3-ubyte.gz"])
+    assert np.array_equal(dataset.x[12:, 0], arrays["t10k-images-idx3-ubyte.gz"])
+    assert np.array_equal(dataset.labels[12:], arrays["t10k-labels-idx1-ubyte.gz"])
+    assert np.array_equal(dataset.part == 1, dataset.labels <= 4)
+
+
+def test_a_damaged_mnist_file_is_refused_by_name(tmp_path, monkeypatch):
+    write_small_mnist(tmp_path / "mnist", monkeypatch)
+    victim = tmp_path / "mnist" / "t10k-labels-idx1-ubyte.gz"
+    victim.write_bytes(victim.read_bytes()[:-1])
+    with pytest.raises(
+        ValueError, match="t10k-labels-idx1-ubyte.gz is damaged .* delete it and download it again"
+    ):
+        data.load("mnist", root=tmp_path)
+
+
+def test_a_single_missing_mnist_file_counts_as_missing(tmp_path, monkeypatch):
+    write_small_mnist(tmp_path / "mnist", monkeypatch)
+    (tmp_path / "mnist" / "t10k-labels-idx1-ubyte.gz").unlink()
+    with pytest.raises(FileNotFoundError, match="MNIST is not in"):
+        data.load("mnist", root=tmp_path)
+
+
+def test_a_download_fetches_what_is_missing_and_puts_it_in_place(tmp_path, monkeypatch):
+    arrays = write_small_mnist(tmp_path / "elsewhere", monkeypatch)
+    asked = replace_network(monkeypatch, lambda name: (tmp_path / "elsewhere" / name).read_bytes())
+    dataset = data.load("mnist", root=tmp_path, download=True)
+    assert np.array_equal(dataset.x[:12, 0], arrays["train-images-idx3-ubyte.gz"])
+    assert len(asked) == 4
+    assert sorted(file.name for file in (tmp_path / "MNIST" / "raw").iterdir()) == sorted(
+        sources()["mnist"]["files"]
+    )
+    data.load("mnist", root=tmp_path, download=True)
+    assert len(asked) == 4
+
+
+@pytest.mark.parametrize("kill", [True, False])
+def test_a_download_cut_off_midway_leaves_nothing_that_a_second_run_trusts(
+    kill, tmp_path, monkeypatch
+):
+    write_small_mnist(tmp_path / "elsewhere", monkeypatch)
+    broken = {"train-labels-idx1-ubyte.gz"}
+
+    def download(name):
+        content = (tmp_path / "elsewhere" / name).read_bytes()
+        if name in broken and kill:
+            raise KeyboardInterrupt
+        return content[:-5] if name in broken else content
+
+    asked = replace_network(monkeypatch, download)
+    with pytest.raises(KeyboardInterrupt if kill else FileNotFoundError):
+        data.load("mnist", root=tmp_path, download=True)
+    assert not (tmp_path / "MNIST" / "raw" / "train-labels-idx1-ubyte.gz").exists()
+    with pytest.raises(FileNotFoundError, match="MNIST is not in"):
+        data.load("mnist", root=tmp_path)
+    broken.clear()
+    del asked[:]
+    assert data.load("mnist", root=tmp_path, download=True).x.shape == (17, 1, 28, 28)
+    assert len(asked) == 3  # the first file was whole
+
+
+# ---------------------------------------------------------------- binary MNIST
 
 
 def write_binary_mnist(root, monkeypatch, *, matlab=False):
-    """A few images under the names of the real files; their counts and checksums take the place of the real ones."""
+    """A few images under the names of the real files, their counts and checksums put in place."""
     folder, sums = root / "binarized_mnist", {}
     folder.mkdir(exist_ok=True)
     arrays = [RANDOM.integers(0, 2, (count, 784), dtype=np.uint8) for count in (5, 3, 2)]
-    for name, array in zip(pictures.BINARY_MNIST_FILES, arrays, strict=True):
+    for name, array in zip(sources()["binary_mnist"]["files"], arrays, strict=True):
         if matlab:
             savemat(folder / name, dict(X=array), appendmat=False)
         else:
             np.savetxt(folder / name, array, fmt="%d")
-        sums[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-    monkeypatch.setattr(pictures, "BINARY_MNIST_COUNTS", (5, 3, 2))
+        sums[name] = "sha256:" + hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    monkeypatch.setattr(images, "BINARY_MNIST_COUNTS", (5, 3, 2))
     if not matlab:
-        monkeypatch.setattr(pictures, "BINARY_MNIST_FILES", sums)
+        monkeypatch.setitem(sources()["binary_mnist"], "files", sums)
     return np.concatenate(arrays)
 
 
@@ -127,7 +250,7 @@ def test_a_download_fetches_only_what_is_missing_with_its_checksum(tmp_path, mon
     asked = replace_download(monkeypatch, lambda name: content)
     assert len(data.load("binary_mnist", root=tmp_path, download=True).x) == len(pixels)
     known = f"sha256:{hashlib.sha256(content).hexdigest()}"
-    assert asked == [(pictures.BINARY_MNIST_PAGE + path.name, known)]
+    assert asked == [(sources()["binary_mnist"]["page"] + path.name, known)]
 
 
 @pytest.mark.parametrize("name", ["binary_mnist", "svhn"])
@@ -143,7 +266,7 @@ def test_without_files_or_a_network_the_remedy_is_one_sentence(name, tmp_path, m
 
     replace_download(monkeypatch, fail)
     with pytest.raises(
-        FileNotFoundError, match="could not be downloaded: put .* from http.* into"
+        FileNotFoundError, match="could not be downloaded: call load.* or put .* from http.* into"
     ) as caught:
         data.load(name, root=tmp_path, download=True)
     assert "\n" not in str(caught.value)
@@ -166,7 +289,7 @@ def test_a_set_that_the_reader_must_fetch_says_what_from_where(name, file, tmp_p
 def write_omniglot(folder, monkeypatch, *, characters=(3, 2)):
     """Characters of ten drawings: black squares, ever larger, on white paper."""
     folder.mkdir(parents=True)
-    for which, count in zip(pictures.OMNIGLOT_COUNTS, characters, strict=True):
+    for which, count in zip(images.OMNIGLOT_COUNTS, characters, strict=True):
         with zipfile.ZipFile(folder / f"{which}_repacked.zip", "w") as archive:
             for character in range(count):
                 for drawing in range(10):
@@ -178,8 +301,8 @@ def write_omniglot(folder, monkeypatch, *, characters=(3, 2)):
                         f"{which}/Angelic/character{which[7]}{character}/{drawing:02}.png",
                         file.getvalue(),
                     )
-    counted = {w: 10 * n for w, n in zip(pictures.OMNIGLOT_COUNTS, characters, strict=True)}
-    monkeypatch.setattr(pictures, "OMNIGLOT_COUNTS", counted)
+    counted = {w: 10 * n for w, n in zip(images.OMNIGLOT_COUNTS, characters, strict=True)}
+    monkeypatch.setattr(images, "OMNIGLOT_COUNTS", counted)
 
 
 @pytest.mark.parametrize("folder", ["omniglot", "omniglot-py"])
@@ -195,7 +318,7 @@ def test_omniglot_is_averaged_and_drawn_once_with_ink_as_one(folder, tmp_path, m
     assert not dataset.x[9, 0, 16:].any() and not dataset.x[9, 0, :, 16:].any()
     again, other = (data.load("omniglot", root=tmp_path, seed=seed) for seed in (0, 1))
     assert np.array_equal(dataset.x, again.x) and not np.array_equal(dataset.x, other.x)
-    # A square 12 pixels wide fills a fifth of the fourth column of 3.75 pixels: 30 coins of that chance.
+    # A square 12 pixels wide fills a fifth of the fourth column of 3.75 pixels: 30 such coins.
     assert 0.05 < (dataset.x[1::10, 0, :6, 3] == 255).mean() < 0.4
 
 
@@ -203,13 +326,13 @@ def test_an_incomplete_or_damaged_archive_of_omniglot_is_refused(tmp_path, monke
     write_omniglot(tmp_path / "omniglot", monkeypatch)
     path = tmp_path / "omniglot" / "images_evaluation_repacked.zip"
     whole = path.read_bytes()
-    monkeypatch.setitem(pictures.OMNIGLOT_COUNTS, "images_evaluation", 21)
+    monkeypatch.setitem(images.OMNIGLOT_COUNTS, "images_evaluation", 21)
     with pytest.raises(
         ValueError,
         match=r"evaluation_repacked.zip is damaged .* \(20 images instead of 21\): get it",
     ):
         data.load("omniglot", root=tmp_path)
-    monkeypatch.setitem(pictures.OMNIGLOT_COUNTS, "images_evaluation", 20)
+    monkeypatch.setitem(images.OMNIGLOT_COUNTS, "images_evaluation", 20)
     place = whole.index(b"IDAT") + 6
     for damaged in (whole[:-30], whole[:place] + bytes(4) + whole[place + 4 :]):
         path.write_bytes(damaged)
@@ -223,7 +346,7 @@ def test_an_incomplete_or_damaged_archive_of_omniglot_is_refused(tmp_path, monke
 # ---------------------------------------------------------------- colour
 
 
-def write_cifar10(root, monkeypatch, *, members=pictures.CIFAR10_MEMBERS, batch=4):
+def write_cifar10(root, monkeypatch, *, members=images.CIFAR10_MEMBERS, batch=4):
     (root / "cifar10").mkdir()
     records = RANDOM.integers(0, 256, (len(members), batch, 3073), dtype=np.uint8)
     records[:, :, 0] %= 10
@@ -233,7 +356,7 @@ def write_cifar10(root, monkeypatch, *, members=pictures.CIFAR10_MEMBERS, batch=
             entry = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
             entry.size = content.size
             archive.addfile(entry, io.BytesIO(content.tobytes()))
-    monkeypatch.setattr(pictures, "CIFAR10_BATCH", batch)
+    monkeypatch.setattr(images, "CIFAR10_BATCH", batch)
     return path, records.reshape(-1, 3073)
 
 
@@ -263,7 +386,7 @@ def test_cifar10_is_not_trusted_without_a_checksum_or_leave(tmp_path, monkeypatc
 
 
 def test_a_damaged_archive_of_cifar10_is_refused(tmp_path, monkeypatch):
-    path, _ = write_cifar10(tmp_path, monkeypatch, members=pictures.CIFAR10_MEMBERS[:-1])
+    path, _ = write_cifar10(tmp_path, monkeypatch, members=images.CIFAR10_MEMBERS[:-1])
     with pytest.raises(
         ValueError, match=r"is damaged or another file \(no whole test_batch.bin in it\)"
     ):
@@ -281,10 +404,8 @@ def test_svhn_is_turned_upright_with_zero_as_zero(tmp_path, monkeypatch):
         savemat(
             tmp_path / "svhn" / name, dict(X=arrays[name], y=np.arange(1, count + 1)[:, None] % 11)
         )
-        sums[name] = hashlib.md5(
-            (tmp_path / "svhn" / name).read_bytes(), usedforsecurity=False
-        ).hexdigest()
-    monkeypatch.setattr(pictures, "SVHN_FILES", sums)
+        sums[name] = md5((tmp_path / "svhn" / name).read_bytes())
+    monkeypatch.setitem(sources()["svhn"], "files", sums)
     dataset = data.load("svhn", root=tmp_path)
     assert dataset.x.shape == (23, 3, 32, 32)
     np.testing.assert_array_equal(
@@ -352,3 +473,26 @@ def test_the_real_sets_have_their_sizes_and_their_share_of_ink(name, expected, i
     assert counts(dataset) == expected
     assert (dataset.x > 0).mean() == pytest.approx(ink, abs=1e-4)
     assert len(np.unique(dataset.labels)) == num_labels
+
+
+@pytest.mark.skipif(DATA_VARIABLE not in os.environ, reason=f"{DATA_VARIABLE} is not set")
+def test_the_real_mnist_has_seventy_thousand_digits():
+    try:
+        dataset = data.load("mnist")
+    except FileNotFoundError:
+        pytest.skip(f"MNIST is not in the folder that {DATA_VARIABLE} names")
+    assert dataset.x.shape == (70_000, 1, 28, 28)
+    assert np.bincount(dataset.labels).tolist() == [
+        6903,
+        7877,
+        6990,
+        7141,
+        6824,
+        6313,
+        6876,
+        7293,
+        6825,
+        6958,
+    ]
+    assert dataset.labels[:5].tolist() == [5, 0, 4, 1, 9]
+    assert 0 < dataset.part.tolist().count(1) < 70_000

@@ -1,4 +1,4 @@
-"""Sprites: every combination of factors once, geometry in closed form, dSprites' own file format, clear refusals."""
+"""Sprites: every combination of factors, geometry in closed form, dSprites' file format."""
 
 import hashlib
 import io
@@ -12,8 +12,9 @@ import pytest
 
 from rvae_lite import data
 from rvae_lite.data import sprites
-from rvae_lite.data.folders import DATA_VARIABLE
+from rvae_lite.data.folders import DATA_VARIABLE, sources
 
+DSPRITES_PAGE = "https://github.com/google-deepmind/dsprites-dataset"
 GRID = 3, 3, 8, 8, 8  # shapes, scales, orientations, x, y
 
 
@@ -29,7 +30,7 @@ def grid(drawn):
 
 
 def centres(images):
-    """Centre of mass along x and y, in pixels from the left and upper edge: (2, ...) of images (..., H, H)."""
+    """Centre of mass along x and y, in pixels from left and top: (2, ...) of images (..., H, H)."""
     middle, area = np.arange(images.shape[-1]) + 0.5, images.sum((-2, -1))
     return np.stack(
         [(images.sum(-2) * middle).sum(-1) / area, (images.sum(-1) * middle).sum(-1) / area]
@@ -199,7 +200,7 @@ def test_an_unknown_shape_names_the_known_ones():
 
 
 def small_grid(*, sizes=(1, 3, 2, 1, 2, 2), gap=1):
-    """A grid in the published form: images that say their number, classes of which only every `gap`-th occurs."""
+    """A grid in the published form: images say their number, every `gap`-th class occurs."""
     classes = np.indices(sizes).reshape(len(sizes), -1).T
     images = np.zeros((len(classes), 64, 64), dtype=np.uint8)
     images.reshape(len(images), -1)[np.arange(len(images)), np.arange(len(images))] = 1
@@ -231,9 +232,8 @@ def test_the_published_file_is_verified_and_the_constant_colour_dropped(tmp_path
         ValueError, match=r"64x64.npz is damaged or another file \(its MD5 differs\): delete it"
     ):
         data.load("dsprites", root=tmp_path)
-    monkeypatch.setattr(
-        sprites, "DSPRITES_MD5", hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-    )
+    known = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    monkeypatch.setitem(sources()["dsprites"]["files"], sprites.DSPRITES_FILE, f"md5:{known}")
     monkeypatch.setattr(sprites, "DSPRITES_COUNT", 24)
     dataset = data.load("dsprites", root=tmp_path)
     np.testing.assert_array_equal(dataset.x[:, 0], 255 * arrays["imgs"])
@@ -286,11 +286,11 @@ def test_of_several_parts_one_is_chosen_by_name(tmp_path):
 
 @pytest.mark.parametrize("options", [{}, dict(file=sprites.DSPRITES_FILE)])
 def test_without_a_file_the_remedy_is_one_sentence(options, tmp_path):
-    remedy = r"dSprites is not in .*: call load\('dsprites', download=True\) with a network, or put dsprites_.*64x64.npz"
-    with pytest.raises(FileNotFoundError, match=remedy) as caught:
+    remedy = r"call load\('dsprites', download=True\) with a network, or put dsprites_.*64x64.npz"
+    with pytest.raises(FileNotFoundError, match=f"dSprites is not in .*: {remedy}") as caught:
         data.load("dsprites", root=tmp_path, **options)
     message = str(caught.value)
-    assert f"from {sprites.DSPRITES_PAGE} into {tmp_path / 'dsprites'}" in message
+    assert f"from {DSPRITES_PAGE} into {tmp_path / 'dsprites'}" in message
     assert DATA_VARIABLE in message and "\n" not in message
 
 
@@ -307,11 +307,9 @@ def test_a_download_fetches_the_published_file_beside_a_part(tmp_path, monkeypat
 
     known = hashlib.md5(content, usedforsecurity=False).hexdigest()
     monkeypatch.setattr(pooch, "retrieve", retrieve)
-    monkeypatch.setattr(sprites, "DSPRITES_MD5", known)
+    monkeypatch.setitem(sources()["dsprites"]["files"], sprites.DSPRITES_FILE, f"md5:{known}")
     assert len(data.load("dsprites", root=tmp_path, download=True).x) == 24
-    assert asked == [
-        (f"{sprites.DSPRITES_PAGE}/raw/master/{sprites.DSPRITES_FILE}", f"md5:{known}")
-    ]
+    assert asked == [(f"{DSPRITES_PAGE}/raw/master/{sprites.DSPRITES_FILE}", f"md5:{known}")]
     assert len(data.load("dsprites", root=tmp_path).x) == 24  # the published file comes first
 
 

@@ -1,4 +1,4 @@
-"""The estimator keeps scikit-learn's promises, and ours: the points' space, the very training of `fit`."""
+"""The estimator keeps scikit-learn's promises, and ours: the points' space, trained as by `fit`."""
 
 import warnings
 

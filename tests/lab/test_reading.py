@@ -1,4 +1,4 @@
-"""Data of every kind come out as the same arrays, and what cannot be read is refused in one sentence."""
+"""Data of every kind come out as the same arrays; what cannot be read is refused in a sentence."""
 
 import os
 import pickle

@@ -4,12 +4,15 @@ import pytest
 import torch
 from torch.distributions import Independent, Normal, kl_divergence
 from torch.func import functional_call, vmap
+from toy import terms_of
 
 from rvae_lite import VAE, Fit, data, engine, fit
 from rvae_lite.gates import Gate
+from rvae_lite.laws import Annealed, Cosine
 from rvae_lite.losses import bernoulli_nll
-from rvae_lite.models.ladder import LadderVAE, ResidualNormal
+from rvae_lite.models.ladder import LadderVAE, ResidualNormal, rates_by_scale
 from rvae_lite.multirate import LogUniform, build, make_multirate
+from rvae_lite.objective import BETA_VAE, Batch, ReplicaLoss
 
 BETAS = (0.01, 0.1, 1.0, 10.0)
 SIZES = {
@@ -21,7 +24,7 @@ every_depth = pytest.mark.parametrize("scales", SIZES)
 
 
 def ladder(scales=2, *, spread=0.3, seed=0):
-    """A ladder of 16x16 images in float64 whose parameters are spread enough for q and p to differ."""
+    """A ladder of 16x16 images in float64, its parameters spread enough for q and p to differ."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         model = LadderVAE((1, 16, 16), **SIZES[scales]).double()
@@ -37,9 +40,8 @@ def scattered(model, *, spread=0.3, seed=0):
 
 
 def images(count=7, seed=1):
-    return (
-        torch.rand(count, 1, 16, 16, generator=torch.Generator().manual_seed(seed)) < 0.4
-    ).double()
+    random = torch.Generator().manual_seed(seed)
+    return (torch.rand(count, 1, 16, 16, generator=random) < 0.4).double()
 
 
 def noise_for(model, count=7, seed=2):
@@ -133,7 +135,7 @@ def test_samples_come_from_the_prior_of_every_scale(scales):
             z = mean + (5 * torch.tanh(log_scale / 5)).exp() * z
         state = model.decoder(z, state, scale)
     drawn = model.sample(noise)
-    assert drawn.shape == (3, 1, 16, 16) and 0 < drawn.min() and drawn.max() < 1
+    assert drawn.shape == (3, 1, 16, 16) and drawn.min() > 0 and drawn.max() < 1
     torch.testing.assert_close(drawn, state.sigmoid())
 
 
@@ -185,6 +187,17 @@ def test_the_gradient_reaches_every_parameter(scales):
     assert [name for name, parameter in model.named_parameters() if not parameter.grad.any()] == []
 
 
+def test_rates_by_scale_are_those_of_each_example_and_need_scales():
+    model, x = ladder(3), images()
+    noise = noise_for(model)
+    rates = rates_by_scale(model, x, noise)
+    assert rates.shape == (7, 3)
+    assert torch.equal(rates.sum(-1), model.distortion_and_rate(x, noise)[1])
+    flat = VAE.mlp((1, 16, 16), 2, (4,)).double()
+    with pytest.raises(ValueError, match="rates_by_scale is for hierarchical models"):
+        rates_by_scale(flat, x, noise[:, :2])
+
+
 @every_depth
 def test_a_gated_ladder_equals_the_plain_one_that_it_folds_into(scales):
     gated = make_multirate(ladder(scales, spread=0.0))
@@ -209,18 +222,18 @@ def test_a_gated_ladder_equals_the_plain_one_that_it_folds_into(scales):
 def test_many_replicas_at_once_equal_each_alone():
     model, x = ladder(3), images()
     seeds, layout = [3, 1, 4], engine.Parameters(model)
-    rows, noise = engine.initial_rows(model, seeds), noise_for(model)
+    weights, noise = engine.State.initial(model, seeds).weights, noise_for(model)
 
-    def terms(row):
-        return functional_call(
-            engine.Objective(model),
-            {f"model.{k}": v for k, v in layout.unflatten(row).items()},
-            (x, noise, torch.tensor(0.5), torch.tensor(0.0), None),
-        )
+    loss_of = ReplicaLoss(model, BETA_VAE, num_data=len(x))
+    batch = Batch(x, noise, torch.tensor(0.5), torch.tensor(0.0), None)
 
-    loss, together = vmap(terms)(rows)
+    def terms(weights):
+        named = {f"model.{name}": value for name, value in layout.unflatten(weights).items()}
+        return functional_call(loss_of, named, (batch,))
+
+    loss, together = vmap(terms)(weights)
     for m in range(3):
-        alone = terms(rows[m])
+        alone = terms(weights[m])
         torch.testing.assert_close((loss[m], together[m]), alone)
 
 
@@ -251,13 +264,14 @@ def gated(x):
 
 def test_a_replica_trains_as_it_would_alone(x, plain):
     alone = fit(LadderVAE((1, 8, 8), **SMALL), x, beta=1.0, seed=[6], **SHORT)
-    torch.testing.assert_close(plain.rows[1:], alone.rows)
-    assert plain.terms[-1, 0].sum() < plain.terms[0, 0].sum()
+    torch.testing.assert_close(plain.weights[1:], alone.weights)
+    assert terms_of(plain)[-1, 0].sum() < terms_of(plain)[0, 0].sum()
 
 
 def test_annealing_and_cosine_train_a_ladder(x):
-    annealed = fit(LadderVAE((1, 8, 8), **SMALL), x, anneal=0.5, schedule="cosine", **SHORT)
-    assert annealed.terms[-1, 1] < annealed.terms[0, 1]
+    courses = dict(beta=Annealed(1.0, share=0.5), learning_rate=Cosine(SHORT["learning_rate"]))
+    annealed = fit(LadderVAE((1, 8, 8), **SMALL), x, **SHORT | courses)
+    assert terms_of(annealed)[-1, 1] < terms_of(annealed)[0, 1]
 
 
 def test_a_ladder_is_saved_and_loaded(x, plain, gated, tmp_path):
@@ -273,7 +287,7 @@ def test_a_ladder_is_saved_and_loaded(x, plain, gated, tmp_path):
 def test_a_checkpoint_of_another_tilt_is_refused(x, tmp_path):
     options = dict(beta=LogUniform(0.01, 10), checkpoint=tmp_path / "kept.npz", **SHORT)
     fit(make_multirate(LadderVAE((1, 8, 8), **SMALL), tilt=2.0), x, **options)
-    with pytest.raises(ValueError, match="belongs to a training with another gates: delete it"):
+    with pytest.raises(ValueError, match="belongs to a training with another model: delete it"):
         fit(make_multirate(LadderVAE((1, 8, 8), **SMALL)), x, **options)
 
 
@@ -288,12 +302,11 @@ def test_a_trained_ladder_folds_to_one_beta(x, gated):
 
 
 def test_the_rates_of_the_scales_sum_to_the_rate(x, plain, gated):
-    rates = plain.rates_by_scale(x)
+    rates = plain.measure(rates_by_scale, x)
     assert rates.shape == (2, 2) and (rates >= 0).all()
     assert rates.sum(1) == pytest.approx(plain.evaluate(x).rate)
-    assert gated.rates_by_scale(x, beta=0.5).sum(1) == pytest.approx(
-        gated.evaluate(x, beta=0.5).rate
-    )
+    rates = gated.measure(rates_by_scale, x, beta=0.5)
+    assert rates.sum(1) == pytest.approx(gated.evaluate(x, beta=0.5).rate)
 
 
 def test_a_fit_draws_from_its_models_priors(x, plain, gated):
@@ -323,7 +336,7 @@ def test_a_config_builds_the_model_again():
 
 def test_gates_leave_the_priors_and_the_layers_that_read_latents_alone():
     model = LadderVAE((1, 8, 8), **SMALL)
-    gated = {name for name in make_multirate(model).config["layers"]}
+    gated = set(make_multirate(model).config["layers"])
     assert gated == set(model.layers_to_gate())
     kinds = {name: type(layer).__name__ for name, layer in model.named_modules() if name in gated}
     assert set(kinds.values()) == {"Conv2d", "ConvTranspose2d"} and len(gated) == 15
@@ -353,7 +366,8 @@ def test_a_closed_posterior_gate_is_a_scale_that_says_nothing():
         (
             (1, 14, 14),
             {},
-            r"data_shape \(1, 14, 14\) must divide by 4 in height and width for 2 scales: crop or pad",
+            r"data_shape \(1, 14, 14\) must divide by 4 in height and width "
+            r"for 2 scales: crop or pad",
         ),
         (
             (1, 28, 28),
@@ -374,7 +388,8 @@ def test_a_closed_posterior_gate_is_a_scale_that_says_nothing():
         (
             (1, 8, 8),
             dict(latent_channels=(4, 2, 1)),
-            r"latent_channels must be positive, one number for each of the 2 scales of channels, not \(4, 2, 1\)",
+            r"latent_channels must be positive, one number for each of the 2 scales "
+            r"of channels, not \(4, 2, 1\)",
         ),
         (
             (1, 8, 8),
@@ -395,7 +410,7 @@ def test_a_fit_refuses_rates_of_scales_that_are_not_there_and_noise_that_does_no
         ValueError,
         match="rates_by_scale is for hierarchical models, such as LadderVAE: use evaluate",
     ):
-        flat.rates_by_scale(x)
+        flat.measure(rates_by_scale, x)
     with pytest.raises(ValueError, match=r"noise must be \(N, 24\), not \(5, 3\)"):
         plain.sample(torch.zeros(5, 3))
 

@@ -1,4 +1,4 @@
-"""Convolutions, residual blocks and patches: shapes, the paper's sizes, and how replicas of them train."""
+"""Networks of all kinds: shapes, the papers' sizes, and how replicas of them train."""
 
 import numpy as np
 import pytest
@@ -135,7 +135,7 @@ def test_replicas_together_equal_replicas_alone(name):
     plan = dict(epochs=2, batch_size=6, compile=False)
     together = fit(model, x, replicas=2, seed=[3, 4], beta=[1.0, 2.0], **plan)
     alone = fit(model, x, seed=[4], beta=2.0, **plan)
-    torch.testing.assert_close(together.rows[1], alone.rows[0], rtol=0, atol=1e-10)
+    torch.testing.assert_close(together.weights[1], alone.weights[0], rtol=0, atol=1e-10)
     torch.testing.assert_close(together.encode(x)[1], alone.encode(x)[0], rtol=0, atol=1e-10)
 
 
@@ -149,7 +149,7 @@ def test_vectorised_and_looped_replicas_of_a_convolution_agree(monkeypatch):
     encoded, decoded = looped.encode(x), looped.decode(looped.encode(x))
     monkeypatch.setattr(engine, "one_by_one", lambda model, device: False)
     vectorised = fit(model, x, **plan)
-    torch.testing.assert_close(vectorised.rows, looped.rows, rtol=0, atol=1e-10)
+    torch.testing.assert_close(vectorised.weights, looped.weights, rtol=0, atol=1e-10)
     torch.testing.assert_close(vectorised.encode(x), encoded, rtol=0, atol=1e-10)
     torch.testing.assert_close(vectorised.decode(encoded), decoded, rtol=0, atol=1e-10)
 

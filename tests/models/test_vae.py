@@ -125,3 +125,101 @@ def test_an_unknown_network_names_the_known_ones():
         VAE.from_config(dict(network="transformer"))
     with pytest.raises(ValueError, match="not None"):
         VAE.from_config({})
+
+
+OLD_CONFIGS = [  # as the constructors wrote them before `VAE.build`, and files hold them
+    (
+        dict(network="mlp", data_dim=[5], latent_dim=2, hidden=[8, 6])
+        | dict(decoder_hidden=None, decoder_activation="relu", likelihood="bernoulli"),
+        lambda: VAE.mlp(5, 2, (8, 6), likelihood="bernoulli"),
+    ),
+    (
+        dict(network="mlp", data_dim=[1, 4, 4], latent_dim=3, hidden=[8, 6])
+        | dict(decoder_hidden=[7, 9], decoder_activation="tanh", head_dim=6)
+        | dict(posterior="low_rank", noise_variance=0.3, value_range=[-1.0, 2.0]),
+        lambda: VAE.mlp(
+            *((1, 4, 4), 3, (8, 6)),
+            **dict(decoder_hidden=(7, 9), decoder_activation="tanh", head_dim=6),
+            **dict(posterior="low_rank", noise_variance=0.3, value_range=(-1.0, 2.0)),
+        ),
+    ),
+    (
+        dict(network="linear", data_dim=5, latent_dim=2, noise_variance=0.4),
+        lambda: VAE.linear(5, 2, noise_variance=0.4),
+    ),
+    (
+        dict(network="residual", data_shape=[2, 8, 8], latent_dim=3, hidden=[], head_dim=5)
+        | dict(posterior="diagonal", channels=[4, 6], blocks=[0, 0]),
+        lambda: VAE.conv((2, 8, 8), 3, (4, 6), head_dim=5, posterior="diagonal"),
+    ),
+    (
+        dict(network="residual", data_shape=[1, 8, 8], latent_dim=3, hidden=[10], head_dim=7)
+        | dict(channels=[4, 6], blocks=[1, 2]),
+        lambda: VAE.residual((1, 8, 8), 3, (4, 6), blocks=(1, 2), hidden=(10,), head_dim=7),
+    ),
+    (
+        dict(network="patch", data_shape=[3, 8, 12], latent_dim=3, hidden=[9, 7], head_dim=None)
+        | dict(likelihood="bernoulli", patch_size=2, channels=5),
+        lambda: VAE.patch(
+            (3, 8, 12), 3, patch_size=2, channels=5, hidden=(9, 7), likelihood="bernoulli"
+        ),
+    ),
+    (
+        dict(network="cnn", data_shape=[1, 18, 16], latent_dim=3, width=0.03)
+        | dict(posterior="diagonal", likelihood="bernoulli"),
+        lambda: VAE.cnn((1, 18, 16), 3, width=0.03),
+    ),
+    (
+        dict(network="resnet", data_shape=[3, 9, 12], latent_dim=3, width=0.06)
+        | dict(posterior="full", likelihood="bernoulli"),
+        lambda: VAE.resnet((3, 9, 12), 3, width=0.06, posterior="full"),
+    ),
+]
+
+
+def built(build):
+    """A model and all that it is made of, at one seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        model = build()
+    settings = (model.likelihood, model.noise_variance, model.value_range, model.head.posterior)
+    return model, repr(model), settings[:2], tuple(settings[2] or ()), settings[3]
+
+
+@pytest.mark.parametrize(("config", "build"), OLD_CONFIGS)
+def test_the_config_of_an_old_file_builds_the_same_model(config, build):
+    (old, *old_parts), (new, *new_parts) = built(lambda: VAE.from_config(config)), built(build)
+    assert old_parts == new_parts
+    assert list(old.state_dict()) == list(new.state_dict())
+    assert all(
+        torch.equal(old.state_dict()[key], new.state_dict()[key]) for key in new.state_dict()
+    )
+
+
+def test_a_config_holds_every_option_that_was_left_at_its_default():
+    sizes = dict(data_shape=[5], latent_dim=2)
+    mlp = dict(hidden=[64, 64], decoder_hidden=None, decoder_activation="relu")
+    assert (
+        VAE.build("mlp", 5, 2).config == VAE.mlp(5, 2).config == dict(network="mlp", **sizes, **mlp)
+    )
+    assert VAE.linear(5, 2).config == dict(
+        network="linear", **sizes, posterior="constant", noise_variance=0.1
+    )
+    image = VAE.build("residual", (1, 8, 8), 2, head_dim=3)
+    assert image.config == dict(network="residual", data_shape=[1, 8, 8], latent_dim=2) | dict(
+        channels=[16, 32], blocks=[0, 1], hidden=[], head_dim=3
+    )
+    assert image.head.hidden.out_features == 3 * 3 and image.decoder[0].out_features == 3
+
+
+def test_a_vae_lists_the_layers_to_gate():
+    model = VAE.mlp(5, 2, (8, 8))
+    assert model.layers_to_gate() == ["encoder.1", "encoder.3", "decoder.2"]
+    shallow = VAE.mlp(5, 2, (8,))
+    assert shallow.layers_to_gate() == ["encoder.1", "decoder.0"]
+    own = VAE(nn.Linear(4, 3), nn.Linear(2, 4), data_shape=(4,), feature_dim=3, latent_dim=2)
+    assert own.layers_to_gate() == ["encoder"]
+
+
+def test_the_linear_vae_alone_has_one_covariance_for_all_data():
+    assert VAE.linear(5, 2).is_linear and not VAE.mlp(5, 2).is_linear

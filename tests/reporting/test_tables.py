@@ -140,7 +140,7 @@ def test_a_row_of_the_paper_without_a_number_of_points_stands_beside_any():
 
 
 def negative_elbos(values):
-    """A study's table, method -> -ELBO at the betas 0.1 and 1, and for the multi-rate one between them too."""
+    """A study's table, method -> -ELBO at the betas 0.1 and 1, for the multi-rate one between too."""
     rows = [
         dict(
             data="D",

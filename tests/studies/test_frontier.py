@@ -15,7 +15,7 @@ from rvae_lite.studies.study import load_results
 
 @pytest.fixture(scope="module")
 def table():
-    dataset = data.load_eight_gaussians(num_per_class=30)
+    dataset = data.load("eight_gaussians", num_per_class=30)
     options = dict(num_points=8, epochs=60, batch_size=36, methods={}, replicas=2, cosine=True)
     model = VAE.mlp(5, 2, (16,), noise_variance=0.01)
     dataset = dataset._replace(x=dataset.x / 40)

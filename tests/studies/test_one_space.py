@@ -22,7 +22,7 @@ def setup():
         "curves": MR_VAE._replace(rho=5.0, rho_power=0.5),
     }
     methods["selected at beta 1"] = MR_VAE._replace(rho=5.0, selected_at=(1.0,))
-    dataset = data.load_eight_gaussians(num_per_class=30)
+    dataset = data.load("eight_gaussians", num_per_class=30)
     dataset = dataset._replace(x=dataset.x / 40)
     options = dict(
         num_points=8,

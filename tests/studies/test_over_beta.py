@@ -136,7 +136,7 @@ def test_trainings_kept_in_a_folder_are_not_run_again(setup, tmp_path, monkeypat
     def refuse(*_):
         raise AssertionError("a finished training was run again")
 
-    monkeypatch.setattr("rvae_lite.train._Trainer.run_epoch", refuse)
+    monkeypatch.setattr("rvae_lite.engine.Trainer.run_epoch", refuse)
     after = over_beta.over_beta(kept).table
     timed = before.metric == "seconds"
     pd.testing.assert_frame_equal(after[~timed], before[~timed])

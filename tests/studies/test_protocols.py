@@ -8,13 +8,13 @@ from rvae_lite import VAE, alignment, data
 from rvae_lite.studies import protocols
 from rvae_lite.studies.setup import REPEATED_ANCHORS, SAME_SEED, Method, Setup, methods_of
 
-pytestmark = pytest.mark.filterwarnings("ignore:replicas .* did not reach:RuntimeWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::rvae_lite.anchors.PointsNotReached")
 METHODS = methods_of() | SAME_SEED | REPEATED_ANCHORS
 
 
 @pytest.fixture(scope="module")
 def setup():
-    dataset = data.load_eight_gaussians(num_per_class=40)
+    dataset = data.load("eight_gaussians", num_per_class=40)
     scale = dict(epochs=8, batch_size=32, methods=METHODS, replicas=3)
     return Setup(dataset, VAE.mlp(5, 2, (16,)), num_points=4, **scale)
 
@@ -72,7 +72,7 @@ def test_another_template_is_another_draw(setup, reproducibility):
 
 def test_rosetta_points_come_from_the_first_laboratory_alone(sequential):
     ids = set(sequential.points.ids)
-    dataset = data.load_eight_gaussians(num_per_class=40)
+    dataset = data.load("eight_gaussians", num_per_class=40)
     assert ids <= set(dataset.ids[dataset.part == 1])
     own = sequential.first.encode(sequential.points.x)[0].numpy()
     assert np.allclose(own, sequential.points.z, atol=1e-5)
@@ -133,7 +133,7 @@ def test_trainings_kept_in_a_folder_are_not_run_again(setup, tmp_path, monkeypat
     def refuse(*_):
         raise AssertionError("a finished training was run again")
 
-    monkeypatch.setattr("rvae_lite.train._Trainer.run_epoch", refuse)
+    monkeypatch.setattr("rvae_lite.engine.Trainer.run_epoch", refuse)
     pd.testing.assert_frame_equal(protocols.reproducibility(kept).table, before.table)
 
 
@@ -157,11 +157,11 @@ def test_reconstruction_stands_beside_reproducibility(reproducibility):
 def test_the_second_laboratory_may_have_another_network(setup):
     second = VAE.mlp(5, 2, (24, 8))
     study = protocols.sequential(setup._replace(second_model=second, methods=methods_of()))
-    sizes = {name: runs.rows.shape[1] for name, runs in study.fits.items()}
+    sizes = {name: runs.weights.shape[1] for name, runs in study.fits.items()}
     assert set(sizes.values()) == {sum(p.numel() for p in second.parameters())}
     assert (
-        study.first.rows.shape[1]
-        == study.target.rows.shape[1]
+        study.first.weights.shape[1]
+        == study.target.weights.shape[1]
         == sum(p.numel() for p in setup.model.parameters())
     )
 

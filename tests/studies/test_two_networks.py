@@ -9,7 +9,7 @@ from rvae_lite.studies.two_networks import study, two_networks
 
 
 def test_one_file_brings_two_networks_together_by_a_map_that_it_knows():
-    dataset = data.load_eight_gaussians(num_per_class=30)
+    dataset = data.load("eight_gaussians", num_per_class=30)
     dataset = dataset._replace(x=dataset.x / 40)
     options = dict(num_points=8, epochs=60, batch_size=36, methods={}, replicas=2, cosine=True)
     model = VAE.mlp(5, 2, (16,), noise_variance=0.01)

@@ -1,4 +1,4 @@
-"""Sentences from a grammar: probabilities and entropy against enumeration, sampling and counting by hand."""
+"""Sentences from a grammar: probabilities and entropy against enumeration, sampling and hand."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The LSTM and the VAE of sentences: PyTorch's own LSTM, sums by hand, and the whole engine around them."""
+"""The LSTM and the VAE of sentences: PyTorch's own LSTM, sums by hand, and the whole engine."""
 
 import math
 
@@ -214,8 +214,8 @@ def test_replicas_of_a_text_model_are_single_trainings(sentences, monkeypatch):
     monkeypatch.setattr("rvae_lite.engine.one_by_one", lambda *_: False)
     side_by_side = fit(model, x, replicas=2, seed=[3, 8], beta=[0.1, 2.0], **options)
     alone = fit(model, x, seed=[8], beta=[2.0], **options)
-    close(together.rows[1:], alone.rows)
-    torch.testing.assert_close(side_by_side.rows, together.rows, rtol=0, atol=1e-9)
+    close(together.weights[1:], alone.weights)
+    torch.testing.assert_close(side_by_side.weights, together.weights, rtol=0, atol=1e-9)
     close(
         torch.as_tensor(side_by_side.evaluate(x).distortion),
         torch.as_tensor(together.evaluate(x).distortion),
@@ -258,11 +258,11 @@ def test_a_multirate_text_model_trains_folds_and_comes_back_from_its_file(senten
     assert folded.evaluate(x).distortion == pytest.approx(
         space.evaluate(x, beta=0.3).distortion, abs=1e-4
     )
-    assert folded.rows.shape[1] == sum(p.numel() for p in model_of(sentences).parameters())
+    assert folded.weights.shape[1] == sum(p.numel() for p in model_of(sentences).parameters())
     for kept in (space, folded):
         kept.save(tmp_path / "space.npz")
         again = Fit.load(tmp_path / "space.npz")
-        assert torch.equal(again.rows, kept.rows) and again.model.config == kept.model.config
+        assert torch.equal(again.weights, kept.weights) and again.model.config == kept.model.config
     assert torch.equal(again.encode(x), folded.encode(x))
 
 
@@ -286,8 +286,8 @@ def test_a_training_goes_on_from_its_checkpoint_but_not_with_other_word_dropout(
     )
     fit(model_of(sentences, word_dropout=0.2), sentences.x, epochs=1, **options)
     assert torch.equal(
-        fit(model_of(sentences, word_dropout=0.2), sentences.x, epochs=2, **options).rows,
-        whole.rows,
+        fit(model_of(sentences, word_dropout=0.2), sentences.x, epochs=2, **options).weights,
+        whole.weights,
     )
     with pytest.raises(ValueError, match="belongs to a training with another word_dropout"):
         fit(model_of(sentences, word_dropout=0.3), sentences.x, epochs=3, **options)
@@ -298,7 +298,7 @@ def test_tokens_of_any_integer_type_are_read_and_none_is_scaled():
     means = model.encode(TOKENS).mean
     space = fit(model, TOKENS.numpy().astype(np.uint8), epochs=1, batch_size=3, learning_rate=1e-9)
     assert space.encode(TOKENS.int()).shape == (1, 3, K)
-    space.rows[0] = torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+    space.weights[0] = torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
     close(space.encode(TOKENS.numpy().astype(np.uint8))[0], means.detach())
 
 
@@ -324,7 +324,8 @@ def test_tokens_of_any_integer_type_are_read_and_none_is_scaled():
         ),
         (
             lambda: fit(small_model(), TOKENS + 1, epochs=1, batch_size=2),
-            "x holds tokens from 1 to 9, the model knows 0 to 8: encode the texts with the vocabulary",
+            "x holds tokens from 1 to 9, the model knows 0 to 8: "
+            "encode the texts with the vocabulary",
         ),
         (
             lambda: fit(

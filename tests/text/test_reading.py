@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from rvae_lite import data
+from rvae_lite.data.folders import sources
 from rvae_lite.text import grammar, reading
 from rvae_lite.text.vocabulary import END, UNKNOWN, Vocabulary, lengths
 
@@ -31,13 +32,6 @@ def test_labels_stand_before_a_tab(tmp_path):
         reading.read_texts(written(tmp_path, "3\twhy\nbecause\n"), labelled=True)
 
 
-def test_prose_is_cut_into_sentences_in_lower_case_with_punctuation_apart(tmp_path):
-    prose = "It's late. Is it?\nYes, very\nlate! A title\n\nThe end"
-    found = reading.read_texts(written(tmp_path, prose), unit="sentence")
-    assert found.texts == ["it's late .", "is it ?", "yes , very late !", "a title", "the end"]
-    assert found.lines.tolist() == [1, 1, 2, 3, 5]
-
-
 def test_long_texts_are_refused_skipped_or_cut(tmp_path):
     path = written(tmp_path, "a b\na b c d\n")
     with pytest.raises(
@@ -54,23 +48,16 @@ def test_long_texts_are_refused_skipped_or_cut(tmp_path):
     ("content", "options", "message"),
     [
         (
-            "a\n\nb\n",
-            dict(on_empty="refuse"),
-            "line 2 of .* is empty: say on_empty='skip', or delete it",
-        ),
-        (
             b"caf\xc3\xa9\nna\xefve\n",
             {},
             "is no UTF-8: byte 8, on line 2, is 0xef: save the file in UTF-8",
         ),
         ("\n \n", {}, "holds no texts: check that it is the right file"),
-        ("a", dict(unit="word"), r"unit must be one of \('line', 'sentence'\), not 'word'"),
         (
             "a",
             dict(on_long="stop"),
             r"on_long must be one of \('refuse', 'skip', 'cut'\), not 'stop'",
         ),
-        ("a", dict(on_empty="cut"), r"on_empty must be one of \('refuse', 'skip'\), not 'cut'"),
         ("a", dict(max_words=0), "max_words must be positive, not 0"),
     ],
 )
@@ -124,7 +111,7 @@ def test_grammar_sentences_are_those_of_the_grammar_with_its_entropy():
 
 
 def test_yahoo_is_read_from_its_three_files(tmp_path):
-    for name in reading.YAHOO_FILES:
+    for name in sources()["yahoo"]["files"]:
         written(tmp_path / "yahoo", "0\twhat is a dog ?\n4\ta dog is a pet\n", name)
     dataset = data.load("yahoo", root=tmp_path, max_vocabulary=3)
     assert dataset.x.shape == (6, 6) and dataset.part.tolist() == [1, 1, 2, 2, 3, 3]

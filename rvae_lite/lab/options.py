@@ -1,0 +1,87 @@
+"""Options of the commands, each declared once; those that commands share are fields of a group."""
+
+import inspect
+from functools import wraps
+from typing import Annotated, NamedTuple, get_type_hints
+
+from rvae_lite.lab.plan import Choice
+
+Preprocessing = Annotated[
+    str | None, Choice("How the data were made: text, JSON, or a .json file.")
+]
+Progress = Annotated[
+    bool | None, Choice("Show a bar with the time left; by default on a terminal.")
+]
+
+
+class Reading(NamedTuple):
+    """How data are read."""
+
+    key: Annotated[
+        str | None, Choice("Which array of a .npz or HDF5 file; for .csv, which columns (a,b,c).")
+    ] = None
+    per_file: Annotated[
+        str, Choice("In a folder of .npy: one example a file, or many (first axis).")
+    ] = "one"
+    value_scale: Annotated[
+        float | None, Choice("Divide the values by this, for example 65535.")
+    ] = None
+
+
+class Header(NamedTuple):
+    """What the maker of a Rosetta file tells of the data."""
+
+    preprocessing: Preprocessing = None
+    licence: Annotated[str | None, Choice("Of the shipped inputs, kept in the header.")] = None
+    source: Annotated[str | None, Choice("Where the data are from, kept in the header.")] = None
+
+
+class Output(NamedTuple):
+    """How results are said and kept."""
+
+    json: Annotated[bool, Choice("Print JSON to standard output, nothing else.")] = False
+    force: Annotated[bool, Choice("Replace results that exist.")] = False
+
+
+def with_options(command):
+    """The command as typer takes it: a parameter that is a NamedTuple becomes its fields' options.
+
+    Fields without a `Choice` are not offered; the group is built with their defaults.
+    """
+    groups, parameters = {}, []
+    hints = get_type_hints(command, include_extras=True)
+    for parameter in inspect.signature(command).parameters.values():
+        hint = hints[parameter.name]
+        if hasattr(hint, "_fields"):
+            options = _options_of(hint)
+            groups[parameter.name] = (hint, [option.name for option in options])
+            parameters += options
+        else:
+            parameters.append(_parameter(parameter.name, hint, parameter.default))
+
+    @wraps(command)
+    def called(**given):
+        for name, (group, fields) in groups.items():
+            given[name] = group(**{field: given.pop(field) for field in fields})
+        command(**given)
+
+    called.__signature__ = inspect.Signature(parameters)
+    return called
+
+
+def _options_of(group) -> list[inspect.Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    offered = [name for name in group._fields if hasattr(hints[name], "__metadata__")]
+    return [_parameter(name, hints[name], group._field_defaults[name]) for name in offered]
+
+
+def _parameter(name: str, hint, default) -> inspect.Parameter:
+    """A parameter whose `Choice`, if it has one, is an option of typer; a bool is a flag."""
+    from typer import Option
+
+    told = getattr(hint, "__metadata__", (None,))[0]
+    if isinstance(told, Choice):
+        kind = hint.__origin__
+        flag = [f"--{name.replace('_', '-')}"] if kind is bool else []
+        hint = Annotated[kind, Option(*flag, **told._asdict())]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=hint, default=default)

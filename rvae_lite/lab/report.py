@@ -1,0 +1,234 @@
+"""The report on a comparison of latent spaces: maps, distances and tables as one HTML page."""
+
+from functools import partial
+from itertools import product
+
+import numpy as np
+
+from rvae_lite.lab.comparing import GROUP_MEASURES, MEASURES, Comparison, value_of, verdicts
+from rvae_lite.lab.outputs import rendered
+from rvae_lite.lab.page import Picture, latent_plane, picture
+from rvae_lite.reporting import figures
+from rvae_lite.reporting.tables import format_number
+
+MOST_DOTS = 4000
+LOWEST = 1e-6  # shares below it are drawn there
+
+
+def comparison_page(
+    comparison: Comparison,
+    *,
+    title: str = "Latent spaces compared",
+    notes: list | None = None,
+    over_beta: dict | None = None,
+) -> str:
+    """The report on a comparison as one HTML page without outside parts.
+
+    Args:
+        comparison: as from `compare_spaces`.
+        title: of the page.
+        notes: sentences on where the spaces come from.
+        over_beta: name -> (betas, distances), as by `spaces.distances_over_beta`, where multi-rate
+            models are compared.
+    """
+    reference, pairs = next(iter(comparison.spaces)), comparison.pairs
+    keys = pairs[["source", "target", "metric"]].itertuples(index=False, name=None)
+    return rendered(
+        "comparison.html.j2",
+        filters=dict(interval=_interval),
+        title=title,
+        spaces=comparison.spaces,
+        reference=reference,
+        verdicts=verdicts(comparison),
+        planes=_planes(comparison),
+        distances=_distances(comparison, over_beta or {}),
+        instability=_instability(comparison),
+        every_pair=_every_pair(comparison) if len(comparison.spaces) > 2 else [],
+        measures=MEASURES | GROUP_MEASURES,
+        measured=set(pairs[pairs.target == reference].metric),
+        pairs=dict(zip(keys, pairs.itertuples(), strict=True)),
+        group=list(comparison.group.itertuples()),
+        notes=[*(notes or []), *comparison.notes],
+    )
+
+
+def _shown(num_data: int) -> np.ndarray:
+    """Rows that are drawn: all, or some at random."""
+    if num_data <= MOST_DOTS:
+        return np.arange(num_data)
+    return np.sort(np.random.default_rng(0).permutation(num_data)[:MOST_DOTS])
+
+
+def _planes(comparison: Comparison) -> list[Picture]:
+    """Each space in the reference's plane where K is the same, coloured by the reference."""
+    reference, spaces = next(iter(comparison.spaces)), dict(comparison.spaces)
+    means = spaces[reference]
+    window, what = latent_plane(means)
+    plane = window(means)
+    turn = np.arctan2(*(plane - np.median(plane, 0)).T[::-1]) / (2 * np.pi)
+    same = all(other.shape == means.shape for other in spaces.values())
+    if same:
+        where = f"the plane of {reference}, {what}"
+        for name, moved in comparison.known.items():
+            spaces[f"{name}, by the file's own map,"] = moved
+        planes = {name: window(other) for name, other in spaces.items()}
+        limits = np.concatenate(list(planes.values()))
+    else:
+        where, limits = "a plane of its own, since K differs", None
+        planes = {name: latent_plane(other)[0](other) for name, other in spaces.items()}
+    rows, pictures = _shown(len(means)), []
+    for name, dots in planes.items():
+        caption = f"{name} in {where}; one colour is one direction from the centre in {reference}."
+        draw = partial(_draw_plane, dots=dots[rows], turn=turn[rows], limits=limits)
+        pictures.append(picture(draw, caption, height=3.6))
+    return pictures
+
+
+def _draw_plane(ax, *, dots: np.ndarray, turn: np.ndarray, limits: np.ndarray | None) -> None:
+    figures.plot_space(dots, turn, ax=ax)
+    for collection in ax.collections:
+        collection.set_sizes([7])
+    if limits is not None:
+        low, high = limits.min(0), limits.max(0)
+        margin = 0.04 * max(*(high - low), 1e-9)
+        ax.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin))
+
+
+def _distances(comparison: Comparison, over_beta: dict) -> list[Picture]:
+    known = ["known"] if comparison.known else []
+    distances = dict(metrics=["unaligned", *known, "procrustes", "affine"], log=True)
+    similarities = dict(metrics=["r_squared", "cka", "neighbours"], log=False)
+    pictures = [
+        picture(
+            partial(_draw_dots, comparison=comparison, **distances),
+            "Distance to the reference (lower is better): as the spaces are, and after maps fitted "
+            "on the anchors.",
+        ),
+        picture(
+            partial(_draw_dots, comparison=comparison, **similarities),
+            "Likeness to the reference (higher is better), blind to different choices of axes.",
+        ),
+    ]
+    if over_beta:
+        draw = partial(_draw_over_beta, comparison=comparison, over_beta=over_beta)
+        caption = "Distance to the reference read at the same beta, unaligned (lower is better)."
+        pictures.append(picture(draw, caption))
+    return pictures
+
+
+def _draw_over_beta(ax, *, comparison: Comparison, over_beta: dict) -> None:
+    _, *others = comparison.spaces
+    for name, (betas, shares) in over_beta.items():
+        colour, shares = _colour(others.index(name)), np.maximum(shares, LOWEST)
+        ax.plot(betas, shares, "o-", color=colour, markersize=5, linewidth=1.2, label=name)
+    ax.set(xlabel="beta", ylabel="share of the reference's variance")
+    _on_a_log_axis(ax, "x")
+    _on_a_log_axis(ax, "y")
+    ax.grid(alpha=0.25)
+    ax.legend(fontsize=8)
+
+
+def _colour(position: int) -> str:
+    return figures.GROUPS[1 + position % (len(figures.GROUPS) - 1)]
+
+
+def _draw_dots(ax, *, comparison: Comparison, metrics: list, log: bool) -> None:
+    """Values to the reference and their intervals, a line a metric, a colour a space."""
+    reference, *others = comparison.spaces
+    pairs = comparison.pairs
+    pairs = pairs[(pairs.target == reference) & pairs.metric.isin(metrics)].copy()
+    if log:
+        columns = ["value", "low", "high"]
+        pairs[columns] = pairs[columns].clip(lower=LOWEST)
+    for position, name in enumerate(others):
+        rows = pairs[pairs.source == name].set_index("metric").reindex(metrics)
+        places = np.arange(len(metrics)) + 0.6 * ((position + 0.5) / len(others) - 0.5)
+        colour = _colour(position)
+        low, high = rows.low.fillna(rows.value), rows.high.fillna(rows.value)
+        ax.hlines(places, low, high, color=colour, linewidth=2.5, alpha=0.5)
+        ax.plot(rows.value, places, "o", color=colour, markersize=6, label=name)
+    names = [MEASURES[metric].name.replace(", ", ",\n") for metric in metrics]
+    ax.set_yticks(range(len(metrics)), names)
+    ax.invert_yaxis()
+    ax.set_xlabel("share of the reference's variance" if log else "0 to 1")
+    if log and pairs.value.notna().any():
+        _on_a_log_axis(ax, "x")
+    elif not log:
+        ax.set_xlim(min(0.0, ax.get_xlim()[0]), 1.03)
+    ax.grid(axis="x", alpha=0.25)
+    if len(others) > 1:
+        ax.legend(fontsize=8)
+
+
+def _on_a_log_axis(ax, which: str) -> None:
+    """A decade at least, with few and plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    ax.set(**{f"{which}scale": "log"})
+    axis = getattr(ax, f"{which}axis")
+    low, high = axis.get_view_interval()
+    spread = max((10 / (high / low)) ** 0.5, 1.0)
+    low, high = low / spread, high * spread
+    ax.set(**{f"{which}lim": (low, high)})
+    axis.set_major_locator(LogLocator(subs=(1.0, 3.0) if high / low < 1e3 else (1.0,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _interval(row) -> str:
+    if row is None or not np.isfinite(row.value):
+        return "—"
+    interval = f" [{_digits(row.low)}, {_digits(row.high)}]" if np.isfinite(row.low) else ""
+    return _digits(row.value) + interval
+
+
+def _digits(value: float) -> str:
+    if value and np.isfinite(value) and abs(value) < 0.005:
+        return f"{value:.1e}".replace("-", "−")
+    return format_number(value, digits=2 if abs(value) >= 1 else 3)
+
+
+def _instability(comparison: Comparison) -> list[Picture]:
+    means = next(iter(comparison.spaces.values()))
+    rows = _shown(len(means))
+    plane = latent_plane(means)[0](means)[rows]
+    top = max(float(np.quantile(values, 0.99)) for values in comparison.instability.values())
+    pictures = []
+    for name, values in comparison.instability.items():
+        caption = f"Instability of each example, {name}: how much its place varies"
+        draw = partial(_draw_instability, plane=plane, values=values[rows], top=top)
+        pictures.append(picture(draw, f"{caption} from space to space.", height=3.4))
+    return pictures
+
+
+def _draw_instability(ax, *, plane: np.ndarray, values: np.ndarray, top: float) -> None:
+    order, scale = np.argsort(values), dict(vmin=0, vmax=max(top, 1e-6))
+    colours = dict(c=values[order], cmap=figures.warmth(), **scale)
+    dots = ax.scatter(*plane[order].T, s=7, rasterized=True, **colours)
+    ax.set(aspect="equal", xticks=[], yticks=[])
+    ax.figure.colorbar(dots, ax=ax, label="standard deviation / total (lower is better)")
+
+
+def _every_pair(comparison: Comparison) -> list[Picture]:
+    pictures = []
+    for metric in ("unaligned", "r_squared"):
+        name, _, better = MEASURES[metric]
+        caption = f"{name}: row as source, column as target ({better} is better)."
+        pictures.append(picture(partial(_draw_heat, comparison=comparison, metric=metric), caption))
+    return pictures
+
+
+def _draw_heat(ax, *, comparison: Comparison, metric: str) -> None:
+    names = list(comparison.spaces)
+    values = np.full((len(names), len(names)), np.nan)
+    for (i, source), (j, target) in product(enumerate(names), repeat=2):
+        values[i, j] = value_of(comparison, source, target, metric)
+    top = max(1.0, np.nanmax(values, initial=0.0))
+    ax.imshow(values, cmap="viridis", vmin=0, vmax=top, aspect="auto")
+    for (i, j), value in np.ndenumerate(values):
+        text, colour = _digits(value), "k" if value > 0.6 * top else "w"
+        if np.isnan(value):
+            text, colour = "—", figures.INK
+        ax.text(j, i, text, ha="center", va="center", color=colour)
+    ax.set_xticks(range(len(names)), names, rotation=30, ha="right")
+    ax.set_yticks(range(len(names)), names)

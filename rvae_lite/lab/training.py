@@ -1,0 +1,226 @@
+"""Train a laboratory's own data, into the space of Rosetta points or its own, and measure it.
+
+Martinez & Pearson (2021), Section 3; with multi-rate models the points are curves over beta, ours.
+Letters: N examples, K latent dimension, R Rosetta points.
+"""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+
+from rvae_lite.alignment import total_variance
+from rvae_lite.anchors import PointsNotReached, Weighted
+from rvae_lite.fitted import Fit
+from rvae_lite.lab.plan import Plan, are_bounded_images, build_model, complete, in_units
+from rvae_lite.lab.spaces import COLLAPSED
+from rvae_lite.laws import LogUniform
+from rvae_lite.multirate import is_multirate
+from rvae_lite.rosetta import RosettaPoints
+from rvae_lite.train import UNREACHED, fit
+
+EVEN_NOISE = 0.1  # noise variance at which both halves of the Rosetta term weigh the same
+READ_AT = 7  # betas at which a multi-rate model is measured, log-spaced over its range
+PLAIN_POINTS = (
+    "the points are plain, so that the model is held to the same latents at every beta, though "
+    "latents shrink as beta grows: ask for curves, which distil makes of a multi-rate model"
+)
+
+
+class Training(NamedTuple):
+    """A trained space.
+
+    fit: one replica.  trained: (N,), True where an example was trained on.  report: JSON.
+    """
+
+    fit: Fit
+    trained: np.ndarray
+    report: dict
+
+
+def train_space(
+    x,
+    *,
+    points: RosettaPoints | None = None,
+    plan: Plan | None = None,
+    preprocessing=None,
+    device=None,
+    progress=False,
+) -> Training:
+    """Train one VAE, into the space of the points where there are some, and measure it.
+
+    The points' inputs are trained on with the data, and no held-out example is.
+
+    Args:
+        x: data, (N, *data): uint8, or floats.
+        points: Rosetta points, or None for a space of one's own.
+        plan: by default `Plan()`.
+        preprocessing: how x were made; compared with the points' header.
+        device, progress: as in `fit`.
+
+    Returns:
+        Training; its report holds N, plan, losses and, with points, whether they were reached, in
+        words too.  Of a multi-rate model the losses are those at the beta nearest to 1, and
+        `over_beta` has them at seven.
+
+    Raises:
+        ValueError: data, points and plan do not fit; the message says where.
+    """
+    x, plan = np.asarray(x), plan or Plan()
+    cautions = [] if points is None else _check(points, x, plan, preprocessing)
+    plan = complete(plan, x, points)
+    model = build_model(x.shape[1:], plan, bounded=are_bounded_images(x, points))
+    trained = _not_held_out(len(x), plan)
+    with warnings.catch_warnings():  # the cautions say it
+        warnings.filterwarnings("ignore", "the points are known for beta in", UserWarning)
+        space = train_into(points, model, x[trained], plan, device=device, progress=progress)
+        measured = _measure(space, x[~trained], x[trained], points)
+    report = dict(num_examples=len(x), data_shape=list(x.shape[1:]), plan=plan._asdict())
+    report |= dict(cautions=cautions, seconds=space.info["seconds"])
+    return Training(space, trained, report | measured)
+
+
+def train_into(
+    points: RosettaPoints | None, model, x: np.ndarray, plan: Plan, *, device=None, progress=False
+) -> Fit:
+    """Train one replica of a model on data and the points' inputs, held to the points' latents.
+
+    The half of the Rosetta term that concerns inputs is weighted by 0.1 / noise variance, so that
+    rho means the same in all units.  Whether the points were reached is left to the caller to say.
+
+    Args:
+        points: Rosetta points, or None.
+        model: the pattern.
+        x: data, (N, *data).
+        plan: a completed plan.
+        device, progress: as in `fit`.
+    """
+    if points is not None:
+        same = x.dtype == points.x.dtype  # of two types, both become floats
+        x = np.concatenate([x, points.x] if same else [in_units(x), in_units(points.x)])
+        points = Weighted(points, x=EVEN_NOISE / plan.noise_variance)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PointsNotReached)
+        return fit(
+            model,
+            x,
+            epochs=plan.epochs,
+            batch_size=plan.batch_size,
+            beta=plan.beta if plan.beta_range is None else LogUniform(*plan.beta_range),
+            rho=0.0 if points is None else plan.rho,
+            points=points,
+            learning_rate=plan.learning_rate,
+            seed=plan.seed,
+            device=device,
+            progress=progress,
+        )
+
+
+def _check(points: RosettaPoints, x: np.ndarray, plan: Plan, preprocessing) -> list[str]:
+    """Sentences that make one look again, after refusing what cannot be trained on."""
+    check = points.check(x, preprocessing)
+    if check.errors:
+        raise ValueError("points do not fit the data: " + "; ".join(check.errors))
+    if points.betas is None:
+        return [*check.warnings, *([] if plan.beta_range is None else [PLAIN_POINTS])]
+    beta = 1.0 if plan.beta is None else plan.beta
+    low, high = plan.beta_range or (beta, beta)
+    if not low > 0:
+        reason = "since the points are curves over beta"
+        raise ValueError(f"beta must be positive, not {low:g}, {reason}")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        points.warn_beyond(low, high)
+    return [*check.warnings, *(str(warning.message) for warning in caught)]
+
+
+def _not_held_out(num_data: int, plan: Plan) -> np.ndarray:
+    """Which examples are trained on, (N,)."""
+    if not 0 <= plan.held_out < 1:
+        expected = "a share of the data, from 0 to below 1"
+        raise ValueError(f"held_out must be {expected}, not {plan.held_out!r}")
+    count = min(round(plan.held_out * num_data), num_data - 2)
+    trained = np.ones(num_data, dtype=bool)
+    trained[np.random.default_rng(plan.seed).permutation(num_data)[:count]] = False
+    return trained
+
+
+def _measure(space: Fit, held_out: np.ndarray, trained: np.ndarray, points) -> dict:
+    """Losses in nats per example, over beta too, and whether the points were reached."""
+    x, on = (held_out, "held-out") if len(held_out) else (trained, "training")
+    values = in_units(np.concatenate([held_out, trained]))
+    variance = float(values.var(0, dtype=np.float64).sum())
+    rows = []
+    for beta in _betas_of(space):
+        terms = space.evaluate(x, beta=beta)
+        losses = dict(distortion=terms.distortion, rate=terms.rate, negative_elbo=terms.loss())
+        losses["squared_error"] = terms.squared_error
+        row = {} if beta is None else dict(beta=beta)
+        row |= {name: float(value[0]) for name, value in losses.items()}
+        rows.append(row | dict(unexplained_share=row["squared_error"] / variance))
+    nearest = min(rows, key=lambda row: abs(np.log(row.get("beta", 1.0))))
+    measured = dict(held_out=dict(num_examples=len(x), on=f"{on} examples", **nearest))
+    distances = {} if points is None else _distances(space, points)
+    if is_multirate(space.model):
+        for row in rows if distances else []:
+            row["anchor_distance"] = distances[row["beta"]]
+        measured["over_beta"] = rows
+    return measured | (_reached(space, points, distances) if distances else {})
+
+
+def _betas_of(space: Fit) -> list:
+    """Where a space is measured: [None] for a plain model, seven betas for a multi-rate one."""
+    if not is_multirate(space.model):
+        return [None]
+    return np.geomspace(*space.model.beta_range, READ_AT).tolist()
+
+
+def reaching(space: Fit, points: RosettaPoints | None) -> dict:
+    """Whether replica 0 reached the points: a share of their variance; and in words.
+
+    Of a multi-rate model the distance is the largest over beta.  It is None where the points'
+    latents have collapsed; without points nothing is said.
+    """
+    return {} if points is None else _reached(space, points, _distances(space, points))
+
+
+def _distances(space: Fit, points: RosettaPoints) -> dict:
+    """beta -> how far the encoded points are from their latents; None where those collapsed."""
+    distances = {}
+    for beta in _betas_of(space):
+        latents = points.z_at(float(space.beta[0]) if beta is None else beta)
+        gone = points.betas is not None and total_variance(latents) < COLLAPSED
+        distances[beta] = None if gone else float(space.anchor_distance(points, beta=beta)[0])
+    return distances
+
+
+def _reached(space: Fit, points: RosettaPoints, distances: dict) -> dict:
+    """The largest distance, whether the points were reached, and a verdict."""
+    many, where = is_multirate(space.model), ""
+    if points.betas is not None and not many:
+        where = f" at beta {space.beta[0]:g}"
+    known = {beta: distance for beta, distance in distances.items() if distance is not None}
+    if not known:
+        verdict = (
+            f"with nothing to reach{where}: there their latents have collapsed to one place, "
+            f"whatever the input"
+        )
+        return dict(anchor_distance=None, reached=None, verdict=verdict)
+    distance = max(known.values())
+    share = f"{'up to ' * many}{100 * distance:.2g} % of their variance away"
+    missed = [beta for beta, distance in known.items() if distance > UNREACHED]
+    if many and len(missed) in (0, len(known)):
+        where = " at any beta" if missed else " at every beta"
+    elif many:
+        where = f" at beta {', '.join(f'{beta:.3g}' for beta in missed)}"
+    remedy = "train longer or raise rho" if many else "train longer, raise rho or lower beta"
+    verdict = (
+        f"not reached{where}: the points' inputs are {share}, so this is another space; {remedy}, "
+        f"and see that the inputs were prepared as the points' were"
+    )
+    if not missed:
+        verdict = (
+            f"reached{where}: the points' inputs land on their latents ({share}), so this is the "
+            f"space of the points"
+        )
+    return dict(anchor_distance=distance, reached=not missed, verdict=verdict)

@@ -1,0 +1,56 @@
+"""Files are described and drawn."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from rvae_lite import RosettaPoints, alignment, storage
+from rvae_lite.lab import inspecting
+
+
+def test_curves_and_multi_rate_models_are_described(folder, curves):
+    opened = inspecting.open_file(folder / "curves.npz")
+    described = json.loads(json.dumps(inspecting.describe(opened)))
+    assert (
+        described["beta_range"] == [0.01, 10.0]
+        and described["reconstructions"]
+        and described["num_betas"] == 10
+    )
+    spread = [math.sqrt(alignment.total_variance(z)) for z in curves.z]
+    assert np.allclose(described["total_sd_at_betas"], spread)
+    assert "latent_mean" not in described
+    model = inspecting.describe(inspecting.open_file(folder / "many.npz"))
+    assert model["beta_range"] == [0.01, 10.0] and "beta" not in model and model["latent_dim"] == 2
+
+
+@pytest.mark.parametrize(
+    ("shape", "num_latents"), [((3,), 1), ((3,), 4), ((1, 6, 6), 2), ((3, 6, 6), 2)]
+)
+@pytest.mark.parametrize("recon", [True, False])
+def test_curves_are_drawn(tmp_path, shape, num_latents, recon):
+    rng = np.random.default_rng(0)
+    x, z = rng.uniform(size=(7, *shape)), rng.standard_normal((3, 7, num_latents))
+    made = rng.uniform(size=(3, *x.shape)) if recon else None
+    RosettaPoints(x, z, betas=[0.1, 1.0, 3.0], recon=made).save(tmp_path / "points.npz")
+    inspecting.render(inspecting.open_file(tmp_path / "points.npz"), tmp_path / "drawn.html")
+    page = (tmp_path / "drawn.html").read_text()
+    assert page.count("<figure>") == 3 + recon and "curves over beta 0.1 to 3" in page
+    assert ("decoder makes of them" in page) == recon
+
+
+def test_a_picture_of_curves_has_every_panel(folder, tmp_path):
+    inspecting.render(inspecting.open_file(folder / "curves.npz"), tmp_path / "drawn.png")
+    assert (tmp_path / "drawn.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_file_is_read_and_verified_a_few_times_at_most(folder, tmp_path, monkeypatch):
+    hashed, verify = [], storage.content_hash
+    monkeypatch.setattr(storage, "content_hash", lambda *given: hashed.append(1) or verify(*given))
+    for name, most in (("curves.npz", 2), ("many.npz", 3)):
+        hashed.clear()
+        opened = inspecting.open_file(folder / name)
+        inspecting.describe(opened)
+        inspecting.render(opened, tmp_path / "drawn.html")
+        assert len(hashed) <= most

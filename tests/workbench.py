@@ -1,0 +1,51 @@
+"""Small data, plans and points for tests of what a laboratory does."""
+
+import numpy as np
+from scipy.stats import special_ortho_group
+
+from rvae_lite import RosettaPoints
+from rvae_lite.lab.plan import Plan
+
+QUICK = Plan(epochs=2, batch_size=32)
+LONGER = Plan(epochs=8, batch_size=32, learning_rate=1e-2)
+MANY = LONGER._replace(beta_range=(0.01, 10.0))
+BETAS = np.geomspace(0.01, 10, 10)
+
+
+def circle(num_data=120, *, seed=0):
+    """Points on a circle and their second harmonic, (N, 3)."""
+    angle = np.random.default_rng(seed).uniform(0, 2 * np.pi, num_data)
+    return np.stack([np.cos(angle), np.sin(angle), np.cos(2 * angle)], 1).astype(np.float32)
+
+
+def images(num_data=60, size=8):
+    """Grey images of noise, (N, 1, size, size) uint8."""
+    return np.random.default_rng(0).integers(0, 256, (num_data, 1, size, size)).astype(np.uint8)
+
+
+def shrinking(scale=1.0):
+    """Made-up curves that turn and shrink as beta grows."""
+    rng = np.random.default_rng(1)
+    start, turn = rng.standard_normal((9, 2)), np.linspace(0, 0.5, 10)
+    turned = np.stack(
+        [start @ np.array([[np.cos(t), np.sin(t)], [-np.sin(t), np.cos(t)]]) for t in turn]
+    )
+    shrunk = scale * turned * np.linspace(1, 0.2, 10)[:, None, None]
+    return RosettaPoints(circle(9), shrunk, betas=BETAS)
+
+
+def draw(*shape, seed=0):
+    """Standard normal numbers."""
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def turned(means, *, seed=0):
+    """The space turned and moved."""
+    return means @ special_ortho_group.rvs(means.shape[1], random_state=seed) + 1.0
+
+
+def four_spaces(num_data=150):
+    """A reference, one near it, the same turned, and another one."""
+    first = draw(num_data, 3) * [3.0, 2.0, 1.0]
+    near = first + 0.1 * draw(num_data, 3, seed=1)
+    return dict(first=first, near=near, turned=turned(first), other=draw(num_data, 3, seed=2))
