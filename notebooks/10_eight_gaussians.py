@@ -52,8 +52,8 @@ from rvae_lite import RosettaPoints, alignment, fit
 from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.tables import check, fingerprint, provenance
 from rvae_lite.studies import protocols
+from rvae_lite.studies.setup import methods_of, toy_setup
 from rvae_lite.studies.study import load_results
-from rvae_lite.studies.setup import toy_setup
 
 figures.use_style()
 methods = methods_of(beta=beta, rho=rho)

@@ -52,8 +52,8 @@ from rvae_lite import alignment, data, fit
 from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.tables import check, fingerprint, provenance
 from rvae_lite.studies import protocols
+from rvae_lite.studies.setup import image_setup, methods_of
 from rvae_lite.studies.study import load_results
-from rvae_lite.studies.setup import image_setup
 
 figures.use_style()
 methods = methods_of(rho=rho) | protocols.REPEATED_ANCHORS

@@ -52,8 +52,8 @@ from rvae_lite.reporting import figures
 from rvae_lite.reporting import tables as report
 from rvae_lite.reporting.tables import check, fingerprint, provenance
 from rvae_lite.studies import protocols
+from rvae_lite.studies.setup import image_setup, methods_of
 from rvae_lite.studies.study import load_results
-from rvae_lite.studies.setup import image_setup
 
 figures.use_style()
 methods = {k: v for k, v in methods_of(rho=rho).items() if k != "beta-VAE"}

@@ -51,8 +51,8 @@ from rvae_lite import fit, select_points
 from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.tables import check, fingerprint, provenance
 from rvae_lite.studies import protocols
+from rvae_lite.studies.setup import Method, image_setup
 from rvae_lite.studies.study import load_results
-from rvae_lite.studies.setup import image_setup
 
 figures.use_style()
 methods = {"R-VAE": Method(rho=rho)}

@@ -51,6 +51,7 @@ import torch
 from rvae_lite import VAE, data, fit, linear_vae
 from rvae_lite.reporting import curves, figures
 from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.studies.linear import linear_curve
 
 figures.use_style()
 digits = data.load(dataset)

@@ -52,6 +52,8 @@ from rvae_lite import VAE, data, fit, gates, linear_vae
 from rvae_lite.multirate import LogUniform, make_multirate
 from rvae_lite.reporting import curves, figures
 from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.studies import theorem_one
+from rvae_lite.studies.linear import linear_curve
 
 figures.use_style()
 law = LogUniform(lowest, highest)

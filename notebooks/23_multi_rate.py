@@ -52,6 +52,7 @@ from rvae_lite import fit, gates, metrics, multirate
 from rvae_lite.reporting import curves, figures, tables
 from rvae_lite.reporting.tables import check, fingerprint, provenance
 from rvae_lite.studies import over_beta
+from rvae_lite.studies.setup import MR_VAE
 from rvae_lite.studies.study import load_results
 
 figures.use_style()

@@ -200,11 +200,10 @@ check("at batch 64 the bias grows with K", worst[2][2] < worst[4][2] < worst[6][
 
 # %%
 changes = dict(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
-changes |= dict(seeds=(0,), num_samples=500, num_rated=1024)
 network = dict(hidden=[hidden_dim] * 2, decoder_hidden=[hidden_dim] * 3)
 network |= dict(decoder_activation=activation, latent_dim=latent_dim)
 setting = sprites.sprite_setup(dataset, **network, **changes)
-setting = setting._replace(plain_betas=setting.betas[1::4])
+setting = setting._replace(betas=sprites.BETAS[1::4])
 images, factors = setting.dataset.x, setting.dataset.factors
 few = dict(epochs=3, batch_size=64, learning_rate=1e-3, objective="beta-TCVAE")
 first = fit(setting.model, images[:1024], beta=4.0, **few)
@@ -278,7 +277,8 @@ check("of noise it is near 0", gap(noise, factors) < 0.02)
 # A multi-rate beta-TCVAE and three plain ones, all with the same number of steps.
 
 # %%
-study = sprites.disentanglement_study(setting)
+measured = dict(seeds=[0], num_samples=500, num_rated=1024)
+study = sprites.over_beta_sprites(setting, **measured)
 methods = ("MR-VAE", "beta-TCVAE")
 
 

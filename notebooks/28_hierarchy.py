@@ -50,6 +50,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from rvae_lite import data, fit, metrics, multirate
+from rvae_lite.data.dataset import TEST, TRAIN
 from rvae_lite.models import ladder as hierarchical
 from rvae_lite.reporting import curves, figures
 from rvae_lite.reporting.tables import check, fingerprint, format_number, provenance
@@ -86,7 +87,7 @@ figures.use_style()
 
 # %%
 whole = data.load(dataset)
-train, x = whole.x[whole.part == over_beta.TRAIN], whole.x[whole.part == over_beta.TEST]
+train, x = whole.x[whole.part == TRAIN], whole.x[whole.part == TEST]
 ladder = hierarchical.LadderVAE(
     whole.x.shape[1:],
     channels=(coarse_channels, fine_channels),

@@ -53,8 +53,8 @@ from rvae_lite import VAE, alignment, curve_points, data, fit, linear_vae
 from rvae_lite.multirate import LogUniform, make_multirate
 from rvae_lite.reporting import curves, figures
 from rvae_lite.reporting.tables import check, fingerprint, provenance
-from rvae_lite.studies.study import load_results
 from rvae_lite.studies.linear import anchored_gaps
+from rvae_lite.studies.study import load_results
 
 figures.use_style()
 betas = np.geomspace(0.01, 10.0, 10)
@@ -402,7 +402,7 @@ check(
 # On the digits, one laboratory trains a fully connected network at $\beta = 1$, another a network of patches at $\beta = 0.1$.
 
 # %%
-pair = results[results.metric.isin(["known_map", "anchors_map", "best_map"])]
+pair = load_results("two_networks")
 pair = pair.pivot_table(
     index="method", columns="metric", values="value", aggfunc="median"
 )
@@ -472,7 +472,7 @@ check("and pays for it with a higher loss of his own", dear[1] > cheap[1])
 # Does one training give the whole frontier between fit and fidelity? At a larger scale, on held-out data, against a training for every $\rho$:
 
 # %%
-frontier = results[results.method.str.startswith("one training")]
+frontier = load_results("frontier")
 frontier = frontier[frontier.beta == 1]
 index = ["data", "method", "rho", "metric"]
 frontier = frontier.groupby(index, sort=False).value.median().unstack()
