@@ -1,4 +1,4 @@
-"""Make the Rosetta files that ship with the package: train the book's models, distil them, keep witness points.
+"""Make the Rosetta files that ship with the package, and their witness points.
 
     python tools/book_points.py [eight_gaussians] [digits]
 

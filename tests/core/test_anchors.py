@@ -167,7 +167,10 @@ X, Z = np.zeros((6, 5)), np.zeros((4, 6, 2))
 )  # fmt: skip
 def test_impossible_curves_are_refused(call, message, monkeypatch, eager):
     if "Fit" in message:
-        call = lambda: curve_points(eager, toy_data(), 3)
+
+        def call():
+            return curve_points(eager, toy_data(), 3)
+
     with pytest.raises(ValueError, match=message):
         call()
 
