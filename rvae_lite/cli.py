@@ -97,7 +97,7 @@ def run(
 
 
 def main() -> None:
-    """Entry point: an error of use is one sentence on stderr and exit code 1; an interrupt is 130."""
+    """Entry point: an error is one sentence on stderr and exit code 1; an interrupt is 130."""
     usage_error = typer.BadParameter.__base__.__base__  # whichever Click it is that typer stands on
     warnings.showwarning = lambda message, *_, **__: print(
         f"rvae-lite: note: {_sentence(message)}", file=sys.stderr
