@@ -104,7 +104,7 @@ def run(
 
 
 def main() -> None:
-    """Entry point: errors of use are one sentence on stderr and exit code 1; an interrupt exits with 130."""
+    """Entry point: an error is one sentence on stderr and exit code 1; an interrupt is 130."""
     usage_error = typer.BadParameter.__base__.__base__  # whichever Click it is that typer stands on
     warnings.showwarning = lambda message, *_, **__: print(
         f"rvae-lite: note: {_sentence(message)}", file=sys.stderr
@@ -116,9 +116,8 @@ def main() -> None:
         command = context.command_path if context else "rvae-lite"
         sys.exit(f"rvae-lite: {_sentence(error.format_message())} (see {command} --help)")
     except (ValueError, OSError, FloatingPointError, MemoryError) as error:
-        sys.exit(
-            f"rvae-lite: {_sentence(getattr(error, 'strerror', None) or error) or type(error).__name__}"
-        )
+        reason = _sentence(getattr(error, "strerror", None) or error)
+        sys.exit(f"rvae-lite: {reason or type(error).__name__}")
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
 
