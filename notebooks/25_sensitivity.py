@@ -238,7 +238,7 @@ check("one a batch is behind after as many epochs", batch > default)
 #
 # Gates start open and flat, the same at every $\beta$, and Adam moves every parameter by about the learning rate a step, however large its gradient.
 # A weight of a layer needs few such steps; a gate that shall close at one end of the range has to bring $w\,h$ from 0 to beyond 2.
-# So `fit` gives the sigmoid and square root gates five times the learning rate of the rest (`gate_speed=5`), which the paper does not; "slow gates" are the paper's.
+# So `make_multirate` gives the sigmoid and square root gates five times the learning rate of the rest (`gate_speed=5`), which the paper does not; "slow gates" are the paper's.
 
 # %%
 plot_variants(speed)

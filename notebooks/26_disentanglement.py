@@ -205,12 +205,13 @@ network |= dict(decoder_activation=activation, latent_dim=latent_dim)
 setting = sprites.sprite_setup(dataset, **network, **changes)
 setting = setting._replace(betas=sprites.BETAS[1::4])
 images, factors = setting.dataset.x, setting.dataset.factors
-few = dict(epochs=3, batch_size=64, learning_rate=1e-3, objective="beta-TCVAE")
+objective = disentanglement.BetaTCVAE()
+few = dict(epochs=3, batch_size=64, learning_rate=1e-3, objective=objective)
 first = fit(setting.model, images[:1024], beta=4.0, **few)
 fingerprint(first)
-gated = make_multirate(setting.model, beta_range=(0.1, 10.0))
-few["gate_speed"] = 1.0
-every = fit(gated, images[:1024], beta=LogUniform(0.1, 10.0), per="batch", **few)
+gated = make_multirate(setting.model, beta_range=(0.1, 10.0), gate_speed=1.0)
+law = LogUniform(0.1, 10.0, per="batch")
+every = fit(gated, images[:1024], beta=law, **few)
 terms = first.history.iloc[-1]
 total = terms.distortion + terms.rate + 3 * terms.total_correlation
 check("the loss is the equation above", abs(terms.loss - total) < 1e-3 * terms.loss)
@@ -487,7 +488,7 @@ assert abs(gap(turned, factors, bins=64) - 0.6) < 0.02
 
 # %% tags=["hide-cell"]
 try:
-    fit(gated, images[:1024], beta=LogUniform(0.1, 10.0), per="example", **few)
+    fit(gated, images[:1024], beta=LogUniform(0.1, 10.0), **few)
 except ValueError as error:
     assert "one beta a batch" in str(error)
 else:
