@@ -50,8 +50,8 @@ import pandas as pd
 from rvae_lite import alignment, fit
 from rvae_lite.reporting import figures
 from rvae_lite.reporting import tables as report
-from rvae_lite.reporting.tables import check, fingerprint, provenance
-from rvae_lite.studies import protocols
+from rvae_lite.reporting.claims import check, fingerprint, provenance
+from rvae_lite.studies import protocols, relative
 from rvae_lite.studies.experiments import load_results
 from rvae_lite.studies.setup import image_setting
 
@@ -167,8 +167,8 @@ def frames_of(table):
     """Retraining variability and log distortion relative to the VAE, the paper's methods."""
     table = table[table.method.isin(["VAE", "beta-VAE", "R-VAE"])]
     return [
-        report.over_templates(report.relative_rv(table)),
-        report.over_templates(report.relative_lsd(table)),
+        report.over_templates(relative.relative_rv(table)),
+        report.over_templates(relative.relative_lsd(table)),
     ]
 
 
@@ -198,7 +198,7 @@ report.against_paper(lsd[lsd.part == "D1"], toy[toy.table == 6])
 
 # %%
 scale_of(tables["mnist"])
-report.by_num_points(frames_of(tables["mnist"]))
+relative.by_num_points(frames_of(tables["mnist"]))
 
 # %% [markdown]
 # **Tables 4 and 7, MNIST.**
@@ -207,7 +207,7 @@ report.by_num_points(frames_of(tables["mnist"]))
 
 # %%
 scale_of(tables["how_many_points"])
-report.by_num_points(frames_of(tables["how_many_points"]))
+relative.by_num_points(frames_of(tables["how_many_points"]))
 
 # %% [markdown]
 # **Tables 5 and 8, birdsong.**

@@ -50,8 +50,9 @@ import torch
 
 from rvae_lite import VAE, data, fit, gates, linear_vae
 from rvae_lite.multirate import LogUniform, make_multirate
-from rvae_lite.reporting import curves, figures
-from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.reporting import figures
+from rvae_lite.reporting.claims import check, fingerprint, provenance
+from rvae_lite.studies.linear_curve import linear_curve
 
 figures.use_style()
 law = LogUniform(lowest, highest)
@@ -139,7 +140,7 @@ for ax, (field, label) in zip(axes, {**names, "decoder": "decoder D"}.items()):
     lines = {k: (beta, getattr(r, field)[:, 0]) for k, r in pair.items()}
     if field == "decoder":
         lines = {"exact": lines["exact"]}
-    curves.plot_over_beta(lines, label=label, lines=list(lines), ax=ax)
+    figures.plot_over_beta(lines, label=label, lines=list(lines), ax=ax)
 
 # %% [markdown]
 # **The response of one latent**: what the optimum is (line), and what the proof names.
@@ -220,7 +221,7 @@ shown = {
     for name, gap in excess.items()
     if name != "corrected"
 }
-_ = curves.plot_over_beta(
+_ = figures.plot_over_beta(
     shown, label="excess loss in nats", lines=list(shown), log=True, ax=ax
 )
 
@@ -359,7 +360,7 @@ trained = {
     for name, gate in ways.items()
 }
 read_off = np.geomspace(lowest, highest, 25)
-reached = {name: curves.linear_curve(one, x, read_off) for name, one in trained.items()}
+reached = {name: linear_curve(one, x, read_off) for name, one in trained.items()}
 
 # %% [markdown]
 # How good is it at each $\beta$?
@@ -377,10 +378,10 @@ gaps = {
 }
 figure, (left, right) = figures.figure_row(2, width=3.6, height=3)
 both = {"exact": solution, "MR-VAE": reached["corrected gates"]}
-curves.plot_rate_distortion(both, lines=["exact"], ax=left)
+figures.plot_rate_distortion(both, lines=["exact"], ax=left)
 percent = {name: (read_off, 100 * gap) for name, gap in gaps.items()}
 label = "gap to the optimum in per cent\n(lower is better)"
-curves.plot_over_beta(percent, label=label, lines=list(percent), log=True, ax=right)
+figures.plot_over_beta(percent, label=label, lines=list(percent), log=True, ax=right)
 _ = right.set_ylim(1e-2, 10)
 
 # %% [markdown]
@@ -491,7 +492,7 @@ assert min(excess_at(d) for d in np.linspace(0.2, 3, 57)) > excess_at(1.0) * 2 /
 # %% tags=["hide-cell"]
 quick = plan | dict(epochs=500, warmup_epochs=10)
 per_batch = fit(make_multirate(model), x, per="batch", **quick)
-losses = curves.linear_curve(per_batch, x, read_off).loss.to_numpy() - constant
+losses = linear_curve(per_batch, x, read_off).loss.to_numpy() - constant
 assert (losses / (optimal.numpy() - constant)).max() < 1.1
 
 # %% [markdown]

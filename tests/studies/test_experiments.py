@@ -68,7 +68,8 @@ def test_both_profiles_list_units_of_distinct_names(name):
 
 
 def test_the_committed_toy_table_shows_what_the_paper_claims():
-    from rvae_lite.reporting.tables import over_templates, relative_lsd, relative_rv
+    from rvae_lite.reporting.tables import over_templates
+    from rvae_lite.studies.relative import relative_lsd, relative_rv
 
     table = experiments.load_results("eight_gaussians")
     assert (
