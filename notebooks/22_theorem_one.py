@@ -50,8 +50,8 @@ import torch
 
 from rvae_lite import VAE, data, fit, gates, laws, linear_vae
 from rvae_lite.multirate import LogUniform, make_multirate
-from rvae_lite.reporting import curves, figures
-from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.reporting import figures
+from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import theorem_one
 from rvae_lite.studies.linear import linear_curve
 
@@ -141,7 +141,7 @@ for ax, (field, label) in zip(axes, {**names, "decoder": "decoder D"}.items()):
     lines = {k: (beta, getattr(r, field)[:, 0]) for k, r in pair.items()}
     if field == "decoder":
         lines = {"exact": lines["exact"]}
-    curves.plot_over_beta(lines, label=label, lines=list(lines), ax=ax)
+    figures.plot_over_beta(lines, label=label, lines=list(lines), ax=ax)
 
 # %% [markdown]
 # **The response of one latent**: what the optimum is (line), and what the proof names.
@@ -222,7 +222,7 @@ shown = {
     for name, gap in excess.items()
     if name != "corrected"
 }
-_ = curves.plot_over_beta(
+_ = figures.plot_over_beta(
     shown, label="excess loss in nats", lines=list(shown), log=True, ax=ax
 )
 
@@ -380,10 +380,10 @@ gaps = {
 }
 figure, (left, right) = figures.figure_row(2, width=3.6, height=3)
 both = {"exact": solution, "MR-VAE": reached["corrected gates"]}
-curves.plot_rate_distortion(both, lines=["exact"], ax=left)
+figures.plot_rate_distortion(both, lines=["exact"], ax=left)
 percent = {name: (read_off, 100 * gap) for name, gap in gaps.items()}
 label = "gap to the optimum in per cent\n(lower is better)"
-curves.plot_over_beta(percent, label=label, lines=list(percent), log=True, ax=right)
+figures.plot_over_beta(percent, label=label, lines=list(percent), log=True, ax=right)
 _ = right.set_ylim(1e-2, 10)
 
 # %% [markdown]

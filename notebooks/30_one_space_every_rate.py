@@ -51,8 +51,8 @@ import torch
 
 from rvae_lite import VAE, alignment, anchors, curve_points, data, fit, laws, linear_vae
 from rvae_lite.multirate import LogUniform, make_multirate
-from rvae_lite.reporting import curves, figures
-from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.reporting import figures
+from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import frontier, linear
 from rvae_lite.studies.study import load_results
 
@@ -159,7 +159,7 @@ with warnings.catch_warnings():
 figure, axes = figures.figure_row(3, width=2.8)
 for ax, name in zip(axes, ("loss", "encoder", "decoder")):
     pairs = {"curves": (held.beta, held[name]), "raw inputs": (raw.beta, raw[name])}
-    curves.plot_over_beta(pairs, label=f"{name}, relative error", log=True, ax=ax)
+    figures.plot_over_beta(pairs, label=f"{name}, relative error", log=True, ax=ax)
 check("the loss is within 1 % of the optimum", held.loss.max() < 0.01)
 check("the encoder is the optimum's to 5 %", held.encoder.max() < 0.05)
 check("drawn to the raw inputs the decoder is not", raw.decoder.max() > 0.05)
@@ -264,11 +264,11 @@ costs = {n: (b, v - losses["MR-VAE"][1]) for n, (b, v) in losses.items()}
 
 # %%
 figure, axes = figures.figure_row(3, width=2.9)
-curves.plot_over_beta(rv, label="RV, relative (lower is better)", ax=axes[0])
+figures.plot_over_beta(rv, label="RV, relative (lower is better)", ax=axes[0])
 label = "distance to template / variance\n(lower is better)"
-curves.plot_over_beta(distance, label=label, log=True, ax=axes[1])
+figures.plot_over_beta(distance, label=label, log=True, ax=axes[1])
 label = "extra loss in nats\n(lower is better)"
-curves.plot_over_beta(costs, label=label, ax=axes[2])
+figures.plot_over_beta(costs, label=label, ax=axes[2])
 for ax in axes[1:]:
     ax.get_legend().remove()
 
@@ -317,7 +317,7 @@ for metric, label in labels_of.items():
     figure, axes = figures.figure_row(len(titles), height=2.3)
     for ax, title in zip(axes, titles):
         log = metric == "unaligned"
-        curves.plot_over_beta(dict(medians(title, metric)), label=label, log=log, ax=ax)
+        figures.plot_over_beta(dict(medians(title, metric)), label=label, log=log, ax=ax)
         ax.set_title(title)
         if ax is not axes[0] or metric != "rv_relative":
             ax.get_legend().remove()
