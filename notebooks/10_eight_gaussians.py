@@ -52,14 +52,14 @@ from rvae_lite import RosettaPoints, alignment, fit
 from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import linear_maps, protocols, relative
-from rvae_lite.studies.experiments import load_results
-from rvae_lite.studies.setup import toy_setting
+from rvae_lite.studies.setup import methods_of, toy_setup
+from rvae_lite.studies.study import load_results
 
 figures.use_style()
-methods = protocols.methods_of(beta=beta, rho=rho)
+methods = methods_of(beta=beta, rho=rho)
 options = dict(epochs=epochs, replicas=replicas, compile=compiled)
 options |= dict(learning_rate=learning_rate)
-setting = toy_setting(num_points, methods=methods, **options)
+setting = toy_setup(num_points, methods=methods, **options)
 
 # %% [markdown]
 # ## The data

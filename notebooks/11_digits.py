@@ -51,15 +51,15 @@ from rvae_lite import RosettaPoints, alignment, fit
 from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import protocols, relative
-from rvae_lite.studies.experiments import load_results
-from rvae_lite.studies.setup import image_setting
+from rvae_lite.studies.setup import image_setup, methods_of
+from rvae_lite.studies.study import load_results
 
 figures.use_style()
-methods = protocols.methods_of(rho=rho)
+methods = methods_of(rho=rho)
 options = dict(epochs=epochs, replicas=replicas, compile=compiled)
 options |= dict(methods=methods, learning_rate=learning_rate)
 options |= dict(network="mlp", num_examples=num_examples)
-setting = image_setting(dataset, num_points, **options)
+setting = image_setup(dataset, num_points, **options)
 
 # %% [markdown]
 # ## The data and the model

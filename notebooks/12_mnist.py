@@ -53,14 +53,14 @@ from rvae_lite import VAE, alignment, fit
 from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import linear_maps, protocols, relative
-from rvae_lite.studies.experiments import load_results
-from rvae_lite.studies.setup import image_setting
+from rvae_lite.studies.setup import image_setup, methods_of
+from rvae_lite.studies.study import load_results
 
 figures.use_style()
-methods = protocols.methods_of(rho=rho) | protocols.SAME_SEED
-options = dict(network=network, num_examples=num_examples, folder=folder)
+methods = methods_of(rho=rho) | protocols.SAME_SEED
+options = dict(network=network, num_examples=num_examples, keep=folder)
 options |= dict(epochs=epochs, replicas=replicas, learning_rate=learning_rate)
-setting = image_setting(dataset, 64, methods=methods, **options)
+setting = image_setup(dataset, 64, methods=methods, **options)
 
 # %% [markdown]
 # ## The network
@@ -262,7 +262,7 @@ check(
 # First through the window of that joint model, as the models come and after the linear map that fits the joint space best ({eq}`eq-lsd`):
 
 # %%
-plan = setting._replace(methods=protocols.methods_of(rho=rho) | protocols.REPEATED_ANCHORS)
+plan = setting._replace(methods=methods_of(rho=rho) | protocols.REPEATED_ANCHORS)
 sequel = protocols.sequential(plan)
 held_out = sequel.validation.take(shown)
 joint = sequel.target.encode(held_out.x)[0].numpy()

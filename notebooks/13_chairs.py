@@ -52,15 +52,15 @@ from rvae_lite import alignment, data, fit
 from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import linear_maps, protocols, relative
-from rvae_lite.studies.experiments import load_results
-from rvae_lite.studies.setup import image_setting
+from rvae_lite.studies.setup import image_setup, methods_of
+from rvae_lite.studies.study import load_results
 
 figures.use_style()
-methods = protocols.methods_of(rho=rho) | protocols.REPEATED_ANCHORS
-options = dict(network=network, num_examples=num_examples, folder=folder, side=32)
+methods = methods_of(rho=rho) | protocols.REPEATED_ANCHORS
+options = dict(network=network, num_examples=num_examples, keep=folder, side=32)
 options |= dict(epochs=epochs, replicas=replicas, learning_rate=learning_rate)
 options |= dict(batch_size=64, num_points=128)
-setting = image_setting(dataset, methods=methods, **options)
+setting = image_setup(dataset, methods=methods, **options)
 
 # %% [markdown]
 # ## The data
@@ -188,9 +188,9 @@ check(
 # %%
 few_methods = {name: methods[name] for name in ("VAE", "R-VAE")}
 by_model = dict(partition="model")
-chairs_apart = image_setting(dataset, loading=by_model, **options).dataset
+chairs_apart = image_setup(dataset, loading=by_model, **options).dataset
 divided = setting._replace(dataset=chairs_apart, methods=few_methods)
-divided = divided._replace(folder=folder and f"{folder}/by-model")
+divided = divided._replace(keep=folder and f"{folder}/by-model")
 harder = protocols.sequential(divided)
 
 

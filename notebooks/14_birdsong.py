@@ -52,15 +52,15 @@ from rvae_lite.birdsong import colony, spectrograms
 from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import protocols, relative, song_figures
-from rvae_lite.studies.experiments import load_results
-from rvae_lite.studies.setup import image_setting
+from rvae_lite.studies.setup import image_setup, methods_of
+from rvae_lite.studies.study import load_results
 
 figures.use_style()
-methods = protocols.methods_of(rho=rho)
-options = dict(network=network, num_examples=num_examples, folder=folder)
+methods = methods_of(rho=rho)
+options = dict(network=network, num_examples=num_examples, keep=folder)
 options |= dict(epochs=epochs, replicas=replicas, learning_rate=learning_rate)
 options |= dict(loading=dict(size=64 if network == "patch" else 128))
-setting = image_setting(dataset, 64, methods=methods, **options)
+setting = image_setup(dataset, 64, methods=methods, **options)
 
 # %% [markdown]
 # ## A song

@@ -52,14 +52,14 @@ from rvae_lite.reporting import figures
 from rvae_lite.reporting import tables as report
 from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import protocols, relative
-from rvae_lite.studies.experiments import load_results
-from rvae_lite.studies.setup import image_setting
+from rvae_lite.studies.setup import image_setup, methods_of
+from rvae_lite.studies.study import load_results
 
 figures.use_style()
-methods = {k: v for k, v in protocols.methods_of(rho=rho).items() if k != "beta-VAE"}
-options = dict(network=network, num_examples=num_examples, folder=folder, side=32)
+methods = {k: v for k, v in methods_of(rho=rho).items() if k != "beta-VAE"}
+options = dict(network=network, num_examples=num_examples, keep=folder, side=32)
 options |= dict(epochs=epochs, replicas=replicas, learning_rate=learning_rate)
-setting = image_setting(dataset, methods=methods, loading=dict(size=64), **options)
+setting = image_setup(dataset, methods=methods, loading=dict(size=64), **options)
 
 # %% [markdown]
 # ## Counting equations

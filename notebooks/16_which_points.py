@@ -51,14 +51,14 @@ from rvae_lite import fit, select_points
 from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import protocols, relative
-from rvae_lite.studies.experiments import load_results
-from rvae_lite.studies.setup import image_setting
+from rvae_lite.studies.setup import Method, image_setup
+from rvae_lite.studies.study import load_results
 
 figures.use_style()
-methods = {"R-VAE": protocols.Method(rho=rho)}
-options = dict(network=network, num_examples=num_examples, folder=folder, side=32)
+methods = {"R-VAE": Method(rho=rho)}
+options = dict(network=network, num_examples=num_examples, keep=folder, side=32)
 options |= dict(epochs=epochs, replicas=replicas, learning_rate=learning_rate)
-setting = image_setting(dataset, 32, methods=methods, loading=dict(size=64), **options)
+setting = image_setup(dataset, 32, methods=methods, loading=dict(size=64), **options)
 
 # %% [markdown]
 # ## Four ways to choose

@@ -49,12 +49,12 @@ from rvae_lite import VAE, alignment, fit
 from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import protocols, relative, setup
-from rvae_lite.studies.experiments import load_results
+from rvae_lite.studies.study import load_results
 
 figures.use_style()
 options = dict(num_examples=num_examples, side=32, epochs=epochs)
 options |= dict(loading=dict(size=64), learning_rate=learning_rate)
-setting = setup.image_setting(dataset, 32, **options)
+setting = setup.image_setup(dataset, 32, **options)
 shape, K = setting.model.data_shape, setting.model.latent_dim
 
 # %% [markdown]

@@ -48,7 +48,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from rvae_lite import VAE, data, fit
+from rvae_lite import VAE, data, fit, laws
 from rvae_lite.metrics import active_units, rate_distortion_curve
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
@@ -129,8 +129,7 @@ ensemble = fit(
     seed=[0] * len(betas),
     epochs=epochs,
     batch_size=64,
-    learning_rate=learning_rate,
-    schedule="cosine",
+    learning_rate=laws.Cosine(learning_rate),
 )
 seen, held_out = (rate_distortion_curve(ensemble, x) for x in (train, test))
 curve = held_out[:num_betas]

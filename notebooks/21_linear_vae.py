@@ -48,10 +48,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from rvae_lite import VAE, data, fit, linear_vae
+from rvae_lite import VAE, data, fit, laws, linear_vae
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies.linear_curve import linear_curve
+from rvae_lite.studies.linear import linear_curve
 
 figures.use_style()
 digits = data.load(dataset)
@@ -320,7 +320,7 @@ print("collapse at β =", ", ".join(f"{b:.2f}" for b in gone))
 model = VAE.linear(n, K, noise_variance=s2)
 betas = np.geomspace(lowest, highest, num_betas)
 plan = dict(replicas=num_betas, beta=betas, batch_size=100, compile=False)
-plan |= dict(learning_rate=learning_rate, schedule="cosine")
+plan |= dict(learning_rate=laws.Cosine(learning_rate))
 first_steps = fit(model, x[:1000], epochs=20, **plan)
 for replica in (0, num_betas - 1):
     fingerprint(first_steps, replica=replica)

@@ -52,7 +52,8 @@ from rvae_lite import fit, gates, metrics, multirate
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import over_beta, over_beta_tables
-from rvae_lite.studies.experiments import load_results
+from rvae_lite.studies.setup import MR_VAE
+from rvae_lite.studies.study import load_results
 
 figures.use_style()
 
@@ -138,7 +139,7 @@ check("a draw of gates agrees", abs(closed - expected) < 0.005)
 # Here gates start open and flat, $w = 0$ and $c = \mp 2$, and none is closed:
 
 # %%
-setting = over_beta.rate_setting(
+setting = over_beta.rate_setup(
     dataset,
     network=network,
     width=width,
@@ -147,7 +148,7 @@ setting = over_beta.rate_setting(
     replicas=replicas,
     batch_size=batch_size,
     learning_rate=learning_rate,
-    methods={"MR-VAE": over_beta.Curve()} | over_beta.PLAIN,
+    methods={"MR-VAE": MR_VAE} | over_beta.PLAIN,
 )
 gated = multirate.make_multirate(setting.model)
 check("no channel is closed at the start", multirate.closed_share(gated) == 0)
@@ -179,7 +180,7 @@ fingerprint(first)
 # `rates.curve_study` trains them, measures everything on the test images, and returns a tidy table.
 
 # %%
-study = over_beta.curve_study(setting)
+study = over_beta.over_beta(setting)
 multi, plain = (over_beta.curve_of(study.table, name) for name in setting.methods)
 both = {"MR-VAE": multi, "beta-VAE": plain}
 

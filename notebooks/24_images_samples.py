@@ -51,13 +51,14 @@ from rvae_lite import metrics
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import over_beta
-from rvae_lite.studies.experiments import load_results
+from rvae_lite.studies.setup import MR_VAE
+from rvae_lite.studies.study import load_results
 
 figures.use_style()
 options = dict(network=network, width=width, latent_dim=latent_dim, epochs=epochs)
 options |= dict(batch_size=batch_size, learning_rate=learning_rate, replicas=1)
-options |= dict(methods={"MR-VAE": over_beta.Curve()} | over_beta.PLAIN, num_images=359)
-setting = over_beta.rate_setting(dataset, **options)
+options |= dict(methods={"MR-VAE": MR_VAE} | over_beta.PLAIN, num_images=359)
+setting = over_beta.rate_setup(dataset, **options)
 
 # %% [markdown]
 # ## One training against ten
@@ -67,7 +68,7 @@ setting = over_beta.rate_setting(dataset, **options)
 # %%
 few = setting._replace(dataset=setting.dataset.take(slice(0, 512)), epochs=5)
 fingerprint(over_beta.train_curve(few, "MR-VAE", seed=0))
-study = over_beta.curve_study(setting)
+study = over_beta.over_beta(setting)
 multi, plain = study.fits["MR-VAE"][0], study.fits["beta-VAE"][0]
 betas, x = np.array(setting.betas), setting.test
 

@@ -56,7 +56,7 @@ from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import over_beta
 from rvae_lite.studies import text as text_rates
-from rvae_lite.studies.experiments import load_results
+from rvae_lite.studies.study import load_results
 from rvae_lite.text import model as text
 from rvae_lite.text.grammar import Grammar, everyday
 from rvae_lite.text.vocabulary import PAD, START, Vocabulary
@@ -195,7 +195,7 @@ for name, other in {
 network = dict(
     latent_dim=latent_dim, hidden_dim=hidden_dim, embedding_dim=hidden_dim // 2
 )
-setting = text_rates.text_setting(
+setting = text_rates.text_setup(
     loading=dict(num_train=num_train, num_test=num_test),
     betas=(0.01, 0.1, 1.0),
     epochs=epochs,

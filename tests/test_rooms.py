@@ -24,7 +24,24 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = [{"core"}, {"data"}, {"birdsong", "text"}, {"reporting"}, {"studies", "lab"}, {"cli"}]
 # What a first reading skips, beside the core.
 LEAVES = {"storage", "checks", "checkpoints", "linear_vae", "disentanglement", "models.ladder"}
-HEAVY = ["crowsetta", "evfuncs", "h5py", "jinja2", "matplotlib", "pandas", "papermill", "PIL", "pooch", "scipy", "sklearn", "soundfile", "torchvision", "tqdm", "typer", "umap"]
+HEAVY = [
+    "crowsetta",
+    "evfuncs",
+    "h5py",
+    "jinja2",
+    "matplotlib",
+    "pandas",
+    "papermill",
+    "PIL",
+    "pooch",
+    "scipy",
+    "sklearn",
+    "soundfile",
+    "torchvision",
+    "tqdm",
+    "typer",
+    "umap",
+]
 ALLOWED = {"cli": {"typer"}, "lab.commands": {"typer"}, "lab.estimator": {"sklearn"}}
 
 BUDGETS = dict(
