@@ -94,8 +94,9 @@ def portability_rows(means: np.ndarray, target: np.ndarray, dataset: Dataset) ->
 def anchored_rows(means, anchors, alice, points: RosettaPoints, dataset: Dataset) -> list[dict]:
     """One run against the first laboratory's space, on D1, where she knows the truth: what anchoring itself buys.
 
-    Unaligned, and after an orthogonal and an affine map fitted on the R anchors alone (post-hoc alignment), as shares
-    of her total variance on D1; and the share of labels that nearest neighbours carry over, unaligned.
+    Unaligned, and after an orthogonal and an affine map fitted on the R anchors alone (post-hoc
+    alignment), as shares of her total variance on D1; and the share of labels that nearest
+    neighbours carry over, unaligned.
     """
     here = dataset.part == 1
     own, hers, labels = means[here], alice[here], dataset.labels[here]
