@@ -25,6 +25,20 @@ def over_templates(frame):
     return result.reset_index()
 
 
+def scales(own, *columns: str, by=("data",)):
+    """The scale of a study's runs, as it stands on their rows: a row for each data set.
+
+    Args:
+        own: the study's table.
+        columns: what to show, for example "num_data".
+        by: columns that tell the runs of different scale apart.
+    """
+    whole = own.groupby(list(by), sort=False)[list(columns)].first()
+    numbers = whole.select_dtypes("number")
+    counts = [name for name in numbers if (numbers[name] % 1 == 0).all()]
+    return whole.astype(dict.fromkeys(counts, int))
+
+
 def verdict(ours: float, our_iqr: float, paper: float, paper_iqr: float) -> str:
     """How ours compares with the paper's.
 

@@ -48,3 +48,10 @@ def test_a_row_of_the_paper_without_a_number_of_points_stands_beside_any():
     )
     table = tables.against_paper(frame, published, baseline="a")
     assert list(table.verdict) == ["reference", "agrees"]
+
+
+def test_the_scale_of_runs_is_a_row_for_each_data_set_in_their_order():
+    own = pd.DataFrame(dict(data=["b", "a", "a"], epochs=[3.0, 2.0, 2.0], width=[0.5, 1.5, 1.5]))
+    scale = tables.scales(own, "epochs", "width")
+    assert list(scale.index) == ["b", "a"] and list(scale.epochs) == [3, 2]
+    assert scale.epochs.dtype == int and list(scale.width) == [0.5, 1.5]
