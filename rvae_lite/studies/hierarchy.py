@@ -4,7 +4,14 @@ import numpy as np
 
 from rvae_lite.multirate import BETA_RANGE
 from rvae_lite.reporting import figures
-from rvae_lite.studies.over_beta import METHODS, PLAIN, curve_of, over_beta, rate_setup
+from rvae_lite.studies.over_beta import (
+    METHODS,
+    PLAIN,
+    common_rates,
+    curve_of,
+    over_beta,
+    rate_setup,
+)
 from rvae_lite.studies.setup import MR_VAE, Method
 from rvae_lite.studies.study import Study
 
@@ -52,10 +59,8 @@ def excess(own):
         area, dominance = (
             pairs[pairs.metric == metric].value.median() for metric in ("area", "dominance")
         )
-        low = max(ours.rate.min(), theirs.rate.min())
-        common = min(ours.rate.max(), theirs.rate.max()) - low
-        reached = ours.rate.max() / theirs.rate.max()
-        rows[name] = dict(excess=area / common, dominance=dominance, reached=reached)
+        excess, reached = area / common_rates(ours, theirs), ours.rate.max() / theirs.rate.max()
+        rows[name] = dict(excess=excess, dominance=dominance, reached=reached)
     return pd.DataFrame(rows).T.rename_axis("one training")
 
 
