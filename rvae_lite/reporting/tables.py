@@ -49,6 +49,25 @@ def verdict(ours: float, our_iqr: float, paper: float, paper_iqr: float) -> str:
     return "same trend" if ours * paper > 0 else "differs"
 
 
+def statements(rows: dict, *, columns=("paper", "here"), name: str = "statement"):
+    """What a paper says beside what was found here, a row each.
+
+    Args:
+        rows: statement -> (where the paper has it, what was found, verdict); a verdict is a text,
+            or whether the statement holds here: "agrees" or "differs".
+        columns: what to call the first two columns.
+        name: what to call the statements.
+    """
+    import pandas as pd
+
+    cells = []
+    for where, found, holds in rows.values():
+        judged = holds if isinstance(holds, str) else "agrees" if holds else "differs"
+        cells.append((where, found, judged))
+    index = pd.Index(rows, name=name)
+    return pd.DataFrame(cells, index=index, columns=[*columns, "verdict"])
+
+
 def against_paper(frame, published, *, baseline: str = "VAE"):
     """Ours beside the paper's.
 

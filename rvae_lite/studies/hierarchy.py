@@ -66,13 +66,24 @@ def excess(own):
 
 @study.table
 def table(own, published):
-    """The excess as in `excess`, with a verdict on "competitive"; the paper has no number.
+    """The excess as in `excess`, as text, with a verdict on "competitive"; the paper has no number.
 
     Above 0 and below a tenth of the plain distortions' range is the same trend.
     """
     found, distortion = excess(own), curve_of(own, "beta-VAE").distortion
     limits = [(found.excess <= 0), (found.excess < np.ptp(distortion) / 10)]
-    return found.assign(verdict=np.select(limits, ["agrees", "same trend"], "differs"))
+    shown = found[[]].assign(paper="no number")
+    shown["excess distortion, nats"] = found.excess.map("{:.1f}".format)
+    shown["below at"] = found.dominance.map("{:.0%}".format)
+    shown["highest rate"] = found.reached.map("{:.0%}".format)
+    return shown.assign(verdict=np.select(limits, ["agrees", "same trend"], "differs"))
+
+
+def fine_rates(own):
+    """The fine scale's rate at the lowest beta, nats: a row per seed, a column per method."""
+    rows = own[own.metric == f"rate_{len(SCALES)}"]
+    rows = rows[rows.beta < 1.1 * rows.beta.min()]
+    return rows.pivot_table(index="seed", columns="method", values="value")
 
 
 @study.figure

@@ -2,6 +2,10 @@
 
 import math
 
+import matplotlib
+
+matplotlib.use("agg")
+
 import numpy as np
 import pytest
 import torch
@@ -148,3 +152,16 @@ def test_the_committed_curves_keep_to_the_entropy_and_show_the_collapse():
     highest = points.xs(points.index.levels[2].max(), level="beta")
     assert (highest.rate < text.COLLAPSED).all() and (highest.active_units == 0).all()
     assert (highest.distortion < 1.1 * entropy).all()  # the language is learnt without the latent
+
+
+def test_the_committed_table_shows_medians_and_judges_by_dominance():
+    own = load_results("text")
+    table = text.study.table(own)
+    assert list(table.columns) == ["paper", "area, nats²", "dominance", "verdict"]
+    pairs = own[(own.metric == "dominance") & (own.against == "beta-VAE")]
+    medians = pairs.groupby("method").value.median()
+    for method, row in table.xs("beta-VAE", level="against").iterrows():
+        assert row.dominance.startswith(f"{medians[method]:.2f} (")
+        assert row.verdict == ("same trend" if medians[method] >= 0.5 else "differs")
+    left, right = text.study.figure(own)
+    assert len(left.lines) == 1 + len(right.lines) == 1 + own.method.nunique()
