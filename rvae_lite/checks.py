@@ -7,6 +7,7 @@ import importlib.util
 import math
 import os
 import shutil
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -109,6 +110,17 @@ def check_objective(objective, model, law) -> None:
     objective.check(model, law)
 
 
+def check_latents(name: str, z: Tensor, latent_dim: int, *, replicas: int | None = None) -> None:
+    """Raises ValueError for latents that are not (N, K), nor (M, N, K) where M is given."""
+    own = replicas is not None and z.ndim == 3 and len(z) == replicas
+    if (z.ndim == 2 or own) and z.shape[-1] == latent_dim and z.shape[-2]:
+        return
+    expected = f"(N, {latent_dim})"
+    if replicas is not None:
+        expected += f" or ({replicas}, N, {latent_dim})"
+    raise ValueError(f"{name} must be {expected}, not {tuple(z.shape)}")
+
+
 class CheckReport(NamedTuple):
     """Problems found when points meet new data.  Errors stop training; warnings do not."""
 
@@ -190,6 +202,17 @@ def is_number(value) -> bool:
 def is_whole(value) -> bool:
     """Whether a value is an integer and no truth value."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def listed_seeds(seeds, replicas: int) -> list[int]:
+    """A list of one seed per replica, after checking it."""
+    listed = list(seeds) if isinstance(seeds, Iterable) else [seeds]
+    if not all(is_whole(seed) and seed >= 0 for seed in listed):
+        raise ValueError(f"seed must be a non-negative integer or one per replica, not {seeds!r}")
+    if len(listed) != replicas:
+        counts = f"{len(listed)} seeds for {replicas} replicas"
+        raise ValueError(f"seed lists {counts}: give one per replica")
+    return [int(seed) for seed in listed]
 
 
 def check_learning_rate(value) -> None:

@@ -1,14 +1,13 @@
 """The replica engine: M independent trainings as one, their parameters stacked on a leading axis.
 
-A replica's initialisation, data order and noise come from its own seed, and it has its own beta and
-rho.  Its numbers do not depend on its neighbours.
-Letters: M replicas, N data points, B batch, P parameters of one model.
+Each replica has its own seed, beta and rho; its numbers do not depend on its neighbours.
+Letters: M replicas, N data points, B batch, P parameters of one model, T terms of the loss.
 """
 
 import copy
 import math
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 
-from rvae_lite.checks import is_whole, one_by_one
+from rvae_lite.checks import is_whole, listed_seeds, one_by_one
 from rvae_lite.gates import Gate
 from rvae_lite.laws import Annealed, Constant, Cosine, LogUniform
 from rvae_lite.objective import Anchors, Batch, ReplicaLoss
@@ -35,25 +34,18 @@ def generator(seed: int, purpose: int, epoch: int = 0) -> torch.Generator:
 
 
 def replica_seeds(seed, replicas: int) -> list[int]:
-    """One seed per replica: as given, or derived from an integer.
+    """One seed per replica, as listed or derived from an integer.
 
     The first m derived seeds do not depend on `replicas`.
     """
-    derived = is_whole(seed)
-    given = list(seed) if isinstance(seed, Iterable) and not derived else [seed]
-    if not all(is_whole(s) and s >= 0 for s in given):
-        raise ValueError(f"seed must be a non-negative integer or one per replica, not {seed!r}")
-    if derived:
-        sequences = [np.random.SeedSequence([seed, m]) for m in range(replicas)]
-        return [int(sequence.generate_state(1)[0]) for sequence in sequences]
-    if len(given) != replicas:
-        counts = f"{len(given)} seeds for {replicas} replicas"
-        raise ValueError(f"seed lists {counts}: give one per replica")
-    return [int(s) for s in given]
+    if not is_whole(seed) or seed < 0:
+        return listed_seeds(seed, replicas)
+    sequences = [np.random.SeedSequence([seed, m]) for m in range(replicas)]
+    return [int(sequence.generate_state(1)[0]) for sequence in sequences]
 
 
 class Parameters:
-    """Translates between a module's parameters and a vector of P numbers."""
+    """Translates between a model's parameters and a vector of P numbers."""
 
     def __init__(self, module: nn.Module):
         named = list(module.named_parameters())
@@ -70,18 +62,23 @@ class Parameters:
         pieces = zip(self.names, weights.split(self.sizes), self.shapes, strict=True)
         return {name: piece.view(shape) for name, piece, shape in pieces}
 
+    def call(self, module: nn.Module, weights: Tensor, buffers: dict[str, Tensor], *inputs):
+        """Call a module whose attribute `model` has these weights, (P,), and buffers."""
+        named = self.unflatten(weights) | buffers
+        of_module = {f"model.{name}": value for name, value in named.items()}
+        return functional_call(module, of_module, inputs)
+
     def speeds(self, module: nn.Module) -> Tensor | float:
-        """What Adam's learning rate is multiplied by, (P,): the gates' own speed, else 1."""
-        gates = [(name, layer) for name, layer in module.named_modules() if isinstance(layer, Gate)]
-        own = {name: gate.speed for name, gate in gates}
-        each = [own.get(name.rpartition(".")[0], 1.0) for name in self.names]
+        """What Adam's learning rate is multiplied by, (P,): a gate's speed, or 1."""
+        layers = [module.get_submodule(name.rpartition(".")[0]) for name in self.names]
+        each = [layer.speed if isinstance(layer, Gate) else 1.0 for layer in layers]
         if all(speed == 1 for speed in each):
             return 1.0
         return torch.tensor(each).repeat_interleave(torch.tensor(self.sizes))
 
 
 def _reinitialise(module: nn.Module, seed: int) -> None:
-    # Layers draw from torch's global generator: it is forked, so that the caller's is left alone.
+    # Layers draw from torch's global generator.  The fork leaves the caller's state alone.
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(generator(seed, INITIALISATION).initial_seed())
         for name, layer in module.named_modules():
@@ -93,10 +90,7 @@ def _reinitialise(module: nn.Module, seed: int) -> None:
 
 
 class Batches(NamedTuple):
-    """How an epoch of N examples is cut into equal batches, at most as large as asked for.
-
-    At most `num_batches - 1` examples sit out an epoch, others in each.
-    """
+    """An epoch of N examples in equal batches; at most `num_batches - 1` examples sit it out."""
 
     num_data: int
     num_batches: int
@@ -111,8 +105,8 @@ class Batches(NamedTuple):
     def orders(self, seeds: list[int], epoch: int) -> Tensor:
         """Which examples each replica sees: (num_batches, M, B)."""
         generators = [generator(seed, ORDER, epoch) for seed in seeds]
-        drawn = torch.stack([torch.randperm(self.num_data, generator=g) for g in generators])
-        used = drawn[:, : self.num_batches * self.batch_size]
+        shuffled = torch.stack([torch.randperm(self.num_data, generator=g) for g in generators])
+        used = shuffled[:, : self.num_batches * self.batch_size]
         return used.view(len(seeds), self.num_batches, -1).transpose(0, 1).contiguous()
 
     def noises(self, seeds: list[int], epoch: int, noise_dim: int, dtype: torch.dtype) -> Tensor:
@@ -132,9 +126,9 @@ class Batches(NamedTuple):
 class State(NamedTuple):
     """Everything that a training changes.
 
-    weights: parameters, (M, P); first, second: Adam's moments, (M, P).
-    buffers: name -> (M, *shape).
-    history: for every epoch its mean terms, (T, M) float64.
+    weights: parameters, (M, P); buffers: name -> (M, *shape).
+    first, second: Adam's moments, (M, P).
+    history: the mean terms of every epoch, (T, M) float64.
     """
 
     weights: Tensor
@@ -158,7 +152,7 @@ class State(NamedTuple):
         return cls(weights, buffers, torch.zeros_like(weights), torch.zeros_like(weights), [])
 
     def of(self, block: slice) -> "State":
-        """Some of the replicas; their tensors are views, so that a step changes these."""
+        """Some of the replicas, as views: a step on them changes this state."""
         buffers = {name: buffer[block] for name, buffer in self.buffers.items()}
         return State(self.weights[block], buffers, self.first[block], self.second[block], [])
 
@@ -168,13 +162,12 @@ class Trainer:
     """Runs epochs: block by block of replicas, batch by batch.
 
     loss: of one replica, in training mode.
-    x: data on the training's device, (N, *data).
-    seeds: one per replica.
+    x: data on the training's device, (N, *data); seeds: one per replica.
     batches, epochs: the length of the training.
     law: of beta; beta, rho: each replica's numbers, (M,); beta is NaN where it is drawn.
     learning_rate: its law.
-    anchoring: how batches meet the Rosetta points, see `anchors.Anchoring`, or None.
-    compiled: compile the step; "auto" goes on without where the compiler fails.
+    anchoring: how batches meet the Rosetta points, an `anchors.Anchoring`, or None.
+    compiled: whether to compile the step; "auto" goes on without where the compiler fails.
     """
 
     loss: ReplicaLoss
@@ -192,29 +185,31 @@ class Trainer:
     def __post_init__(self):
         self.may_fall_back = self.compiled == "auto"
         self.step = self._make_step()
-        speeds = Parameters(self.loss.model).speeds(self.loss.model)
-        self.speeds = speeds if isinstance(speeds, float) else speeds.to(self.x.device)
-        largest = (
-            LARGEST_BLOCK if self.compiled and self.x.device.type == "cpu" else len(self.seeds)
-        )
-        alone = one_by_one(self.loss.model, self.x.device)
-        self.blocks = blocks(len(self.seeds), 1 if alone else largest)
+        model, device = self.loss.model, self.x.device
+        speeds = Parameters(model).speeds(model)
+        self.speeds = speeds if isinstance(speeds, float) else speeds.to(device)
+        largest = len(self.seeds)
+        if self.compiled and device.type == "cpu":
+            largest = LARGEST_BLOCK
+        if one_by_one(model, device):
+            largest = 1
+        self.blocks = blocks(len(self.seeds), largest)
 
     def _make_step(self):
         axes = None if self.anchoring is None else self.anchoring.axes()
         return make_step(self.loss, compiled=bool(self.compiled), anchor_axes=axes)
 
     def run_epoch(self, state: State, epoch: int) -> np.ndarray:
-        """Mean of the loss's terms over the epoch's batches: (T, M) float64."""
+        """Train for one epoch, in place.  The mean terms over its batches: (T, M) float64."""
         parts = [self._run_block(state.of(block), epoch, block) for block in self.blocks]
         return np.concatenate(parts, axis=1)
 
     def _run_block(self, state: State, epoch: int, block: slice) -> np.ndarray:
         per_epoch = self.batches.num_batches
         course = dict(num_steps=self.epochs * per_epoch, steps_per_epoch=per_epoch)
+        drawn = self._batches(state.weights, epoch, block)
         total = 0.0
-        for position, batch in enumerate(self._batches(state.weights, epoch, block)):
-            number = epoch * per_epoch + position + 1
+        for number, batch in enumerate(drawn, start=epoch * per_epoch + 1):
             learning_rate = self.speeds * self.learning_rate.at(number, **course)
             corrections = adam_corrections(number, learning_rate, state.weights)
             total = total + self._take_step(state, batch, *corrections).double()
@@ -259,20 +254,18 @@ class Trainer:
 def make_step(loss: ReplicaLoss, *, compiled: bool, anchor_axes: Anchors | None = None):
     """The training step of all replicas: step(state, batch, step_size, correction) -> terms (T, M).
 
-    It updates the state's tensors in place.
+    A step changes the state's tensors in place.
 
     Args:
         loss: of one replica, in training mode.
-        compiled: by `torch.compile`.
+        compiled: whether `torch.compile` makes one kernel of it.
         anchor_axes: `Anchors.axes()` where the anchors differ between replicas.
     """
     layout = Parameters(loss.model)
 
     def replica_loss(weights: Tensor, buffers: dict, batch: Batch):
         changed = {name: buffer.clone() for name, buffer in buffers.items()}  # by batch norms
-        named = layout.unflatten(weights) | changed
-        named = {f"model.{name}": value for name, value in named.items()}
-        value, terms = functional_call(loss, named, (batch,))
+        value, terms = layout.call(loss, weights, changed, batch)
         return value, (terms, changed)
 
     in_dims = (0, 0, Batch(0, 0, 0, 0, anchor_axes))
@@ -313,32 +306,12 @@ def _compile(step):
 def adam_corrections(number: int, learning_rate, like: Tensor) -> tuple[Tensor, Tensor]:
     """Adam's step size, () or (P,), and its second-moment correction, (), at a step counted from 1.
 
-    They are tensors: with Python numbers every step would be compiled anew.
+    They are tensors: Python numbers would have every step compiled anew.
     """
     step_size = learning_rate / (1 - ADAM_BETA1**number)
     correction = 1 / (1 - ADAM_BETA2**number)
     step_size = torch.as_tensor(step_size, dtype=like.dtype, device=like.device)
     return step_size, like.new_tensor(correction)
-
-
-def map_replicas(call, weights: Tensor, buffers: dict, *inputs, axes, alone: bool) -> Tensor:
-    """call(weights, buffers, *inputs) of every replica, stacked: (M, ...).
-
-    Args:
-        call: a function of one replica's weights (P,), its buffers and inputs.
-        weights: (M, P); buffers: name -> (M, *shape).
-        axes: for every input 0 where each replica has its own, (M, ...), else None.
-        alone: one replica after the other, see `one_by_one`.
-    """
-    if not alone:
-        return vmap(call, in_dims=(0, 0, *axes))(weights, buffers, *inputs)
-    results = []
-    for m in range(len(weights)):
-        own = {name: buffer[m] for name, buffer in buffers.items()}
-        pairs = zip(inputs, axes, strict=True)
-        mine = [value if axis is None else value[m] for value, axis in pairs]
-        results.append(call(weights[m], own, *mine))
-    return torch.stack(results)
 
 
 def to_units(batch: Tensor, like: Tensor) -> Tensor:
@@ -352,7 +325,7 @@ def to_units(batch: Tensor, like: Tensor) -> Tensor:
 def blocks(replicas: int, largest: int) -> list[slice]:
     """Cut M replicas into blocks of at most `largest`, of one size where a divisor allows it."""
     sizes = range(min(largest, replicas), largest // 2, -1)
-    fallback = -(-replicas // -(-replicas // largest))
-    size = next((size for size in sizes if replicas % size == 0), fallback)
+    fewest = -(-replicas // largest)  # blocks
+    size = next((size for size in sizes if replicas % size == 0), -(-replicas // fewest))
     starts = range(0, replicas, size)
     return [slice(start, min(start + size, replicas)) for start in starts]
