@@ -36,9 +36,8 @@ def check_data(model, x, *, minimum: int) -> Tensor:
         raise ValueError(f"x must be a numeric array of shape (N, *data): {error}") from error
     shape = tuple(model.data_shape)
     if x.ndim != len(shape) + 1 or tuple(x.shape[1:]) != shape:
-        raise ValueError(
-            f"x must be (N, {', '.join(map(str, shape))}) for this model, not {tuple(x.shape)}"
-        )
+        wanted = f"(N, {', '.join(map(str, shape))}) for this model"
+        raise ValueError(f"x must be {wanted}, not {tuple(x.shape)}")
     if len(x) < minimum:
         count = f"{len(x)} example{'s' * (len(x) != 1)}"
         raise ValueError(f"x holds {count}, at least {minimum} needed: pass more data")
@@ -47,9 +46,8 @@ def check_data(model, x, *, minimum: int) -> Tensor:
     if x.dtype == torch.uint8:
         return x
     if not x.is_floating_point():
-        raise ValueError(
-            f"x holds {x.dtype}: convert it to floats in the model's units, or to uint8 for images"
-        )
+        remedy = "convert it to floats in the model's units, or to uint8 for images"
+        raise ValueError(f"x holds {x.dtype}: {remedy}")
     finite = torch.isfinite(x).flatten(1).all(1)
     if not finite.all():
         bad = (~finite).nonzero().flatten().tolist()
@@ -72,10 +70,9 @@ def _checked_tokens(x: Tensor, num_tokens: int) -> Tensor:
         raise ValueError(f"x holds {x.dtype}, but this model reads tokens: {remedy}")
     smallest, largest = int(x.min()), int(x.max())
     if smallest < 0 or largest >= num_tokens:
-        raise ValueError(
-            f"x holds tokens from {smallest} to {largest}, the model knows 0 to {num_tokens - 1}: "
-            f"encode the texts with the vocabulary that the model was built for"
-        )
+        found = f"tokens from {smallest} to {largest}, the model knows 0 to {num_tokens - 1}"
+        remedy = "encode the texts with the vocabulary that the model was built for"
+        raise ValueError(f"x holds {found}: {remedy}")
     return x.long()
 
 
@@ -85,18 +82,20 @@ def _plain(array: np.ndarray) -> np.ndarray:
     return np.require(array, dtype=array.dtype.newbyteorder("="), requirements=["C", "W"])
 
 
-def check_points(model, x: Tensor, points) -> None:
-    """Raises ValueError where the points do not fit the model or the data."""
+def check_points(model, x: Tensor, weighted, *, gated: bool) -> None:
+    """Raises ValueError where weighted points do not fit the model, multi-rate or not, or x."""
+    points = weighted.points
+    if weighted.power and not gated:
+        remedy = "give rho per replica for models of one beta"
+        raise ValueError(f"Weighted(power=) is for multi-rate models: {remedy}")
     if getattr(model, "num_tokens", None) is not None:
-        raise ValueError(
-            "a model of texts cannot be anchored, for words have no squared distance: pass rho=0"
-        )
+        reason = "for words have no squared distance"
+        raise ValueError(f"a model of texts cannot be anchored, {reason}: pass rho=0")
     latent_dim = points.z.shape[-1]
     if latent_dim != model.latent_dim:
-        raise ValueError(
-            f"points have K = {latent_dim} latent dimensions, the model has {model.latent_dim}: "
-            f"build the model with latent_dim={latent_dim}"
-        )
+        found = f"K = {latent_dim} latent dimensions, the model has {model.latent_dim}"
+        remedy = f"build the model with latent_dim={latent_dim}"
+        raise ValueError(f"points have {found}: {remedy}")
     report = points.check(x)
     if report.errors:
         raise ValueError("points do not fit the data: " + "; ".join(report.errors))
@@ -157,10 +156,8 @@ def compare_points(points, x, preprocessing) -> CheckReport:
 def _preprocessing_errors(theirs, own) -> list[str]:
     if theirs is None or own is None:
         return []
-    named = [
-        value if isinstance(value, dict) else {"preprocessing": value} for value in (theirs, own)
-    ]
-    differing = "; ".join(differences(*named, ignore=("normalisation",)))
+    theirs, own = (a if isinstance(a, dict) else dict(preprocessing=a) for a in (theirs, own))
+    differing = "; ".join(differences(theirs, own, ignore=("normalisation",)))
     if not differing:
         return []
     problem = f"the points and the data were prepared differently ({differing})"
@@ -221,6 +218,43 @@ def check_learning_rate(value) -> None:
         raise ValueError(f"learning_rate must be a positive number, not {value!r}")
 
 
+def check_warmup(count, *, epochs: float = math.inf) -> None:
+    """Raises ValueError for a warm-up that is no whole number of epochs, or too long."""
+    if not is_whole(count) or count < 0:
+        raise ValueError(f"warmup_epochs must be a whole number from 0 up, not {count!r}")
+    if count >= epochs:
+        wanted = f"a whole number below epochs={epochs}"
+        raise ValueError(f"warmup_epochs must be {wanted}, not {count}")
+
+
+def check_drawn(beta, drawn: tuple | None, beta_range: tuple | None) -> None:
+    """Raises ValueError where beta does not suit the model.
+
+    drawn: (lowest, highest) where beta is a law that draws it, else None.
+    beta_range: that of a multi-rate model, which needs such a law; None for a plain model.
+    """
+    if drawn and beta_range is None:
+        remedy = "pass make_multirate(model), or a number"
+        raise ValueError(f"beta={beta} is for multi-rate models: {remedy}")
+    if beta_range is not None and drawn != tuple(beta_range):
+        low, high = beta_range
+        needed = f"beta=LogUniform({low:g}, {high:g}), its range"
+        raise ValueError(f"this multi-rate model needs {needed}, not {beta!r}")
+
+
+def check_finite_loss(trainer, losses: np.ndarray, epoch: int) -> None:
+    """Raises FloatingPointError where a replica's loss, of (M,), is not finite after an epoch."""
+    bad = np.flatnonzero(~np.isfinite(losses))
+    if not bad.size:
+        return
+    m = int(bad[0])
+    beta, rho = float(trainer.beta[m]), trainer.rho[m]
+    beta = repr(trainer.law) if math.isnan(beta) else f"{beta:g}"
+    where = f"epoch {epoch + 1}, replica {m} (seed {trainer.seeds[m]}, beta {beta}, rho {rho:g})"
+    remedy = "lower learning_rate, or rescale the data"
+    raise FloatingPointError(f"the loss is not finite in {where}: {remedy}")
+
+
 def ascending_range(given) -> tuple[float, float]:
     """(lowest, highest) beta of a range, after checking it."""
     try:
@@ -232,6 +266,33 @@ def ascending_range(given) -> tuple[float, float]:
         ends = f"[{low:g}, {high:g}]"
         raise ValueError(f"the range of beta must be positive, finite and ascending, not {ends}")
     return low, high
+
+
+def check_gate_options(outside, tilt, gate_speed) -> None:
+    """Raises ValueError for options of `make_multirate` that are impossible."""
+    if outside not in ("warn", "refuse"):
+        raise ValueError(f"outside must be 'warn' or 'refuse', not {outside!r}")
+    if not is_number(tilt) or not 0 <= tilt < math.inf:
+        raise ValueError(f"tilt must be a number from 0 upwards, not {tilt!r}")
+    if not is_number(gate_speed) or not 0 < gate_speed < math.inf:
+        raise ValueError(f"gate_speed must be a positive number, not {gate_speed!r}")
+
+
+def positive_betas(beta, *, device: torch.device) -> Tensor:
+    """A number, or one per example, as () or (B,) float64, after checking that it is positive."""
+    expected = "beta must be a number or one per example"
+    try:
+        values = beta if isinstance(beta, Tensor) else np.asarray(beta, dtype=np.float64)
+        values = torch.as_tensor(values, dtype=torch.float64, device=device)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{expected}, not {beta!r}") from error
+    if values.ndim > 1 or not values.numel():
+        raise ValueError(f"{expected}, (B,), not of shape {tuple(values.shape)}")
+    low, high = float(values.min()), float(values.max())
+    if not (low > 0 and math.isfinite(high)):
+        wrong = high if low > 0 else low
+        raise ValueError(f"beta must be positive and finite, not {wrong:g}")
+    return values
 
 
 def per_replica(name: str, value, replicas: int) -> Tensor:

@@ -8,7 +8,7 @@ import math
 
 from torch import Tensor
 
-from rvae_lite.checks import ascending_range, check_learning_rate, is_number, is_whole
+from rvae_lite.checks import ascending_range, check_learning_rate, check_warmup, is_number
 
 
 class Constant:
@@ -35,10 +35,9 @@ class LogUniform:
     """beta is drawn anew, log beta uniform between log low and log high (Section 3.3).
 
     Args:
-        low, high: lowest and highest beta, the weight of the rate in distortion + beta * rate; both
-            terms are in nats, summed over dimensions.
-        per: draw a beta for every "example" or for every "batch".  Both are unbiased; the first
-            varies less.
+        low, high: lowest and highest weight of the rate in distortion + beta * rate (nats, both
+            summed over dimensions).
+        per: draw a beta for every "example", or for every "batch", which varies more.
     """
 
     spans_training = False
@@ -59,7 +58,7 @@ class LogUniform:
 
 
 class Annealed:
-    """beta rises in a line from 0 to its value, and stays there: the baseline's KL annealing.
+    """beta rises in a line from 0 to its value and stays there: KL annealing.
 
     Args:
         value: beta at the end, a number or one per replica.
@@ -95,10 +94,7 @@ class Cosine:
 
     def __init__(self, peak: float, *, warmup_epochs: int = 0):
         check_learning_rate(peak)
-        if not is_whole(warmup_epochs) or warmup_epochs < 0:
-            raise ValueError(
-                f"warmup_epochs must be a whole number from 0 up, not {warmup_epochs!r}"
-            )
+        check_warmup(warmup_epochs)
         self.value, self.warmup_epochs = peak, warmup_epochs
 
     def __repr__(self) -> str:

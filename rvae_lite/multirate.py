@@ -1,8 +1,8 @@
 """Multi-rate models: one training, every beta.
 
-Bae et al. (2023), Section 3: layers are gated by log beta (`make_multirate`), beta is drawn anew
-for every example (`LogUniform`), and at any one beta the gates fold into a plain network
-(`MultiRate.at_beta`). Letters: B batch, K latent dimension; h is the standardised log beta.
+Bae et al. (2023), Section 3: log beta gates the layers (`make_multirate`), training draws beta for
+every example (`LogUniform`), and at one beta the gates fold into a plain network (`at_beta`).
+Letters: B batch, K latent dimension; h is the standardised log beta.
 """
 
 import contextlib
@@ -12,46 +12,29 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rvae_lite.checks import ascending_range, is_number
-from rvae_lite.gates import (
-    GATE_SPEED,
-    GATES,
-    Condition,
-    Gate,
-    Gated,
-    choose_layers,
-    num_outputs,
-    standardise,
-)
+from rvae_lite import checks, gates
+from rvae_lite.gates import Condition, Gate, Gated
 from rvae_lite.laws import LogUniform
 from rvae_lite.linear_vae import LogScaleResponse
 
 __all__ = ["LogUniform", "MultiRate", "build", "closed_share", "is_multirate", "make_multirate"]
 
 BETA_RANGE = (0.01, 10.0)
-HOMES = dict(text="text.model:TextVAE", ladder="models.ladder:LadderVAE")  # all others are VAEs
 CLOSED = 1e-6  # a channel multiplied by less is closed
-HANDED_ON = (  # attributes that the gated model has from the module
-    "data_shape",
-    "latent_dim",
-    "likelihood",
-    "noise_dim",
-    "noise_variance",
-    "num_tokens",
-    "value_range",
-)
+HOMES = dict(text="text.model:TextVAE", ladder="models.ladder:LadderVAE")  # all others are VAEs
+# Attributes that the gated model has from the module
+HANDED_ON = "data_shape latent_dim likelihood noise_dim noise_variance num_tokens value_range"
 
 
 class MultiRate(nn.Module):
     """A module whose gated layers respond to beta; `make_multirate` builds it.
 
-    gated(x, beta) calls the module; a gated VAE has encode(x, beta), decode(z, beta) and
-    distortion(x, z, beta).  beta, the weight of the rate in distortion + beta * rate (nats, both
-    summed over dimensions), is a number or one per example, (B,).  It lasts for the call.
+    gated(x, beta) calls the module; a gated VAE has encode, decode and distortion.  beta, the
+    weight of the rate in distortion + beta * rate (nats, both summed over dimensions), is a number
+    or one per example, (B,).  It lasts for the call.
 
     Attributes:
         module: the module, some of its layers replaced by `gates.Gated`.
@@ -63,7 +46,7 @@ class MultiRate(nn.Module):
         self.module, self.condition = module, condition
         self.beta_range, self.outside = beta_range, outside
         self.config: dict | None = None  # how to build it again, see `build`
-        for name in HANDED_ON:
+        for name in HANDED_ON.split():
             if hasattr(module, name):
                 setattr(self, name, getattr(module, name))
 
@@ -111,20 +94,9 @@ class MultiRate(nn.Module):
             UserWarning: once per model, of a beta outside `beta_range`.
         """
         like = next(self.parameters())
-        expected = "beta must be a number or one per example"
-        try:
-            values = beta if isinstance(beta, Tensor) else np.asarray(beta, dtype=np.float64)
-            values = torch.as_tensor(values, dtype=torch.float64, device=like.device)
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise ValueError(f"{expected}, not {beta!r}") from error
-        if values.ndim > 1 or not values.numel():
-            raise ValueError(f"{expected}, (B,), not of shape {tuple(values.shape)}")
-        low, high = float(values.min()), float(values.max())
-        if not (low > 0 and math.isfinite(high)):
-            wrong = high if low > 0 else low
-            raise ValueError(f"beta must be positive and finite, not {wrong:g}")
-        self._check_inside(low, high)
-        return standardise(values, self.beta_range).to(like.dtype)
+        values = checks.positive_betas(beta, device=like.device)
+        self._check_inside(float(values.min()), float(values.max()))
+        return gates.standardise(values, self.beta_range).to(like.dtype)
 
     def _check_inside(self, low: float, high: float) -> None:
         lowest, highest = self.beta_range
@@ -157,7 +129,7 @@ def make_multirate(
     layers: Sequence[str] | Callable[[str, nn.Module], bool] | None = None,
     outside: str = "warn",
     tilt: float = 0.0,
-    gate_speed: float = GATE_SPEED,
+    gate_speed: float = gates.GATE_SPEED,
 ) -> MultiRate:
     """Gate a copy of a module's layers by log beta (Bae et al. 2023, Eqs. 6 to 8).
 
@@ -183,48 +155,36 @@ def make_multirate(
     Raises:
         ValueError: an argument is impossible, or layers cannot be gated; they are named.
 
-    Differs from the paper: gates start open (w = 0, or tilted) and learn faster (1 is the paper's
-    speed); for the linear VAE the encoder's gate is the decoder's, and the variance is no product
-    of sigmoids, because these are the exact responses.
+    Differs from the paper: gates start open (w = 0, or tilted) and learn faster (the paper's speed
+    is 1).  The linear VAE has its exact responses: one gate for encoder and decoder, and a variance
+    that is no product of sigmoids.
 
     Example:
         >>> gated = make_multirate(VAE.mlp(5, 2))
         >>> gated.encode(torch.zeros(3, 5), 0.5).mean.shape
         torch.Size([3, 2])
     """
-    beta_range = ascending_range(beta_range)
-    if outside not in ("warn", "refuse"):
-        raise ValueError(f"outside must be 'warn' or 'refuse', not {outside!r}")
-    if not is_number(tilt) or not 0 <= tilt < math.inf:
-        raise ValueError(f"tilt must be a number from 0 upwards, not {tilt!r}")
-    if not is_number(gate_speed) or not 0 < gate_speed < math.inf:
-        raise ValueError(f"gate_speed must be a positive number, not {gate_speed!r}")
+    beta_range = checks.ascending_range(beta_range)
+    checks.check_gate_options(outside, tilt, gate_speed)
     linear = getattr(module, "is_linear", False) and layers is None
     kinds = _gate_kinds(gate, module, linear)
-    names = ["head.linear", "decoder.0"] if linear else choose_layers(module, layers)
+    names = ["head.linear", "decoder.0"] if linear else gates.choose_layers(module, layers)
     condition = Condition()
     gated = MultiRate(copy.deepcopy(module), condition, beta_range=beta_range, outside=outside)
     for name in names:
-        kind = kinds[1] if name.split(".")[0] == "decoder" else kinds[0]
-        speed = 1.0 if kind == "film" else gate_speed
-        inputs = linear and name == "decoder.0"
-        _gate_layer(
-            gated, f"module.{name}".rstrip("."), kind, inputs=inputs, tilt=tilt, speed=speed
-        )
+        in_decoder = name.split(".")[0] == "decoder"
+        kind = kinds[in_decoder]
+        options = dict(tilt=tilt, speed=1.0 if kind == "film" else gate_speed)
+        place = f"module.{name}".rstrip(".")
+        _gate_layer(gated, place, kind, inputs=linear and in_decoder, **options)
     if linear:
         response = LogScaleResponse(module.latent_dim, condition)
         gated.module.head.log_scale = response.to(next(module.parameters()))
     if getattr(module, "config", None) is not None:
-        gated.config = dict(
-            network="multirate",
-            module=module.config,
-            beta_range=list(beta_range),
-            gate=list(kinds),
-            layers=None if linear else names,
-            outside=outside,
-            tilt=tilt,
-            gate_speed=gate_speed,
-        )
+        named = None if linear else names
+        gated.config = dict(network="multirate", module=module.config, beta_range=list(beta_range))
+        gated.config |= dict(gate=list(kinds), layers=named)
+        gated.config |= dict(outside=outside, tilt=tilt, gate_speed=gate_speed)
     return gated
 
 
@@ -251,11 +211,11 @@ def responding(model: nn.Module, h: Tensor | None):
 
 def closed_share(gated: MultiRate) -> float:
     """The share of gated channels that are closed at every beta; 0 at initialisation."""
-    gates = [layer for layer in gated.modules() if isinstance(layer, Gate)]
+    found = [layer for layer in gated.modules() if isinstance(layer, Gate)]
     ends = next(gated.parameters()).new_tensor([-math.sqrt(3), math.sqrt(3)])
     with torch.no_grad():
         # Every gate is monotone in h: what is closed at both ends is closed between them.
-        closed = torch.cat([(gate.scale(ends).abs() < CLOSED).all(0) for gate in gates])
+        closed = torch.cat([(gate.scale(ends).abs() < CLOSED).all(0) for gate in found])
     return float(closed.double().mean())
 
 
@@ -265,8 +225,8 @@ def _gate_kinds(gate, module: nn.Module, linear: bool) -> tuple[str, str]:
         autoencoder = hasattr(module, "layers_to_gate")
         gate = ("sigmoid", "sqrt") if autoencoder and not linear else "sqrt"
     kinds = (gate, gate) if isinstance(gate, str) else tuple(gate)
-    if len(kinds) != 2 or any(kind not in GATES for kind in kinds):
-        known = f"one of {sorted(GATES)}, or two (encoder, decoder)"
+    if len(kinds) != 2 or not set(kinds) <= set(gates.GATES):
+        known = f"one of {sorted(gates.GATES)}, or two (encoder, decoder)"
         raise ValueError(f"gate must be {known}, not {gate!r}")
     return kinds
 
@@ -276,7 +236,8 @@ def _gate_layer(gated: MultiRate, name: str, kind: str, *, inputs: bool, **optio
     if isinstance(layer, Gated):
         return  # it stands in several places, and was gated at the first
     like = next(gated.parameters()) if layer.weight is None else layer.weight
-    gate = Gate(kind, layer.in_features if inputs else num_outputs(layer), **options).to(like)
+    num_channels = layer.in_features if inputs else gates.num_outputs(layer)
+    gate = Gate(kind, num_channels, **options).to(like)
     replacement = Gated(layer, gate, gated.condition, inputs=inputs)
     for place, other in _places(gated, type(layer)):
         if other is layer:
