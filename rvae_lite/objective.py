@@ -20,8 +20,8 @@ TERMS = ("loss", "distortion", "rate", "anchor_x", "anchor_z")  # an objective m
 class BetaVAE:
     """The objective distortion + beta * rate (Higgins et al. 2017).
 
-    An objective names the terms that it adds to TERMS (`extra`), computes its parts for a batch,
-    and combines them into the loss.
+    An objective computes its `parts` for a batch and combines them into the loss; `extra` names
+    the terms that it adds to TERMS.
     """
 
     name = "beta-VAE"

@@ -1,8 +1,7 @@
 """Distil a latent space: which data become Rosetta points, plain ones or curves over beta.
 
-Martinez & Pearson (2021), Section 3 and Appendix E: cluster the posterior means, take for each
-centre the nearest datum x_r and its own mean z_r.  Curves are not in the paper. Letters: N data
-points, K latent dimension, R Rosetta points, J values of beta at which a curve is known.
+Martinez & Pearson (2021), Section 3 and Appendix E.  Curves are not in the paper.
+Letters: N data points, K latent dimension, R Rosetta points, J betas at which a curve is known.
 """
 
 import platform
@@ -24,7 +23,7 @@ SELECTED_AT = 3  # betas whose latents, side by side, are clustered
 def select_points(
     x, means, num_points: int, *, method: str = "kmeans", seed: int = 0, ids=None, header=None
 ) -> RosettaPoints:
-    """Cluster the posterior means; take the datum nearest to each centre and its own mean.
+    """Cluster the posterior means; take the datum x_r nearest to each centre and its own mean z_r.
 
     Args:
         x: data, (N, *data).
@@ -42,8 +41,7 @@ def select_points(
         ValueError: lengths that do not fit, more points than data, an unknown method.
 
     Differs from the paper: where two centres share their nearest datum, the later one takes its
-        next
-    nearest.
+    next nearest.
 
     Example:
         >>> points = select_points(torch.randn(100, 5), torch.randn(100, 2), 8)
@@ -57,9 +55,8 @@ def select_points(
         expected = f"(N, K) = ({len(x)}, K), one row per datum"
         raise ValueError(f"means must be {expected}, not {means.shape}: pass one replica's")
     if not np.isfinite(means).all():
-        raise ValueError(
-            "means hold NaN or infinite values: train again with a lower learning rate"
-        )
+        remedy = "train again with a lower learning rate"
+        raise ValueError(f"means hold NaN or infinite values: {remedy}")
     if not is_whole(num_points) or num_points < 1:
         raise ValueError(f"num_points must be a positive integer, not {num_points!r}")
     if num_points > len(x):
@@ -70,9 +67,8 @@ def select_points(
     versions = dict(torch=torch.__version__, numpy=np.__version__, python=platform.python_version())
     made = dict(selection_method=method, selection_seed=int(seed), versions=versions)
     names = np.arange(len(x)) if ids is None else np.asarray(ids)
-    return RosettaPoints(
-        x[chosen], means[chosen], ids=names[chosen], header=dict(header or {}) | made
-    )
+    header = {**(header or {}), **made}
+    return RosettaPoints(x[chosen], means[chosen], ids=names[chosen], header=header)
 
 
 def curve_points(
@@ -90,8 +86,8 @@ def curve_points(
 ) -> RosettaPoints:
     """Distil a multi-rate model: R data, the curves of their means, their reconstructions.
 
-    The data are chosen as by `select_points`, but for the whole range at once: the means at several
-    betas, each divided by its total standard deviation, are clustered side by side.
+    One clustering chooses the data for the whole range, see `select_points`: of the means at
+    several betas side by side, each divided by its total standard deviation.
 
     Args:
         fit: a multi-rate Fit.
@@ -172,9 +168,5 @@ def _random(means, num_points, seed):
     return means[np.random.default_rng(seed).choice(len(means), num_points, replace=False)]
 
 
-SELECTION_METHODS = dict(
-    kmeans=_kmeans,
-    gaussian_mixture=_gaussian_mixture,
-    agglomerative=_agglomerative,
-    random=_random,
-)
+SELECTION_METHODS = dict(kmeans=_kmeans, gaussian_mixture=_gaussian_mixture)
+SELECTION_METHODS |= dict(agglomerative=_agglomerative, random=_random)

@@ -1,8 +1,7 @@
 """Rosetta points: a latent space as a few (input, latent) pairs that other trainings anchor to.
 
 Martinez & Pearson (2021), Section 3.  Points of a multi-rate model are curves z_r(beta), ours.
-Letters: N data points, K latent dimension, R Rosetta points, J values of beta at which a curve is
-known.
+Letters: K latent dimension, R Rosetta points, J values of beta at which a curve is known.
 """
 
 import warnings
@@ -12,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rvae_lite.checkpoints import read_points
 from rvae_lite.checks import CheckReport, compare_points
-from rvae_lite.storage import load_arrays, save_arrays
+from rvae_lite.storage import save_arrays
 
 # Versions of files: of plain points, which older readers read too, and of curves.
 PLAIN_VERSION, SCHEMA_VERSION = 1, 2
@@ -62,21 +62,16 @@ class RosettaPoints:
         self.x, self.z, self.ids, self.betas, self.recon = x, z, ids, betas, recon
         self.header = dict(header or {}, **self._described())
         if betas is None:
-            for key in OF_CURVES:
-                self.header.pop(key, None)
+            self.header = {k: value for k, value in self.header.items() if k not in OF_CURVES}
 
     def _described(self) -> dict:
         """What the arrays say themselves."""
-        described = dict(
-            latent_dim=self.z.shape[-1],
-            data_shape=list(self.x.shape[1:]),
-            num_points=len(self.x),
-            dtype=str(self.x.dtype),
-            value_range=[float(self.x.min()), float(self.x.max())],
-        )
-        if self.betas is not None:
-            described["num_betas"] = len(self.betas)
-            described["beta_range"] = [float(self.betas[0]), float(self.betas[-1])]
+        x, betas = self.x, self.betas
+        described = dict(latent_dim=self.z.shape[-1], data_shape=list(x.shape[1:]))
+        described |= dict(num_points=len(x), dtype=str(x.dtype))
+        described["value_range"] = [float(x.min()), float(x.max())]
+        if betas is not None:
+            described |= dict(num_betas=len(betas), beta_range=[float(betas[0]), float(betas[-1])])
         return described
 
     def __len__(self) -> int:
@@ -91,11 +86,8 @@ class RosettaPoints:
     def z_at(self, beta) -> np.ndarray:
         """The latents at beta, a number or one per point, (R,): (R, K).
 
-        Curves are interpolated linearly in log beta; beyond their ends they stay as there.  Plain
-        points have the same latents at every beta.
-
-        Warns:
-            UserWarning: of a beta beyond the ends.
+        Curves are interpolated linearly in log beta; beyond their ends they stay as there (with a
+        UserWarning).  Plain points have the same latents at every beta.
         """
         return self.z if self.betas is None else self._at(self.z, beta)
 
@@ -159,30 +151,7 @@ class RosettaPoints:
         """
         if isinstance(path, str) and path.startswith("book:"):
             path = book_file(path.removeprefix("book:"))
-        header, arrays = load_arrays(path, kind="rosetta", version=SCHEMA_VERSION)
-        curved = header["schema_version"] > PLAIN_VERSION
-        needed = ["betas", "ids", "x", "z"] if curved else ["ids", "x", "z"]
-        optional = {"recon"} if curved else set()
-        if set(arrays) - optional != set(needed):
-            expected = ", ".join(needed[:-1]) + " and z"
-            found = sorted(arrays)
-            raise ValueError(f"{path} holds {found} instead of {expected}: get a fresh copy of it")
-        types = {name: str(array.dtype) for name, array in arrays.items()}
-        known = types["x"] in ("uint8", "float32") and types["z"] == "float32"
-        if not known or arrays["ids"].dtype.kind != "U":
-            problem = f"arrays of other types than Rosetta points ({types})"
-            raise ValueError(f"{path} holds {problem}: get a fresh copy of it")
-        try:
-            points = cls(**arrays, header=header)
-        except ValueError as error:
-            problem = f"no valid points ({error})"
-            raise ValueError(f"{path} holds {problem}: get a fresh copy of it") from error
-        told = [key for key in DESCRIBED if key in header]
-        wrong = [key for key in told if header[key] != points.header.get(key)]
-        if wrong:
-            problem = f"contradicts its own header ({', '.join(wrong)})"
-            raise ValueError(f"{path} {problem}: get a fresh copy of it")
-        return points
+        return read_points(path, cls, versions=(PLAIN_VERSION, SCHEMA_VERSION), described=DESCRIBED)
 
     def check(self, x, preprocessing=None) -> CheckReport:
         """Compare with one's own data before hours are spent on training.
@@ -192,9 +161,9 @@ class RosettaPoints:
 
         Args:
             x: data, (N, *data).
-            preprocessing: how they were made, as in a data set's info["preprocessing"].  It is
-                compared where the points' header has one too, but for `normalisation`, which holds
-                values of each bird or instrument.
+            preprocessing: how they were made, as in a data set's info["preprocessing"]; compared
+                where the points have one too, except for `normalisation`, whose values belong to
+                one bird or instrument.
         """
         return compare_points(self, x, preprocessing)
 
