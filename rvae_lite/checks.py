@@ -21,67 +21,6 @@ RANGE_FACTOR = 10.0  # root mean squares further apart are another scale, not ot
 SHIFT_FACTOR = 2.5  # root mean squares further apart are suspicious
 
 
-def check_data(model, x, *, minimum: int) -> Tensor:
-    """x as a tensor (N, *data) for the model: uint8, or finite floats in the declared range.
-
-    A model with `num_tokens` reads integers from 0 to that, and none else.
-
-    Raises:
-        ValueError: wrong type, shape or range, NaN or infinite values, fewer than `minimum`
-            examples.
-    """
-    try:
-        x = x.detach() if isinstance(x, Tensor) else torch.from_numpy(_plain(np.asarray(x)))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"x must be a numeric array of shape (N, *data): {error}") from error
-    shape = tuple(model.data_shape)
-    if x.ndim != len(shape) + 1 or tuple(x.shape[1:]) != shape:
-        wanted = f"(N, {', '.join(map(str, shape))}) for this model"
-        raise ValueError(f"x must be {wanted}, not {tuple(x.shape)}")
-    if len(x) < minimum:
-        count = f"{len(x)} example{'s' * (len(x) != 1)}"
-        raise ValueError(f"x holds {count}, at least {minimum} needed: pass more data")
-    if getattr(model, "num_tokens", None) is not None:
-        return _checked_tokens(x, model.num_tokens)
-    if x.dtype == torch.uint8:
-        return x
-    if not x.is_floating_point():
-        remedy = "convert it to floats in the model's units, or to uint8 for images"
-        raise ValueError(f"x holds {x.dtype}: {remedy}")
-    finite = torch.isfinite(x).flatten(1).all(1)
-    if not finite.all():
-        bad = (~finite).nonzero().flatten().tolist()
-        where = f"in {len(bad)} examples, first in {bad[0]}"
-        raise ValueError(f"x has NaN or infinite values {where}: drop them")
-    if model.value_range is not None:
-        low, high = model.value_range
-        smallest, largest = float(x.min()), float(x.max())
-        if smallest < low or largest > high:
-            ranges = f"[{smallest:.4g}, {largest:.4g}], the model over [{low:g}, {high:g}]"
-            remedy = "rescale x (uint8 images are rescaled by themselves)"
-            raise ValueError(f"x ranges over {ranges}: {remedy}")
-    return x.to(next(model.parameters()).dtype)
-
-
-def _checked_tokens(x: Tensor, num_tokens: int) -> Tensor:
-    """Tokens (N, T) as int64, every one known to the model."""
-    if x.is_floating_point() or x.dtype == torch.bool:
-        remedy = "pass integers, as Vocabulary.encode gives"
-        raise ValueError(f"x holds {x.dtype}, but this model reads tokens: {remedy}")
-    smallest, largest = int(x.min()), int(x.max())
-    if smallest < 0 or largest >= num_tokens:
-        found = f"tokens from {smallest} to {largest}, the model knows 0 to {num_tokens - 1}"
-        remedy = "encode the texts with the vocabulary that the model was built for"
-        raise ValueError(f"x holds {found}: {remedy}")
-    return x.long()
-
-
-def _plain(array: np.ndarray) -> np.ndarray:
-    # Torch shares an array's memory only if it is writable, native and without negative strides;
-    # others are copied.
-    return np.require(array, dtype=array.dtype.newbyteorder("="), requirements=["C", "W"])
-
-
 def check_points(model, x: Tensor, weighted, *, gated: bool) -> None:
     """Raises ValueError where weighted points do not fit the model, multi-rate or not, or x."""
     points = weighted.points
@@ -107,17 +46,6 @@ def check_objective(objective, model, law) -> None:
         known = "such as disentanglement.BetaTCVAE(), or left out"
         raise ValueError(f"objective must be an object {known}, not {objective!r}")
     objective.check(model, law)
-
-
-def check_latents(name: str, z: Tensor, latent_dim: int, *, replicas: int | None = None) -> None:
-    """Raises ValueError for latents that are not (N, K), nor (M, N, K) where M is given."""
-    own = replicas is not None and z.ndim == 3 and len(z) == replicas
-    if (z.ndim == 2 or own) and z.shape[-1] == latent_dim and z.shape[-2]:
-        return
-    expected = f"(N, {latent_dim})"
-    if replicas is not None:
-        expected += f" or ({replicas}, N, {latent_dim})"
-    raise ValueError(f"{name} must be {expected}, not {tuple(z.shape)}")
 
 
 class CheckReport(NamedTuple):
@@ -266,33 +194,6 @@ def ascending_range(given) -> tuple[float, float]:
         ends = f"[{low:g}, {high:g}]"
         raise ValueError(f"the range of beta must be positive, finite and ascending, not {ends}")
     return low, high
-
-
-def check_gate_options(outside, tilt, gate_speed) -> None:
-    """Raises ValueError for options of `make_multirate` that are impossible."""
-    if outside not in ("warn", "refuse"):
-        raise ValueError(f"outside must be 'warn' or 'refuse', not {outside!r}")
-    if not is_number(tilt) or not 0 <= tilt < math.inf:
-        raise ValueError(f"tilt must be a number from 0 upwards, not {tilt!r}")
-    if not is_number(gate_speed) or not 0 < gate_speed < math.inf:
-        raise ValueError(f"gate_speed must be a positive number, not {gate_speed!r}")
-
-
-def positive_betas(beta, *, device: torch.device) -> Tensor:
-    """A number, or one per example, as () or (B,) float64, after checking that it is positive."""
-    expected = "beta must be a number or one per example"
-    try:
-        values = beta if isinstance(beta, Tensor) else np.asarray(beta, dtype=np.float64)
-        values = torch.as_tensor(values, dtype=torch.float64, device=device)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{expected}, not {beta!r}") from error
-    if values.ndim > 1 or not values.numel():
-        raise ValueError(f"{expected}, (B,), not of shape {tuple(values.shape)}")
-    low, high = float(values.min()), float(values.max())
-    if not (low > 0 and math.isfinite(high)):
-        wrong = high if low > 0 else low
-        raise ValueError(f"beta must be positive and finite, not {wrong:g}")
-    return values
 
 
 def per_replica(name: str, value, replicas: int) -> Tensor:

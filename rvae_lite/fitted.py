@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import vmap
 
-from rvae_lite import checks, engine
+from rvae_lite import engine
 from rvae_lite.checkpoints import read_fit, save_fit
 from rvae_lite.laws import LogUniform
+from rvae_lite.models.checks import check_data, check_latents
 from rvae_lite.multirate import is_multirate, responding
 from rvae_lite.objective import TERMS
 from rvae_lite.rosetta import RosettaPoints
@@ -165,7 +166,7 @@ class Fit:
 
     def encode(self, x, *, beta=None) -> Tensor:
         """Posterior means of x (N, *data) under every replica: (M, N, K), on the CPU."""
-        x = checks.check_data(self.model, x, minimum=1)
+        x = check_data(self.model, x, minimum=1)
         return self._map(lambda model, x: model.encode(x).mean, x, beta=beta)
 
     def decode(self, z, *, beta=None) -> Tensor:
@@ -174,7 +175,7 @@ class Fit:
         z: (N, K) for all replicas, or (M, N, K), one set each.
         """
         z = torch.as_tensor(z, dtype=self.weights.dtype)
-        checks.check_latents("z", z, self.model.latent_dim, replicas=len(self))
+        check_latents("z", z, self.model.latent_dim, replicas=len(self))
         return self._map(lambda model, z: model.decode(z), z, own=z.ndim == 3, beta=beta)
 
     def reconstruct(self, x, *, beta=None) -> Tensor:
@@ -184,7 +185,7 @@ class Fit:
     def sample(self, noise, *, beta=None) -> Tensor:
         """The likelihood's mean at draws from the prior: noise (N, K) gives (M, N, *data)."""
         noise = torch.as_tensor(noise, dtype=self.weights.dtype)
-        checks.check_latents("noise", noise, self.model.latent_dim)
+        check_latents("noise", noise, self.model.latent_dim)
         return self._map(_sampled, noise, beta=beta)
 
     def evaluate(self, x, *, beta=None, seed: int = 0) -> Evaluation:
@@ -200,7 +201,7 @@ class Fit:
             beta: see the class.
             seed: of the noise, standard normal, which all replicas share.
         """
-        x = checks.check_data(self.model, x, minimum=1)
+        x = check_data(self.model, x, minimum=1)
         shape, random = (len(x), self.model.noise_dim), engine.generator(seed, engine.EVALUATION)
         noise = torch.randn(shape, generator=random, dtype=self.weights.dtype)
         return self._map(function, x, noise, beta=beta).double().mean(1).numpy()

@@ -15,10 +15,12 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from rvae_lite import checks, gates
+from rvae_lite import gates
+from rvae_lite.checks import ascending_range
 from rvae_lite.gates import Condition, Gate, Gated
 from rvae_lite.laws import LogUniform
 from rvae_lite.linear_vae import LogScaleResponse
+from rvae_lite.models import checks
 
 __all__ = ["LogUniform", "MultiRate", "build", "closed_share", "is_multirate", "make_multirate"]
 
@@ -164,7 +166,7 @@ def make_multirate(
         >>> gated.encode(torch.zeros(3, 5), 0.5).mean.shape
         torch.Size([3, 2])
     """
-    beta_range = checks.ascending_range(beta_range)
+    beta_range = ascending_range(beta_range)
     checks.check_gate_options(outside, tilt, gate_speed)
     linear = getattr(module, "is_linear", False) and layers is None
     kinds = _gate_kinds(gate, module, linear)

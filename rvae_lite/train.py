@@ -18,6 +18,7 @@ from rvae_lite.anchors import Anchoring, PointsNotReached, Weighted
 from rvae_lite.checkpoints import Checkpoint
 from rvae_lite.fitted import Fit
 from rvae_lite.laws import Annealed, Constant, Cosine, LogUniform
+from rvae_lite.models.checks import check_data
 from rvae_lite.multirate import is_multirate
 from rvae_lite.objective import BETA_VAE, BetaVAE, ReplicaLoss
 from rvae_lite.rosetta import RosettaPoints
@@ -89,7 +90,7 @@ def fit(
         torch.Size([3, 6400, 2])
     """
     # Refuse what does not fit, before anything is computed.
-    x = checks.check_data(model, x, minimum=2)
+    x = check_data(model, x, minimum=2)
     checks.check_counts(replicas=replicas, epochs=epochs, batch_size=batch_size)
     seeds = engine.replica_seeds(seed, replicas)
     rate_law, law = _learning_rate_law(learning_rate, epochs), _beta_law(model, beta)
