@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.checks import checked_means, check_labels, finite, one_dim, pair, points
+from rvae_lite import checks
+from rvae_lite.checks import finite as finite
 
 
 class LinearMap(NamedTuple):
@@ -19,12 +20,12 @@ class LinearMap(NamedTuple):
 
     def __call__(self, source) -> np.ndarray:
         """Map points (N, K_source) to (N, K_target)."""
-        return points("source", source) @ self.matrix.T + self.bias
+        return checks.latents("source", source) @ self.matrix.T + self.bias
 
 
 def linear_map(source, target) -> LinearMap:
     """The affine map from latents (N, K_source) to (N, K_target) of Eq. 2, by least squares."""
-    source, target = pair(source, target)
+    source, target = checks.pair(source, target)
     centre_source, centre_target = source.mean(0), target.mean(0)
     solution = np.linalg.lstsq(source - centre_source, target - centre_target, rcond=None)[0]
     return LinearMap(solution.T, centre_target - solution.T @ centre_source)
@@ -32,7 +33,7 @@ def linear_map(source, target) -> LinearMap:
 
 def orthogonal_map(source, target) -> LinearMap:
     """The rotation or reflection, and shift, that bring source closest to target (Procrustes)."""
-    source, target = pair(source, target, same_dim=True)
+    source, target = checks.pair(source, target, same_dim=True)
     centre_source, centre_target = source.mean(0), target.mean(0)
     u, _, vt = np.linalg.svd((target - centre_target).T @ (source - centre_source))
     matrix = u @ vt
@@ -41,13 +42,13 @@ def orthogonal_map(source, target) -> LinearMap:
 
 def mean_squared_distance(source, target) -> float:
     """Unaligned mean |source - target|^2 over the N points, squared latent units."""
-    source, target = pair(source, target, same_dim=True)
+    source, target = checks.pair(source, target, same_dim=True)
     return float(np.square(source - target).sum(1).mean())
 
 
 def total_variance(points) -> float:
     """Sum over dimensions of the variance of the points (N, K)."""
-    return float(checks.points("points", points).var(0).sum())
+    return float(checks.latents("points", points).var(0).sum())
 
 
 def latent_space_distortion(source, target) -> float:
@@ -59,10 +60,7 @@ def latent_space_distortion(source, target) -> float:
 
 
 def r_squared(predicted, target, *, variance: float | None = None) -> float:
-    """1 - mean |predicted - target|^2 / variance; the variance is by default the target's total.
-
-    Returns nan where the variance is 0, that of a collapsed target.
-    """
+    """1 - mean |predicted - target|^2 / variance, by default the target's; nan where that is 0."""
     variance = total_variance(target) if variance is None else variance
     if not variance > 0:
         return float("nan")
@@ -90,7 +88,7 @@ def log_volumes(means) -> np.ndarray:
     The covariance (ddof 1) of M runs has at most rank M - 1: the log determinant is of its
     min(K, M - 1) leading eigenvalues.  Runs that coincide to rounding give -inf.
     """
-    means, rounding = checked_means(means)
+    means, rounding = checks.replica_means(means)
     centred = (means - means.mean(0)).transpose(1, 0, 2)  # (N, M, K)
     singular = np.linalg.svd(centred, compute_uv=False)[:, : _rank(means)]
     return _log_pseudo_det(np.square(singular) / (len(means) - 1), rounding)
@@ -109,7 +107,7 @@ def retraining_variability(means) -> RetrainingVariability:
     we take a pseudo-determinant of stated rank.
     """
     value = float(log_volumes(means).mean())
-    means, rounding = checked_means(means)
+    means, rounding = checks.replica_means(means)
     if means.shape[1] < 2:
         raise ValueError("means must hold at least 2 data points (M, N, K): encode more data")
     pooled, rank = means.reshape(-1, means.shape[2]), _rank(means)
@@ -134,12 +132,12 @@ def _log_pseudo_det(eigenvalues: np.ndarray, rounding: float) -> np.ndarray:
 
 def polar_spectrum(matrix) -> np.ndarray:
     """Eigenvalues of P in the polar decomposition A = U P, descending: A's singular values."""
-    return np.linalg.svd(points("matrix", matrix), compute_uv=False)
+    return np.linalg.svd(checks.latents("matrix", matrix), compute_uv=False)
 
 
 def distance_to_identity(matrix) -> float:
     """Frobenius norm of A / s - I, s the largest singular value of A (Figure 6, bottom row)."""
-    matrix = points("matrix", matrix)
+    matrix = checks.latents("matrix", matrix)
     if not matrix.any():
         return float("nan")
     return float(np.linalg.norm(matrix / polar_spectrum(matrix)[0] - np.eye(*matrix.shape)))
@@ -152,10 +150,10 @@ def label_transfer(source, source_labels, target, target_labels) -> float:
     """
     from sklearn.neighbors import NearestNeighbors
 
-    source, target = points("source", source), points("target", target)
-    one_dim(source, target)
-    check_labels("source", source, source_labels)
-    check_labels("target", target, target_labels)
+    source, target = checks.latents("source", source), checks.latents("target", target)
+    checks.check_same_dim(source, target)
+    checks.check_labels("source", source, source_labels)
+    checks.check_labels("target", target, target_labels)
     neighbours = NearestNeighbors(n_neighbors=1).fit(source)
     nearest = neighbours.kneighbors(target, return_distance=False)[:, 0]
     return float((np.asarray(source_labels)[nearest] == np.asarray(target_labels)).mean())

@@ -48,6 +48,50 @@ def check_objective(objective, model, law) -> None:
     objective.check(model, law)
 
 
+def check_arrays(x: np.ndarray, z: np.ndarray, betas, recon) -> None:
+    """Raises ValueError for arrays that are no Rosetta points, plain or curves (betas given)."""
+    if betas is not None:
+        _check_curves(x, z, betas, recon)
+    elif z.ndim != 2 or x.ndim < 2 or len(x) != len(z):
+        found = f"{x.shape} and {z.shape}"
+        raise ValueError(f"points need x (R, *data) and z (R, K) of one length, not {found}")
+    elif recon is not None:
+        raise ValueError("recon belongs to curves over beta: pass their betas too")
+    if not x.size or not z.size:
+        remedy = "select at least one, of at least one number"
+        raise ValueError(f"there are no points, or empty ones: {remedy}")
+    arrays = (x, z) if recon is None else (x, z, recon)
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise ValueError("points hold NaN or infinite values: select them from clean data")
+
+
+def _check_curves(x: np.ndarray, z: np.ndarray, betas: np.ndarray, recon) -> None:
+    ordered = betas.ndim == 1 and len(betas) > 1 and betas[0] > 0 and (np.diff(betas) > 0).all()
+    if not (ordered and np.isfinite(betas).all()):
+        expected = "at least two positive ascending numbers"
+        raise ValueError(f"betas must be {expected}, not {betas.tolist()}")
+    if z.ndim != 3 or x.ndim < 2 or z.shape[:2] != (len(betas), len(x)):
+        expected = f"x (R, *data) and z (J, R, K) = ({len(betas)}, {len(x)}, K)"
+        raise ValueError(f"curves need {expected}, not {x.shape} and {z.shape}")
+    expected = (len(betas), *x.shape)
+    if recon is not None and recon.shape != expected:
+        raise ValueError(f"recon must be (J, R, *data) = {expected}, not {recon.shape}")
+
+
+def check_selection(x: np.ndarray, means: np.ndarray, num_points) -> None:
+    """Raises ValueError where R points cannot be chosen from data by their means, (N, K)."""
+    if means.ndim != 2 or len(means) != len(x):
+        expected = f"(N, K) = ({len(x)}, K), one row per datum"
+        raise ValueError(f"means must be {expected}, not {means.shape}: pass one replica's")
+    if not np.isfinite(means).all():
+        remedy = "train again with a lower learning rate"
+        raise ValueError(f"means hold NaN or infinite values: {remedy}")
+    if not is_whole(num_points) or num_points < 1:
+        raise ValueError(f"num_points must be a positive integer, not {num_points!r}")
+    if num_points > len(x):
+        raise ValueError(f"num_points = {num_points} is more than the {len(x)} data: select fewer")
+
+
 class CheckReport(NamedTuple):
     """Problems found when points meet new data.  Errors stop training; warnings do not."""
 
@@ -253,3 +297,60 @@ def compiles_slowly(model: nn.Module, device: torch.device) -> bool:
     """Whether compiling costs more than it saves: for replicas trained alone, and for LSTMs."""
     layers = model.modules()
     return one_by_one(model, device) or any(getattr(a, "compiles_slowly", False) for a in layers)
+
+
+def finite(name: str, values) -> np.ndarray:
+    """An array or tensor as float64.  Raises ValueError where it holds NaN or infinite values."""
+    values = values.detach().cpu() if hasattr(values, "detach") else values
+    array = np.asarray(values, dtype=np.float64)
+    if not np.isfinite(array).all():
+        wrong = f"{name} holds NaN or infinite values"
+        raise ValueError(f"{wrong}: check the training that it comes from")
+    return array
+
+
+def latents(name: str, values) -> np.ndarray:
+    """Latents (N, K), or a matrix, as float64, after checking it."""
+    array = finite(name, values)
+    if array.ndim != 2 or not array.size:
+        wanted = f"(N, K) with at least one point, not {array.shape}"
+        raise ValueError(f"{name} must be {wanted}: pass one replica's means")
+    return array
+
+
+def pair(source, target, *, same_dim: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Latents of the same N data in two spaces, as float64, after checking them."""
+    source, target = latents("source", source), latents("target", target)
+    if len(source) != len(target):
+        found = f"source has {len(source)} points, target {len(target)}"
+        raise ValueError(f"{found}: encode the same data with both")
+    if same_dim:
+        check_same_dim(source, target)
+    return source, target
+
+
+def check_same_dim(source: np.ndarray, target: np.ndarray) -> None:
+    """Raises ValueError for two spaces of different K."""
+    if source.shape[1] != target.shape[1]:
+        found = f"source has {source.shape[1]}, target {target.shape[1]} dimensions"
+        raise ValueError(f"K must agree: {found}")
+
+
+def check_labels(name: str, points: np.ndarray, labels) -> None:
+    """Raises ValueError for labels that are not one per point."""
+    if np.shape(labels) != (len(points),):
+        found = f"not of shape {np.shape(labels)}"
+        raise ValueError(f"{name}_labels must be one per point ({len(points)}), {found}")
+
+
+def replica_means(means) -> tuple[np.ndarray, float]:
+    """Means (M, N, K) as float64, and the rounding error of the numbers as they came."""
+    array = np.asarray(means.detach().cpu() if hasattr(means, "detach") else means)
+    if array.ndim != 3 or array.shape[0] < 2 or not array.size:
+        wanted = f"(M, N, K) with at least 2 replicas, not {array.shape}"
+        raise ValueError(f"means must be {wanted}: train more replicas")
+    if not np.isfinite(array).all():
+        wrong = "means hold NaN or infinite values"
+        raise ValueError(f"{wrong}: check the training that they come from")
+    precision = np.finfo(array.dtype if array.dtype.kind == "f" else float).eps
+    return array.astype(np.float64), float(precision * np.abs(array).max())

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rvae_lite.checks import is_whole
+from rvae_lite.checks import check_selection
 from rvae_lite.fitted import Fit
 from rvae_lite.multirate import is_multirate
 from rvae_lite.rosetta import RosettaPoints
@@ -51,16 +51,7 @@ def select_points(
     x = x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
     means = means.detach().cpu() if isinstance(means, Tensor) else means
     means = np.asarray(means, dtype=np.float64)
-    if means.ndim != 2 or len(means) != len(x):
-        expected = f"(N, K) = ({len(x)}, K), one row per datum"
-        raise ValueError(f"means must be {expected}, not {means.shape}: pass one replica's")
-    if not np.isfinite(means).all():
-        remedy = "train again with a lower learning rate"
-        raise ValueError(f"means hold NaN or infinite values: {remedy}")
-    if not is_whole(num_points) or num_points < 1:
-        raise ValueError(f"num_points must be a positive integer, not {num_points!r}")
-    if num_points > len(x):
-        raise ValueError(f"num_points = {num_points} is more than the {len(x)} data: select fewer")
+    check_selection(x, means, num_points)
     if method not in SELECTION_METHODS:
         raise ValueError(f"method must be one of {sorted(SELECTION_METHODS)}, not {method!r}")
     chosen = _nearest_distinct(means, SELECTION_METHODS[method](means, num_points, seed))

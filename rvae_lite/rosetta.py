@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from rvae_lite.checkpoints import read_points
-from rvae_lite.checks import CheckReport, compare_points
+from rvae_lite.checks import CheckReport, check_arrays, compare_points
 from rvae_lite.storage import save_arrays
 
 # Versions of files: of plain points, which older readers read too, and of curves.
@@ -43,19 +43,9 @@ class RosettaPoints:
     def __init__(self, x, z, *, betas=None, recon=None, ids=None, header: dict | None = None):
         x, z = np.asarray(x), np.asarray(z, dtype=np.float32)
         x = x if x.dtype == np.uint8 else np.asarray(x, dtype=np.float32)
-        if betas is not None:
-            betas, recon = _curves(x, z, betas, recon)
-        elif z.ndim != 2 or x.ndim < 2 or len(x) != len(z):
-            found = f"{x.shape} and {z.shape}"
-            raise ValueError(f"points need x (R, *data) and z (R, K) of one length, not {found}")
-        elif recon is not None:
-            raise ValueError("recon belongs to curves over beta: pass their betas too")
-        if not x.size or not z.size:
-            remedy = "select at least one, of at least one number"
-            raise ValueError(f"there are no points, or empty ones: {remedy}")
-        arrays = (x, z) if recon is None else (x, z, recon)
-        if not all(np.isfinite(array).all() for array in arrays):
-            raise ValueError("points hold NaN or infinite values: select them from clean data")
+        betas = None if betas is None else np.asarray(betas, dtype=np.float64)
+        recon = None if recon is None else np.asarray(recon, dtype=np.float32)
+        check_arrays(x, z, betas, recon)
         ids = np.asarray([""] * len(x) if ids is None else ids).astype(str)
         if ids.shape != (len(x),):
             raise ValueError(f"ids must be one per point ({len(x)}), not of shape {ids.shape}")
@@ -197,21 +187,3 @@ def book_file(name: str):
         shipped = ", ".join(f"book:{each}" for each in known)
         raise ValueError(f"there are no points 'book:{name}'; the book ships {shipped}")
     return folder / f"{name}.npz"
-
-
-def _curves(x: np.ndarray, z: np.ndarray, betas, recon) -> tuple[np.ndarray, np.ndarray | None]:
-    """betas and recon of curves as arrays, after checking that everything fits."""
-    betas = np.asarray(betas, dtype=np.float64)
-    ordered = betas.ndim == 1 and len(betas) > 1 and betas[0] > 0 and (np.diff(betas) > 0).all()
-    if not (ordered and np.isfinite(betas).all()):
-        expected = "at least two positive ascending numbers"
-        raise ValueError(f"betas must be {expected}, not {betas.tolist()}")
-    if z.ndim != 3 or x.ndim < 2 or z.shape[:2] != (len(betas), len(x)):
-        expected = f"x (R, *data) and z (J, R, K) = ({len(betas)}, {len(x)}, K)"
-        raise ValueError(f"curves need {expected}, not {x.shape} and {z.shape}")
-    if recon is None:
-        return betas, None
-    recon, expected = np.asarray(recon, dtype=np.float32), (len(betas), *x.shape)
-    if recon.shape != expected:
-        raise ValueError(f"recon must be (J, R, *data) = {expected}, not {recon.shape}")
-    return betas, recon
