@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test notebooks clean
+.PHONY: help env book check fix lint test notebooks clean
 
 help:  ## list the targets
 	@echo "usage: make TARGET [PYTHON=python3.12] [OMP_NUM_THREADS=2]"
@@ -33,7 +33,18 @@ book: env  ## execute the notebooks (quick profile) and render the book to _buil
 	$(BIN)/jupyter-book build _build/src --path-output . -W -n --keep-going || { rm -rf _build/.doctrees; exit 1; }
 	@echo "The book is at $(CURDIR)/_build/html/index.html"
 
-test: env  ## run the tests, then check every number of the committed notebooks
+lint: env
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
+
+fix: env  ## mend what ruff can mend: order of imports, layout, small lint
+	$(BIN)/ruff check --quiet --fix .
+	$(BIN)/ruff format --quiet .
+
+check: lint  ## the loop of a day: lint, the rules of the house and the core's quick tests
+	$(BIN)/python -m pytest -q -n 2 -m "not slow" tests/test_rooms.py tests/core tests/models
+
+test: lint  ## lint, run the tests, then check every number of the committed notebooks
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --nbval notebooks
 

@@ -1,4 +1,4 @@
-"""Ten thousand damaged Rosetta files: each is refused with one sentence or loads equal to the original.
+"""Ten thousand damaged Rosetta files: each is refused in one sentence or loads unchanged.
 
     python benchmarks/damaged_files.py                  # all of them, some minutes
     python benchmarks/damaged_files.py --count 500      # a part
@@ -182,7 +182,7 @@ def _places(content, mark):
 
 
 def shape_claimed(content, random):
-    """A .npy head with a huge, negative or other shape, a strange type, or something that is no head at all."""
+    """A .npy head with an impossible shape, a strange type, or no head at all."""
     shapes = [
         "(10**15,)",
         "(-1, -4)",
@@ -212,7 +212,9 @@ def shape_claimed(content, random):
         "'>f4'",
         "'nan'",
     ]
-    text = f"{{'descr': {types[random.integers(len(types))]}, 'fortran_order': {bool(random.integers(2))}, 'shape': {shapes[random.integers(len(shapes))]}, }}"
+    descr, order = types[random.integers(len(types))], bool(random.integers(2))
+    shape = shapes[random.integers(len(shapes))]
+    text = f"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}"
     if not random.integers(8):
         text = "__import__('os').mkdir('witness')"
     text = text.encode().ljust(118) + b"\n"
@@ -309,9 +311,10 @@ def noise(content, random):
 
 
 DAMAGES = [
-    flipped, flipped, flipped_in_directory, flipped_in_directory, truncated, spliced, spliced, moved, surrounded,
-    two_files, members_changed, members_changed, compressed, overlapping, sizes_claimed, shape_claimed, shape_claimed,
-    pickled, arrays_rewritten, arrays_rewritten, header_rewritten, header_rewritten, header_replaced, noise,
+    flipped, flipped, flipped_in_directory, flipped_in_directory, truncated, spliced, spliced,
+    moved, surrounded, two_files, members_changed, members_changed, compressed, overlapping,
+    sizes_claimed, shape_claimed, shape_claimed, pickled, arrays_rewritten, arrays_rewritten,
+    header_rewritten, header_rewritten, header_replaced, noise,
 ]  # fmt: skip
 
 
@@ -338,7 +341,7 @@ def outcome(path, expected: RosettaPoints) -> str:
 
 
 def run(count: int, folder: Path, *, seed: int = 0, limited: bool = True) -> tuple[dict, list, int]:
-    """Damage and read `count` files; counts by damage and outcome, failures, and bytes of memory taken at most."""
+    """Damage and read `count` files: counts by damage and outcome, failures, most memory taken."""
     path, good = folder / "damaged.npz", folder / "good.npz"
     original().save(good)
     expected, content = RosettaPoints.load(good), good.read_bytes()
@@ -394,7 +397,8 @@ def main():
         ]
         print(f"{name:24}{row[0]:9}{row[1]:9}{row[2]:21}{row[3]:9}")
     print(
-        f"{memory / 2**20:.0f} MiB more at most, {(time.monotonic() - began) / options.count * 1000:.1f} ms a file"
+        f"{memory / 2**20:.0f} MiB more at most, "
+        f"{(time.monotonic() - began) / options.count * 1000:.1f} ms a file"
     )
     if failures:
         sys.exit("\n".join(failures[:30]))

@@ -19,33 +19,33 @@ import time
 import torch
 
 from rvae_lite import VAE
-from rvae_lite.engine import Objective
 from rvae_lite.multirate import make_multirate
+from rvae_lite.objective import BETA_VAE, Batch, ReplicaLoss
 
 NETWORKS = dict(CNN=VAE.cnn, ResNet=VAE.resnet)
 BATCH_SIZE, LATENT_DIM = 128, 32
-KEEP_MEMORY = dict(
-    MALLOC_MMAP_THRESHOLD_="1000000000", MALLOC_TRIM_THRESHOLD_="4000000000"
-)  # read by glibc at start
+# Read by glibc at start
+KEEP_MEMORY = dict(MALLOC_MMAP_THRESHOLD_="1000000000", MALLOC_TRIM_THRESHOLD_="4000000000")
 
 
 def make_step(model, beta, device):
     """A function that takes one training step on random images."""
-    objective = Objective(model.to(device))
+    loss_of = ReplicaLoss(model.to(device), BETA_VAE, num_data=BATCH_SIZE)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, foreach=True)
     x = torch.rand(BATCH_SIZE, *model.data_shape, device=device)
-    noise, beta = torch.randn(BATCH_SIZE, LATENT_DIM, device=device), beta.to(device)
+    noise = torch.randn(BATCH_SIZE, LATENT_DIM, device=device)
+    batch = Batch(x, noise, beta.to(device), torch.tensor(0.0), None)
 
     def step():
         optimiser.zero_grad()
-        objective(x, noise, beta, torch.tensor(0.0), None)[0].backward()
+        loss_of(batch)[0].backward()
         optimiser.step()
 
     return step
 
 
 def measure(build, *, width, rounds, device):
-    """Share of parameters in the gates, and ratios of time to the plain network's: one beta a batch, one an example."""
+    """Share of parameters in the gates; time relative to plain, one beta a batch or an example."""
     plain = build((1, 28, 28), LATENT_DIM, width=width)
     gated = [make_multirate(plain), make_multirate(plain)]
     sizes = [
@@ -85,10 +85,12 @@ def main():
     if device.type == "cpu":
         torch.set_num_threads(1)
     print(
-        f"batch {BATCH_SIZE}, 28x28, width {options.width:g}, {device}; times relative to the plain network"
+        f"batch {BATCH_SIZE}, 28x28, width {options.width:g}, {device}; "
+        f"times relative to the plain network"
     )
     print(
-        f"{'network':10}{'gates/parameters':>18}{'a beta a batch':>16}{'an example':>12}{'plain, ms':>12}"
+        f"{'network':10}{'gates/parameters':>18}{'a beta a batch':>16}{'an example':>12}"
+        f"{'plain, ms':>12}"
     )
     for name, build in NETWORKS.items():
         share, ratios, seconds = measure(

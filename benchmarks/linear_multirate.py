@@ -12,11 +12,11 @@ import argparse
 import torch
 
 from rvae_lite import data
-from rvae_lite.studies.linear_multirate import linear_study
+from rvae_lite.studies.linear import linear_gaps
 
 
 def run(x, latent_dim, epochs, iterations=0, label=None, **options):
-    table = linear_study(x, latent_dim=latent_dim, epochs=epochs, iterations=iterations, **options)
+    table = linear_gaps(x, latent_dim=latent_dim, epochs=epochs, iterations=iterations, **options)
     for training, rows in table.groupby("training", sort=False):
         worst = rows.loc[rows.gap.idxmax()]
         print(

@@ -26,7 +26,7 @@ def run_case(name, replicas, side, num_data, epochs, device):
     """Seconds of each epoch of all replicas, the first (warm-up) left out."""
     import torch
 
-    from rvae_lite import VAE, engine, fit, train
+    from rvae_lite import VAE, engine, fit
 
     network, alone = CASES[name]
     torch.set_num_threads(1)
@@ -36,19 +36,18 @@ def run_case(name, replicas, side, num_data, epochs, device):
         0, 256, (num_data, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
     )
     engine.one_by_one = lambda model, device: alone
-    seconds, run_epoch = [], train._Trainer.run_epoch
+    seconds, run_epoch = [], engine.Trainer.run_epoch
 
     def timed(trainer, state, epoch):
         if alone:
             trainer.blocks = engine.blocks(replicas, 1)
         began = time.perf_counter()
-        terms = run_epoch(
-            trainer, state, epoch
-        )  # ends in a copy to the host, which waits for the device
+        # It ends in a copy to the host, which waits for the device.
+        terms = run_epoch(trainer, state, epoch)
         seconds.append(time.perf_counter() - began)
         return terms
 
-    train._Trainer.run_epoch = timed
+    engine.Trainer.run_epoch = timed
     fit(
         model, x, replicas=replicas, epochs=epochs + 1, batch_size=256, compile=False, device=device
     )
@@ -81,7 +80,8 @@ def main():
         results[name] = statistics.median(json.loads(done.stdout.splitlines()[-1]))
     baseline = results["residual, one by one"]
     print(
-        f"M = {options.replicas}, {options.num_data} images of {options.side}x{options.side}, batch 256, one thread"
+        f"M = {options.replicas}, {options.num_data} images of {options.side}x{options.side}, "
+        f"batch 256, one thread"
     )
     print(f"{'network':26}{'ms a replica-epoch':>20}{'speed-up':>10}")
     for name, seconds in results.items():

@@ -28,9 +28,7 @@ import tempfile
 import time
 
 NUM_DATA, BATCH_SIZE, LEARNING_RATE = 8000, 128, 1e-3
-MOST_MODELS = (
-    10  # the one-after-the-other methods train at most so many of the M models: all cost the same
-)
+MOST_MODELS = 10  # methods that train one model after the other train at most so many of the M
 METHODS = ("loop", "pythae", "eager", "compiled")
 
 
@@ -58,15 +56,15 @@ def load_data():
 
 def run_fit(replicas, epochs, *, compiled):
     """Our `fit`: the epochs of one ensemble."""
-    from rvae_lite import VAE, fit, train
+    from rvae_lite import VAE, engine, fit
 
-    clock, run_epoch = Clock(), train._Trainer.run_epoch
+    clock, run_epoch = Clock(), engine.Trainer.run_epoch
 
     def timed_epoch(self, state, epoch):
         clock.tick()
         return run_epoch(self, state, epoch)
 
-    train._Trainer.run_epoch = timed_epoch
+    engine.Trainer.run_epoch = timed_epoch
     options = dict(
         batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE, device="cpu", compile=compiled
     )
@@ -229,10 +227,12 @@ def report(rounds, methods, counts):
                 f"{middle['peak']:9.0f}{compiling:>14}"
             )
     print(
-        "CPU ms, wall ms: median milliseconds a replica-epoch; speed-up: in CPU time, over the loop at the same M;"
+        "CPU ms, wall ms: median milliseconds a replica-epoch; "
+        "speed-up: in CPU time, over the loop at the same M;"
     )
     print(
-        "compile s: seconds of the first round, whose cache is empty, and (in brackets) of a later one."
+        "compile s: seconds of the first round, whose cache is empty, and (in brackets) of "
+        "a later one."
     )
     if "pythae" in methods:
         ratios = [
@@ -244,7 +244,8 @@ def report(rounds, methods, counts):
     if {10, 40} <= set(counts):
         for method in ("eager", "compiled"):
             print(
-                f"cost(M=40) / cost(M=10), {method}: {4 * median_ratio(rounds, (method, 40), (method, 10)):.2f}"
+                f"cost(M=40) / cost(M=10), {method}: "
+                f"{4 * median_ratio(rounds, (method, 40), (method, 10)):.2f}"
             )
 
 
@@ -279,7 +280,8 @@ def main():
 
     print(
         f"{platform.machine()}, Python {platform.python_version()}, torch {version('torch')}, "
-        f"{options.threads} thread(s); N = {NUM_DATA}, batch {BATCH_SIZE}, {options.epochs} epochs, "
+        f"{options.threads} thread(s); N = {NUM_DATA}, batch {BATCH_SIZE}, "
+        f"{options.epochs} epochs, "
         f"{options.rounds} round(s)"
     )
     report(rounds, methods, options.replicas)

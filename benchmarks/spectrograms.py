@@ -1,4 +1,4 @@
-"""Seconds of recording, and of syllables alone, turned into spectrograms in a second of wall clock or processor time.
+"""Seconds of recording turned into spectrograms in a second, by the clock and of processor time.
 
     python benchmarks/spectrograms.py                        on the zebra finches in RVAE_LITE_DATA
     python benchmarks/spectrograms.py FOLDER FOLDER ...      on folders of one bird each
@@ -48,7 +48,8 @@ def main():
     songs = [song for bird, folder in birds.items() for song in find_songs(bird, folder)[0]]
     recorded = sum(read_recording(song.audio).duration for song in songs)
     print(
-        f"{len(songs)} recordings of {len(birds)} birds, {recorded:.0f} s; {os.cpu_count()} processors"
+        f"{len(songs)} recordings of {len(birds)} birds, {recorded:.0f} s; "
+        f"{os.cpu_count()} processors"
     )
     print("times real time, of recordings (and of syllables alone)")
     print(f"{'size':>10}{'workers':>9}{'seconds':>9}{'wall clock':>18}{'processor':>18}")

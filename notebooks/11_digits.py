@@ -49,17 +49,17 @@ import pandas as pd
 
 from rvae_lite import RosettaPoints, alignment, fit
 from rvae_lite.reporting import figures, tables
-from rvae_lite.reporting.tables import check, fingerprint, provenance
-from rvae_lite.studies import protocols
-from rvae_lite.studies.experiments import load_results
-from rvae_lite.studies.setup import image_setting
+from rvae_lite.reporting.claims import check, fingerprint, provenance
+from rvae_lite.studies import protocols, rosetta_tables
+from rvae_lite.studies.setup import image_setup, methods_of
+from rvae_lite.studies.study import load_results
 
 figures.use_style()
-methods = protocols.methods_of(rho=rho)
+methods = methods_of(rho=rho)
 options = dict(epochs=epochs, replicas=replicas, compile=compiled)
 options |= dict(methods=methods, learning_rate=learning_rate)
 options |= dict(network="mlp", num_examples=num_examples)
-setting = image_setting(dataset, num_points, **options)
+setting = image_setup(dataset, num_points, **options)
 
 # %% [markdown]
 # ## The data and the model
@@ -265,7 +265,7 @@ own = (
 published = load_results("published")
 mnist = published[published.data == "MNIST"]
 tables.against_paper(
-    tables.over_templates(tables.relative_rv(own)), mnist[mnist.table == 1]
+    tables.over_templates(rosetta_tables.relative_rv(own)), mnist[mnist.table == 1]
 )
 
 # %% [markdown]
@@ -274,7 +274,7 @@ tables.against_paper(
 
 # %%
 tables.against_paper(
-    tables.over_templates(tables.relative_lsd(own)), mnist[mnist.table == 2]
+    tables.over_templates(rosetta_tables.relative_lsd(own)), mnist[mnist.table == 2]
 )
 
 # %% [markdown]

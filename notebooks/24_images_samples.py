@@ -48,16 +48,17 @@ import pandas as pd
 import torch
 
 from rvae_lite import metrics
-from rvae_lite.reporting import curves, figures
-from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.reporting import figures
+from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import over_beta
-from rvae_lite.studies.experiments import load_results
+from rvae_lite.studies.setup import MR_VAE
+from rvae_lite.studies.study import load_results
 
 figures.use_style()
 options = dict(network=network, width=width, latent_dim=latent_dim, epochs=epochs)
 options |= dict(batch_size=batch_size, learning_rate=learning_rate, replicas=1)
-options |= dict(methods={"MR-VAE": over_beta.Curve()} | over_beta.PLAIN, num_images=359)
-setting = over_beta.rate_setting(dataset, **options)
+options |= dict(methods={"MR-VAE": MR_VAE} | over_beta.PLAIN, num_images=359)
+setting = over_beta.rate_setup(dataset, **options)
 
 # %% [markdown]
 # ## One training against ten
@@ -67,7 +68,7 @@ setting = over_beta.rate_setting(dataset, **options)
 # %%
 few = setting._replace(dataset=setting.dataset.take(slice(0, 512)), epochs=5)
 fingerprint(over_beta.train_curve(few, "MR-VAE", seed=0))
-study = over_beta.curve_study(setting)
+study = over_beta.over_beta(setting)
 multi, plain = study.fits["MR-VAE"][0], study.fits["beta-VAE"][0]
 betas, x = np.array(setting.betas), setting.test
 
@@ -150,7 +151,7 @@ check(
 # %%
 figure, axes = figures.figure_row(3, width=2.8)
 counts = {name: (betas, values) for name, values in units.items()}
-curves.plot_over_beta(counts, label="active units", ax=axes[0])
+figures.plot_over_beta(counts, label="active units", ax=axes[0])
 found = {name: over_beta.curve_of(study.table, name) for name in setting.methods}
 for ax, kind in zip(axes[1:], ("samples", "reconstructions")):
     values = {
@@ -158,7 +159,7 @@ for ax, kind in zip(axes[1:], ("samples", "reconstructions")):
         for name, c in ((n, c[c.frechet_samples.notna()]) for n, c in found.items())
     }
     label = f"Fréchet distance of {kind}\n(lower is better)"
-    curves.plot_over_beta(values, label=label, ax=ax)
+    figures.plot_over_beta(values, label=label, ax=ax)
 
 # %% [markdown]
 # **Figure 6, in small.** Reconstructions get worse with every step of $\beta$, since less is said about the image.
@@ -242,7 +243,7 @@ figure, axes = figures.figure_row(4)
 for ax, (name, part) in zip(axes, own.groupby(["data", "network"], sort=False)):
     found = {method: over_beta.curve_of(part, method) for method in part.method.unique()}
     values = {method: (c.beta, c.active_units) for method, c in found.items()}
-    curves.plot_over_beta(values, label="active units", ax=ax)
+    figures.plot_over_beta(values, label="active units", ax=ax)
     ax.set_title(", ".join(name))
 
 # %%
@@ -251,7 +252,7 @@ for ax, (name, part) in zip(axes, own.groupby(["data", "network"], sort=False)):
     found = {method: over_beta.curve_of(part, method) for method in part.method.unique()}
     found = {method: c[c.frechet_samples.notna()] for method, c in found.items()}
     values = {method: (c.beta, c.frechet_samples) for method, c in found.items()}
-    curves.plot_over_beta(values, label="Fréchet distance of samples", ax=ax)
+    figures.plot_over_beta(values, label="Fréchet distance of samples", ax=ax)
     ax.set_title(", ".join(name))
 
 

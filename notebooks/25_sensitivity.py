@@ -49,10 +49,11 @@ import pandas as pd
 import torch
 
 from rvae_lite import gates
-from rvae_lite.reporting import curves, figures
-from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.reporting import figures
+from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import over_beta
-from rvae_lite.studies.experiments import load_results
+from rvae_lite.studies.setup import MR_VAE, Method
+from rvae_lite.studies.study import load_results
 
 figures.use_style()
 options = dict(network=network, width=width, latent_dim=latent_dim, epochs=epochs)
@@ -65,24 +66,24 @@ options |= dict(batch_size=batch_size, learning_rate=learning_rate, replicas=rep
 
 # %%
 gate_kinds = {
-    "sigmoid, sigmoid": over_beta.Curve(gate="sigmoid"),
-    "sqrt, sqrt": over_beta.Curve(gate="sqrt"),
-    "FiLM": over_beta.Curve(gate="film"),
+    "sigmoid, sigmoid": Method(gates=dict(gate="sigmoid")),
+    "sqrt, sqrt": Method(gates=dict(gate="sqrt")),
+    "FiLM": Method(gates=dict(gate="film")),
 }
 ranges = {
-    "[0.1, 1]": over_beta.Curve(beta_range=(0.1, 1.0)),
-    "[0.01, 1]": over_beta.Curve(beta_range=(0.01, 1.0)),
-    "[0.001, 100]": over_beta.Curve(beta_range=(0.001, 100.0)),
+    "[0.1, 1]": Method(gates=dict(beta_range=(0.1, 1.0))),
+    "[0.01, 1]": Method(gates=dict(beta_range=(0.01, 1.0))),
+    "[0.001, 100]": Method(gates=dict(beta_range=(0.001, 100.0))),
 }
-drawing = {"one beta a batch": over_beta.Curve(per="batch")}
-speed = {"slow gates": over_beta.Curve(gate_speed=1.0)}
-variants = {"MR-VAE": over_beta.Curve()} | gate_kinds | ranges | drawing | speed
-setting = over_beta.rate_setting(dataset, methods=variants | over_beta.PLAIN, **options)
+drawing = {"one beta a batch": MR_VAE._replace(per="batch")}
+speed = {"slow gates": Method(gates=dict(gate_speed=1.0))}
+variants = {"MR-VAE": MR_VAE} | gate_kinds | ranges | drawing | speed
+setting = over_beta.rate_setup(dataset, methods=variants | over_beta.PLAIN, **options)
 few = setting._replace(dataset=setting.dataset.take(slice(0, 512)), epochs=5)
 fingerprint(over_beta.train_curve(few, "FiLM", seed=0))
 
 # %%
-study = over_beta.curve_study(setting)
+study = over_beta.over_beta(setting)
 found = {name: over_beta.curve_of(study.table, name) for name in setting.methods}
 
 
@@ -97,10 +98,10 @@ def plot_variants(names):
     figure, (left, right) = figures.figure_row(2, width=3.6)
     chosen = {name: found[name] for name in ("MR-VAE", *names, "beta-VAE")}
     lines = ["MR-VAE", *names]
-    curves.plot_rate_distortion(chosen, lines=lines, ax=left)
+    figures.plot_rate_distortion(chosen, lines=lines, ax=left)
     loss = {name: (curve.beta, curve.loss) for name, curve in chosen.items()}
     label = "distortion + beta · rate,\nnats (lower is better)"
-    curves.plot_over_beta(loss, label=label, lines=lines, ax=right)
+    figures.plot_over_beta(loss, label=label, lines=lines, ax=right)
 
 
 # %% [markdown]
@@ -127,7 +128,7 @@ opened = {
     "sqrt, sqrt": (beta, gates.sqrt_gate(-2 + 2 * h)),
     "FiLM": (beta, 1 - 0.4 * h),
 }
-ax = curves.plot_over_beta(opened, label="factor", lines=list(opened))
+ax = figures.plot_over_beta(opened, label="factor", lines=list(opened))
 _ = ax.legend(["sigmoid", "sqrt", "FiLM"])
 
 # %% [markdown]
@@ -237,7 +238,7 @@ check("one a batch is behind after as many epochs", batch > default)
 #
 # Gates start open and flat, the same at every $\beta$, and Adam moves every parameter by about the learning rate a step, however large its gradient.
 # A weight of a layer needs few such steps; a gate that shall close at one end of the range has to bring $w\,h$ from 0 to beyond 2.
-# So `fit` gives the sigmoid and square root gates five times the learning rate of the rest (`gate_speed=5`), which the paper does not; "slow gates" are the paper's.
+# So `make_multirate` gives the sigmoid and square root gates five times the learning rate of the rest (`gate_speed=5`), which the paper does not; "slow gates" are the paper's.
 
 # %%
 plot_variants(speed)
@@ -347,7 +348,7 @@ assert 6 < root < 7
 # ```
 
 # %% tags=["hide-cell"]
-both = {"wide": over_beta.Curve(gate="film", beta_range=(0.001, 100.0))}
+both = {"wide": Method(gates=dict(gate="film", beta_range=(0.001, 100.0)))}
 film = over_beta.train_curve(setting._replace(methods=both), "wide", seed=0)
 other = found["[0.001, 100]"]
 loss = film.evaluate(setting.test, beta=float(other.beta.iloc[0])).loss(0.01)[0]

@@ -1,4 +1,4 @@
-"""The command line: your own data (distil, train, compare, inspect), notebooks (run), experiments (recipe)."""
+"""The command line: your own data (distil, train, compare, inspect), notebooks, studies."""
 
 import sys
 import warnings
@@ -9,11 +9,6 @@ import typer
 
 from rvae_lite.lab import commands
 
-RECIPES = (  # the keys of experiments.EXPERIMENTS, without its imports
-    "eight_gaussians digits mnist chairs zebra_finch bengalese_finch how_many_points which_points any_architecture "
-    "one_space multi_rate sensitivity hierarchy linear_multirate text disentanglement"
-).split()
-
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False
 )
@@ -23,12 +18,14 @@ for command in (commands.distil, commands.train, commands.compare, commands.insp
 
 
 @app.command()
-def recipe(
-    name: Annotated[str, typer.Argument(help=f"Which experiment: {', '.join(RECIPES)}.")],
+def study(
+    name: Annotated[
+        str | None, typer.Argument(help="Which study; without one, all are listed.")
+    ] = None,
     profile: Annotated[
         str,
         typer.Option(
-            help="quick: minutes on a laptop; cpu: hours on two cores; paper: the paper's epochs and runs."
+            help="quick: minutes on a laptop; cpu: hours on two cores; paper: the paper's scale."
         ),
     ] = "quick",
     out: Annotated[
@@ -38,17 +35,27 @@ def recipe(
         str | None, typer.Option(help="Just the units whose name contains this; no table.")
     ] = None,
 ):
-    """Run an experiment without any notebook; resumes after the last finished unit.
+    """Run the study behind a table or figure; resumes after the last finished unit.
 
-    Example: rvae-lite recipe eight_gaussians --profile paper --out my_results
+    RVAE_LITE_STUDIES names a folder of more studies: a file NAME.py there that says
+    `study = Study("NAME", ...)` is one.
+
+    Example: rvae-lite study eight_gaussians --profile paper --out my_results
     """
-    from rvae_lite.studies.experiments import run_experiment
+    from rvae_lite.studies.study import run_study, study_lines
 
+    if name is None:
+        for line in study_lines(("name", "reproduces", "minutes")):
+            typer.echo("{:18}{:55}{}".format(*line).rstrip())
+        return
     if out is None and profile == "quick":
-        out = Path("results-quick")  # the committed tables are the paper profile's
-    table = run_experiment(name, profile, out=out, only=only)
+        out = Path("results-quick")  # the committed tables are of larger profiles
+    table = run_study(name, profile, out=out, only=only)
     if table is not None:
         typer.echo(f"{len(table)} rows in {(out or Path('results')) / (name + '.csv')}")
+
+
+app.command("recipe", hidden=True)(study)  # its older name
 
 
 @app.command()
@@ -97,7 +104,7 @@ def run(
 
 
 def main() -> None:
-    """Entry point: errors of use are one sentence on stderr and exit code 1; an interrupt exits with 130."""
+    """Entry point: an error is one sentence on stderr and exit code 1; an interrupt is 130."""
     usage_error = typer.BadParameter.__base__.__base__  # whichever Click it is that typer stands on
     warnings.showwarning = lambda message, *_, **__: print(
         f"rvae-lite: note: {_sentence(message)}", file=sys.stderr
@@ -109,9 +116,8 @@ def main() -> None:
         command = context.command_path if context else "rvae-lite"
         sys.exit(f"rvae-lite: {_sentence(error.format_message())} (see {command} --help)")
     except (ValueError, OSError, FloatingPointError, MemoryError) as error:
-        sys.exit(
-            f"rvae-lite: {_sentence(getattr(error, 'strerror', None) or error) or type(error).__name__}"
-        )
+        reason = _sentence(getattr(error, "strerror", None) or error)
+        sys.exit(f"rvae-lite: {reason or type(error).__name__}")
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
 

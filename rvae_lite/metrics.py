@@ -5,18 +5,10 @@ Rates and distortions are in nats, summed over dimensions, averaged over data, a
 Letters: M replicas, N images or data points, K latent dimension, F features, T points of a curve.
 """
 
-from pathlib import Path
-
 import numpy as np
-import torch
-from torch import nn
 
 from rvae_lite.alignment import finite
 from rvae_lite.disentanglement import mutual_information_gap as mutual_information_gap
-
-INCEPTION_WEIGHTS = "inception_v3_google-0cc3c7bd.pth"
-IMAGENET_MEAN, IMAGENET_STD, INCEPTION_SIZE = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 299
-NUM_FEATURES, EPOCHS, BATCH = 64, 10, 64
 
 
 def active_units(means, *, threshold: float = 0.01, axes: bool = False):
@@ -175,129 +167,3 @@ def frechet_distance(a, b) -> float:
     shift = np.square(a.mean(0) - b.mean(0)).sum()
     distance = shift + covariance_a.trace() + covariance_b.trace() - 2 * overlap
     return float(max(distance, 0.0))
-
-
-def features_of(images, *, reference=None, labels=None, seed: int = 0) -> tuple[np.ndarray, str]:
-    """Features of images for `frechet_distance`, and the name of the encoder that they come from.
-
-    It is torchvision's Inception v3 (2048 features) where its weights lie in torch's folder of checkpoints already:
-    nothing is ever downloaded.  Elsewhere it is a small network (two convolutions of stride 2, 64 features) that is
-    trained here, at every call, to classify the labelled `reference`.  Report the name: distances of different
-    encoders, and published ones from another Inception, do not compare.
-
-    Args:
-        images: (N, C, H, W), uint8, or floats in [0, 1].
-        reference: labelled images that train the small encoder, (N', C, H, W); the same for all sets compared.
-        labels: their classes, (N',) integers.
-        seed: of the small encoder's weights and batches.
-
-    Returns:
-        Features (N, F) float64, and the encoder's name.
-
-    Raises:
-        ValueError: images of another kind, or neither weights nor a labelled reference.
-    """
-    images, weights = _images("images", images), inception_weights()
-    if weights.is_file():
-        return _features(
-            _inception(weights), images, _for_inception
-        ), "Inception v3 of torchvision (ImageNet)"
-    if reference is None or labels is None:
-        raise ValueError(
-            f"there are no Inception weights here: pass reference= and labels=, labelled images that a small encoder "
-            f"learns from, or put {weights.name} into {weights.parent}"
-        )
-    reference, labels = _images("reference", reference), np.asarray(labels)
-    if labels.shape != (len(reference),) or reference.shape[1:] != images.shape[1:]:
-        raise ValueError(
-            f"reference must be labelled images like images, not {reference.shape} with labels {labels.shape} "
-            f"beside {images.shape}"
-        )
-    encoder = _small_encoder(reference, labels, seed)
-    return _features(
-        encoder, images, lambda batch: batch
-    ), f"small classifier of {len(labels):,} images (seed {seed})"
-
-
-def inception_weights() -> Path:
-    """Where torchvision keeps the weights of Inception v3, whether they are there or not."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_WEIGHTS
-
-
-def _inception(weights: Path) -> nn.Module:
-    from torchvision.models import inception_v3
-
-    network = inception_v3(weights=None, init_weights=False, aux_logits=True)
-    network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    network.fc = nn.Identity()
-    return network.eval()
-
-
-def _for_inception(batch: torch.Tensor) -> torch.Tensor:
-    size = (INCEPTION_SIZE, INCEPTION_SIZE)
-    resized = nn.functional.interpolate(
-        batch, size, mode="bilinear", antialias=True, align_corners=False
-    )
-    mean, std = (
-        torch.tensor(numbers).view(1, 3, 1, 1) for numbers in (IMAGENET_MEAN, IMAGENET_STD)
-    )
-    return (resized.expand(-1, 3, -1, -1) - mean) / std
-
-
-def _small_encoder(images: np.ndarray, labels: np.ndarray, seed: int) -> nn.Module:
-    random, classes = (
-        torch.Generator().manual_seed(seed),
-        torch.from_numpy(np.unique(labels, return_inverse=True)[1]),
-    )
-    with torch.random.fork_rng(
-        devices=[]
-    ):  # layers draw from torch's global generator, which is the caller's
-        torch.default_generator.manual_seed(seed)
-        encoder = nn.Sequential(
-            nn.Conv2d(images.shape[1], 16, 4, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(16, 32, 4, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Flatten(),
-            nn.Linear(32 * (images.shape[2] // 4) * (images.shape[3] // 4), NUM_FEATURES),
-            nn.ReLU(),
-        )
-        classifier = nn.Linear(NUM_FEATURES, int(classes.max()) + 1)
-    optimiser = torch.optim.Adam([*encoder.parameters(), *classifier.parameters()], lr=1e-3)
-    for _ in range(EPOCHS):
-        for index in torch.randperm(len(images), generator=random).split(BATCH):
-            logits = classifier(encoder(_units(images[index.numpy()])))
-            loss = nn.functional.cross_entropy(logits, classes[index])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-    return encoder.eval()
-
-
-def _features(encoder: nn.Module, images: np.ndarray, prepare) -> np.ndarray:
-    starts = range(0, len(images), BATCH)
-    with torch.no_grad():
-        pieces = [encoder(prepare(_units(images[start : start + BATCH]))) for start in starts]
-    return torch.cat(pieces).double().numpy()
-
-
-def _units(batch: np.ndarray) -> torch.Tensor:
-    scaled = torch.from_numpy(np.ascontiguousarray(batch)).float()
-    return scaled / 255 if batch.dtype == np.uint8 else scaled
-
-
-def _images(name: str, images) -> np.ndarray:
-    images = np.asarray(images.detach().cpu() if hasattr(images, "detach") else images)
-    fits = (
-        images.ndim == 4
-        and images.shape[1] in (1, 3)
-        and min(images.shape)
-        and min(images.shape[2:]) >= 4
-    )
-    if fits and images.dtype == np.uint8:
-        return images
-    if not fits or images.dtype.kind != "f" or not (images.min() >= 0 and images.max() <= 1):
-        raise ValueError(
-            f"{name} must be (N, 1 or 3, H, W), uint8 or floats in [0, 1], not {images.dtype} {images.shape}"
-        )
-    return images

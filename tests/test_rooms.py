@@ -25,7 +25,24 @@ ROOMS = [{"core"}, {"data"}, {"birdsong", "text"}, {"reporting"}, {"studies", "l
 # What a first reading skips, beside the core.
 LEAVES = {"storage", "checks", "checkpoints", "linear_vae", "disentanglement"}
 LEAVES |= {"models.checks", "models.ladder"}
-HEAVY = ["crowsetta", "evfuncs", "h5py", "jinja2", "matplotlib", "pandas", "papermill", "PIL", "pooch", "scipy", "sklearn", "soundfile", "torchvision", "tqdm", "typer", "umap"]
+HEAVY = [
+    "crowsetta",
+    "evfuncs",
+    "h5py",
+    "jinja2",
+    "matplotlib",
+    "pandas",
+    "papermill",
+    "PIL",
+    "pooch",
+    "scipy",
+    "sklearn",
+    "soundfile",
+    "torchvision",
+    "tqdm",
+    "typer",
+    "umap",
+]
 ALLOWED = {"cli": {"typer"}, "lab.commands": {"typer"}, "lab.estimator": {"sklearn"}}
 
 BUDGETS = dict(

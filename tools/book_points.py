@@ -1,4 +1,4 @@
-"""Make the Rosetta files that ship with the package: train the book's models, distil them, keep witness points.
+"""Make the Rosetta files that ship with the package, and their witness points.
 
     python tools/book_points.py [eight_gaussians] [digits]
 
@@ -13,22 +13,21 @@ from pathlib import Path
 
 import numpy as np
 
-from rvae_lite import RosettaPoints, data, select_points
-from rvae_lite.studies.protocols import distil, train
-from rvae_lite.studies.setup import image_setting, toy_setting
+from rvae_lite import RosettaPoints, select_points
+from rvae_lite.studies.protocols import distil, halves
+from rvae_lite.studies.setup import image_setup, toy_setup, train
 
 FOLDER = Path(__file__).resolve().parents[1] / "rvae_lite" / "data" / "rosetta"
-SETTINGS = dict(eight_gaussians=toy_setting, digits=partial(image_setting, "digits", network="mlp"))
+SETUPS = dict(eight_gaussians=toy_setup, digits=partial(image_setup, "digits", network="mlp"))
 NUM_WITNESSES = 64
 
 
 def make(name: str) -> None:
     """Train the book's model of one data set and write its points and its witnesses."""
-    setting = SETTINGS[name](progress=True)
-    mask = data.split(setting.dataset, seed=0)
-    training, validation = setting.dataset.take(mask), setting.dataset.take(~mask)
-    model = train(setting, training.x, seed=0, label=name)
-    points = distil(setting, model, training)
+    setup = SETUPS[name](progress=True)
+    training, validation = halves(setup)
+    model = train(setup, training.x, seed=0, label=name)
+    points = distil(setup, model, training)
     means = model.encode(validation.x)[0]
     drawn = select_points(
         validation.x,
@@ -46,5 +45,5 @@ def make(name: str) -> None:
 
 
 if __name__ == "__main__":
-    for chosen in sys.argv[1:] or SETTINGS:
+    for chosen in sys.argv[1:] or SETUPS:
         make(chosen)

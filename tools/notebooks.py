@@ -1,13 +1,14 @@
 """Build the notebooks from their text sources: notebooks/NN_topic.py -> notebooks/NN_topic.ipynb.
 
 The .py file (percent format) is the only file to edit.
-A notebook is executed by papermill in a temporary folder, normalised so that two runs differ in nothing but
-their numbers, and copied into place only when every cell has succeeded.
+A notebook is executed by papermill in a temporary folder, normalised so that two runs differ in
+nothing but their numbers, and copied into place only when every cell has succeeded.
 
-    python tools/notebooks.py build [NAME ...]              rebuild the committed notebooks (quick profile)
-    python tools/notebooks.py check                         are all pairs in sync?
-    python tools/notebooks.py execute --out FOLDER          executed copies for the book, unchanged ones kept
-    python tools/notebooks.py paper NAME [--executed FILE]  book/paper/NAME.ipynb, in the profile `cpu` or `paper`
+    python tools/notebooks.py build [NAME ...]          rebuild committed notebooks (quick profile)
+    python tools/notebooks.py check                     are all pairs in sync?
+    python tools/notebooks.py execute --out FOLDER      executed copies, unchanged ones kept
+    python tools/notebooks.py paper NAME [--executed FILE]
+                                                        book/paper/NAME.ipynb, `cpu` or `paper`
 """
 
 import argparse
@@ -161,7 +162,7 @@ def executed(
 
 
 def run_all(chosen: list[str], folder: Path, jobs: int, keys: dict[str, str] | None = None) -> None:
-    """Execute notebooks side by side into a folder; keys, where given, are kept beside the copies."""
+    """Execute notebooks side by side into a folder; given keys are kept beside the copies."""
 
     def one(name: str) -> str | None:
         start = time.monotonic()
@@ -181,7 +182,7 @@ def run_all(chosen: list[str], folder: Path, jobs: int, keys: dict[str, str] | N
 
 
 def key(name: str) -> str:
-    """A digest of all that decides a notebook's outputs: its source, the package, the committed tables, the versions."""
+    """A digest of a notebook's source, the package, the committed tables and the versions."""
     digest = hashlib.sha256(nbformat.writes(read_source(name)).encode())
     package = sorted(
         p for p in (ROOT / "rvae_lite").rglob("*") if p.is_file() and "__pycache__" not in p.parts
@@ -204,7 +205,7 @@ LABELS = re.compile(
 
 
 def relabelled(source: str, labels: set[str]) -> str:
-    """Markdown whose own labels, and the references to them, end in -paper; links turned for the deeper folder."""
+    """Markdown whose own labels end in -paper, and whose links fit the deeper folder."""
     for label in labels:
         pattern = rf"([(`<]|:(?:label|name): *){label}([)`>]|$)"
         source = re.sub(pattern, rf"\1{label}-paper\2", source, flags=re.MULTILINE)
@@ -212,13 +213,14 @@ def relabelled(source: str, labels: set[str]) -> str:
 
 
 def paper_copy(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:
-    """The page of an executed chapter beside the chapter itself: its own labels, title and opening."""
+    """The page of an executed chapter beside the chapter: its own labels, title and opening."""
     injected = [
         cell for cell in notebook.cells if "injected-parameters" in cell.metadata.get("tags", [])
     ]
     changed = [line for cell in injected for line in cell.source.splitlines() if "=" in line]
     opening = (
-        f"```{{admonition}} A larger run\nThis is {{doc}}`the chapter <../../notebooks/{name}>`, executed with "
+        f"```{{admonition}} A larger run\n"
+        f"This is {{doc}}`the chapter <../../notebooks/{name}>`, executed with "
         f"{', '.join(f'`{line}`' for line in changed) or 'the parameters of its own'}.\n"
         "The text is the chapter's; the outputs are of this run.\n```"
     )
@@ -257,7 +259,7 @@ REMARKS = re.compile(r"^[WI]\d{4} .*\n?|^.*TqdmWarning: .*\n(?:  .*\n?)?", flags
 
 
 def without_remarks(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """An output without what torch.compile and tqdm remark on stderr about the machine; warnings of ours stay."""
+    """An output without the remarks of torch.compile and tqdm; warnings of ours stay."""
     if output.get("name") == "stderr":
         output.text = REMARKS.sub("", output.text)
     return output

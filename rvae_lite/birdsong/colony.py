@@ -140,7 +140,6 @@ def load_synthetic_finch(
     axis: str = "mel",
     time: str = "stretch",
     max_duration: float = 0.35,
-    **_,
 ) -> Dataset:
     """Spectrograms of a synthetic colony, through files as real song: about 1,000 syllables.
 

@@ -46,7 +46,6 @@ def load_zebra_finch(
     url: str | None = None,
     sha256: str | None = None,
     allow_unverified: bool = False,
-    **_,
 ) -> Dataset:
     """Syllables of three zebra finches as spectrograms; D1 holds one bird, D2 the two others.
 
@@ -96,7 +95,6 @@ def load_bengalese_finch(
     max_duration: float = 0.35,
     log_range: tuple | None = None,
     on_problem: str = "refuse",
-    **_,
 ) -> Dataset:
     """Syllables of a Bengalese finch as spectrograms; D1 holds a random half of the recordings.
 

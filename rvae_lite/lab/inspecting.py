@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.fitted import OLDER_TERMS, Fit
-from rvae_lite.lab.page import Section, Table, latent_plane, picture, write_page
+from rvae_lite.checkpoints import OLDER_TERMS
+from rvae_lite.fitted import Fit
+from rvae_lite.lab.outputs import rendered
+from rvae_lite.lab.page import latent_plane, picture
 from rvae_lite.lab.plan import in_units
 from rvae_lite.lab.reading import COLOURS
 from rvae_lite.reporting import figures
@@ -155,13 +157,13 @@ def render(file: Opened, out) -> None:
         write_atomically(out, partial(_draw_png, panels))
         return
     described = describe(file)
-    rows = [(name.replace("_", " "), _short(value)) for name, value in described.items()]
-    pictures = [picture(draw, caption, height=3.8) for caption, draw in panels]
-    sections = [
-        Section(lead=f"{described['kind']} file, every byte verified.", figures=pictures),
-        Section("Header", table=Table(["entry", "value"], rows, numbers=False)),
-    ]
-    page = write_page(described["file"], sections)
+    page = rendered(
+        "inspection.html.j2",
+        title=described["file"],
+        kind=described["kind"],
+        figures=[picture(draw, caption, height=3.8) for caption, draw in panels],
+        entries={name.replace("_", " "): _short(value) for name, value in described.items()},
+    )
     write_atomically(out, lambda file: file.write(page.encode()))
 
 

@@ -52,16 +52,24 @@ def uninterrupted():
         raise KeyboardInterrupt
 
 
-def template(name: str):
-    """A template of this folder, by its name; in one of HTML every value is escaped."""
-    from jinja2 import Environment
+def rendered(name: str, *, filters: dict | None = None, **values) -> str:
+    """A template of this folder, filled in; in one of HTML every value is escaped."""
+    from jinja2 import Environment, FunctionLoader
 
-    text = (resources.files(__package__) / name).read_text(encoding="utf-8")
     html = name.endswith(".html.j2")
-    environment = Environment(autoescape=html, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["g"] = lambda value, digits=6: f"{value:.{digits}g}"
-    environment.filters["percent"] = _percent
-    return environment.from_string(text)
+    options = dict(autoescape=html, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(loader=FunctionLoader(_read), **options)
+    environment.filters |= dict(g=_digits, percent=_percent, **(filters or {}))
+    style = _read("page.css") if html else ""
+    return environment.get_template(name).render(style=style, **values).strip() + "\n"
+
+
+def _read(name: str) -> str:
+    return (resources.files(__package__) / name).read_text(encoding="utf-8")
+
+
+def _digits(value: float, digits: int = 6) -> str:
+    return f"{value:.{digits}g}"
 
 
 def _percent(share: float | None, digits: int) -> str:
@@ -70,7 +78,7 @@ def _percent(share: float | None, digits: int) -> str:
 
 def in_words(command: str, result: dict) -> str:
     """What a command, distil or train, says of its result: a few lines."""
-    return str(getattr(template("words.txt.j2").module, command)(result)).rstrip()
+    return rendered(f"{command}.txt.j2", result=result).strip()
 
 
 def as_json(value) -> str:

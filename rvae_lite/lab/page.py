@@ -1,17 +1,14 @@
-"""Self-contained HTML pages, readable without a network: sections of text, figures and tables.
+"""Figures of self-contained HTML pages: inline SVG in the book's style.
 
-Figures are inline SVG in the book's style, so that they follow the light or dark page around them.
+They follow the light or dark page around them, and need no network.
 """
 
 import base64
 import io
-from collections.abc import Sequence
-from importlib import resources
 from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.lab.outputs import template
 from rvae_lite.reporting import figures
 
 
@@ -20,33 +17,6 @@ class Picture(NamedTuple):
 
     svg: str
     caption: str
-
-
-class Table(NamedTuple):
-    """Rows of text under the columns' names; `numbers` keep to one line, other cells may break."""
-
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    numbers: bool = True
-
-
-class Section(NamedTuple):
-    """A part of a page, from top to bottom; what is empty is left out.  items: (name, sentence)."""
-
-    heading: str = ""
-    lead: str = ""
-    items: Sequence[tuple[str, str]] = ()
-    figures: Sequence[Picture] = ()
-    note: str = ""
-    table: Table | None = None
-    folded: Table | None = None
-
-
-def write_page(title: str, sections: Sequence[Section]) -> str:
-    """A whole HTML page; every text in it is plain text."""
-    style = (resources.files(__package__) / "page.css").read_text(encoding="utf-8")
-    page = template("page.html.j2").render(title=title, sections=sections, style=style)
-    return page + "\n"
 
 
 def picture(draw, caption: str, *, height: float = 3.2) -> Picture:

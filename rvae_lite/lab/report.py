@@ -6,7 +6,8 @@ from itertools import product
 import numpy as np
 
 from rvae_lite.lab.comparing import GROUP_MEASURES, MEASURES, Comparison, value_of, verdicts
-from rvae_lite.lab.page import Picture, Section, Table, latent_plane, picture, write_page
+from rvae_lite.lab.outputs import rendered
+from rvae_lite.lab.page import Picture, latent_plane, picture
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.tables import format_number
 
@@ -30,24 +31,25 @@ def comparison_page(
         over_beta: name -> (betas, distances), as by `spaces.distances_over_beta`, where multi-rate
             models are compared.
     """
-    names, notes = list(comparison.spaces), [*(notes or []), *comparison.notes]
-    dims = [f"{name} K = {means.shape[1]}" for name, means in comparison.spaces.items()]
-    num_data = len(comparison.spaces[names[0]])
-    lead = f"{len(names)} spaces of {num_data:,} examples ({', '.join(dims)}); "
-    sections = [
-        Section(lead=f"{lead}the reference is {names[0]}.", items=verdicts(comparison).items()),
-        Section("The maps", figures=_planes(comparison)),
-        Section(
-            "How far, how alike",
-            figures=_distances(comparison, over_beta or {}),
-            note="Value and 95 % interval.",
-            table=_reference_table(comparison),
-        ),
-        _disagreement(comparison),
-        *([_every_pair(comparison)] if len(names) > 2 else []),
-        Section("How it was computed", items=[("", note) for note in notes]),
-    ]
-    return write_page(title, sections)
+    reference, pairs = next(iter(comparison.spaces)), comparison.pairs
+    keys = pairs[["source", "target", "metric"]].itertuples(index=False, name=None)
+    return rendered(
+        "comparison.html.j2",
+        filters=dict(interval=_interval),
+        title=title,
+        spaces=comparison.spaces,
+        reference=reference,
+        verdicts=verdicts(comparison),
+        planes=_planes(comparison),
+        distances=_distances(comparison, over_beta or {}),
+        instability=_instability(comparison),
+        every_pair=_every_pair(comparison) if len(comparison.spaces) > 2 else [],
+        measures=MEASURES | GROUP_MEASURES,
+        measured=set(pairs[pairs.target == reference].metric),
+        pairs=dict(zip(keys, pairs.itertuples(), strict=True)),
+        group=list(comparison.group.itertuples()),
+        notes=[*(notes or []), *comparison.notes],
+    )
 
 
 def _shown(num_data: int) -> np.ndarray:
@@ -173,8 +175,8 @@ def _on_a_log_axis(ax, which: str) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def _cell(row) -> str:
-    if not np.isfinite(row.value):
+def _interval(row) -> str:
+    if row is None or not np.isfinite(row.value):
         return "—"
     interval = f" [{_digits(row.low)}, {_digits(row.high)}]" if np.isfinite(row.low) else ""
     return _digits(row.value) + interval
@@ -186,45 +188,17 @@ def _digits(value: float) -> str:
     return format_number(value, digits=2 if abs(value) >= 1 else 3)
 
 
-def _unit(measure) -> str:
-    return f"{measure.unit}; {measure.better} is better"
-
-
-def _reference_table(comparison: Comparison) -> Table:
-    reference, *others = comparison.spaces
-    pairs = comparison.pairs[comparison.pairs.target == reference]
-    rows = []
-    for metric, measure in MEASURES.items():
-        found = pairs[pairs.metric == metric].set_index("source")
-        if len(found):
-            cells = [_cell(found.loc[name]) if name in found.index else "—" for name in others]
-            rows.append([measure.name, *cells, _unit(measure)])
-    return Table([f"against {reference}", *others, "unit"], rows)
-
-
-def _disagreement(comparison: Comparison) -> Section:
-    """Where spaces disagree: the instability of each example, and retraining variability."""
-    heading, means = "Where the spaces disagree", next(iter(comparison.spaces.values()))
+def _instability(comparison: Comparison) -> list[Picture]:
+    means = next(iter(comparison.spaces.values()))
     rows = _shown(len(means))
     plane = latent_plane(means)[0](means)[rows]
     top = max(float(np.quantile(values, 0.99)) for values in comparison.instability.values())
     pictures = []
     for name, values in comparison.instability.items():
-        caption = (
-            f"Instability of each example, {name}: how much its place varies from space to space."
-        )
+        caption = f"Instability of each example, {name}: how much its place varies"
         draw = partial(_draw_instability, plane=plane, values=values[rows], top=top)
-        pictures.append(picture(draw, caption, height=3.4))
-    if comparison.group.empty:
-        note = "Retraining variability is not defined between spaces of different K."
-        return Section(heading, figures=pictures, note=note)
-    listed = []
-    for row in comparison.group.itertuples():
-        measure = GROUP_MEASURES[row.metric]
-        listed.append([measure.name, _cell(row), _unit(measure)])
-    rank = int(comparison.group["rank"].iloc[0])
-    columns = [f"all {len(comparison.spaces)} spaces (rank {rank})", "value", "unit"]
-    return Section(heading, figures=pictures, table=Table(columns, listed))
+        pictures.append(picture(draw, f"{caption} from space to space.", height=3.4))
+    return pictures
 
 
 def _draw_instability(ax, *, plane: np.ndarray, values: np.ndarray, top: float) -> None:
@@ -235,18 +209,13 @@ def _draw_instability(ax, *, plane: np.ndarray, values: np.ndarray, top: float) 
     ax.figure.colorbar(dots, ax=ax, label="standard deviation / total (lower is better)")
 
 
-def _every_pair(comparison: Comparison) -> Section:
+def _every_pair(comparison: Comparison) -> list[Picture]:
     pictures = []
     for metric in ("unaligned", "r_squared"):
-        measure = MEASURES[metric]
-        better = f"{measure.better} is better"
-        caption = f"{measure.name}: row as source, column as target ({better})."
+        name, _, better = MEASURES[metric]
+        caption = f"{name}: row as source, column as target ({better} is better)."
         pictures.append(picture(partial(_draw_heat, comparison=comparison, metric=metric), caption))
-    rows = [
-        [f"{row.source} to {row.target}", MEASURES[row.metric].name, _cell(row)]
-        for row in comparison.pairs.itertuples()
-    ]
-    return Section("Every pair", figures=pictures, folded=Table(["pair", "measure", "value"], rows))
+    return pictures
 
 
 def _draw_heat(ax, *, comparison: Comparison, metric: str) -> None:

@@ -1,78 +1,75 @@
-"""One multi-rate beta-TCVAE against one beta-TCVAE per beta, on sprites whose factors are known, as a tidy table.
+"""One multi-rate beta-TCVAE against one beta-TCVAE per beta, on sprites whose factors are known.
 
-Bae et al. (2023), Section 5.3 and Figure 8, with the set-up of Chen et al. (2018).  Nats, summed over dimensions and
-averaged over data; the loss is distortion + rate + (beta - 1) * total correlation.
+Bae et al. (2023), Section 5.3 and Figure 8, with the set-up of Chen et al. (2018).  Nats, summed
+over dimensions and averaged over data; the loss is distortion + rate + (beta - 1) * total
+correlation.
 Letters: N images, K latent dimension, F factors, T values of beta.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
 
-from rvae_lite.checkpoints import kept_as
-from rvae_lite.data import Dataset, load
+from rvae_lite.data import load
 from rvae_lite.data.images import averaged
-from rvae_lite.disentanglement import decompose_rate
-from rvae_lite.engine import EpochPlan, to_units
+from rvae_lite.disentanglement import BetaTCVAE, decompose_rate
+from rvae_lite.engine import to_units
 from rvae_lite.fitted import Fit
 from rvae_lite.gaussian import DiagonalPosterior
 from rvae_lite.metrics import active_units, mutual_information_gap
 from rvae_lite.models.vae import VAE
-from rvae_lite.multirate import LogUniform, make_multirate
-from rvae_lite.train import fit
+from rvae_lite.reporting import figures
+from rvae_lite.studies import over_beta_tables
+from rvae_lite.studies.setup import Method, Result, Setup, tidy, train
+from rvae_lite.studies.study import Study
 
 BETA_RANGE = (0.1, 10.0)
+BETAS = tuple(np.geomspace(*BETA_RANGE, 10))  # where the multi-rate model is read off
 CHUNK = 4096  # images encoded at once
-METHODS = ("MR-VAE", "beta-TCVAE")
+# With one beta a batch gates are pulled to and fro: fast ones do worse here.
+GATED = Method(gates=dict(beta_range=BETA_RANGE, gate_speed=1.0), per="batch")
+METHODS = {"MR-VAE": GATED, "beta-TCVAE": Method(per="batch")}
+# With few and small batches the paper's tanh stays longer on the plateau where nothing but the
+# scale is told.
+RELU = dict(decoder_activation="relu", batch_size=64, learning_rate=2e-3)
+study = Study(
+    "disentanglement",
+    reproduces="Figure 8, beta-TCVAE on dSprites",
+    chapter="26_disentanglement",
+    minutes=dict(cpu=10),
+    profiles=dict(
+        quick=dict(
+            data="procedural_sprites",
+            measure=dict(num_samples=500, num_rated=1024),
+            setup=dict(RELU, hidden=(64,) * 2, decoder_hidden=(64,) * 3, epochs=30, replicas=1),
+        ),
+        # A ninth of the width, a quarter of the pixels: 2,880 steps in place of 18,000.
+        cpu=dict(
+            data="dsprites",
+            measure=dict(num_samples=256, num_rated=1024),
+            setup=dict(RELU, hidden=(128,) * 2, decoder_hidden=(128,) * 3, side=32, epochs=4),
+        ),
+        paper=dict(data="dsprites", measure=dict(num_samples=1000), setup={}),
+    ),
+)
 
 
-class SpriteSetting(NamedTuple):
-    """What `disentanglement_study` is run on.
-
-    Attributes:
-        dataset: images with known factors; all of them are trained on and measured, as the factors' grid is whole.
-        model: the pattern of every model, plain, with a diagonal posterior.
-        epochs, batch_size, learning_rate: of every training; the learning rate stays.
-        betas: T, where the multi-rate model is read off.
-        plain_betas: those of the plain trainings.
-        seeds: of the repetitions.
-        num_samples, num_rated: samples of the gap's sampled form; images that rate, distortion and total correlation
-            are measured on.
-        compile, progress: as in `fit`.
-        folder: where every training is kept, so that what was interrupted goes on.
-    """
-
-    dataset: Dataset
-    model: nn.Module
-    epochs: int
-    batch_size: int = 2048
-    learning_rate: float = 1e-3
-    betas: tuple[float, ...] = tuple(np.geomspace(*BETA_RANGE, 10))
-    plain_betas: tuple[float, ...] = tuple(np.geomspace(*BETA_RANGE, 10)[1::2])
-    seeds: tuple[int, ...] = (0, 1, 2)
-    num_samples: int = 10_000
-    num_rated: int = 2048
-    compile: bool | str = "auto"
-    folder: Path | None = None
-    progress: bool = False
+@study.grid
+def grid(profile):
+    """A cell for every seed."""
+    replicas = profile.setup.get("replicas", 3)
+    return ((profile.data, seed) for seed in range(replicas))
 
 
-class SpriteStudy(NamedTuple):
-    """What `disentanglement_study` returns.
-
-    table: the tidy results, a pandas DataFrame.
-    fits: method -> its trainings by seed: a Fit, or for "beta-TCVAE" a Fit per beta.
-    """
-
-    table: object
-    fits: dict[str, list]
+@study.unit
+def unit(profile, data, seed, keep):
+    """Every method with one seed."""
+    setup = sprite_setup(data, keep=keep, progress=True, **profile.setup)
+    return over_beta_sprites(setup, seeds=[seed], **profile.measure)
 
 
-def sprite_setting(
+def sprite_setup(
     name: str,
     *,
     hidden: Sequence[int] = (1200, 1200),
@@ -82,15 +79,18 @@ def sprite_setting(
     side: int | None = None,
     loading: dict | None = None,
     **changes,
-) -> SpriteSetting:
+) -> Setup:
     """Sprites with the paper's network: fully connected, Bernoulli, a diagonal posterior.
+
+    All images are trained on and measured, as the factors' grid is whole.
 
     Args:
         name: "dsprites" or "procedural_sprites".
-        hidden, decoder_hidden, decoder_activation, latent_dim: of `VAE.mlp`; the defaults are the paper's.
+        hidden, decoder_hidden, decoder_activation, latent_dim: of `VAE.mlp`; the defaults are the
+            paper's.
         side: pixels to which images are averaged down; by default they stay.
         loading: options of `data.load`.
-        changes: other fields of `SpriteSetting`.
+        changes: other fields of `Setup`; its betas are those of the plain trainings.
 
     Raises:
         ValueError: a set without known factors, or a side that does not divide the images'.
@@ -101,81 +101,74 @@ def sprite_setting(
             f"name must be a set with known factors, such as 'procedural_sprites', not {name!r}"
         )
     dataset = dataset._replace(x=averaged(dataset.x, side))
-    decoder = dict(decoder_hidden=tuple(decoder_hidden), decoder_activation=decoder_activation)
-    model = VAE.mlp(
-        dataset.x.shape[1:],
-        latent_dim,
-        hidden,
-        posterior="diagonal",
-        likelihood="bernoulli",
-        **decoder,
-    )
-    return SpriteSetting(dataset, model, epochs=50)._replace(**changes)
+    layers = dict(decoder_hidden=tuple(decoder_hidden), decoder_activation=decoder_activation)
+    layers.update(posterior="diagonal", likelihood="bernoulli")
+    shape = dataset.x.shape[1:]
+    model = VAE.mlp(shape, latent_dim, hidden, **layers)
+    columns = dict(side=shape[-1], hidden="-".join(map(str, hidden)))
+    columns["decoder"] = "-".join(map(str, decoder_hidden)) + f" {decoder_activation}"
+    base = Setup(dataset, model, 50, 2048, METHODS, replicas=3, betas=BETAS[1::2], columns=columns)
+    return base._replace(**changes)
 
 
-def disentanglement_study(setting: SpriteSetting) -> SpriteStudy:
-    """Train one multi-rate beta-TCVAE, and a plain one for each beta, with every seed (Figure 8).
+def over_beta_sprites(
+    setup: Setup, *, seeds: Sequence[int], betas=BETAS, num_samples=10_000, num_rated=2048
+) -> Result:
+    """Train one multi-rate beta-TCVAE, and a plain one per beta, with every seed (Figure 8).
 
-    Metrics by beta: mig_sampled and mig_histogram (see `disentanglement.mutual_information_gap`), rate, distortion,
-    total_correlation, active_units.
+    Metrics by beta: mig_sampled and mig_histogram (see `disentanglement.mutual_information_gap`),
+    rate, distortion, total_correlation, active_units.
 
     Args:
-        setting: data, model, betas.
+        setup: data, model, the plain betas.
+        seeds: of the repetitions.
+        betas: where the multi-rate model is read off.
+        num_samples: of the gap's sampled form.
+        num_rated: images that rate, distortion and total correlation are measured on.
+
+    Returns:
+        A `Result`; its fits are by method and seed: a Fit, or for "beta-TCVAE" a Fit per beta.
     """
     rows, fits = [], {method: [] for method in METHODS}
-    for seed in setting.seeds:
-        multi = train_sprites(setting, None, seed=seed)
-        plain = [train_sprites(setting, float(beta), seed=seed) for beta in setting.plain_betas]
+    options = dict(num_samples=num_samples, num_rated=num_rated)
+    for seed in seeds:
+        multi = train_sprites(setup, None, seed=seed)
+        plain = [train_sprites(setup, float(beta), seed=seed) for beta in setup.betas]
         fits["MR-VAE"].append(multi)
         fits["beta-TCVAE"].append(plain)
-        read = [("MR-VAE", float(beta), multi.at_beta(float(beta))) for beta in setting.betas]
-        read += [
-            ("beta-TCVAE", beta, one) for beta, one in zip(setting.plain_betas, plain, strict=True)
-        ]
+        read = [("MR-VAE", float(beta), multi.at_beta(float(beta))) for beta in betas]
+        read += [("beta-TCVAE", *pair) for pair in zip(setup.betas, plain, strict=True)]
         for method, beta, one in read:
-            found = measure_sprites(setting, one, seed=seed)
-            rows += [
-                dict(method=method, beta=beta, seed=seed, metric=key, value=value)
-                for key, value in found.items()
-            ]
-    return SpriteStudy(_table(setting, rows), fits)
+            found = measure_sprites(setup, one, seed=seed, **options)
+            keys = dict(method=method, beta=beta, seed=seed)
+            rows += [dict(keys, metric=metric, value=value) for metric, value in found.items()]
+    steps = multi.info["num_batches"] * setup.epochs
+    return Result(tidy(setup, rows, multi, steps=steps), fits)
 
 
-def train_sprites(setting: SpriteSetting, beta: float | None, *, seed: int) -> Fit:
-    """One beta-TCVAE of one seed: the multi-rate one, or a plain one at `beta`; the same number of steps for each."""
-    label = f"{METHODS[0] if beta is None else f'{METHODS[1]} at {beta:.3g}'}, seed {seed}"
-    model, law = setting.model, beta
-    if beta is None:
-        model, law = make_multirate(model, beta_range=BETA_RANGE), LogUniform(*BETA_RANGE)
-    options = dict(
-        epochs=setting.epochs, batch_size=setting.batch_size, learning_rate=setting.learning_rate
-    )
-    options |= dict(compile=setting.compile, progress=label if setting.progress else False)
-    # With one beta a batch gates are pulled to and fro: fast ones served worse here.
-    options |= dict(
-        per="batch", gate_speed=1.0, seed=[seed], checkpoint=kept_as(setting.folder, label)
-    )
-    return fit(model, setting.dataset.x, beta=law, objective="beta-TCVAE", **options)
+def train_sprites(setup: Setup, beta: float | None, *, seed: int) -> Fit:
+    """One beta-TCVAE of one seed: the multi-rate one, or a plain one at `beta`, as long."""
+    name = "MR-VAE" if beta is None else "beta-TCVAE"
+    label = f"{name}, seed {seed}" if beta is None else f"{name} at {beta:.3g}, seed {seed}"
+    options = dict(objective=BetaTCVAE(), method=METHODS[name], seed=[seed], label=label)
+    if beta is not None:
+        options["beta"] = beta
+    return train(setup, setup.dataset.x, **options)
 
 
-def measure_sprites(setting: SpriteSetting, trained: Fit, *, seed: int = 0) -> dict[str, float]:
-    """The metrics of one plain replica on all images: see `disentanglement_study`."""
-    images, factors = setting.dataset.x, setting.dataset.factors
-    posterior = posterior_of(trained, images)
-    random = np.random.default_rng(seed)
-    some = np.sort(random.permutation(len(images))[: setting.num_rated])
-    rated, kept = (
-        trained.evaluate(images[some], seed=seed),
-        DiagonalPosterior(*(part[some] for part in posterior)),
-    )
+def measure_sprites(
+    setup: Setup, trained: Fit, *, seed: int = 0, num_samples=10_000, num_rated=2048
+) -> dict[str, float]:
+    """The metrics of one plain replica on all images: see `over_beta_sprites`."""
+    images, factors = setup.dataset.x, setup.dataset.factors
+    posterior, random = posterior_of(trained, images), np.random.default_rng(seed)
+    some = np.sort(random.permutation(len(images))[:num_rated])
+    rated = trained.evaluate(images[some], seed=seed)
+    kept = DiagonalPosterior(*(part[some] for part in posterior))
     noise = torch.from_numpy(random.standard_normal(kept.mean.shape)).to(kept.mean)
-    sampled = dict(
-        estimator="sampled",
-        log_scales=posterior.log_scale,
-        num_samples=setting.num_samples,
-        seed=seed,
-    )
     parts = decompose_rate(kept.sample(noise), *kept, num_data=len(images))
+    sampled = dict(estimator="sampled", num_samples=num_samples, seed=seed)
+    sampled["log_scales"] = posterior.log_scale
     return dict(
         mig_sampled=mutual_information_gap(posterior.mean, factors, **sampled),
         mig_histogram=mutual_information_gap(posterior.mean, factors),
@@ -187,35 +180,42 @@ def measure_sprites(setting: SpriteSetting, trained: Fit, *, seed: int = 0) -> d
 
 
 def posterior_of(trained: Fit, x) -> DiagonalPosterior:
-    """q(z|x) of data x (N, *data) under a Fit of one plain replica with a diagonal posterior, on the CPU."""
+    """q(z|x) of data x (N, *data) under a Fit of one plain replica, diagonal, on the CPU."""
     model, x = trained.replica(0), torch.as_tensor(x)
     with torch.no_grad():
-        pieces = [model.encode(to_units(chunk, trained.rows)) for chunk in x.split(CHUNK)]
+        pieces = [model.encode(to_units(chunk, trained.weights)) for chunk in x.split(CHUNK)]
     return DiagonalPosterior(*(torch.cat(parts) for parts in zip(*pieces, strict=True)))
 
 
-def gap_curve(table, method: str, *, metric: str = "mig_sampled"):
-    """One method's metric out of a study's table: a row per beta, with median, lowest and highest over the seeds."""
-    rows = table[(table.method == method) & (table.metric == metric)]
+def gap_curve(own, method: str, *, metric: str = "mig_sampled"):
+    """One method's metric: a row per beta, with median, lowest and highest over the seeds."""
+    rows = own[(own.method == method) & (own.metric == metric)]
     return rows.groupby("beta").value.agg(["median", "min", "max"]).reset_index()
 
 
-def _table(setting: SpriteSetting, rows: list[dict]):
-    import pandas as pd
+@study.table
+def table(own, published):
+    """The gap over beta beside the published one."""
+    return over_beta_tables.gaps_against_paper(own, published)
 
-    config, count = setting.model.config, len(setting.dataset.x)
-    return pd.DataFrame(rows).assign(
-        data=setting.dataset.info["title"],
-        side=setting.dataset.x.shape[-1],
-        hidden="-".join(map(str, config["hidden"])),
-        decoder="-".join(map(str, config["decoder_hidden"])) + f" {config['decoder_activation']}",
-        latent_dim=config["latent_dim"],
-        epochs=setting.epochs,
-        steps=setting.epochs * EpochPlan.of(count, setting.batch_size).num_batches,
-        num_data=count,
-        batch_size=setting.batch_size,
-        learning_rate=setting.learning_rate,
-        replicas=len(setting.seeds),
-        device="cuda" if torch.cuda.is_available() else "cpu",
-        torch=torch.__version__.split("+")[0],
-    )
+
+def spreads(own):
+    """How far the gap moves over beta with a seed, and over the seeds at a beta: medians."""
+    gaps = own[own.metric == "mig_sampled"]
+    over_beta = gaps.groupby(["method", "seed"]).value.agg(np.ptp).groupby("method").median()
+    over_seeds = gaps.groupby(["method", "beta"]).value.agg(np.ptp).groupby("method").median()
+    return over_beta.to_frame("over β").assign(**{"over seeds": over_seeds})
+
+
+@study.figure
+def figure(own, axes=None, *, labels):
+    """Figure 8: metrics over beta, a panel for each of `labels` (metric -> label); seeds thin."""
+    axes = figures.figure_row(len(labels), width=2.5)[1] if axes is None else axes
+    for ax, (metric, label) in zip(axes, labels.items(), strict=True):
+        found = {name: gap_curve(own, name, metric=metric) for name in METHODS}
+        lines = {name: (curve.beta, curve["median"]) for name, curve in found.items()}
+        figures.plot_over_beta(lines, label=label, lines=["MR-VAE"], ax=ax)
+        for (name, _), run in own[own.metric == metric].groupby(["method", "seed"]):
+            style = dict(color=figures.colour_of(name), linewidth=0.6, alpha=0.5)
+            ax.plot(run.beta, run.value, **style)
+    return axes

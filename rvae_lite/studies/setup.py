@@ -1,27 +1,235 @@
-"""What the book's experiments are run on: data, network, batch, beta and rho, as the paper has them.
+"""What a study is run on: data, pattern of the models, how long, and the methods that are compared.
 
-Martinez & Pearson (2021), Appendices A to C.
+Martinez & Pearson (2021), Appendices A to C.  Letters: M replicas, K latent dimension, R points.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from torch import nn
+
+from rvae_lite.anchors import Weighted
+from rvae_lite.checkpoints import kept_as
 from rvae_lite.data import Dataset, load
+from rvae_lite.data.dataset import TEST, TRAIN
 from rvae_lite.data.images import averaged
+from rvae_lite.fitted import Fit
+from rvae_lite.laws import Annealed, Cosine, LogUniform
 from rvae_lite.models.vae import VAE
-from rvae_lite.studies.protocols import Setting, methods_of
+from rvae_lite.multirate import BETA_RANGE, make_multirate
+from rvae_lite.rosetta import RosettaPoints
+from rvae_lite.studies.study import stamp
+from rvae_lite.train import fit
+
+BETAS = tuple(np.geomspace(*BETA_RANGE, 10))
 
 
-def toy_setting(num_points: int = 8, *, methods: dict | None = None, **changes) -> Setting:
-    """8 Gaussians as the paper trains them (Appendix A; batch, beta and rho from the authors' code)."""
-    setting = Setting(
-        dataset=load("eight_gaussians"),
-        model=VAE.mlp(5, 2),
-        num_points=num_points,
-        epochs=200,
-        batch_size=100,
-        methods=methods_of() if methods is None else methods,
+class Method(NamedTuple):
+    """One arm of a table.
+
+    beta, rho: weights of the rate and of the Rosetta points.
+    gates: options of `make_multirate`; None: a plain model.
+    per: a multi-rate model draws beta for every "example" or every "batch".
+    anneal: share of the training over which a plain model's beta rises from 0.
+    longer: how many times the setup's epochs it takes.
+    same_seed: every run starts from the same seed.
+    repeats: how often the points' inputs join the data; None: once per batch.
+    at: a multi-rate model meets the points of this one beta; None: curves over beta.
+    selected_at: the betas whose latents select the points, see `curve_points`.
+    rho_power: how rho falls with beta, see `Weighted`.
+    """
+
+    beta: float = 1.0
+    rho: float = 0.0
+    gates: dict | None = None
+    per: str = "example"
+    anneal: float = 0.0
+    longer: int = 1
+    same_seed: bool = False
+    repeats: int | None = 1
+    at: float | None = None
+    selected_at: tuple[float, ...] | None = None
+    rho_power: float = 0.0
+
+    @property
+    def beta_range(self) -> tuple[float, float]:
+        """The range over which a multi-rate model draws beta."""
+        return (self.gates or {}).get("beta_range", BETA_RANGE)
+
+
+PLAIN, MR_VAE = Method(), Method(gates={})
+SAME_SEED = {"VAE (same seed)": Method(same_seed=True)}
+REPEATED_ANCHORS = {"VAE, anchors repeated": Method(repeats=None)}
+
+
+def methods_of(*, beta: float = 2.5, rho: float = 15.0) -> dict[str, Method]:
+    """The three methods of Martinez & Pearson (2021)."""
+    return {"VAE": Method(), "beta-VAE": Method(beta=beta), "R-VAE": Method(rho=rho)}
+
+
+class Setup(NamedTuple):
+    """What a study is run on.
+
+    dataset, model: data and the pattern of every model, plain.
+    epochs, batch_size, learning_rate: of every training, the templates' included.
+    methods: name -> `Method`.
+    cosine: the learning rate falls along a cosine.
+    replicas: M, runs per method.
+    num_points, selection: R, and how the points are chosen.
+    second_model: the second laboratory's pattern in sequential training, by default the first's.
+    betas: those of plain trainings, one for each.
+    num_images: images that Frechet distances are taken of; 0 leaves them out.
+    columns: what else stands on every row of the table.
+    compile: as in `fit`.
+    keep: folder where every training is kept, so that an interrupted one goes on.
+    progress: show a bar for every training.
+    """
+
+    dataset: Dataset
+    model: nn.Module
+    epochs: int
+    batch_size: int
+    methods: dict[str, Method]
+    learning_rate: float = 1e-3
+    cosine: bool = False
+    replicas: int = 10
+    num_points: int | None = None
+    selection: str = "kmeans"
+    second_model: nn.Module | None = None
+    betas: tuple[float, ...] = BETAS
+    num_images: int = 0
+    columns: dict | None = None
+    compile: bool | str = "auto"
+    keep: Path | None = None
+    progress: bool = False
+
+    @property
+    def train(self) -> np.ndarray:
+        """The training examples of a data set that is split for good."""
+        return self.dataset.x[self.dataset.part == TRAIN]
+
+    @property
+    def test(self) -> np.ndarray:
+        """Its test examples."""
+        return self.dataset.x[self.dataset.part == TEST]
+
+
+class Result(NamedTuple):
+    """What a protocol returns.
+
+    table: the tidy results, a pandas DataFrame.
+    fits: method -> what was trained.
+    target: the model whose space the runs should recover, one replica.
+    points: its Rosetta points.
+    validation: the held-out data.
+    first: the first laboratory's model, where there are two laboratories.
+    """
+
+    table: object
+    fits: dict
+    target: Fit | None = None
+    points: RosettaPoints | None = None
+    validation: Dataset | None = None
+    first: Fit | None = None
+
+
+def train(
+    setup: Setup,
+    x,
+    *,
+    seed,
+    label: str,
+    replicas: int = 1,
+    method: Method = PLAIN,
+    beta=None,
+    points=None,
+    **options,
+) -> Fit:
+    """`fit` with the setup's model, epochs and batches; the training is kept as `label`.
+
+    Args:
+        setup: model, epochs, batches, learning rate.
+        x: data, (N, *data).
+        seed, replicas: as in `fit`.
+        label: name of the training in the setup's folder and on its bar.
+        method: gates, how beta is drawn or rises, and how long.
+        beta: of plain models, a number or one per replica; by default the method's.
+        points: Rosetta points.
+        options: others of `fit`, such as rho.
+    """
+    model, beta = setup.model, method.beta if beta is None else beta
+    if method.gates is not None:
+        model = make_multirate(model, **method.gates)
+        beta = LogUniform(*model.beta_range, per=method.per)
+    elif method.anneal:
+        beta = Annealed(beta, share=method.anneal)
+    if method.rho_power:
+        points = Weighted(points, power=method.rho_power)
+    rate = setup.learning_rate
+    return fit(
+        model,
+        x,
+        replicas=replicas,
+        seed=seed,
+        epochs=setup.epochs * method.longer,
+        batch_size=setup.batch_size,
+        beta=beta,
+        points=points,
+        learning_rate=Cosine(rate) if setup.cosine else rate,
+        compile=setup.compile,
+        checkpoint=kept_as(setup.keep, label),
+        progress=label if setup.progress else False,
+        **options,
     )
-    return setting._replace(**changes)
+
+
+def run_seeds(*names: int | str, replicas: int) -> list[int]:
+    """A seed for each of M runs, from the names of what is trained: (M,).
+
+    Other names are other seeds, so that no two methods of a study share one by accident.
+    """
+    key = []
+    for name in names:
+        key += name.encode() if isinstance(name, str) else [name]
+    sequences = [np.random.SeedSequence([*key, m]) for m in range(replicas)]
+    return [int(sequence.generate_state(1)[0]) for sequence in sequences]
+
+
+def tidy(setup: Setup, rows: list[dict], trained: Fit, **columns):
+    """Rows with the scale that they were measured at, a pandas DataFrame.
+
+    Args:
+        setup: data and scale.
+        rows: of the table.
+        trained: one of the trainings, for the device that it ran on.
+        columns: what else stands on every row.
+    """
+    scale = dict(
+        replicas=setup.replicas,
+        epochs=setup.epochs,
+        num_data=len(setup.dataset.x),
+        batch_size=setup.batch_size,
+        learning_rate=setup.learning_rate,
+        latent_dim=setup.model.latent_dim,
+    )
+    if setup.num_points is not None:
+        scale.update(num_points=setup.num_points, selection=setup.selection)
+    scale.update(setup.columns or {})
+    scale.update(columns)
+    return stamp(rows, trained=trained, data=setup.dataset.info["title"], **scale)
+
+
+def toy_setup(num_points: int = 8, **changes) -> Setup:
+    """8 Gaussians as the paper trains them (Appendix A; batch, beta, rho from the authors' code).
+
+    Args:
+        num_points: R.
+        changes: other fields of `Setup`.
+    """
+    base = Setup(load("eight_gaussians"), VAE.mlp(5, 2), 200, 100, methods_of())
+    return base._replace(**dict(num_points=num_points) | changes)
 
 
 class Images(NamedTuple):
@@ -30,18 +238,17 @@ class Images(NamedTuple):
     latent_dim, batch_size, noise_variance: K and the paper's choices.
     hidden: widths of the fully connected network.
     patch, residual: options of the network of patches and of the residual one.
-    inverted: dark on white becomes bright on black.
-
-    A white background would have to come out of the decoder's last layer, and early in training latents that are the
-    same for all images serve it as a bias: they then take most of the rate and say nothing.
+    inverted: dark on white becomes bright on black.  A white background would have to come out of
+        the decoder's last layer, and early in training latents that are the same for all images
+        serve it as a bias: they then take most of the rate and say nothing.
     """
 
     latent_dim: int = 16
     batch_size: int = 256
     noise_variance: float = 0.1
     hidden: tuple[int, ...] = (256, 128)
-    patch: dict = {}
-    residual: dict = {}
+    patch: dict | None = None
+    residual: dict | None = None
     inverted: bool = False
 
 
@@ -50,33 +257,28 @@ BIRDSONG = dict(channels=(12, 24, 48, 96), blocks=(0, 2, 0, 2), hidden=(1568,))
 SIMPLE = BIRDSONG | dict(blocks=(0, 0, 0, 2))
 COMPLEX = BIRDSONG | dict(blocks=(0, 2, 1, 2))
 
+PATCHES = dict(patch_size=8, channels=16, hidden=(64,))
+CHAIRS = Images(patch=PATCHES, inverted=True)
 # The paper's batch of 256 would leave four steps an epoch of a thousand syllables.
-FINCH = Images(
-    latent_dim=32,
-    batch_size=64,
-    patch=dict(patch_size=8, channels=16, hidden=(128,)),
-    residual=BIRDSONG,
-)
+SYNTHETIC = Images(latent_dim=8, batch_size=64, patch=PATCHES, residual=BIRDSONG)
+FINCH = SYNTHETIC._replace(latent_dim=32, patch=PATCHES | dict(hidden=(128,)))
 
 IMAGES = dict(
-    # With 64 pixels in place of 784, the paper's noise variance would leave five of eight dimensions collapsed.
+    # With 64 pixels in place of 784, the paper's noise variance would leave five of eight
+    # dimensions collapsed.
     digits=Images(latent_dim=8, batch_size=64, noise_variance=0.02, hidden=(128,)),
     mnist=Images(),
-    procedural_chairs=Images(patch=dict(patch_size=8, channels=16, hidden=(64,)), inverted=True),
-    chairs=Images(patch=dict(patch_size=8, channels=16, hidden=(64,)), inverted=True),
-    synthetic_finch=Images(
-        latent_dim=8,
-        batch_size=64,
-        patch=dict(patch_size=8, channels=16, hidden=(64,)),
-        residual=BIRDSONG,
-    ),
+    procedural_chairs=CHAIRS,
+    chairs=CHAIRS,
+    synthetic_finch=SYNTHETIC,
     zebra_finch=FINCH,
     bengalese_finch=FINCH,
 )
+NETWORKS = ("mlp", "patch", "residual")
 
 
-def image_setting(
-    name: str,
+def image_setup(
+    name: str | Sequence[str],
     num_points: int = 64,
     *,
     network: str = "residual",
@@ -84,47 +286,49 @@ def image_setting(
     side: int | None = None,
     loading: dict | None = None,
     **changes,
-) -> Setting:
+) -> Setup:
     """A set of grey images, spectrograms among them, with one of three networks.
 
     Args:
-        name: one of `IMAGES`, for example "digits" (8x8, scikit-learn's), "mnist" or "chairs".
+        name: one of `IMAGES`, for example "digits" (8x8, scikit-learn's), "mnist" or "chairs"; of
+            several the first that is present.
         num_points: R.
         network: "residual", the paper's convolutional one; "patch" or "mlp", faster on a CPU.
         num_examples: images drawn at random; by default all.
         side: pixels to which larger images are averaged down; by default they stay.
-        loading: options of `data.load`, for example the chairs' partition or the spectrograms' size.
-        changes: other fields of `Setting`.
+        loading: options of `data.load`, for example the spectrograms' size.
+        changes: other fields of `Setup`.
     """
-    if name not in IMAGES:
-        raise ValueError(f"name must be one of {sorted(IMAGES)}, not {name!r}")
-    how = IMAGES[name]
-    images = load(name, num_examples=num_examples, **loading or {})
+    names = [name] if isinstance(name, str) else list(name)
+    unknown = [each for each in names if each not in IMAGES]
+    if unknown:
+        raise ValueError(f"name must be one of {sorted(IMAGES)}, not {unknown[0]!r}")
+    if network not in NETWORKS:
+        raise ValueError(f"network must be one of {list(NETWORKS)}, not {network!r}")
+    images = _first_present(names, num_examples=num_examples, **loading or {})
+    how = IMAGES[images.info["name"]]
     images = _prepared(images, inverted=how.inverted, side=side)
-    shape, options = (
-        images.x.shape[1:],
-        dict(noise_variance=how.noise_variance, value_range=(0.0, 1.0)),
-    )
-    networks = dict(
-        residual=lambda: VAE.residual(shape, how.latent_dim, **how.residual, **options),
-        patch=lambda: VAE.patch(shape, how.latent_dim, **how.patch, **options),
-        mlp=lambda: VAE.mlp(shape, how.latent_dim, how.hidden, **options),
-    )
-    if network not in networks:
-        raise ValueError(f"network must be one of {sorted(networks)}, not {network!r}")
-    setting = Setting(
-        dataset=images,
-        model=networks[network](),
-        num_points=num_points,
-        epochs=200,
-        batch_size=how.batch_size,
-        methods=methods_of(rho=2.75),
-    )
-    return setting._replace(**changes)
+    options = dict(noise_variance=how.noise_variance, value_range=(0.0, 1.0))
+    if network == "mlp":
+        options["hidden"] = how.hidden
+    else:
+        options.update((how.patch if network == "patch" else how.residual) or {})
+    model = getattr(VAE, network)(images.x.shape[1:], how.latent_dim, **options)
+    base = Setup(images, model, 200, how.batch_size, methods_of(rho=2.75))
+    return base._replace(**dict(num_points=num_points) | changes)
+
+
+def _first_present(names: list[str], **options) -> Dataset:
+    for name in names[:-1]:
+        try:
+            return load(name, **options)
+        except FileNotFoundError:
+            continue
+    return load(names[-1], **options)
 
 
 def _prepared(images: Dataset, *, inverted: bool, side: int | None) -> Dataset:
-    """Images inverted and averaged down, and a note of it where a colleague's program will look."""
+    """Images inverted and averaged down, with a note of it for a colleague's program."""
     steps = dict(inverted=True) if inverted else {}
     if side not in (None, images.x.shape[-1]):
         steps["averaged_to"] = side

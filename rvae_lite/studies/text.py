@@ -1,12 +1,12 @@
-"""The multi-rate paper's experiment on texts: one training against one per beta, measured on fresh sentences.
+"""Texts: one training against one per beta, measured on fresh sentences.
 
-Bae et al. (2023), Section 5.2 and Figure 5, after He et al. (2019).  Nats per sentence, summed over its tokens; the
-loss is distortion + beta * rate.  Letters: N sentences, K latent dimension, T time, S samples.
+Bae et al. (2023), Section 5.2 and Figure 5, after He et al. (2019).  Nats per sentence, summed over
+its tokens; the loss is distortion + beta * rate.
+Letters: N sentences, K latent dimension, T time, S samples.
 """
 
 import math
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,21 +16,96 @@ from rvae_lite.data import Dataset, load
 from rvae_lite.fitted import Fit
 from rvae_lite.metrics import active_units
 from rvae_lite.multirate import BETA_RANGE
-from rvae_lite.studies import over_beta
-from rvae_lite.studies.over_beta import LONGER, METHODS, RateSetting
+from rvae_lite.reporting import figures
+from rvae_lite.studies.over_beta import LONGER, METHODS, curve_of, over_beta, plain_fits
+from rvae_lite.studies.setup import BETAS, Result, Setup
+from rvae_lite.studies.study import Study
 from rvae_lite.text.grammar import Grammar, everyday
 from rvae_lite.text.model import TextVAE
 from rvae_lite.text.vocabulary import Vocabulary, buckets, lengths, trim
 
 BUCKET = 512  # sentences measured at once
 COLLAPSED = 0.1  # nats of rate below which a model says nothing about its sentence
+NETWORK = dict(latent_dim=16, embedding_dim=32, hidden_dim=64, word_dropout=0.0)
+# The paper's network and batch; K and the data are those of He et al. (2019).
+YAHOO = dict(name="yahoo", embedding_dim=256, hidden_dim=256, latent_dim=32, batch_size=32)
+study = Study(
+    "text",
+    reproduces="Figure 5, text, on sentences of a grammar",
+    chapter="27_text",
+    minutes=dict(cpu=12),
+    profiles=dict(
+        quick=dict(
+            seeds=1, setup=dict(loading=dict(num_train=2000, num_test=500), epochs=4, replicas=1)
+        ),
+        cpu=dict(
+            seeds=3,
+            setup=dict(
+                loading=dict(num_train=8000, num_test=1000), epochs=10, methods=METHODS | LONGER
+            ),
+        ),
+        paper=dict(seeds=3, setup=dict(YAHOO, learning_rate=1e-3, epochs=200, betas=BETAS)),
+    ),
+)
+
+
+@study.grid
+def grid(profile):
+    """A cell for every seed."""
+    return range(profile.seeds)
+
+
+@study.unit
+def unit(profile, seed, keep):
+    """Every method with one seed."""
+    setup = text_setup(keep=keep and keep / "trainings", progress=True, **profile.setup)
+    return text_over_beta(setup, seed=seed)
+
+
+def text_setup(name: str = "grammar_sentences", *, loading: dict | None = None, **changes) -> Setup:
+    """Texts and a `TextVAE`.
+
+    Args:
+        name: "grammar_sentences" or "yahoo".
+        loading: options of `data.load`.
+        changes: other fields of `Setup`, and latent_dim, embedding_dim, hidden_dim, word_dropout of
+            the model.
+    """
+    return setup_of(load(name, **loading or {}), **changes)
+
+
+def setup_of(dataset: Dataset, **changes) -> Setup:
+    """The same for texts of one's own, as from `reading.dataset_of`."""
+    network = {key: changes.pop(key, value) for key, value in NETWORK.items()}
+    info, length = dataset.info, dataset.x.shape[1]
+    model = TextVAE(num_tokens=len(info["vocabulary"]), length=length, **network)
+    base = Setup(dataset, model, 12, 64, METHODS, learning_rate=1e-2, cosine=True, replicas=3)
+    betas, columns = tuple(np.geomspace(*BETA_RANGE, 4)), dict(entropy=info.get("entropy"))
+    base = base._replace(betas=betas, columns=columns | network, compile=False)
+    return base._replace(**changes)
+
+
+def text_over_beta(setup: Setup, *, seed: int = 0) -> Result:
+    """Train every method with one seed and measure its curve on the test sentences.
+
+    Metrics by beta: those of `measure_texts`; others as in `over_beta`.  The column `entropy` is
+    empty where it is unknown.
+
+    Args:
+        setup: data, model, methods, as from `text_setup`.
+        seed: of all trainings.
+    """
+    exact, info = {}, setup.dataset.info
+    if info["name"] == "grammar_sentences":
+        exact = dict(grammar=everyday(), vocabulary=Vocabulary(info["vocabulary"]))
+    return over_beta(setup, seeds=[seed], measure=partial(measure_texts, **exact))
 
 
 class Bounds(NamedTuple):
     """What a model says about N sentences, each (N,) float64, nats.
 
     distortion, rate: from one posterior sample.
-    importance: the importance-weighted bound of -log p(x), or None where no samples were asked for.
+    importance: the importance-weighted bound of -log p(x), or None without samples.
     """
 
     distortion: np.ndarray
@@ -38,31 +113,19 @@ class Bounds(NamedTuple):
     importance: np.ndarray | None = None
 
 
-class Study(NamedTuple):
-    """What `text_study` returns.
-
-    table: the tidy results, a pandas DataFrame.
-    fits: method -> its Fit.
-    """
-
-    table: object
-    fits: dict[str, Fit]
-
-
 def bounds(model: TextVAE, tokens, *, seed: int = 0, num_samples: int = 0) -> Bounds:
     """Distortion and rate of every sentence, in groups of similar length, which saves the padding.
 
     Args:
-        model: a trained model, as from `fit(...).replica(m)` or `fit(...).at_beta(beta).replica(m)`.
+        model: a plain model, as from `fit(...).replica(m)` or `fit(...).at_beta(beta).replica(m)`.
         tokens: (N, T).
         seed: of the posterior samples.
         num_samples: S of the importance-weighted bound; 0 leaves it out.
     """
     tokens, random = torch.as_tensor(tokens), torch.Generator().manual_seed(seed)
     like = next(model.parameters())
-    noise = torch.randn(
-        (1 + num_samples, len(tokens), model.latent_dim), generator=random, dtype=like.dtype
-    )
+    shape = (1 + num_samples, len(tokens), model.latent_dim)
+    noise = torch.randn(shape, generator=random, dtype=like.dtype)
     found = np.empty((3 if num_samples else 2, len(tokens)))
     with torch.no_grad():
         for group in buckets(tokens, size=BUCKET):
@@ -75,61 +138,50 @@ def bounds(model: TextVAE, tokens, *, seed: int = 0, num_samples: int = 0) -> Bo
 
 
 def perplexity(nats, tokens) -> float:
-    """exp(total nats / total tokens): of nats per sentence (N,) and tokens (N, T), end tokens counted.
+    """exp(total nats / total tokens): of nats (N,) and tokens (N, T), end tokens counted.
 
-    With nats = distortion + rate it is an upper bound of the model's perplexity, for the true -log p(x) is lower.
+    With nats = distortion + rate it is an upper bound of the model's, for -log p(x) is lower.
     """
     return float(np.exp(np.sum(nats) / lengths(tokens).sum()))
 
 
 def measure_texts(
-    trained: Fit, tokens, *, betas=None, grammar: Grammar | None = None, vocabulary=None
+    trained: Fit, tokens, betas=None, *, grammar: Grammar | None = None, vocabulary=None
 ):
-    """A curve's points on sentences (N, T): a pandas DataFrame, a row per beta.
+    """A rate-distortion curve's points on sentences (N, T): a pandas DataFrame, a row per beta.
 
     Args:
         trained: one multi-rate replica, or plain ones, one for each beta.
         tokens: (N, T).
         betas: where a multi-rate one is read off.
-        grammar, vocabulary: the sentences' own, if known: then there are `excess` and its standard error.
+        grammar, vocabulary: the sentences' own, if known.
 
     Returns:
-        Columns beta, rate, distortion, loss, negative_elbo (rate + distortion) and its standard error, perplexity,
-        active_units, words (share of the tokens that the reconstruction of the mean gets right); with a grammar
-        excess: the mean of rate + distortion + log p(x), which is at least 0 in expectation.
+        Columns beta, rate, distortion, loss, negative_elbo (rate + distortion) and its standard
+        error, perplexity, active_units, words (share of the tokens that the reconstruction of the
+        mean gets right); with a grammar excess, the mean of rate + distortion + log p(x), at least
+        0 in expectation, and its standard error.
     """
     import pandas as pd
 
-    pieces = [trained.select([m]) for m in range(len(trained))]
-    if betas is not None:
-        pieces = [trained.at_beta(float(beta)) for beta in betas]
-    surprise = None
+    surprise, tokens = None, np.asarray(tokens)
     if grammar is not None:
         surprise = -np.array([grammar.log_probability(text) for text in vocabulary.decode(tokens)])
-    rows = [_point(piece, np.asarray(tokens), surprise) for piece in pieces]
+    rows = [_point(piece, tokens, surprise) for piece in plain_fits(trained, betas)]
     return pd.DataFrame(rows).sort_values("beta", ignore_index=True)
 
 
 def _point(piece: Fit, tokens: np.ndarray, surprise: np.ndarray | None) -> dict:
-    beta, model = float(piece.beta[0]), piece.replica(0)
-    found = bounds(model, tokens)
-    total = found.distortion + found.rate
-    means = piece.encode(tokens)[0]
-    row = dict(
-        beta=beta,
-        rate=found.rate.mean(),
-        distortion=found.distortion.mean(),
-        negative_elbo=total.mean(),
-    )
-    row |= dict(
-        loss=row["distortion"] + beta * row["rate"], negative_elbo_error=_standard_error(total)
-    )
-    row |= dict(perplexity=perplexity(total, tokens), active_units=active_units(means, axes=True))
+    beta, found = float(piece.beta[0]), bounds(piece.replica(0), tokens)
+    rate, distortion = found.rate.mean(), found.distortion.mean()
+    total, means = found.distortion + found.rate, piece.encode(tokens)[0]
+    row = dict(beta=beta, rate=rate, distortion=distortion, loss=distortion + beta * rate)
+    row.update(negative_elbo=total.mean(), negative_elbo_error=_standard_error(total))
+    row.update(perplexity=perplexity(total, tokens), active_units=active_units(means, axes=True))
     row["words"] = share_of_words(piece.decode(means)[0], tokens)
     if surprise is not None:
-        row |= dict(
-            excess=(total - surprise).mean(), excess_error=_standard_error(total - surprise)
-        )
+        above = total - surprise
+        row.update(excess=above.mean(), excess_error=_standard_error(above))
     return row
 
 
@@ -138,120 +190,47 @@ def _standard_error(values: np.ndarray) -> float:
 
 
 def share_of_words(written, tokens) -> float:
-    """The share of the tokens, end tokens counted, that stand at the same place in what was written: both (N, T)."""
+    """The share of tokens that stand at the same place in what was written: both (N, T).
+
+    End tokens are counted.
+    """
     written, tokens = np.asarray(written), np.asarray(tokens)
     counted = tokens != 0
     return float((written == tokens)[counted].mean())
 
 
-def text_setting(
-    name: str = "grammar_sentences", *, loading: dict | None = None, **changes
-) -> RateSetting:
-    """Texts and a `TextVAE`, for `text_study`.
+@study.table
+def table(own, published):
+    """Area and dominance of the multi-rate curves, median (IQR), with a verdict.
 
-    Args:
-        name: "grammar_sentences" or "yahoo".
-        loading: options of `data.load`.
-        changes: other fields of `RateSetting`, and latent_dim, embedding_dim, hidden_dim, word_dropout of the model.
+    The paper says "competitive", without a number: a median dominance of a half is the same trend.
     """
-    return setting_of(load(name, **loading or {}), **changes)
+    pairs = own[own.metric.isin(["area", "dominance"])]
+    groups = pairs.groupby(["method", "against", "metric"]).value
+    quartiles = groups.quantile([0.25, 0.5, 0.75]).unstack()
+    middle, iqr = quartiles[0.5], quartiles[0.75] - quartiles[0.25]
+    here = middle.map("{:.2f}".format) + iqr.map(" ({:.2f})".format)
+    wide = here.unstack()
+    ahead = middle.unstack().dominance >= 0.5
+    return wide.assign(verdict=np.where(ahead, "same trend", "differs"))
 
 
-def setting_of(dataset: Dataset, **changes) -> RateSetting:
-    """The same for texts of one's own, as from `texts.dataset_of`."""
-    network = dict(latent_dim=16, embedding_dim=32, hidden_dim=64, word_dropout=0.0)
-    network = {key: changes.pop(key, value) for key, value in network.items()}
-    model = TextVAE(
-        num_tokens=len(dataset.info["vocabulary"]), length=dataset.x.shape[1], **network
-    )
-    setting = RateSetting(
-        dataset, model, "lstm", 1.0, epochs=12, betas=tuple(np.geomspace(*BETA_RANGE, 4))
-    )
-    return setting._replace(**dict(batch_size=64, learning_rate=1e-2, compile=False) | changes)
+def points_of(own):
+    """All metrics by beta: a row per method, seed and beta, a column per metric."""
+    index = ["method", "seed", "beta"]
+    rows = own[own.beta.notna()]
+    return rows.pivot_table(index=index, columns="metric", values="value")
 
 
-def text_study(setting: RateSetting, *, seed: int = 0) -> Study:
-    """Train every method with one seed and measure its curve on the test sentences.
-
-    Metrics by beta: those of `measure_texts`.  By curve: seconds that it cost, trainings, parameters; of the
-    multi-rate curve against each plain one: area and dominance.  The column `entropy` is empty where it is unknown.
-
-    Args:
-        setting: data, model, methods, as from `text_setting`.
-        seed: of all trainings.
-    """
-    rows, fits, curves = [], {}, {}
-    exact = {}
-    if setting.dataset.info["name"] == "grammar_sentences":
-        exact = dict(grammar=everyday(), vocabulary=Vocabulary(setting.dataset.info["vocabulary"]))
-    for name, curve in setting.methods.items():
-        fits[name] = over_beta.train_curve(setting, name, seed=seed)
-        betas = over_beta.read_at(setting, curve)
-        curves[name] = measure_texts(fits[name], setting.test, betas=betas, **exact)
-        points = curves[name].melt("beta", var_name="metric").to_dict("records")
-        rows += [dict(point, method=name) for point in points]
-        rows += [
-            dict(method=name, metric=key, value=value)
-            for key, value in _cost(setting, name, fits[name]).items()
-        ]
-    rows += over_beta.compare_curves(setting, curves)
-    return Study(_table(setting, [dict(row, seed=seed) for row in rows]), fits)
-
-
-def _cost(setting: RateSetting, name: str, trained: Fit) -> dict[str, float]:
-    seconds = len(trained) * over_beta.training_seconds(setting, setting.methods[name])
-    return dict(seconds=seconds, trainings=len(trained), parameters=trained.rows.shape[1])
-
-
-def _table(setting: RateSetting, rows: list[dict]):
-    import pandas as pd
-
-    keys = ["data", "method", "against", "beta", "seed", "metric", "value"]
-    config, info = setting.model.config, setting.dataset.info
-    fixed = dict(data=info["title"], entropy=info.get("entropy"))
-    fixed |= {
-        name: config[name] for name in ("latent_dim", "embedding_dim", "hidden_dim", "word_dropout")
-    }
-    fixed |= dict(num_data=len(setting.train), num_test=len(setting.test), epochs=setting.epochs)
-    fixed |= dict(batch_size=setting.batch_size, learning_rate=setting.learning_rate)
-    fixed |= dict(
-        device="cuda" if torch.cuda.is_available() else "cpu", torch=torch.__version__.split("+")[0]
-    )
-    table = pd.DataFrame(rows).reindex(columns=keys).assign(**fixed)
-    return table[keys + [column for column in table if column not in keys]]
-
-
-SCALES = dict(
-    quick=dict(loading=dict(num_train=2000, num_test=500), epochs=4),
-    cpu=dict(loading=dict(num_train=8000, num_test=1000), epochs=10),
-    # The paper's network and batch; K and the data are those of He et al. (2019).
-    paper=dict(
-        name="yahoo",
-        embedding_dim=256,
-        hidden_dim=256,
-        latent_dim=32,
-        batch_size=32,
-        learning_rate=1e-3,
-        epochs=200,
-    ),
-)
-SEEDS = dict(quick=1, cpu=3, paper=3)
-PAPER_BETAS = tuple(np.geomspace(*BETA_RANGE, 10))
-
-
-def text(profile: str, folder: Path | None = None) -> list:
-    """One training against one per beta, with and without annealing, on sentences (Figure 5); a unit a seed."""
-    methods = METHODS | (LONGER if profile == "cpu" else {})
-
-    def run(seed: int) -> Study:
-        options = dict(
-            SCALES[profile], methods=methods, folder=folder and folder / "trainings", progress=True
-        )
-        if profile == "paper":
-            options["betas"] = PAPER_BETAS
-        return text_study(text_setting(**options), seed=seed)
-
-    return [(f"seed{seed}", partial(run, seed)) for seed in range(SEEDS[profile])]
-
-
-EXPERIMENTS = dict(text=text)
+@study.figure
+def figure(own, axes=None):
+    """Figure 5: the curves above the exact bound, and the perplexity over beta."""
+    axes = figures.figure_row(2, width=3.6)[1] if axes is None else axes
+    found = {method: curve_of(own, method) for method in dict.fromkeys(own.method)}
+    figures.plot_rate_distortion(found, ax=axes[0])
+    entropy = own.entropy.iloc[0]
+    axes[0].plot([0, entropy, 40], [entropy, 0, 0], color=figures.colour_of("exact"))
+    lines = {name: (curve.beta, curve.perplexity) for name, curve in found.items()}
+    label = "perplexity, upper bound\n(lower is better)"
+    figures.plot_over_beta(lines, label=label, log=True, ax=axes[1])
+    return axes

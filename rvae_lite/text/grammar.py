@@ -68,40 +68,33 @@ class Grammar:
         try:
             return list(TopologicalSorter(inner).static_order())
         except CycleError as error:
-            problem = f"symbol {error.args[1][-1]!r} can contain itself"
-            message = f"{problem}: a grammar here has finitely many sentences"
-            raise ValueError(message) from error
+            cycle = f"symbol {error.args[1][-1]!r} can contain itself"
+            raise ValueError(f"{cycle}: a grammar here has finitely many sentences") from error
 
-    def _summed(self, own, word: float) -> float:
-        """The expectation over derivations of own(p) summed over rules and `word` over words."""
-        values: dict[str, float] = {}
+    def _fold(self, combine, *, word: int):
+        """The start's value; `combine` makes a symbol's of its rules' (p, sum of parts' values)."""
+        values = {}
         for symbol in self._bottom_up:
-            terms = []
+            rules = []
             for p, parts in self.rules[symbol]:
-                terms.append(p * (own(p) + sum(values.get(part, word) for part in parts)))
-            values[symbol] = math.fsum(terms)
+                rules.append((p, sum(values.get(part, word) for part in parts)))
+            values[symbol] = combine(rules)
         return values[self.start]
 
     @cached_property
     def entropy(self) -> float:
         """H = sum over symbols of E[how often it occurs] * (entropy of its rules), nats."""
-        return self._summed(lambda p: -math.log(p), 0.0)
+        return self._fold(lambda rules: math.fsum(p * (h - math.log(p)) for p, h in rules), word=0)
 
     @cached_property
     def mean_length(self) -> float:
         """Expected number of words in a sentence."""
-        return self._summed(lambda p: 0.0, 1.0)
+        return self._fold(lambda rules: math.fsum(p * length for p, length in rules), word=1)
 
     @cached_property
     def max_length(self) -> int:
         """Words in the longest sentence."""
-        longest: dict[str, int] = {}
-        for symbol in self._bottom_up:
-            lengths = [
-                sum(longest.get(part, 1) for part in parts) for _, parts in self.rules[symbol]
-            ]
-            longest[symbol] = max(lengths)
-        return longest[self.start]
+        return self._fold(lambda rules: max(length for _, length in rules), word=1)
 
     @cached_property
     def words(self) -> list[str]:
@@ -143,8 +136,7 @@ class Grammar:
                     for words, r in expansions(inner):
                         yield words + rest, p * r * q
 
-        for words, p in expansions((self.start,)):
-            yield " ".join(words), p
+        return ((" ".join(words), p) for words, p in expansions((self.start,)))
 
     def log_probability(self, text: str) -> float:
         """log of the sum over a sentence's derivations, nats; -inf where there is none."""
@@ -205,6 +197,7 @@ TOPICS = dict(
         place="after the lesson",
     ),
 )
+PLURAL = dict(copies="copy")  # of the verbs that do not just lose an s
 ADJECTIVES = ["tall", "quiet", "red", "clever"]
 ADVERBS = ["slowly", "again", "today"]
 DETERMINERS = dict(one=["the", "a", "every"], many=["the", "two", "some"])
@@ -234,13 +227,10 @@ def everyday() -> Grammar:
             key = f"{topic}_{number}"
             nouns, verbs = own["nouns"], own["verbs"]
             if number == "many":
-                nouns, verbs = [noun + "s" for noun in nouns], [_plural(verb) for verb in verbs]
+                nouns = [noun + "s" for noun in nouns]
+                verbs = [PLURAL.get(verb, verb[:-1]) for verb in verbs]
             rules[f"NOUN_{key}"], rules[f"VERB_{key}"] = _ranked(nouns), _ranked(verbs)
             rules[f"SUBJECT_{key}"] = [(0.6, f"NOUN_{key}"), (0.4, f"ADJECTIVE NOUN_{key}")]
             subject, rest = f"DETERMINER_{number} SUBJECT_{key}", f"OBJECT_{topic} TAIL_{topic}"
             rules["S"].append((own["share"] * share, f"{subject} VERB_{key} the {rest}"))
     return Grammar(rules)
-
-
-def _plural(verb: str) -> str:
-    return "copy" if verb == "copies" else verb.removesuffix("s")

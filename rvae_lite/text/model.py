@@ -21,8 +21,7 @@ State = tuple[Tensor, Tensor]  # what an LSTM remembers: (h, c), each (B, F)
 class Recurrent(nn.Linear):
     """The linear layer from an LSTM's h to its next pre-activations, its forget biases 1 at first.
 
-    With 0 an LSTM forgets half of its memory at every step, and learns slowly to say anything about
-    the first words (Jozefowicz et al. 2015).
+    With 0, memory halves at every step and training starts slowly (Jozefowicz et al. 2015).
     """
 
     def reset_parameters(self) -> None:
@@ -37,11 +36,7 @@ class LSTMCell(nn.Module):
         i, f, g, o = W x + b + U h + d
         c' = sigmoid(f) c + sigmoid(i) tanh(g)        h' = sigmoid(o) tanh(c')
 
-    `inputs` holds W (4F, D) and b, `recurrent` U (4F, F) and d.
-
-    Args:
-        input_dim: D.
-        hidden_dim: F.
+    `inputs` holds W (4F, D) and b, `recurrent` U (4F, F) and d; D is input_dim, F hidden_dim.
     """
 
     alone_on_cpu = True  # replicas are faster one after the other than side by side
@@ -78,11 +73,10 @@ class TextEncoder(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(num_tokens, embedding_dim)
         self.cell = LSTMCell(embedding_dim, hidden_dim)
-        self.hidden_dim = hidden_dim
 
     def forward(self, tokens: Tensor) -> Tensor:
         inputs = self.cell.inputs(self.embedding(tokens))  # (B, T, 4F)
-        nothing = inputs.new_zeros(len(tokens), self.hidden_dim)
+        nothing = inputs.new_zeros(len(tokens), inputs.shape[-1] // 4)
         remembered = self.cell.run(inputs, (nothing, nothing))
         at_end = (tokens == END).to(inputs.dtype).unsqueeze(-1)  # (B, T, 1)
         return (remembered * at_end).sum(1)
@@ -189,10 +183,9 @@ class TextVAE(nn.Module):
     def layers_to_gate(self) -> list[str]:
         """What a multi-rate model gates: the ways of words and latent into and out of the LSTMs.
 
-        The paper does not say how it gates an LSTM.  Gates on the recurrent maps are needed at
-        every step, cost half as much again and gained nothing.  Gates on the posterior's head let
-        it fall back to the prior and widened the range of rates; the authors leave them out in
-        networks for images.
+        The paper does not say how it gates an LSTM.  Gates on the recurrent maps cost half as much
+        again and gained nothing.  Gates on the posterior's head let it fall back to the prior and
+        widened the range of rates; the authors leave them out in networks for images.
         """
         encoder = ["encoder.cell.inputs", "head.linear"]
         return encoder + ["decoder.initial", "decoder.latent", "decoder.cell.inputs"]
@@ -204,16 +197,13 @@ class TextVAE(nn.Module):
     def distortion_and_rate(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """-log p(x|z) at one posterior sample and KL(q(z|x) || N(0, I)), in nats, each (B,).
 
-        Args:
-            x: tokens (B, T); in training mode some are dropped.
-            noise: standard normal, (B, noise_dim).
+        x: tokens (B, T), of which training mode drops some; noise: standard normal, (B, noise_dim).
         """
         posterior = self.encode(x)
         z = posterior.sample(noise[:, : self.latent_dim])
         words = _shifted(x)
         if self.training and self.word_dropout:
-            # P(a standard normal number < below) = word_dropout
-            below = NormalDist().inv_cdf(self.word_dropout)
+            below = NormalDist().inv_cdf(self.word_dropout)  # P(noise < below) = word_dropout
             dropped = (noise[:, self.latent_dim :] < below) & (words != START)
             words = torch.where(dropped, UNKNOWN, words)
         return self._nll(x, words, z), posterior.kl_divergence()
@@ -230,8 +220,8 @@ class TextVAE(nn.Module):
     def importance_bound(self, x: Tensor, noise: Tensor) -> Tensor:
         """-log of the mean over S samples of p(x|z) p(z) / q(z|x), in nats, (B,).
 
-        In expectation an upper bound of -log p(x), tighter than distortion + rate (Burda et al.
-        2016, Eq. 8).  x: tokens (B, T); noise: standard normal, (S, B, K).
+        On average above -log p(x), but less than distortion + rate (Burda et al. 2016, Eq. 8).
+        x: tokens (B, T); noise: standard normal, (S, B, K).
         """
         posterior, log_weights = self.encode(x), []
         for own in noise:
@@ -251,10 +241,9 @@ class TextVAE(nn.Module):
         return self._written(z, lambda logits, t: logits.argmax(-1))
 
     def draw(self, z: Tensor, noise: Tensor) -> Tensor:
-        """A sentence from p(x|z), (B, T): z (B, K), noise uniform on [0, 1), (B, T)."""
+        """Sentences (B, T) from p(x|z), by inversion: z (B, K), uniform noise in [0, 1), (B, T)."""
 
         def drawn(logits: Tensor, t: int) -> Tensor:
-            # the inverse of the distribution function
             below = logits.softmax(-1).cumsum(-1) <= noise[:, t, None]
             return below.sum(-1).clamp(max=self.num_tokens - 1)
 

@@ -4,7 +4,6 @@ Bae et al. (2023), Section 5.2: the Yahoo answers in the form of He et al. (2019
 Letters: N texts, T tokens of the longest with its end token.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,7 +30,6 @@ def read_texts(
     """Read a text file in UTF-8: a text a line, words between spaces.  Empty lines are skipped.
 
     Args:
-        path: the file.
         max_words: the longest text, in words.
         on_long: "refuse" a longer one, "skip" it, or "cut" it off.
         labelled: a line holds a label, a tab, and the text.
@@ -45,9 +43,8 @@ def read_texts(
         raise ValueError(f"on_long must be one of {ways}, not {on_long!r}")
     if max_words < 1:
         raise ValueError(f"max_words must be positive, not {max_words}")
-    path = Path(path)
     texts, labels, lines, skipped = [], [], [], dict(empty=0, long=0)
-    for line, content in enumerate(_lines(path), start=1):
+    for line, content in enumerate(_lines(Path(path)), start=1):
         label, tab, text = content.partition("\t") if labelled else ("", "", content)
         if labelled and not tab and content.strip():
             defect = f"line {line} of {path} has no tab between label and text"
@@ -84,18 +81,13 @@ def _lines(path: Path) -> list[str]:
 
 
 def dataset_of(
-    parts: Sequence[Texts],
-    *,
-    info: dict,
-    max_vocabulary: int | None = None,
-    on_unknown: str = "map",
+    parts: list[Texts], *, info: dict, max_vocabulary: int | None = None, on_unknown: str = "map"
 ) -> Dataset:
     """Texts as a data set of tokens: x (N, T) int64, all of one T.
 
     Args:
         parts: training texts and, if there are any, validation and test texts.
-        info: name, title, source and licence; added are `parts`, `vocabulary` (the list of all
-            tokens' texts) and `skipped`.
+        info: name, title, source, licence; gains `parts`, `vocabulary` (all tokens), `skipped`.
         max_vocabulary: words kept, the most frequent in the training texts; by default all.
         on_unknown: "map" other words to the unknown token, or "refuse" them.
     """
@@ -122,9 +114,7 @@ def load_grammar_sentences(
     `info` holds the grammar's exact `entropy` (nats per sentence).  Test sentences are fresh draws:
     some of the frequent ones are among the training sentences too, as they should be.
 
-    Args:
-        seed: of the draws.
-        num_train, num_valid, num_test: sentences in each part.
+    seed: of the draws; num_train, num_valid, num_test: sentences in each part.
     """
     counts = dict(num_train=num_train, num_valid=num_valid, num_test=num_test)
     for name, count in counts.items():
@@ -148,10 +138,7 @@ def load_yahoo(
     Files: <root>/yahoo/yahoo.train.txt, yahoo.valid.txt and yahoo.test.txt.  Words beyond the
     vocabulary, which is that of the training texts, become the unknown token.
 
-    Args:
-        root: folder of the data sets.
-        max_words, on_long: as in `read_texts`.
-        max_vocabulary: number of words kept.
+    max_words, on_long: as in `read_texts`; max_vocabulary: number of words kept.
     """
     parts = []
     with folder_of("yahoo", root) as folder:

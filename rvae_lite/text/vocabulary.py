@@ -14,11 +14,7 @@ SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")
 
 
 class Vocabulary:
-    """Which integer stands for which word: four special tokens, then the words.
-
-    Attributes:
-        words: all tokens' texts; the integer is the place in this list.
-    """
+    """Integers for words: a token is a place in `words`, four special tokens, then the words."""
 
     def __init__(self, words: Sequence[str]):
         self.words = list(words)
@@ -33,11 +29,9 @@ class Vocabulary:
 
     @classmethod
     def of(cls, texts: Sequence[str], *, max_words: int | None = None) -> "Vocabulary":
-        """The words of texts, the most frequent first, equally frequent ones by the alphabet.
+        """The words of N texts, the most frequent first, equally frequent ones by the alphabet.
 
-        Args:
-            texts: N texts, words separated by spaces.
-            max_words: keep so many words, special tokens not counted; by default all.
+        max_words: keep so many words, special tokens not counted; by default all.
 
         Example:
             >>> Vocabulary.of(["the end", "the start"]).words[4:]
@@ -69,8 +63,8 @@ class Vocabulary:
         if on_unknown not in ("refuse", "map"):
             raise ValueError(f"on_unknown must be 'refuse' or 'map', not {on_unknown!r}")
         split = [text.split() for text in texts]
-        longest = 1 + max(map(len, split), default=0)
-        length = longest if length is None else length
+        if length is None:
+            length = 1 + max(map(len, split), default=0)
         for number, words in enumerate(split):
             if not 0 < len(words) < length:
                 defect = f"text {number} has {len(words)} words, and must have 1 to {length - 1}"
@@ -113,12 +107,8 @@ def trim(tokens):
 def buckets(tokens, *, size: int) -> list[np.ndarray]:
     """Groups of sentences of similar length: positions, at most `size` in each, all sentences once.
 
-    A model's cost grows with T, and padding changes nothing: groups cut by `trim` give the same
-    numbers for less.  Training draws its batches at random, all of one T, and does not use them.
-
-    Args:
-        tokens: (N, T).
-        size: of a group.
+    A model's cost grows with T, and padding changes nothing: groups of tokens (N, T) cut by `trim`
+    give the same numbers for less.  Training draws batches at random and does not use them.
     """
     order = np.argsort(lengths(tokens), kind="stable")
     return [order[begin : begin + size] for begin in range(0, len(order), size)]

@@ -220,7 +220,7 @@ def test_curves_without_a_common_range_are_refused():
         metrics.dominance(([0, 1], [1, 0]), ([2, 3], [1]))
 
 
-# ---------------------------------------------------------------- Frechet distance and features
+# ---------------------------------------------------------------- Frechet distance
 
 
 @pytest.mark.parametrize("num_b", [5, 300])
@@ -255,66 +255,3 @@ def test_features_that_do_not_compare_are_refused():
         ValueError, match=r"b must be features \(N, F\) of at least 2 examples, not \(1, 2\)"
     ):
         metrics.frechet_distance(np.zeros((4, 2)), np.zeros((1, 2)))
-
-
-@pytest.fixture
-def no_weights(tmp_path, monkeypatch):
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    return tmp_path
-
-
-def test_the_small_encoder_tells_digits_from_noise_and_half_of_them_from_the_other_half(no_weights):
-    digits = data.load("digits", num_examples=600)
-    noise = np.random.default_rng(0).random((300, 1, 8, 8)).astype(np.float32)
-    before = torch.random.get_rng_state()
-    options = dict(reference=digits.x, labels=digits.labels)
-    features, name = metrics.features_of(np.concatenate([digits.x, noise]), **options)
-    assert torch.equal(before, torch.random.get_rng_state())
-    assert features.shape == (900, 64) and features.dtype == np.float64
-    assert name == "small classifier of 600 images (seed 0)"
-    first, second, other = features[:300], features[300:600], features[600:]
-    assert metrics.frechet_distance(first, second) < 0.2 * metrics.frechet_distance(first, other)
-    np.testing.assert_allclose(
-        metrics.features_of(digits.x, **options)[0], features[:600], rtol=1e-4, atol=1e-4
-    )
-
-
-def test_inception_is_used_where_its_weights_lie_and_never_downloaded(no_weights, monkeypatch):
-    from torchvision.models import inception_v3
-
-    def refuse(*_, **__):
-        raise AssertionError("a download")
-
-    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", refuse)
-    monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
-    torch.manual_seed(0)
-    weights = metrics.inception_weights()
-    weights.parent.mkdir()
-    torch.save(inception_v3(weights=None, init_weights=False).state_dict(), weights)
-    grey = np.random.default_rng(0).integers(0, 256, (2, 1, 28, 28), dtype=np.uint8)
-    features, name = metrics.features_of(grey)
-    assert name == "Inception v3 of torchvision (ImageNet)"
-    assert features.shape == (2, 2048) and np.isfinite(features).all()
-    in_colour = metrics.features_of(torch.from_numpy(grey / 255).expand(-1, 3, -1, -1))[0]
-    np.testing.assert_allclose(features, in_colour, atol=1e-4)
-
-
-def test_images_without_an_encoder_are_refused(no_weights):
-    with pytest.raises(
-        ValueError,
-        match="no Inception weights here: pass reference= and labels=.* or put inception_v3",
-    ):
-        metrics.features_of(np.zeros((2, 1, 8, 8)))
-    with pytest.raises(
-        ValueError, match=r"reference must be labelled images like images, not \(3, 1, 8, 8\) with"
-    ):
-        metrics.features_of(np.zeros((2, 1, 8, 8)), reference=np.zeros((3, 1, 8, 8)), labels=[0, 1])
-    for bad in (
-        np.zeros((2, 8, 8)),
-        np.full((2, 1, 8, 8), 255.0),
-        np.zeros((2, 1, 8, 8), dtype=int),
-    ):
-        with pytest.raises(
-            ValueError, match=r"images must be \(N, 1 or 3, H, W\), uint8 or floats in \[0, 1\]"
-        ):
-            metrics.features_of(bad)

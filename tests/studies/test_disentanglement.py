@@ -6,17 +6,17 @@ import pytest
 import torch
 
 from rvae_lite.disentanglement import total_correlation
-from rvae_lite.reporting import tables
+from rvae_lite.studies import over_beta_tables
 from rvae_lite.studies.disentanglement import (
-    METHODS,
-    disentanglement_study,
+    BETAS,
     gap_curve,
     measure_sprites,
+    over_beta_sprites,
     posterior_of,
-    sprite_setting,
+    sprite_setup,
     train_sprites,
 )
-from rvae_lite.studies.experiments import load_results
+from rvae_lite.studies.study import load_results
 
 TINY = dict(
     hidden=(16,),
@@ -24,41 +24,40 @@ TINY = dict(
     latent_dim=3,
     epochs=1,
     batch_size=64,
-    num_samples=50,
-    num_rated=128,
 )
+MEASURED = dict(num_samples=50, num_rated=128)
 LOADING = dict(size=16, num_positions=4, num_orientations=2)
 
 
 @pytest.fixture(scope="module")
-def setting():
-    scale = dict(TINY, betas=(0.1, 1.0, 10.0), plain_betas=(0.1, 10.0), seeds=(0, 3))
-    return sprite_setting("procedural_sprites", loading=LOADING, **scale)
+def setup():
+    scale = dict(TINY, betas=(0.1, 10.0), replicas=2)
+    return sprite_setup("procedural_sprites", loading=LOADING, **scale)
 
 
 @pytest.fixture(scope="module")
-def study(setting):
-    return disentanglement_study(setting)
+def study(setup):
+    return over_beta_sprites(setup, betas=(0.1, 1.0, 10.0), seeds=(0, 3), **MEASURED)
 
 
 def test_the_defaults_are_the_papers_network_and_course():
-    setting = sprite_setting("procedural_sprites", loading=dict(size=16))
-    config = setting.model.config
+    setup = sprite_setup("procedural_sprites", loading=dict(size=16))
+    config = setup.model.config
     assert (config["hidden"], config["decoder_hidden"]) == ([1200, 1200], [1200, 1200, 1200])
     assert (config["decoder_activation"], config["posterior"], config["likelihood"]) == (
         "tanh",
         "diagonal",
         "bernoulli",
     )
-    assert (config["latent_dim"], setting.epochs, setting.batch_size, setting.learning_rate) == (
+    assert (config["latent_dim"], setup.epochs, setup.batch_size, setup.learning_rate) == (
         10,
         50,
         2048,
         1e-3,
     )
-    assert len(setting.betas) == 10 and len(setting.plain_betas) == 5 and len(setting.seeds) == 3
-    assert set(setting.plain_betas) < set(setting.betas)
-    assert (setting.betas[0], setting.betas[-1]) == pytest.approx((0.1, 10.0))
+    assert len(BETAS) == 10 and len(setup.betas) == 5 and setup.replicas == 3
+    assert set(setup.betas) < set(BETAS)
+    assert (BETAS[0], BETAS[-1]) == pytest.approx((0.1, 10.0))
 
 
 def test_the_table_has_a_row_for_every_method_beta_seed_and_metric(study):
@@ -79,38 +78,38 @@ def test_the_table_has_a_row_for_every_method_beta_seed_and_metric(study):
     assert (scale.num_data, scale.steps, scale.hidden, scale.decoder) == (288, 5, "16", "16 tanh")
 
 
-def test_every_training_has_the_same_number_of_steps(setting, study):
+def test_every_training_has_the_same_number_of_steps(setup, study):
     fits = [*study.fits["MR-VAE"], *(one for plain in study.fits["beta-TCVAE"] for one in plain)]
-    assert {len(fit.terms) * fit.info["num_batches"] for fit in fits} == {5}
+    assert {fit.num_epochs * fit.info["num_batches"] for fit in fits} == {5}
     assert {fit.info["objective"] for fit in fits} == {"beta-TCVAE"}
-    assert study.fits["MR-VAE"][0].info["per"] == "batch"
+    assert "per=batch" in study.fits["MR-VAE"][0].info["beta"]
 
 
-def test_what_is_measured_is_the_plain_model_at_that_beta(setting, study):
+def test_what_is_measured_is_the_plain_model_at_that_beta(setup, study):
     row = study.table[
         (study.table.method == "MR-VAE") & (study.table.beta == 1.0) & (study.table.seed == 0)
     ]
-    again = measure_sprites(setting, study.fits["MR-VAE"][0].at_beta(1.0), seed=0)
+    again = measure_sprites(setup, study.fits["MR-VAE"][0].at_beta(1.0), seed=0, **MEASURED)
     assert row.set_index("metric").value.to_dict() == pytest.approx(again)
 
 
-def test_posteriors_are_those_of_the_trained_model(setting, study):
+def test_posteriors_are_those_of_the_trained_model(setup, study):
     one = study.fits["beta-TCVAE"][0][0]
-    posterior = posterior_of(one, setting.dataset.x)
-    torch.testing.assert_close(posterior.mean, one.encode(setting.dataset.x)[0])
+    posterior = posterior_of(one, setup.dataset.x)
+    torch.testing.assert_close(posterior.mean, one.encode(setup.dataset.x)[0])
     assert posterior.log_scale.shape == (288, 3)
     assert torch.isfinite(total_correlation(posterior.mean, *posterior, num_data=288))
 
 
-def test_trainings_are_kept_and_go_on(setting, tmp_path):
-    kept = setting._replace(folder=tmp_path)
+def test_trainings_are_kept_and_go_on(setup, tmp_path):
+    kept = setup._replace(keep=tmp_path)
     first = train_sprites(kept, 0.1, seed=0)
     assert [path.name for path in tmp_path.iterdir()] == ["beta-TCVAE-at-0-1-seed-0.npz"]
-    assert torch.equal(train_sprites(kept, 0.1, seed=0).rows, first.rows)
+    assert torch.equal(train_sprites(kept, 0.1, seed=0).weights, first.weights)
 
 
 def test_images_are_averaged_down_and_sets_without_factors_refused():
-    assert sprite_setting("procedural_sprites", side=8, loading=LOADING).dataset.x.shape[1:] == (
+    assert sprite_setup("procedural_sprites", side=8, loading=LOADING).dataset.x.shape[1:] == (
         1,
         8,
         8,
@@ -118,11 +117,11 @@ def test_images_are_averaged_down_and_sets_without_factors_refused():
     with pytest.raises(
         ValueError, match="name must be a set with known factors, such as .*, not 'digits'"
     ):
-        sprite_setting("digits")
+        sprite_setup("digits")
 
 
 def test_a_curve_is_the_median_over_seeds(study):
-    curve = gap_curve(study.table, METHODS[0], metric="rate")
+    curve = gap_curve(study.table, "MR-VAE", metric="rate")
     assert list(curve.beta) == [0.1, 1.0, 10.0]
     assert (curve["min"] <= curve["median"]).all() and (curve["median"] <= curve["max"]).all()
 
@@ -137,11 +136,22 @@ def test_the_published_gaps_stand_beside_the_sampled_form_alone():
     ]
     rows += [dict(row, metric="mig_histogram", value=0.9) for row in rows]
     rows += [dict(row, method="beta-TCVAE") for row in rows]
-    table = tables.gaps_against_paper(pd.DataFrame(rows), published)
+    table = over_beta_tables.gaps_against_paper(pd.DataFrame(rows), published)
     assert list(table.index)[:3] == ["0.1", "0.17", "0.28"]
-    assert list(table.paper) == ["0.27", "0.35", "0.48", "0.48", "0.48", "0.49", "0.48", "0.48", "0.48", "0.46"]
+    assert list(table.paper) == [
+        "0.27",
+        "0.35",
+        "0.48",
+        "0.48",
+        "0.48",
+        "0.49",
+        "0.48",
+        "0.48",
+        "0.48",
+        "0.46",
+    ]
     assert set(table.here) == {"0.35 (0.10)"}
     assert list(table.verdict)[:3] == ["differs", "agrees", "differs"]
     rising = [dict(row, value=row["value"] + (row["beta"] > 0.1) * 0.2) for row in rows]
-    verdicts = tables.gaps_against_paper(pd.DataFrame(rising), published).verdict
+    verdicts = over_beta_tables.gaps_against_paper(pd.DataFrame(rising), published).verdict
     assert list(verdicts)[1:4] == ["same trend", "same trend", "same trend"]

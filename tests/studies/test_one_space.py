@@ -1,34 +1,44 @@
-"""One space at every rate: the study's table holds what it says, and two networks meet through one file."""
+"""One space at every rate: the table holds what it says, and the committed one what was found."""
+
+import matplotlib
+
+matplotlib.use("agg")
 
 import numpy as np
 import pytest
 
 from rvae_lite import VAE, alignment, data
-from rvae_lite.studies import protocols
-from rvae_lite.studies.one_space import BETAS, Held, space_study, two_networks
+from rvae_lite.studies import one_space
+from rvae_lite.studies.one_space import hold
+from rvae_lite.studies.setup import BETAS, MR_VAE, Setup
+from rvae_lite.studies.study import load_results
 
 
 @pytest.fixture(scope="module")
-def setting():
+def setup():
     methods = {
-        "MR-VAE": Held(),
-        "plain points": Held(5.0, at=1.0),
-        "curves": Held(5.0, rho_power=0.5),
+        "MR-VAE": MR_VAE,
+        "plain points": MR_VAE._replace(rho=5.0, at=1.0),
+        "curves": MR_VAE._replace(rho=5.0, rho_power=0.5),
     }
-    methods["selected at beta 1"] = Held(5.0, selected_at=(1.0,))
+    methods["selected at beta 1"] = MR_VAE._replace(rho=5.0, selected_at=(1.0,))
     dataset = data.load("eight_gaussians", num_per_class=30)
     dataset = dataset._replace(x=dataset.x / 40)
     options = dict(
-        num_points=8, epochs=60, batch_size=36, methods=methods, replicas=2, learning_rate=1e-2
+        num_points=8,
+        cosine=True,
+        epochs=60,
+        batch_size=36,
+        methods=methods,
+        replicas=2,
+        learning_rate=1e-2,
     )
-    return protocols.Setting(
-        dataset, VAE.mlp(5, 2, (16,), noise_variance=0.01), compile=False, **options
-    )
+    return Setup(dataset, VAE.mlp(5, 2, (16,), noise_variance=0.01), compile=False, **options)
 
 
 @pytest.fixture(scope="module")
-def study(setting):
-    return space_study(setting)
+def result(setup):
+    return hold(setup)
 
 
 def values(table, **keys):
@@ -37,20 +47,20 @@ def values(table, **keys):
     return table.value.to_numpy()
 
 
-def test_every_method_is_measured_at_ten_betas(study, setting):
+def test_every_method_is_measured_at_ten_betas(result, setup):
     for metric in ("rv", "rv_relative", "within_fraction"):
         assert (
-            study.table[study.table.metric == metric].groupby("method").beta.nunique() == 10
+            result.table[result.table.metric == metric].groupby("method").beta.nunique() == 10
         ).all()
     for metric in ("unaligned", "distortion", "rate", "loss", "cost"):
-        assert len(values(study.table, metric=metric)) == 4 * 10 * setting.replicas
+        assert len(values(result.table, metric=metric)) == 4 * 10 * setup.replicas
 
 
-def test_the_numbers_are_those_of_the_runs(study):
-    beta, runs, x = BETAS[4], study.fits["curves"], study.validation.x
+def test_the_numbers_are_those_of_the_runs(result):
+    beta, runs, x = BETAS[4], result.fits["curves"], result.validation.x
     means = runs.encode(x, beta=beta).numpy()
-    reference = study.template.encode(x, beta=beta)[0]
-    here = study.table[np.isclose(study.table.beta, beta) & (study.table.method == "curves")]
+    reference = result.target.encode(x, beta=beta)[0]
+    here = result.table[np.isclose(result.table.beta, beta) & (result.table.method == "curves")]
     assert values(here, metric="rv")[0] == alignment.retraining_variability(means).value
     expected = [
         alignment.mean_squared_distance(m, reference) / alignment.total_variance(reference)
@@ -60,19 +70,44 @@ def test_the_numbers_are_those_of_the_runs(study):
     found = runs.evaluate(x, beta=beta)
     np.testing.assert_allclose(values(here, metric="loss"), found.distortion + beta * found.rate)
     constant = 2.5 * np.log(2 * np.pi * 0.01)
-    usual = np.median(study.fits["MR-VAE"].evaluate(x, beta=beta).loss(beta))
+    usual = np.median(result.fits["MR-VAE"].evaluate(x, beta=beta).loss(beta))
     np.testing.assert_allclose(
         values(here, metric="cost"), (found.loss(beta) - usual) / (usual - constant)
     )
 
 
-def test_curves_bring_the_runs_together(study):
-    median = study.table[study.table.metric == "unaligned"].groupby("method").value.median()
+def test_curves_bring_the_runs_together(result):
+    median = result.table[result.table.metric == "unaligned"].groupby("method").value.median()
     assert median["curves"] < 0.3 * median["MR-VAE"]
 
 
-def test_one_file_brings_two_networks_together_by_a_map_that_it_knows(setting):
-    table = two_networks(setting, VAE.mlp(5, 2, (24, 24), noise_variance=0.01), rho=5.0)
-    median = table.groupby(["method", "metric"]).value.median()
-    assert median["one file", "known_map"] < 0.3 * median["unanchored", "known_map"]
-    assert (median[:, "best_map"] <= median[:, "anchors_map"] + 1e-9).all()
+@pytest.fixture(scope="module")
+def own():
+    return load_results("one_space")
+
+
+def test_the_committed_linear_model_is_exact_when_held_by_curves(own):
+    errors = one_space.linear_errors(own)
+    assert errors.recon["loss"] < 0.1 and errors[["recon", "z"]].to_numpy().max() < 0.1
+    assert errors.x["decoder"] > 15
+
+
+def test_the_committed_runs_share_a_space_at_every_rate(own):
+    distances = one_space.typical(own, "unaligned")
+    assert (distances.curves < 0.05 * distances["MR-VAE"]).all()
+    table = one_space.study.table(own)
+    assert len(table) == 2 * 5 and (table["median"] <= table.worst).all()
+    digits = table.loc[("scikit-learn digits", "distance")]
+    assert digits.worst == distances.curves.loc["scikit-learn digits"].max()
+
+
+def test_rho_that_rises_holds_better_at_high_beta_and_one_that_falls_at_low(own):
+    ends = one_space.variants(own).unaligned
+    for title in ("8 Gaussians, radius 1", "scikit-learn digits"):
+        rises, falls = (ends.loc[(title, f"curves, rho {how}")] for how in ("rises", "falls"))
+        assert rises.iloc[-1] < falls.iloc[-1] and falls.iloc[0] < rises.iloc[0]
+
+
+def test_a_panel_for_each_data_set_with_a_line_for_each_arm(own):
+    axes = one_space.study.figure(own, metric="unaligned", label="distance", log=True)
+    assert [len(ax.lines) for ax in axes] == [3] * 5

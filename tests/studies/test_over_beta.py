@@ -5,31 +5,32 @@ import pandas as pd
 import pytest
 
 from rvae_lite import metrics
-from rvae_lite.studies import experiments, linear_multirate, over_beta, rate_experiments
-from rvae_lite.studies.over_beta import Curve
+from rvae_lite.data.dataset import TEST, TRAIN
+from rvae_lite.studies import over_beta
+from rvae_lite.studies.setup import Method
 
 BETAS = (0.02, 0.1, 0.5)
 RANGES = {
-    "MR-VAE": Curve(beta_range=(0.01, 0.6)),
-    "narrow": Curve(beta_range=(0.05, 0.6), gate="sigmoid", per="batch"),
+    "MR-VAE": Method(gates=dict(beta_range=(0.01, 0.6))),
+    "narrow": Method(gates=dict(beta_range=(0.05, 0.6), gate="sigmoid"), per="batch"),
 }
 METHODS = over_beta.METHODS | RANGES  # betas so low that a short training leaves the collapse
 
 
 @pytest.fixture(scope="module")
-def setting():
+def setup():
     options = dict(
         width=0.25, latent_dim=4, num_train=200, num_test=80, betas=BETAS, methods=METHODS
     )
     scale = dict(
         epochs=30, batch_size=20, learning_rate=1e-2, replicas=2, num_images=30, compile=False
     )
-    return over_beta.rate_setting("binary_digits", network="mlp", **options, **scale)
+    return over_beta.rate_setup("binary_digits", network="mlp", **options, **scale)
 
 
 @pytest.fixture(scope="module")
-def study(setting):
-    return over_beta.curve_study(setting)
+def study(setup):
+    return over_beta.over_beta(setup)
 
 
 def chosen(table, **keys):
@@ -64,14 +65,14 @@ def test_a_curve_is_not_read_outside_its_range(study):
     assert rows.beta.min() == pytest.approx(0.1)
 
 
-def test_the_table_holds_what_the_models_say(setting, study):
+def test_the_table_holds_what_the_models_say(setup, study):
     trained = study.fits["MR-VAE"][1]
     row = chosen(study.table, method="MR-VAE", seed=1, beta=0.1).set_index("metric").value
-    found = trained.evaluate(setting.test, beta=0.1)
+    found = trained.evaluate(setup.test, beta=0.1)
     assert row["distortion"] == pytest.approx(found.distortion[0], rel=1e-5)
     assert row["loss"] == pytest.approx(row["distortion"] + 0.1 * row["rate"])
     assert row["negative_elbo"] == pytest.approx(row["distortion"] + row["rate"])
-    means = trained.encode(setting.test, beta=0.1)[0]
+    means = trained.encode(setup.test, beta=0.1)[0]
     assert row["active_units"] == metrics.active_units(means, axes=True)
 
 
@@ -123,11 +124,11 @@ def test_the_scale_stands_beside_every_number(study):
     assert (row.batch_size, row.learning_rate, row.replicas, row.latent_dim) == (20, 1e-2, 2, 4)
 
 
-def test_trainings_kept_in_a_folder_are_not_run_again(setting, tmp_path, monkeypatch):
-    kept = setting._replace(
-        folder=tmp_path / "kept", num_images=0, replicas=1, epochs=2, methods=over_beta.METHODS
+def test_trainings_kept_in_a_folder_are_not_run_again(setup, tmp_path, monkeypatch):
+    kept = setup._replace(
+        keep=tmp_path / "kept", num_images=0, replicas=1, epochs=2, methods=over_beta.METHODS
     )
-    before = over_beta.curve_study(kept).table
+    before = over_beta.over_beta(kept).table
     names = {path.name for path in (tmp_path / "kept").iterdir()}
     assert names == {"MR-VAE-seed-0.npz", "beta-VAE-seed-0.npz", "beta-VAE-annealed-seed-0.npz"}
     monkeypatch.setattr(over_beta, "training_seconds", lambda *_: 1.0)
@@ -135,18 +136,18 @@ def test_trainings_kept_in_a_folder_are_not_run_again(setting, tmp_path, monkeyp
     def refuse(*_):
         raise AssertionError("a finished training was run again")
 
-    monkeypatch.setattr("rvae_lite.train._Trainer.run_epoch", refuse)
-    after = over_beta.curve_study(kept).table
+    monkeypatch.setattr("rvae_lite.engine.Trainer.run_epoch", refuse)
+    after = over_beta.over_beta(kept).table
     timed = before.metric == "seconds"
     pd.testing.assert_frame_equal(after[~timed], before[~timed])
 
 
-def test_curves_without_a_common_rate_have_no_area(setting):
+def test_curves_without_a_common_rate_have_no_area(setup):
     curves = {
         name: pd.DataFrame(dict(beta=BETAS, rate=rate, distortion=[3.0, 2.0, 1.0]))
         for name, rate in (("MR-VAE", [0.1, 0.2, 0.3]), ("beta-VAE", [1.0, 2.0, 3.0]))
     }
-    rows = over_beta.compare_curves(setting, curves)
+    rows = over_beta.compare_curves(setup, curves)
     assert [row["metric"] for row in rows] == ["area", "dominance"] and np.isnan(
         [row["value"] for row in rows]
     ).all()
@@ -163,45 +164,38 @@ def test_a_curve_is_read_out_of_the_table(study):
     assert list(both.rate) == pytest.approx(list(rows.groupby("beta").value.median()))
 
 
-def test_images_are_turned_by_quarters():
-    images = np.arange(8).reshape(2, 1, 2, 2)
-    turned, turns = over_beta.quarter_turns(images)
-    assert turned.shape == (8, 1, 2, 2) and list(turns) == [0, 0, 1, 1, 2, 2, 3, 3]
-    assert (np.rot90(turned[turns == 3], axes=(2, 3)) == images).all()
-
-
 def test_networks_and_sets_that_do_not_fit_are_refused():
     with pytest.raises(
         ValueError, match=r"network must be one of \('mlp', 'cnn', 'resnet', 'ladder'\), not 'rnn'"
     ):
-        over_beta.rate_setting("binary_digits", network="rnn")
+        over_beta.rate_setup("binary_digits", network="rnn")
     with pytest.raises(
         ValueError, match="name must be a set of binary images with a test part.*not 'digits'"
     ):
-        over_beta.rate_setting("digits")
+        over_beta.rate_setup("digits")
 
 
 def test_a_residual_network_is_built_at_its_width():
-    setting = over_beta.rate_setting("binary_digits", width=1 / 16, latent_dim=4)
-    assert setting.model.config == dict(
+    setup = over_beta.rate_setup("binary_digits", width=1 / 16, latent_dim=4)
+    assert setup.model.config == dict(
         network="resnet", data_shape=[1, 8, 8], latent_dim=4, width=1 / 16
     ) | {
-        key: setting.model.config[key]
+        key: setup.model.config[key]
         for key in ("posterior", "likelihood")
-        if key in setting.model.config
+        if key in setup.model.config
     }
-    assert set(setting.dataset.part) == {over_beta.TRAIN, over_beta.TEST}
+    assert set(setup.dataset.part) == {TRAIN, TEST}
 
 
 def test_a_ladder_has_a_curve_for_each_of_its_scales():
-    methods = {"MR-VAE": Curve(tilt=2.0)} | over_beta.PLAIN
+    methods = {"MR-VAE": Method(gates=dict(tilt=2.0))} | over_beta.PLAIN
     options = dict(
         width=1 / 16, latent_dim=4, num_train=60, num_test=40, betas=BETAS, methods=methods
     )
     scale = dict(epochs=2, batch_size=20, learning_rate=1e-2, replicas=1, num_images=30)
-    setting = over_beta.rate_setting("binary_digits", network="ladder", **options, **scale)
-    assert setting.model.latent_shapes == [(4, 2, 2), (1, 4, 4)]
-    study = over_beta.curve_study(setting)
+    setup = over_beta.rate_setup("binary_digits", network="ladder", **options, **scale)
+    assert setup.model.latent_shapes == [(4, 2, 2), (1, 4, 4)]
+    study = over_beta.over_beta(setup)
     rows = study.table[study.table.beta.notna()].pivot_table(
         index=["method", "beta"], columns="metric", values="value"
     )
@@ -210,97 +204,3 @@ def test_a_ladder_has_a_curve_for_each_of_its_scales():
     assert rows.frechet_samples.count() == 6
     gates = [layer for layer in study.fits["MR-VAE"][0].model.modules() if hasattr(layer, "tilt")]
     assert gates and all(gate.tilt == 2 for gate in gates)
-
-
-@pytest.fixture(scope="module")
-def linear_data():
-    random = np.random.default_rng(0)
-    return random.normal(size=(200, 6)) * np.array([3.0, 2.0, 1.0, 0.6, 0.2, 0.1])
-
-
-def test_the_exact_linear_training_reaches_the_optimum_at_every_beta(linear_data):
-    table = linear_multirate.linear_study(linear_data, latent_dim=4, epochs=400, iterations=1000)
-    sampled, exact = (table[table.training == name].gap for name in ("sampled", "exact"))
-    assert (table.gap > -1e-9).all() and len(exact) == 25
-    assert exact.max() < 0.01 and exact.mean() < sampled.mean() / 10
-
-
-def test_the_expected_loss_is_what_sampling_finds(linear_data):
-    import torch
-
-    from rvae_lite import VAE
-    from rvae_lite.multirate import make_multirate
-
-    torch.manual_seed(0)
-    gated = make_multirate(VAE.linear(6, 3)).double()
-    gated.module.head.linear.layer.bias.data.zero_()
-    gated.module.decoder[0].layer.bias.data.zero_()
-    x = torch.from_numpy(linear_data - linear_data.mean(0))
-    betas = torch.tensor([0.1, 1.0], dtype=torch.float64)
-    loss = linear_multirate.expected_loss(gated, torch.cov(x.T, correction=0), betas).detach()
-    constant = 3 * np.log(2 * np.pi * 0.1)
-    for beta, expected in zip(betas, loss, strict=True):
-        posterior = gated.requires_grad_(False).encode(x.repeat(400, 1), float(beta))
-        z = posterior.sample(torch.randn(len(x) * 400, 3, dtype=torch.float64))
-        found = gated.distortion(x.repeat(400, 1), z, float(beta)).mean() - constant
-        found = found + beta * posterior.kl_divergence().mean()
-        assert float(expected) == pytest.approx(float(found), rel=5e-3)
-
-
-def test_the_expected_loss_is_that_of_the_folded_model(linear_data):
-    import torch
-
-    from rvae_lite import VAE, linear_vae
-    from rvae_lite.multirate import make_multirate
-
-    torch.manual_seed(0)
-    gated = make_multirate(VAE.linear(6, 3)).double()
-    with torch.no_grad():
-        for parameter in gated.parameters():
-            parameter.normal_()
-    covariance = torch.from_numpy(np.cov(linear_data, rowvar=False, ddof=0))
-    betas = torch.tensor([0.01, 0.3, 10.0], dtype=torch.float64)
-    loss = linear_multirate.expected_loss(gated, covariance, betas).detach()
-    for beta, found in zip(betas, loss, strict=True):
-        plain = gated.at_beta(float(beta))
-        encoder, decoder = plain.head.linear.weight, plain.decoder[0].weight
-        variance = (2 * plain.head.log_scale.value).exp()
-        rate = linear_vae.expected_rate(covariance, encoder, variance)
-        distortion = linear_vae.expected_distortion(
-            covariance, encoder, decoder, posterior=variance, noise_variance=0.1
-        )
-        exact = (distortion + beta * rate).detach() - 3 * np.log(2 * np.pi * 0.1)
-        assert float(found) == pytest.approx(float(exact), rel=1e-12)
-
-
-def test_the_experiments_have_a_unit_per_set_and_network(monkeypatch):
-    names = [name for name, _ in experiments.EXPERIMENTS["multi_rate"]("cpu")]
-    assert names == ["binary_mnist-cnn", "binary_mnist-resnet", "omniglot-cnn", "omniglot-resnet"]
-    seen = []
-    monkeypatch.setattr(
-        rate_experiments, "rate_setting", lambda name, **options: seen.append((name, options))
-    )
-    monkeypatch.setattr(rate_experiments, "curve_study", lambda setting: None)
-    for _, run in experiments.EXPERIMENTS["multi_rate"]("paper"):
-        run()
-    assert {name for name, _ in seen} == {"binary_mnist", "omniglot"}
-    assert all(options["epochs"] == 200 and "num_train" not in options for _, options in seen)
-
-
-def test_the_hierarchy_is_one_training_against_four(monkeypatch):
-    seen = []
-    monkeypatch.setattr(
-        rate_experiments, "rate_setting", lambda name, **options: seen.append(options)
-    )
-    monkeypatch.setattr(rate_experiments, "curve_study", lambda setting: None)
-    for profile in experiments.PROFILES:
-        ((name, run),) = experiments.EXPERIMENTS["hierarchy"](profile)
-        run()
-        assert name == "binary_mnist" and seen[-1]["betas"] == pytest.approx((0.01, 0.1, 1.0, 10.0))
-        assert seen[-1]["methods"]["MR-VAE"].tilt == 2
-    assert (seen[-1]["epochs"], seen[-1]["batch_size"], "num_train" in seen[-1]) == (
-        400,
-        256,
-        False,
-    )
-    assert "beta-VAE, annealed" in seen[-1]["methods"]

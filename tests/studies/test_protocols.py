@@ -6,27 +6,27 @@ import pytest
 
 from rvae_lite import VAE, alignment, data
 from rvae_lite.studies import protocols
+from rvae_lite.studies.setup import REPEATED_ANCHORS, SAME_SEED, Method, Setup, methods_of
 
-pytestmark = pytest.mark.filterwarnings("ignore:replicas .* did not reach:RuntimeWarning")
-METHODS = protocols.methods_of() | protocols.SAME_SEED | protocols.REPEATED_ANCHORS
+pytestmark = pytest.mark.filterwarnings("ignore::rvae_lite.anchors.PointsNotReached")
+METHODS = methods_of() | SAME_SEED | REPEATED_ANCHORS
 
 
 @pytest.fixture(scope="module")
-def setting():
+def setup():
     dataset = data.load("eight_gaussians", num_per_class=40)
-    return protocols.Setting(
-        dataset, VAE.mlp(5, 2, (16,)), 4, epochs=8, batch_size=32, methods=METHODS, replicas=3
-    )
+    scale = dict(epochs=8, batch_size=32, methods=METHODS, replicas=3)
+    return Setup(dataset, VAE.mlp(5, 2, (16,)), num_points=4, **scale)
 
 
 @pytest.fixture(scope="module")
-def reproducibility(setting):
-    return protocols.reproducibility(setting)
+def reproducibility(setup):
+    return protocols.reproducibility(setup)
 
 
 @pytest.fixture(scope="module")
-def sequential(setting):
-    return protocols.sequential(setting)
+def sequential(setup):
+    return protocols.sequential(setup)
 
 
 def values(table, **keys):
@@ -61,12 +61,12 @@ def test_the_table_holds_the_metrics_of_the_models_returned(reproducibility):
     )
 
 
-def test_a_recipe_repeats_itself(setting, reproducibility):
-    pd.testing.assert_frame_equal(protocols.reproducibility(setting).table, reproducibility.table)
+def test_a_protocol_repeats_itself(setup, reproducibility):
+    pd.testing.assert_frame_equal(protocols.reproducibility(setup).table, reproducibility.table)
 
 
-def test_another_template_is_another_draw(setting, reproducibility):
-    other = protocols.reproducibility(setting, template=1)
+def test_another_template_is_another_draw(setup, reproducibility):
+    other = protocols.reproducibility(setup, template=1)
     assert not np.allclose(other.points.z, reproducibility.points.z)
 
 
@@ -90,38 +90,38 @@ def test_the_distortion_is_of_one_map_for_both_halves(sequential):
     )
 
 
-def test_points_of_the_joint_model_lie_in_the_joint_space(setting):
-    study = protocols.sequential(setting, points_from="joint")
+def test_points_of_the_joint_model_lie_in_the_joint_space(setup):
+    study = protocols.sequential(setup, points_from="joint")
     assert np.allclose(study.target.encode(study.points.x)[0], study.points.z, atol=1e-5)
     with pytest.raises(ValueError, match="points_from must be 'first' or 'joint'"):
-        protocols.sequential(setting, points_from="second")
+        protocols.sequential(setup, points_from="second")
 
 
-def test_repeated_anchors_join_the_data_once_per_batch(setting):
-    control = setting._replace(methods=protocols.REPEATED_ANCHORS)
+def test_repeated_anchors_join_the_data_once_per_batch(setup):
+    control = setup._replace(methods=REPEATED_ANCHORS)
     study = protocols.sequential(control)
     half = int(0.6 * 160)
-    num_batches = -(-half // setting.batch_size)
+    num_batches = -(-half // setup.batch_size)
     assert (
         study.fits["VAE, anchors repeated"].info["num_data"]
-        == half + num_batches * setting.num_points
+        == half + num_batches * setup.num_points
     )
 
 
-def test_selection_prefers_positive_beta_and_the_largest_harmless_rho(setting, reproducibility):
+def test_selection_prefers_positive_beta_and_the_largest_harmless_rho(setup, reproducibility):
     beta, rho, table = protocols.select_beta_rho(
-        setting, reproducibility.points, betas=(0, 1), rhos=(0, 1), tolerance=1e9
+        setup, reproducibility.points, betas=(0, 1), rhos=(0, 1), tolerance=1e9
     )
     assert (beta, rho) == (1.0, 1.0)
     assert list(table.columns) == ["parameter", "value", "negative_elbo"] and len(table) == 4
     _, strict, _ = protocols.select_beta_rho(
-        setting, reproducibility.points, betas=(0, 1), rhos=(0, 1e6), tolerance=0
+        setup, reproducibility.points, betas=(0, 1), rhos=(0, 1e6), tolerance=0
     )
     assert strict == 0.0
 
 
-def test_trainings_kept_in_a_folder_are_not_run_again(setting, tmp_path, monkeypatch):
-    kept = setting._replace(folder=tmp_path, methods=protocols.methods_of())
+def test_trainings_kept_in_a_folder_are_not_run_again(setup, tmp_path, monkeypatch):
+    kept = setup._replace(keep=tmp_path, methods=methods_of())
     before = protocols.reproducibility(kept)
     files = {path.name for path in tmp_path.iterdir()}
     assert (
@@ -133,12 +133,12 @@ def test_trainings_kept_in_a_folder_are_not_run_again(setting, tmp_path, monkeyp
     def refuse(*_):
         raise AssertionError("a finished training was run again")
 
-    monkeypatch.setattr("rvae_lite.train._Trainer.run_epoch", refuse)
+    monkeypatch.setattr("rvae_lite.engine.Trainer.run_epoch", refuse)
     pd.testing.assert_frame_equal(protocols.reproducibility(kept).table, before.table)
 
 
-def test_methods_trained_apart_equal_methods_trained_together(setting, reproducibility, tmp_path):
-    apart = protocols.reproducibility(setting._replace(folder=tmp_path))
+def test_methods_trained_apart_equal_methods_trained_together(setup, reproducibility, tmp_path):
+    apart = protocols.reproducibility(setup._replace(keep=tmp_path))
     pd.testing.assert_frame_equal(
         apart.table[apart.table.metric == "distortion"],
         reproducibility.table[reproducibility.table.metric == "distortion"],
@@ -154,23 +154,21 @@ def test_reconstruction_stands_beside_reproducibility(reproducibility):
     )
 
 
-def test_the_second_laboratory_may_have_another_network(setting):
+def test_the_second_laboratory_may_have_another_network(setup):
     second = VAE.mlp(5, 2, (24, 8))
-    study = protocols.sequential(
-        setting._replace(second_model=second, methods=protocols.methods_of())
-    )
-    sizes = {name: runs.rows.shape[1] for name, runs in study.fits.items()}
+    study = protocols.sequential(setup._replace(second_model=second, methods=methods_of()))
+    sizes = {name: runs.weights.shape[1] for name, runs in study.fits.items()}
     assert set(sizes.values()) == {sum(p.numel() for p in second.parameters())}
     assert (
-        study.first.rows.shape[1]
-        == study.target.rows.shape[1]
-        == sum(p.numel() for p in setting.model.parameters())
+        study.first.weights.shape[1]
+        == study.target.weights.shape[1]
+        == sum(p.numel() for p in setup.model.parameters())
     )
 
 
-def test_the_table_says_how_the_points_were_selected(setting):
+def test_the_table_says_how_the_points_were_selected(setup):
     study = protocols.sequential(
-        setting._replace(selection="random", methods={"R-VAE": protocols.Method(rho=15.0)})
+        setup._replace(selection="random", methods={"R-VAE": Method(rho=15.0)})
     )
     assert (
         set(study.table.selection) == {"random"}

@@ -1,28 +1,28 @@
-"""What the experiments are run on."""
+"""What the studies are run on."""
 
 import numpy as np
 import pytest
 
 from rvae_lite.data import load
 from rvae_lite.models.vae import VAE
-from rvae_lite.studies.setup import BIRDSONG, COMPLEX, SIMPLE, image_setting
+from rvae_lite.studies.setup import BIRDSONG, COMPLEX, SIMPLE, image_setup
 
 
 @pytest.mark.parametrize("network", ["residual", "patch", "mlp"])
 def test_images_take_any_of_three_networks(network):
-    setting = image_setting("digits", 16, network=network, num_examples=40, epochs=3)
-    assert setting.model.data_shape == setting.dataset.x.shape[1:] == (1, 8, 8)
-    assert (setting.model.latent_dim, setting.num_points, setting.epochs) == (8, 16, 3)
+    setup = image_setup("digits", 16, network=network, num_examples=40, epochs=3)
+    assert setup.model.data_shape == setup.dataset.x.shape[1:] == (1, 8, 8)
+    assert (setup.model.latent_dim, setup.num_points, setup.epochs) == (8, 16, 3)
 
 
 def test_chairs_are_averaged_down_and_inverted():
-    setting = image_setting("procedural_chairs", 16, network="patch", num_examples=20, side=32)
+    setup = image_setup("procedural_chairs", 16, network="patch", num_examples=20, side=32)
     whole = load("procedural_chairs", num_examples=20)
-    assert setting.dataset.x.shape == (20, 1, 32, 32) and setting.dataset.x.dtype == np.uint8
+    assert setup.dataset.x.shape == (20, 1, 32, 32) and setup.dataset.x.dtype == np.uint8
     corner = whole.x[:, 0, 30:32, 30:32].astype(float).mean((1, 2))
-    assert np.abs(setting.dataset.x[:, 0, 15, 15] - (255 - corner)).max() <= 0.5
-    assert (setting.dataset.x[:, 0, 0] == 0).all()  # the background
-    assert setting.dataset.info["preprocessing"] == dict(inverted=True, averaged_to=32)
+    assert np.abs(setup.dataset.x[:, 0, 15, 15] - (255 - corner)).max() <= 0.5
+    assert (setup.dataset.x[:, 0, 0] == 0).all()  # the background
+    assert setup.dataset.info["preprocessing"] == dict(inverted=True, averaged_to=32)
 
 
 @pytest.mark.parametrize(
@@ -36,9 +36,9 @@ def test_chairs_are_averaged_down_and_inverted():
         (dict(side=3), "side must divide 8, the images' own, not be 3"),
     ],
 )
-def test_impossible_settings_of_images_are_refused(options, message):
+def test_impossible_setups_of_images_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
-        image_setting(**dict(name="digits") | options)
+        image_setup(**dict(name="digits") | options)
 
 
 def test_the_networks_for_birdsong_are_the_papers():

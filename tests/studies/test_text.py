@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from rvae_lite.studies import experiments
-from rvae_lite.studies import text as text_rates
+from rvae_lite.studies import text
 from rvae_lite.studies.over_beta import LONGER, METHODS, curve_of
+from rvae_lite.studies.study import load_results
 from rvae_lite.studies.text import bounds, measure_texts, perplexity, share_of_words
 from rvae_lite.text import reading
 from rvae_lite.text.grammar import everyday
@@ -29,39 +29,39 @@ EXACT = {"excess", "excess_error"}
 
 
 @pytest.fixture(scope="module")
-def setting():
+def setup():
     options = dict(
         latent_dim=4, hidden_dim=16, embedding_dim=8, epochs=6, batch_size=32, learning_rate=2e-2
     )
     methods = {name: METHODS[name] for name in ("MR-VAE", "beta-VAE")}
     loading = dict(num_train=320, num_valid=1, num_test=150)
-    return text_rates.text_setting(loading=loading, betas=BETAS, methods=methods, **options)
+    return text.text_setup(loading=loading, betas=BETAS, methods=methods, **options)
 
 
 @pytest.fixture(scope="module")
-def study(setting):
-    return text_rates.text_study(setting, seed=3)
+def study(setup):
+    return text.text_over_beta(setup, seed=3)
 
 
-def test_measuring_in_groups_gives_the_terms_of_every_sentence(setting, study, monkeypatch):
-    model, x = study.fits["beta-VAE"].replica(0), torch.as_tensor(setting.test)
-    monkeypatch.setattr(text_rates, "BUCKET", 40)
-    found = bounds(model, setting.test, seed=5, num_samples=3)
+def test_measuring_in_groups_gives_the_terms_of_every_sentence(setup, study, monkeypatch):
+    model, x = study.fits["beta-VAE"][0].replica(0), torch.as_tensor(setup.test)
+    monkeypatch.setattr(text, "BUCKET", 40)
+    found = bounds(model, setup.test, seed=5, num_samples=3)
     noise = torch.randn((4, len(x), 4), generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
         distortion, rate = model.distortion_and_rate(x, noise[0])
         importance = model.importance_bound(x, noise[1:])
     for actual, expected in zip(found, (distortion, rate, importance), strict=True):
         np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4)
-    assert bounds(model, setting.test).importance is None
+    assert bounds(model, setup.test).importance is None
 
 
-def test_importance_sampling_tightens_the_bound_and_stays_above_the_entropy(setting, study):
-    model, entropy = study.fits["beta-VAE"].replica(0), everyday().entropy
-    found = bounds(model, setting.test, num_samples=20)
+def test_importance_sampling_tightens_the_bound_and_stays_above_the_entropy(setup, study):
+    model, entropy = study.fits["beta-VAE"][0].replica(0), everyday().entropy
+    found = bounds(model, setup.test, num_samples=20)
     assert found.importance.mean() < (found.distortion + found.rate).mean()
     assert found.importance.mean() > entropy - 3 * found.importance.std() / math.sqrt(
-        len(setting.test)
+        len(setup.test)
     )
 
 
@@ -90,18 +90,18 @@ def test_every_method_has_a_curve_with_all_metrics(study):
     assert set(table.seed) == {3} and set(table.entropy) == {everyday().entropy}
 
 
-def test_a_row_is_what_the_model_says(setting, study):
+def test_a_row_is_what_the_model_says(setup, study):
     row = curve_of(study.table, "MR-VAE").set_index("beta").loc[0.2]
-    model = study.fits["MR-VAE"].at_beta(0.2).replica(0)
-    found = bounds(model, setting.test)
+    model = study.fits["MR-VAE"][0].at_beta(0.2).replica(0)
+    found = bounds(model, setup.test)
     assert row["rate"] == pytest.approx(found.rate.mean())
     assert row["distortion"] == pytest.approx(found.distortion.mean())
     assert row["loss"] == pytest.approx(row["distortion"] + 0.2 * row["rate"])
     assert row["perplexity"] == pytest.approx(
-        math.exp(row["negative_elbo"] / lengths(setting.test).mean())
+        math.exp(row["negative_elbo"] / lengths(setup.test).mean())
     )
-    source, vocabulary = everyday(), Vocabulary(setting.dataset.info["vocabulary"])
-    logs = [source.log_probability(text) for text in vocabulary.decode(setting.test)]
+    source, vocabulary = everyday(), Vocabulary(setup.dataset.info["vocabulary"])
+    logs = [source.log_probability(sentence) for sentence in vocabulary.decode(setup.test)]
     assert row["excess"] == pytest.approx(row["negative_elbo"] + np.mean(logs))
 
 
@@ -119,27 +119,27 @@ def test_texts_of_ones_own_are_measured_without_a_grammar(tmp_path):
     dataset = reading.dataset_of(
         [reading.read_texts(path)] * 3, info=dict(name="own", title="own texts")
     )
-    setting = text_rates.setting_of(
+    setup = text.setup_of(
         dataset, latent_dim=2, hidden_dim=4, embedding_dim=3, epochs=1, batch_size=10
     )
-    setting = setting._replace(methods={"beta-VAE": METHODS["beta-VAE"]}, betas=(0.1, 1.0))
-    table = text_rates.text_study(setting).table
+    setup = setup._replace(methods={"beta-VAE": METHODS["beta-VAE"]}, betas=(0.1, 1.0))
+    table = text.text_over_beta(setup).table
     assert set(table[table.beta.notna()].metric) == BY_BETA and table.entropy.isna().all()
-    found = measure_texts(text_rates.text_study(setting).fits["beta-VAE"], setting.test)
+    found = measure_texts(text.text_over_beta(setup).fits["beta-VAE"][0], setup.test)
     assert "excess" not in found
 
 
 def test_the_paper_profile_names_the_yahoo_files(tmp_path, monkeypatch):
     monkeypatch.setenv("RVAE_LITE_DATA", str(tmp_path))
-    run = dict(experiments.EXPERIMENTS["text"]("paper", None))["seed0"]
+    cell = text.study.cells("paper")["seed0"]
     with pytest.raises(
         FileNotFoundError, match="the Yahoo answers are not in .*: put yahoo.train.txt"
     ):
-        run()
+        text.study.run("paper", cell)
 
 
 def test_the_committed_curves_keep_to_the_entropy_and_show_the_collapse():
-    table = experiments.load_results("text")
+    table = load_results("text")
     points = table[table.beta.notna()].pivot_table(
         index=["method", "seed", "beta"], columns="metric", values="value"
     )
@@ -148,5 +148,5 @@ def test_the_committed_curves_keep_to_the_entropy_and_show_the_collapse():
     assert (points.negative_elbo + 3 * points.negative_elbo_error > entropy).all()
     assert (points.excess + 3 * points.excess_error > 0).all()
     highest = points.xs(points.index.levels[2].max(), level="beta")
-    assert (highest.rate < text_rates.COLLAPSED).all() and (highest.active_units == 0).all()
+    assert (highest.rate < text.COLLAPSED).all() and (highest.active_units == 0).all()
     assert (highest.distortion < 1.1 * entropy).all()  # the language is learnt without the latent

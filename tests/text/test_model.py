@@ -324,7 +324,8 @@ def test_tokens_of_any_integer_type_are_read_and_none_is_scaled():
         ),
         (
             lambda: fit(small_model(), TOKENS + 1, epochs=1, batch_size=2),
-            "x holds tokens from 1 to 9, the model knows 0 to 8: encode the texts with the vocabulary",
+            "x holds tokens from 1 to 9, the model knows 0 to 8: "
+            "encode the texts with the vocabulary",
         ),
         (
             lambda: fit(

@@ -1,0 +1,26 @@
+"""Birdsong of one Bengalese finch, half of its recordings in each of D1 and D2."""
+
+from rvae_lite.studies import rosetta_tables
+from rvae_lite.studies.song_setup import BENGALESE_FINCH, WHOLE, song_grid, song_unit
+from rvae_lite.studies.study import Study
+
+study = Study(
+    "bengalese_finch",
+    reproduces="Tables 1 and 2, birdsong, on one bird",
+    chapter="14_birdsong",
+    minutes=dict(cpu=60),
+    profiles=WHOLE,
+)
+study.grid(song_grid)
+
+
+@study.unit
+def unit(profile, protocol, R, keep):
+    """One protocol with R points."""
+    return song_unit(profile, protocol, R, keep, birds=BENGALESE_FINCH)
+
+
+@study.table
+def table(own, published):
+    """Medians of every method; the paper has no such bird."""
+    return rosetta_tables.summary(own)

@@ -1,0 +1,64 @@
+"""8 Gaussians at the paper's scale: reproducibility, sequential training, the number of points."""
+
+from rvae_lite.reporting import figures
+from rvae_lite.studies.protocols import CONTROLS, PROTOCOLS, sequential
+from rvae_lite.studies.rosetta_tables import frame_of, rosetta_table
+from rvae_lite.studies.setup import Method, methods_of, toy_setup
+from rvae_lite.studies.study import Study
+
+WHOLE = dict(templates=5, counts=(2, 4, 8, 16), setup={})
+study = Study(
+    "eight_gaussians",
+    reproduces="Tables 1 to 3 and 6, Figures 2 and 4 to 7, 8 Gaussians",
+    chapter="10_eight_gaussians",
+    minutes=dict(paper=45),
+    profiles=dict(
+        quick=dict(templates=1, counts=(8,), setup=dict(replicas=5, epochs=40)),
+        cpu=WHOLE,
+        paper=WHOLE,
+    ),
+)
+
+
+@study.grid
+def grid(profile):
+    """Both protocols for every number of points, and points of the joint model, over templates."""
+    for template in range(profile.templates):
+        for count in profile.counts:
+            yield "reproducibility", count, template
+            yield "sequential", count, template
+        yield "joint-points", 8, template
+
+
+@study.unit
+def unit(profile, protocol, R, template, keep):
+    """One protocol with R points of one template; with 8 a lower rho and the controls too."""
+    if protocol == "joint-points":
+        setup = toy_setup(R, **profile.setup)
+        return sequential(setup, template=template, points_from="joint")
+    methods = methods_of()
+    if R == 8:
+        methods |= {"R-VAE, rho 2.75": Method(rho=2.75), **CONTROLS[protocol]}
+    setup = toy_setup(R, methods=methods, **profile.setup)
+    return PROTOCOLS[protocol](setup, template=template)
+
+
+@study.table
+def table(own, published, *, number=1):
+    """Tables 1 and 2 with 8 points, 3 and 6 over the number of points."""
+    own = own[own.num_points == 8] if number < 3 else own[own.method.isin(methods_of())]
+    return rosetta_table(own, published, number=number, data="8 Gaussians")
+
+
+@study.figure
+def figure(own, axes=None):
+    """Tables 3 and 6 as curves over the number of points: variability, distortion on D1 and D2."""
+    own = own[own.method.isin(methods_of())]
+    axes = figures.figure_row(3, width=3.1)[1] if axes is None else axes
+    lower = "(lower is better)"
+    label = f"RV − median VAE, nats\n{lower}"
+    figures.plot_over_points(frame_of(own, "RV"), part="rest", label=label, ax=axes[0])
+    for ax, part in zip(axes[1:], ("D1", "D2"), strict=True):
+        label = f"log LSD on {part} − median VAE\n{lower}"
+        figures.plot_over_points(frame_of(own, "LSD"), part=part, label=label, ax=ax)
+    return axes

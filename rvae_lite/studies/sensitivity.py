@@ -1,0 +1,84 @@
+"""Range of beta, kind of gate, and how beta is drawn, on binary digits."""
+
+import numpy as np
+
+from rvae_lite.reporting import figures
+from rvae_lite.studies.over_beta import PLAIN, curve_of, over_beta, rate_setup
+from rvae_lite.studies.setup import MR_VAE, Method
+from rvae_lite.studies.study import Study
+
+GATES = {
+    "sigmoid, sigmoid": Method(gates=dict(gate="sigmoid")),
+    "sqrt, sqrt": Method(gates=dict(gate="sqrt")),
+    "FiLM": Method(gates=dict(gate="film")),
+}
+RANGES = {
+    "[0.1, 1]": Method(gates=dict(beta_range=(0.1, 1.0))),
+    "[0.01, 1]": Method(gates=dict(beta_range=(0.01, 1.0))),
+    "[0.001, 100]": Method(gates=dict(beta_range=(0.001, 100.0))),
+}
+DRAWING = {"one beta a batch": MR_VAE._replace(per="batch")}
+SPEED = {"slow gates": Method(gates=dict(gate_speed=1.0))}
+SIZES = dict(network="mlp", width=0.5, latent_dim=8, batch_size=64, learning_rate=3e-3)
+WHOLE = dict(setup=dict(SIZES, epochs=150, replicas=3))
+study = Study(
+    "sensitivity",
+    reproduces="Section 5.3, Appendix D",
+    chapter="25_sensitivity",
+    minutes=dict(cpu=6),
+    profiles=dict(quick=dict(setup=dict(SIZES, epochs=20, replicas=2)), cpu=WHOLE, paper=WHOLE),
+)
+
+
+@study.grid
+def grid(profile):
+    """One cell."""
+    return ["binary_digits"]
+
+
+@study.unit
+def unit(profile, data, keep):
+    """Every variant's curves, beside the plain ones."""
+    methods = {"MR-VAE": MR_VAE, **GATES, **RANGES, **DRAWING, **SPEED, **PLAIN}
+    setup = rate_setup(data, methods=methods, keep=keep and keep / data, **profile.setup)
+    return over_beta(setup)
+
+
+def mean_losses(own):
+    """Mean loss at the plain trainings' betas, nats: a row per method and seed, a column per range.
+
+    NaN where a method's own range does not cover the column's.
+    """
+    betas = np.unique(own[own.method == "beta-VAE"].beta.dropna())
+    losses = own[own.metric == "loss"]
+    losses = losses[np.isclose(losses.beta.to_numpy()[:, None], betas, rtol=1e-4).any(1)]
+    wide = losses.pivot_table(index=["method", "seed"], columns="beta", values="value", sort=False)
+    inside = wide[[beta for beta in wide if 0.099 < beta < 1.01]]
+    whole, part = (each.mean(axis=1, skipna=False) for each in (wide, inside))
+    return whole.to_frame("β in [0.01, 10]").assign(**{"β in [0.1, 1]": part})
+
+
+@study.table
+def table(own, published):
+    """Mean loss over two ranges of beta: median, least and most over seeds, as text."""
+    groups = mean_losses(own).groupby("method", sort=False)
+    return groups.agg(
+        lambda values: (
+            f"{values.median():.2f} ({values.min():.2f} to {values.max():.2f})"
+            if values.notna().all()
+            else "—"
+        )
+    )
+
+
+@study.figure
+def figure(own, axes=None, *, names=tuple(GATES)):
+    """Some variants beside the default: rate and distortion, and the loss over beta."""
+    axes = figures.figure_row(2, width=3.6)[1] if axes is None else axes
+    lines = ["MR-VAE", *names]
+    found = {name: curve_of(own, name) for name in (*lines, "beta-VAE")}
+    figures.plot_rate_distortion(found, lines=lines, ax=axes[0])
+    losses = {name: (curve.beta, curve.loss) for name, curve in found.items()}
+    label = "distortion + beta · rate,\nnats (lower is better)"
+    figures.plot_over_beta(losses, label=label, lines=lines, ax=axes[1])
+    return axes

@@ -1,0 +1,82 @@
+"""What one_space, two_networks and frontier have in common: data, scale, and a template's curves.
+
+Letters: M replicas, R Rosetta points.
+"""
+
+import warnings
+
+import numpy as np
+
+from rvae_lite.anchors import PointsNotReached
+from rvae_lite.data import Dataset
+from rvae_lite.fitted import Fit
+from rvae_lite.rosetta import RosettaPoints
+from rvae_lite.studies.protocols import distil
+from rvae_lite.studies.setup import MR_VAE, Method, Setup, image_setup, toy_setup, train
+
+PROFILES = dict(  # epochs by data, runs, examples of MNIST, iterations of linear models
+    quick=dict(
+        epochs=dict(toy=10, wide=10, digits=10, mnist=2, songs=5),
+        replicas=3,
+        num_examples=500,
+        iterations=20,
+        # Short trainings need larger steps to learn the gates.
+        learning_rate=5e-3,
+    ),
+    cpu=dict(
+        epochs=dict(toy=18, wide=15, digits=40, mnist=30, songs=60),
+        replicas=10,
+        num_examples=6000,
+        iterations=1000,
+        learning_rate=5e-3,
+    ),
+    paper=dict(
+        epochs=dict(toy=200, wide=200, digits=400, mnist=200, songs=300),
+        replicas=10,
+        num_examples=None,
+        iterations=2000,
+        learning_rate=1e-3,
+    ),
+)
+
+
+def space_setup(profile, name: str, *, methods=None, **changes) -> Setup:
+    """8 Gaussians ("eight_gaussians-1", -40: their radius), "digits" or "mnist", at a profile."""
+    options = dict(replicas=profile.replicas, learning_rate=profile.learning_rate, cosine=True)
+    options.update(methods=methods or {})
+    if name.startswith("eight_gaussians-"):
+        radius = int(name.removeprefix("eight_gaussians-"))
+        options["epochs"] = profile.epochs["toy" if radius == 1 else "wide"]
+        base = toy_setup(**options)
+        info = dict(base.dataset.info, title=f"8 Gaussians, radius {radius}")
+        dataset = base.dataset._replace(x=base.dataset.x * (radius / 40), info=info)
+        base = base._replace(dataset=dataset)
+        # Wide data need no such large steps.
+        return base._replace(**changes) if radius == 1 else base._replace(learning_rate=2e-3)
+    if name == "mnist":
+        options["num_examples"] = profile.num_examples
+    base = image_setup(name, network="mlp", epochs=profile.epochs[name], **options)
+    if name == "mnist" and profile.name == "cpu":
+        base = base._replace(batch_size=64, learning_rate=2e-3)
+    return base._replace(**changes)
+
+
+def multirate_template(
+    setup: Setup, dataset: Dataset, *, template: int, label: str = "template"
+) -> tuple[Fit, RosettaPoints]:
+    """A multi-rate model of the data, one replica, and its curves."""
+    space = train(setup, dataset.x, method=MR_VAE, seed=template, label=f"{label} {template}")
+    return space, distil(setup, space, dataset)
+
+
+def train_held(setup: Setup, x, points: RosettaPoints, *, method: Method, **options) -> Fit:
+    """Train on data and the points' inputs, held by the points; options as in `train`.
+
+    Short trainings and weak points do not reach every point, and need not.
+    """
+    joined = np.concatenate([np.asarray(x), points.x])
+    held = points if method.at is None else points.at_beta(method.at)
+    options.update(method=method, points=held, rho=method.rho, replicas=setup.replicas)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PointsNotReached)
+        return train(setup, joined, **options)

@@ -1,0 +1,278 @@
+"""Studies: what stands behind one table or figure, cut into units that are kept one by one.
+
+A file of this folder that says `study = Study(...)` is a study of the file's name.  Nothing else
+lists it, and no other file imports it, so that it can be deleted with its chapter and its test.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import os
+import re
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+
+from rvae_lite.fitted import Fit
+from rvae_lite.storage import write_atomically
+
+PROFILES = ("quick", "cpu", "paper")
+FOLDER = Path(__file__).parent
+OWN_FOLDER = "RVAE_LITE_STUDIES"  # the environment variable that names a folder of more studies
+DECLARATION = re.compile(r"^study = Study\(", re.MULTILINE)
+# The columns that say what a row is, in this order.
+KEYS = ["recipe", "data", "network", "width", "method", "against", "beta", "rho"]
+KEYS += ["num_points", "template", "seed", "part", "metric", "value"]
+
+
+class Study:
+    """A table or figure: a grid of cells, a unit that trains and measures one cell.
+
+    `study.grid`, `study.unit`, `study.table` and `study.figure` decorate the functions that do it.
+
+    Args:
+        name: the name of its file.
+        reproduces: which table or figure of a paper.
+        profiles: profile -> what grid and unit find as attributes of their `profile`.
+        minutes: profile -> minutes on one core, as measured.
+        chapter: the notebooks that show it, separated by spaces.
+    """
+
+    def __init__(self, name, *, reproduces, profiles, minutes=None, chapter=""):
+        unknown = sorted({*profiles, *(minutes or {})} - set(PROFILES))
+        if unknown:
+            raise ValueError(
+                f"study {name!r} declares the profile {unknown[0]!r}: "
+                f"profiles are called {', '.join(PROFILES)}"
+            )
+        self.name, self.reproduces, self.chapter = name, reproduces, chapter
+        self.profiles, self.minutes = profiles, minutes or {}
+        self._functions = {}
+
+    def grid(self, function):
+        """Declare the cells: profile -> tuples (or single values) of text and numbers."""
+        return self._declare("grid", function)
+
+    def unit(self, function):
+        """Declare what is done in a cell: (profile, *cell, keep) -> `Result` or table.
+
+        keep: the folder where the study's trainings are kept.
+        """
+        return self._declare("unit", function)
+
+    def table(self, own, published=None, **options):
+        """Declare the comparison that a chapter shows: (own, published) -> table; or make it.
+
+        Args:
+            own: the function to declare, or the study's table, a pandas DataFrame.
+            published: the papers' numbers, by default `load_results("published")`.
+            options: of the declared function.
+        """
+        if callable(own):
+            return self._declare("table", own)
+        published = load_results("published") if published is None else published
+        return self._function("table")(own, published, **options)
+
+    def figure(self, own, **options):
+        """Declare the figure that a chapter shows: own table -> axes or figure; or draw it."""
+        if callable(own):
+            return self._declare("figure", own)
+        return self._function("figure")(own, **options)
+
+    def profile(self, name: str) -> SimpleNamespace:
+        """What was declared for a profile, as attributes, with its `name`."""
+        if name not in self.profiles:
+            known = ", ".join(self.profiles)
+            raise ValueError(f"study {self.name!r} has no profile {name!r}: it has {known}")
+        return SimpleNamespace(name=name, **self.profiles[name])
+
+    def cells(self, profile: str) -> dict[str, tuple]:
+        """The grid: unit's name -> cell.
+
+        A name joins the cell's values by "-", each number after the name of the unit's argument.
+        """
+        arguments = list(inspect.signature(self._function("unit")).parameters)[1:]
+        cells = {}
+        for cell in self._function("grid")(self.profile(profile)):
+            values = cell if isinstance(cell, tuple) else (cell,)
+            name = _unit_name(arguments, values)
+            if name in cells:
+                both = f"{cells[name]} and {values}"
+                raise ValueError(
+                    f"study {self.name!r} has two cells called {name!r}, {both}: "
+                    f"let the grid give each cell once"
+                )
+            cells[name] = values
+        return cells
+
+    def run(self, profile: str, cell: tuple, *, keep=None):
+        """Train and measure one cell: a `Result` or a table."""
+        return self._function("unit")(self.profile(profile), *cell, keep=keep)
+
+    def _declare(self, kind, function):
+        self._functions[kind] = function
+        return function
+
+    def _function(self, kind):
+        if kind not in self._functions:
+            raise ValueError(f"study {self.name!r} has no {kind}: declare it with @study.{kind}")
+        return self._functions[kind]
+
+
+def _unit_name(arguments: list[str], values: tuple) -> str:
+    parts = []
+    for argument, value in zip(arguments, values, strict=False):
+        text = value if isinstance(value, str) else f"{argument}{value}"
+        parts.append(re.sub(r"[^\w.]+", "-", text).strip("-"))
+    return "-".join(parts)
+
+
+def study_files() -> dict[str, Path]:
+    """Name -> file of every study, without loading any."""
+    own = os.environ.get(OWN_FOLDER)
+    folders = [FOLDER, Path(own)] if own else [FOLDER]
+    files = {}
+    for path in (path for folder in folders for path in sorted(folder.glob("*.py"))):
+        if not DECLARATION.search(path.read_text(encoding="utf-8")):
+            continue
+        if path.stem in files:
+            raise ValueError(
+                f"two studies are called {path.stem!r}, {files[path.stem]} and {path}: rename one"
+            )
+        files[path.stem] = path
+    return files
+
+
+def find_study(name: str) -> Study:
+    """The study of that name; no other file is loaded."""
+    files = study_files()
+    if name not in files:
+        raise ValueError(f"name must be one of {', '.join(sorted(files))}, not {name!r}")
+    path = files[name]
+    if path.parent == FOLDER:
+        study = importlib.import_module(f"rvae_lite.studies.{name}").study
+    else:
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        study = module.study
+    if study.name != name:
+        raise ValueError(f"the study in {path} is called {study.name!r}: call it {name!r}")
+    return study
+
+
+def all_studies() -> list[Study]:
+    """Every study, in the order of the chapters."""
+    studies = [find_study(name) for name in study_files()]
+    return sorted(studies, key=lambda study: (study.chapter or "~", study.name))
+
+
+def study_lines(columns=("reproduces", "chapter", "name", "minutes")) -> list[list[str]]:
+    """A line of text for every study: what it reproduces, chapters, name, minutes by profile."""
+    lines = []
+    for study in all_studies():
+        minutes = [f"{profile} {count} min" for profile, count in study.minutes.items()]
+        texts = dict(vars(study), minutes=", ".join(minutes))
+        lines.append([texts[column] for column in columns])
+    return lines
+
+
+def readme_table() -> str:
+    """The README's table from paper to chapter, in Markdown."""
+    head = "| in the paper | `notebooks/` | `rvae-lite study` | minutes on one core |"
+    lines = [head, "|---|---|---|---|"]
+    for reproduces, chapter, name, minutes in study_lines():
+        chapters = ", ".join(f"`{each}`" for each in chapter.split())
+        lines.append(f"| {reproduces} | {chapters} | `{name}` | {minutes} |")
+    return "\n".join(lines)
+
+
+def results_folder() -> Path:
+    """The folder of the committed tables: beside the package, or inside it once installed."""
+    inside = FOLDER / "results"
+    return inside if inside.is_dir() else FOLDER.parents[1] / "results"
+
+
+def load_results(name: str):
+    """A committed table, for example "eight_gaussians" or "published": a pandas DataFrame."""
+    import pandas as pd
+
+    path = results_folder() / f"{name}.csv"
+    if not path.is_file():
+        known = sorted(file.stem for file in results_folder().glob("*.csv"))
+        raise ValueError(f"there is no table {name!r} in results/; there are {known}")
+    return pd.read_csv(path)
+
+
+def run_study(name: str, profile: str, *, out=None, only: str | None = None, progress: bool = True):
+    """Run the units of a study that are not finished yet, then write the whole table.
+
+    Args:
+        name: of a study, as in `study_files`.
+        profile: "quick" (minutes), "cpu" (a night on two cores) or "paper" (meant for a GPU).
+        out: folder for the units and the table; by default results/.
+        only: run just the units whose name contains this, and write no table.
+        progress: print which unit runs, with the time left.
+
+    Returns:
+        The table, a pandas DataFrame, or None with `only`.
+    """
+    import pandas as pd
+    from tqdm import tqdm
+
+    study = find_study(name)
+    folder = results_folder() if out is None else Path(out)
+    kept = folder / "units" / f"{name}-{profile}"
+    cells = study.cells(profile)
+    chosen = [unit for unit in cells if only is None or only in unit]
+    tables = []
+    for unit in tqdm(chosen, desc=f"{name}, {profile}", unit="unit", disable=not progress):
+        path = kept / f"{unit}.csv"
+        if not path.is_file():
+            result = study.run(profile, cells[unit], keep=kept)
+            rows = getattr(result, "table", result)
+            _write_table(path, stamp(rows, profile=profile, commit=_commit()))
+        tables.append(pd.read_csv(path))
+    if only is not None:
+        return None
+    table = pd.concat(tables, ignore_index=True)
+    _write_table(folder / f"{name}.csv", table)
+    return table
+
+
+def stamp(rows, *, trained: Fit | None = None, **columns):
+    """Rows as a tidy table with what is the same in all of them.
+
+    Args:
+        rows: dictionaries or a pandas DataFrame; a column that they have already stays.
+        trained: one of the trainings, for the device that it ran on.
+        columns: name -> value: data, scale, profile, ...
+    """
+    import pandas as pd
+
+    table = pd.DataFrame(rows)
+    if trained is not None:
+        columns["device"] = trained.info["device"].split(":")[0]
+    columns["torch"] = torch.__version__.split("+")[0]
+    for name, value in columns.items():
+        if name not in table:
+            table[name] = value
+    if "seed" in table:
+        table["seed"] = table.seed.astype("Int64")
+    first = [key for key in KEYS if key in table]
+    return table[first + [name for name in table if name not in first]]
+
+
+def _write_table(path: Path, table) -> None:
+    text = table.to_csv(index=False, float_format="%.7g")
+    write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def _commit() -> str:
+    command = ["git", "-C", str(FOLDER), "rev-parse", "--short", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""

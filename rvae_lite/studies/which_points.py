@@ -1,0 +1,63 @@
+"""Which points to send: four ways of choosing 32 of them, on birdsong (Appendix E)."""
+
+from rvae_lite.points import SELECTION_METHODS
+from rvae_lite.reporting import figures
+from rvae_lite.studies.protocols import sequential
+from rvae_lite.studies.rosetta_tables import ablation_table, medians
+from rvae_lite.studies.song_setup import ABLATION, song_setup
+from rvae_lite.studies.study import Study
+
+PAPER = dict(kmeans="k-means", gaussian_mixture="Gaussian mixture")  # what the paper calls them
+study = Study(
+    "which_points",
+    reproduces="Table 9, choice of points",
+    chapter="16_which_points",
+    minutes=dict(cpu=30),
+    profiles=dict(
+        quick=dict(templates=1, setup=ABLATION["quick"]),
+        cpu=dict(templates=3, setup=ABLATION["cpu"]),
+        paper=dict(templates=3, setup=ABLATION["paper"]),
+    ),
+)
+
+
+@study.grid
+def grid(profile):
+    """Every way of choosing, for every template."""
+    for template in range(profile.templates):
+        for selection in SELECTION_METHODS:
+            yield selection, template
+
+
+@study.unit
+def unit(profile, selection, template, keep):
+    """Sequential training of the R-VAE with 32 points chosen in one way."""
+    keep = keep and keep / selection
+    setup = song_setup(32, selection=selection, keep=keep, **profile.setup)
+    setup = setup._replace(methods={"R-VAE": setup.methods["R-VAE"]})
+    return sequential(setup, template=template)
+
+
+def by_selection(own):
+    """The study's table with the way of choosing, in the paper's words, as its method."""
+    return own.assign(method=own.selection.replace(PAPER))
+
+
+@study.table
+def table(own, published, *, metric="LSD"):
+    """Table 9, log distortion ("LSD") or retraining variability ("RV")."""
+    options = dict(number=9, metric=metric, baseline="k-means")
+    return ablation_table(by_selection(own), published, **options)
+
+
+def closeness(own):
+    """Median distance to the first laboratory and labels carried over: a row per way."""
+    return medians(by_selection(own), "unaligned_first", "label_transfer")
+
+
+@study.figure
+def figure(own, ax=None):
+    """Every run's distance to the first laboratory's space, a column per way."""
+    label = "distance to Alice / variance\n(lower is better)"
+    own = by_selection(own)
+    return figures.plot_by_method(own, metric="unaligned_first", part="D1", label=label, ax=ax)
