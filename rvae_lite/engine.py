@@ -205,15 +205,21 @@ class Trainer:
         return np.concatenate(parts, axis=1)
 
     def _run_block(self, state: State, epoch: int, block: slice) -> np.ndarray:
-        per_epoch = self.batches.num_batches
-        course = dict(num_steps=self.epochs * per_epoch, steps_per_epoch=per_epoch)
-        drawn = self._batches(state.weights, epoch, block)
         total = 0.0
-        for number, batch in enumerate(drawn, start=epoch * per_epoch + 1):
-            learning_rate = self.speeds * self.learning_rate.at(number, **course)
+        factors = self._factors(self.learning_rate, epoch)
+        drawn = zip(factors, self._batches(state.weights, epoch, block), strict=True)
+        for number, (factor, batch) in enumerate(drawn, start=epoch * len(factors) + 1):
+            learning_rate = self.speeds * (self.learning_rate.value * factor)
             corrections = adam_corrections(number, learning_rate, state.weights)
             total = total + self._take_step(state, batch, *corrections).double()
-        return (total / per_epoch).cpu().numpy()
+        return (total / len(factors)).cpu().numpy()
+
+    def _factors(self, law: Annealed | Cosine | Constant, epoch: int) -> list[float]:
+        """What a law's value is multiplied by at each step of an epoch."""
+        count = self.batches.num_batches
+        course = dict(num_steps=self.epochs * count, steps_per_epoch=count)
+        first = epoch * count + 1
+        return [law.factor(step, **course) for step in range(first, first + count)]
 
     def _batches(self, like: Tensor, epoch: int, block: slice) -> Iterator[Batch]:
         """The batches of an epoch for a block of replicas; each tensor has a leading axis M."""
@@ -231,14 +237,11 @@ class Trainer:
 
     def _betas(self, seeds: list[int], epoch: int, block: slice, like: Tensor) -> list[Tensor]:
         """beta of each batch of an epoch: (M,), or (M, B) where every example has its own."""
-        per_epoch = self.batches.num_batches
         if isinstance(self.law, LogUniform):
             drawn = self.batches.draw(self.law, seeds, epoch, RATE, self.batches.batch_size)
             return list(drawn.to(like))
         numbers = self.beta[block].to(like)
-        steps = range(epoch * per_epoch + 1, (epoch + 1) * per_epoch + 1)
-        factors = [self.law.factor(step, num_steps=self.epochs * per_epoch) for step in steps]
-        return [numbers * factor for factor in factors]
+        return [numbers * factor for factor in self._factors(self.law, epoch)]
 
     def _take_step(self, *arguments) -> Tensor:
         if self.may_fall_back:

@@ -1,7 +1,6 @@
 """Laws: what a hyperparameter of `fit` may be besides a number.
 
 Bae et al. (2023), Section 3.3: beta is drawn anew; Appendix C: warm-up, cosine decay and annealing.
-Letters: M replicas.
 """
 
 import math
@@ -22,13 +21,9 @@ class Constant:
     def __repr__(self) -> str:
         return "constant"
 
-    def factor(self, step: int, *, num_steps: int) -> float:
+    def factor(self, step: int, *, num_steps: int, steps_per_epoch: int) -> float:
         """What the value is multiplied by at a step: 1."""
         return 1.0
-
-    def at(self, step: int, *, num_steps: int, steps_per_epoch: int) -> float:
-        """The value at a step."""
-        return self.value
 
 
 class LogUniform:
@@ -75,11 +70,9 @@ class Annealed:
     def __repr__(self) -> str:
         return f"Annealed(share={self.share:g})"
 
-    def factor(self, step: int, *, num_steps: int) -> float:
+    def factor(self, step: int, *, num_steps: int, steps_per_epoch: int) -> float:
         """What the value is multiplied by at a step, counted from 1."""
-        if not self.share:
-            return 1.0
-        return min(1.0, (step - 1) / (self.share * num_steps))
+        return min(1.0, (step - 1) / (self.share * num_steps)) if self.share else 1.0
 
 
 class Cosine:
@@ -100,10 +93,10 @@ class Cosine:
     def __repr__(self) -> str:
         return f"Cosine({self.value:g}, warmup_epochs={self.warmup_epochs})"
 
-    def at(self, step: int, *, num_steps: int, steps_per_epoch: int) -> float:
-        """The learning rate at a step, counted from 1."""
+    def factor(self, step: int, *, num_steps: int, steps_per_epoch: int) -> float:
+        """What the peak is multiplied by at a step, counted from 1."""
         warmup = self.warmup_epochs * steps_per_epoch
         if step <= warmup:
-            return self.value * (step / warmup)
+            return step / warmup
         progress = (step - 1 - warmup) / (num_steps - warmup)
-        return self.value * (0.5 * (1 + math.cos(math.pi * progress)))
+        return 0.5 * (1 + math.cos(math.pi * progress))
