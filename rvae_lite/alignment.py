@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite import checks
-from rvae_lite.checks import finite as finite
+from rvae_lite.models import checks
+from rvae_lite.models.checks import finite as finite
 
 
 class LinearMap(NamedTuple):

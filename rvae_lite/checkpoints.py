@@ -7,11 +7,13 @@ history are the whole state.
 import hashlib
 import re
 import time
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from rvae_lite.laws import LogUniform
 from rvae_lite.multirate import build
 from rvae_lite.objective import TERMS
 from rvae_lite.storage import content_hash, load_arrays, save_arrays
@@ -116,6 +118,21 @@ def settings_of(trainer, weighted) -> dict:
     )
 
 
+def info_of(trainer, *, seconds: float) -> dict:
+    """What a `Fit` tells about its training, as JSON."""
+    law, learning_rate, objective = trainer.law, trainer.learning_rate, trainer.loss.objective
+    info = dict(trainer.batches._asdict(), epochs=trainer.epochs, beta=repr(law))
+    info |= dict(learning_rate=learning_rate.value, schedule=repr(learning_rate))
+    info["device"] = str(trainer.x.device)
+    info["engine"] = "compiled" if trainer.compiled else "eager"
+    info |= dict(torch=torch.__version__, seconds=seconds)
+    if isinstance(law, LogUniform):
+        info["beta_range"] = [law.low, law.high]
+    if objective.extra:
+        info["objective"] = objective.name
+    return info
+
+
 def write(path, settings: dict, state) -> None:
     """Write a training's state atomically."""
     arrays = dict(
@@ -178,7 +195,7 @@ def read_points(path, build, *, versions: tuple[int, int], described):
     """The points that `build(x=, z=, ids=, ..., header=)` makes of a Rosetta file.
 
     Args:
-        path: the file.
+        path: the file, or "book:NAME" for points that ship with the package.
         build: the class `RosettaPoints`.
         versions: of files of plain points, and the newest.
         described: entries of the header that the arrays must agree with.
@@ -186,6 +203,8 @@ def read_points(path, build, *, versions: tuple[int, int], described):
     Raises:
         ValueError: a damaged file, or one that holds other things than points.
     """
+    if isinstance(path, str) and path.startswith("book:"):
+        path = book_file(path.removeprefix("book:"))
     plain, newest = versions
     header, arrays = load_arrays(path, kind="rosetta", version=newest)
     curved = header["schema_version"] > plain
@@ -211,3 +230,14 @@ def read_points(path, build, *, versions: tuple[int, int], described):
         problem = f"contradicts its own header ({', '.join(wrong)})"
         raise ValueError(f"{path} {problem}: get a fresh copy of it")
     return points
+
+
+def book_file(name: str):
+    """The file of the points that ship with the package under a name such as "digits"."""
+    folder = resources.files("rvae_lite") / "data" / "rosetta"
+    files = [file.name for file in folder.iterdir() if file.name.endswith(".npz")]
+    known = sorted(file.removesuffix(".npz") for file in files)
+    if name not in known:
+        shipped = ", ".join(f"book:{each}" for each in known)
+        raise ValueError(f"there are no points 'book:{name}'; the book ships {shipped}")
+    return folder / f"{name}.npz"

@@ -16,9 +16,8 @@ from torch import Tensor, nn
 from torch.func import vmap
 
 from rvae_lite import engine
-from rvae_lite.checkpoints import read_fit, save_fit
-from rvae_lite.laws import LogUniform
-from rvae_lite.models.checks import check_data, check_latents
+from rvae_lite.checkpoints import info_of, read_fit, save_fit
+from rvae_lite.models import checks
 from rvae_lite.multirate import is_multirate, responding
 from rvae_lite.objective import TERMS
 from rvae_lite.rosetta import RosettaPoints
@@ -77,18 +76,8 @@ class Fit:
     @classmethod
     def of(cls, model: nn.Module, trainer: engine.Trainer, state: engine.State, *, seconds):
         """The result of a training."""
-        law, learning_rate, objective = trainer.law, trainer.learning_rate, trainer.loss.objective
-        info = dict(trainer.batches._asdict(), epochs=trainer.epochs, beta=repr(law))
-        info |= dict(learning_rate=learning_rate.value, schedule=repr(learning_rate))
-        info["device"] = str(trainer.x.device)
-        info["engine"] = "compiled" if trainer.compiled else "eager"
-        info |= dict(torch=torch.__version__, seconds=seconds)
-        if isinstance(law, LogUniform):
-            info["beta_range"] = [law.low, law.high]
-        if objective.extra:
-            info["objective"] = objective.name
         history = np.stack(state.history)  # (epochs, T, M)
-        names = (*TERMS, *objective.extra)
+        names = (*TERMS, *trainer.loss.objective.extra)
         return cls(
             copy.deepcopy(model).cpu(),
             state.weights.cpu(),
@@ -97,7 +86,7 @@ class Fit:
             beta=trainer.beta.numpy(),
             rho=trainer.rho.numpy(),
             terms={name: history[:, i] for i, name in enumerate(names)},
-            info=info,
+            info=info_of(trainer, seconds=seconds),
         )
 
     def __repr__(self) -> str:
@@ -135,7 +124,7 @@ class Fit:
 
     def at_beta(self, beta: float) -> "Fit":
         """The plain replicas that multi-rate ones are at one beta."""
-        self._check_beta(beta)
+        checks.check_beta_given(beta, gated=is_multirate(self.model))
         plain = [self.replica(m).at_beta(beta) for m in range(len(self))]
         layout, named = engine.Parameters(plain[0]), [dict(m.named_buffers()) for m in plain]
         return replace(
@@ -166,7 +155,7 @@ class Fit:
 
     def encode(self, x, *, beta=None) -> Tensor:
         """Posterior means of x (N, *data) under every replica: (M, N, K), on the CPU."""
-        x = check_data(self.model, x, minimum=1)
+        x = checks.check_data(self.model, x, minimum=1)
         return self._map(lambda model, x: model.encode(x).mean, x, beta=beta)
 
     def decode(self, z, *, beta=None) -> Tensor:
@@ -175,7 +164,7 @@ class Fit:
         z: (N, K) for all replicas, or (M, N, K), one set each.
         """
         z = torch.as_tensor(z, dtype=self.weights.dtype)
-        check_latents("z", z, self.model.latent_dim, replicas=len(self))
+        checks.check_latents("z", z, self.model.latent_dim, replicas=len(self))
         return self._map(lambda model, z: model.decode(z), z, own=z.ndim == 3, beta=beta)
 
     def reconstruct(self, x, *, beta=None) -> Tensor:
@@ -185,7 +174,7 @@ class Fit:
     def sample(self, noise, *, beta=None) -> Tensor:
         """The likelihood's mean at draws from the prior: noise (N, K) gives (M, N, *data)."""
         noise = torch.as_tensor(noise, dtype=self.weights.dtype)
-        check_latents("noise", noise, self.model.latent_dim)
+        checks.check_latents("noise", noise, self.model.latent_dim)
         return self._map(_sampled, noise, beta=beta)
 
     def evaluate(self, x, *, beta=None, seed: int = 0) -> Evaluation:
@@ -201,7 +190,7 @@ class Fit:
             beta: see the class.
             seed: of the noise, standard normal, which all replicas share.
         """
-        x = check_data(self.model, x, minimum=1)
+        x = checks.check_data(self.model, x, minimum=1)
         shape, random = (len(x), self.model.noise_dim), engine.generator(seed, engine.EVALUATION)
         noise = torch.randn(shape, generator=random, dtype=self.weights.dtype)
         return self._map(function, x, noise, beta=beta).double().mean(1).numpy()
@@ -226,21 +215,12 @@ class Fit:
         """Read a saved Fit; `model`, the pattern, is needed where no constructor made it."""
         return cls(**read_fit(path, model))
 
-    def _check_beta(self, beta) -> None:
-        gated = is_multirate(self.model)
-        if beta is not None and not gated:
-            reason = "this model answers at the beta it was trained with"
-            raise ValueError(f"beta is for multi-rate models; {reason}")
-        if beta is None and gated:
-            remedy = "pass beta=, a number or one per example"
-            raise ValueError(f"a multi-rate model answers at every beta: {remedy}")
-
     def _map(self, function, *inputs: Tensor, own: bool = False, beta=None) -> Tensor:
         """function(model, *batch) for each replica, over chunks of the inputs: (M, N, ...).
 
         own: each replica has inputs of its own, (M, N, ...); else all have the same, (N, ...).
         """
-        self._check_beta(beta)
+        checks.check_beta_given(beta, gated=is_multirate(self.model))
         call = _Call(self.model, function)
         device = torch.device(self.info.get("device", "cpu"))
         if not torch.cuda.is_available():
@@ -270,9 +250,7 @@ class Fit:
         h = None if beta is None else self.model.h(beta)
         if h is None or not h.ndim:
             return [h] * -(-num_data // CHUNK)
-        if len(h) != num_data:
-            counts = f"{len(h)} entries for {num_data} examples"
-            raise ValueError(f"beta has {counts}: pass a number or one per example")
+        checks.check_one_each(h, num_data)
         return list(h.split(CHUNK))
 
 

@@ -1,14 +1,14 @@
 """How good a model is: active units, rate-distortion curves, the Frechet distance.
 
-`mutual_information_gap` is that of `disentanglement`.  Bae et al. (2023), Section 5, Appendix B.
-Rates and distortions are in nats, summed over dimensions, averaged over data, all in float64.
+Bae et al. (2023), Section 5, Appendix B.  Rates and distortions are in nats, summed over
+dimensions, averaged over data, all in float64.
 Letters: M replicas, N images or data points, K latent dimension, F features, T points of a curve.
 """
 
 import numpy as np
 
-from rvae_lite.alignment import finite
 from rvae_lite.disentanglement import mutual_information_gap as mutual_information_gap
+from rvae_lite.models import checks
 
 
 def active_units(means, *, threshold: float = 0.01, axes: bool = False):
@@ -25,13 +25,11 @@ def active_units(means, *, threshold: float = 0.01, axes: bool = False):
     Differs from the paper: the paper counts axes.  With a full posterior covariance the axes are
     arbitrary, and all of them look used even if few directions are.
     """
-    means = finite("means", means)
+    means = checks.finite("means", means)
     if means.ndim == 3 and len(means):
         each = [active_units(replica, threshold=threshold, axes=axes) for replica in means]
         return np.array(each)
-    if means.ndim != 2 or len(means) < 2 or not means.shape[1]:
-        wanted = f"(N, K) or (M, N, K) with at least 2 data, not {means.shape}"
-        raise ValueError(f"means must be {wanted}: encode more data")
+    checks.check_active(means)
     covariance = np.atleast_2d(np.cov(means, rowvar=False))
     variances = covariance.diagonal() if axes else np.linalg.eigvalsh(covariance)
     return int((variances >= threshold).sum())
@@ -58,18 +56,11 @@ def rate_distortion_curve(fit, x, betas=None, *, seed: int = 0):
 
     trained = np.asarray(fit.beta, dtype=np.float64)
     multirate = bool(np.isnan(trained).any())
-    if multirate and betas is None:
-        need = "a multi-rate Fit answers at every beta: pass betas"
-        raise ValueError(f"{need}; a plain Fit has one beta per replica")
-    if not multirate and betas is not None:
-        raise ValueError("betas are for a multi-rate Fit; a plain Fit has one beta per replica")
+    checks.check_read_off(betas, multirate=multirate)
     if not multirate:
         return _rows(pd, fit.evaluate(x, seed=seed), trained)
-    betas = np.asarray(betas, dtype=np.float64)
-    if betas.ndim != 1 or not len(betas) or not (np.isfinite(betas) & (betas > 0)).all():
-        raise ValueError(f"betas must be positive finite numbers, (T,), not {betas.tolist()}")
     pieces = []
-    for beta in betas.tolist():
+    for beta in np.asarray(betas, dtype=np.float64).tolist():
         evaluation = fit.evaluate(x, beta=beta, seed=seed)
         pieces.append(_rows(pd, evaluation, np.full(len(fit), beta)))
     return pd.concat(pieces).sort_values(["replica", "beta"], ignore_index=True)
@@ -116,31 +107,15 @@ def _difference(curve_a, curve_b) -> tuple[np.ndarray, np.ndarray]:
     """All rates of both curves within their common range, and distortion_a - distortion_b there."""
     rate_a, distortion_a = _curve("curve_a", curve_a)
     rate_b, distortion_b = _curve("curve_b", curve_b)
-    low, high = max(rate_a[0], rate_b[0]), min(rate_a[-1], rate_b[-1])
-    if not low < high:
-        ranges = f"curve_a has rates {rate_a[0]:.4g} to {rate_a[-1]:.4g}, "
-        ranges += f"curve_b {rate_b[0]:.4g} to {rate_b[-1]:.4g}"
-        remedy = "they have no range in common, so choose betas that give one"
-        raise ValueError(f"{ranges}: {remedy}")
-    rates = np.unique(np.concatenate([rate_a, rate_b]).clip(low, high))
+    both = np.concatenate([rate_a, rate_b])
+    rates = np.unique(both.clip(*checks.common_range(rate_a, rate_b)))
     return rates, np.interp(rates, rate_a, distortion_a) - np.interp(rates, rate_b, distortion_b)
 
 
 def _curve(name: str, curve) -> tuple[np.ndarray, np.ndarray]:
     """Increasing rates and their distortions, averaged where a rate occurs twice."""
-    if hasattr(curve, "columns"):
-        if "beta" in curve and curve["beta"].duplicated().any():
-            wrong = f"{name} has several points at one beta"
-            raise ValueError(f"{wrong}: pass one curve, as table[table.replica == 0]")
-        curve = curve["rate"], curve["distortion"]
-    rate, distortion = (finite(name, values) for values in curve)
-    if rate.ndim != 1 or rate.shape != distortion.shape:
-        found = f"not {rate.shape} and {distortion.shape}"
-        raise ValueError(f"{name} must be rates and distortions of one length, {found}")
+    rate, distortion = checks.rates_and_distortions(name, curve)
     rates, place, count = np.unique(rate, return_inverse=True, return_counts=True)
-    if len(rates) < 2:
-        wanted = f"at least two different rates, not {len(rates)}"
-        raise ValueError(f"{name} must have {wanted}: take more betas")
     return rates, np.bincount(place, weights=distortion) / count
 
 
@@ -151,13 +126,7 @@ def frechet_distance(a, b) -> float:
     compare only between features of one encoder and sets of about one size: few examples bias the
     estimate upwards.
     """
-    a, b = finite("a", a), finite("b", b)
-    for name, features in (("a", a), ("b", b)):
-        if features.ndim != 2 or len(features) < 2 or not features.shape[1]:
-            wanted = f"features (N, F) of at least 2 examples, not {features.shape}"
-            raise ValueError(f"{name} must be {wanted}")
-    if a.shape[1] != b.shape[1]:
-        raise ValueError(f"a has {a.shape[1]} features, b {b.shape[1]}: take both from one encoder")
+    a, b = checks.two_sets(a, b)
     covariance_a = np.atleast_2d(np.cov(a, rowvar=False))
     covariance_b = np.atleast_2d(np.cov(b, rowvar=False))
     values, vectors = np.linalg.eigh(covariance_a)

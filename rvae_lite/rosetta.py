@@ -5,7 +5,6 @@ Letters: K latent dimension, R Rosetta points, J values of beta at which a curve
 """
 
 import warnings
-from importlib import resources
 
 import numpy as np
 import torch
@@ -139,8 +138,6 @@ class RosettaPoints:
             FileNotFoundError: no such file.
             ValueError: the file is truncated, altered, pickled, of another kind or newer.
         """
-        if isinstance(path, str) and path.startswith("book:"):
-            path = book_file(path.removeprefix("book:"))
         return read_points(path, cls, versions=(PLAIN_VERSION, SCHEMA_VERSION), described=DESCRIBED)
 
     def check(self, x, preprocessing=None) -> CheckReport:
@@ -176,14 +173,3 @@ def along_beta(betas: Tensor, curves: Tensor, at: Tensor) -> Tensor:
     share = share.to(curves.dtype).reshape(*at.shape, *[1] * (curves.ndim - 2))
     each = torch.arange(curves.shape[1], device=curves.device)
     return torch.lerp(curves[upper - 1, each], curves[upper, each], share)
-
-
-def book_file(name: str):
-    """The file of the points that ship with the package under a name such as "digits"."""
-    folder = resources.files("rvae_lite") / "data" / "rosetta"
-    files = [file.name for file in folder.iterdir() if file.name.endswith(".npz")]
-    known = sorted(file.removesuffix(".npz") for file in files)
-    if name not in known:
-        shipped = ", ".join(f"book:{each}" for each in known)
-        raise ValueError(f"there are no points 'book:{name}'; the book ships {shipped}")
-    return folder / f"{name}.npz"

@@ -1,6 +1,7 @@
-"""What models ask of their options, data, latents and betas: each refusal is one sentence.
+"""What models ask of options, data and betas, and measures of latents, curves and features.
 
-Letters: M replicas, N data points, B batch, K latent dimension.
+Each refusal is one sentence.
+Letters: M replicas, N data points, B batch, K latent dimension, T points of a curve.
 """
 
 import math
@@ -164,3 +165,138 @@ def positive_betas(beta, *, device: torch.device) -> Tensor:
         wrong = high if low > 0 else low
         raise ValueError(f"beta must be positive and finite, not {wrong:g}")
     return values
+
+
+def finite(name: str, values) -> np.ndarray:
+    """An array or tensor as float64.  Raises ValueError where it holds NaN or infinite values."""
+    values = values.detach().cpu() if hasattr(values, "detach") else values
+    array = np.asarray(values, dtype=np.float64)
+    if not np.isfinite(array).all():
+        wrong = f"{name} holds NaN or infinite values"
+        raise ValueError(f"{wrong}: check the training that it comes from")
+    return array
+
+
+def latents(name: str, values) -> np.ndarray:
+    """Latents (N, K), or a matrix, as float64, after checking it."""
+    array = finite(name, values)
+    if array.ndim != 2 or not array.size:
+        wanted = f"(N, K) with at least one point, not {array.shape}"
+        raise ValueError(f"{name} must be {wanted}: pass one replica's means")
+    return array
+
+
+def pair(source, target, *, same_dim: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Latents of the same N data in two spaces, as float64, after checking them."""
+    source, target = latents("source", source), latents("target", target)
+    if len(source) != len(target):
+        found = f"source has {len(source)} points, target {len(target)}"
+        raise ValueError(f"{found}: encode the same data with both")
+    if same_dim:
+        check_same_dim(source, target)
+    return source, target
+
+
+def check_same_dim(source: np.ndarray, target: np.ndarray) -> None:
+    """Raises ValueError for two spaces of different K."""
+    if source.shape[1] != target.shape[1]:
+        found = f"source has {source.shape[1]}, target {target.shape[1]} dimensions"
+        raise ValueError(f"K must agree: {found}")
+
+
+def check_labels(name: str, points: np.ndarray, labels) -> None:
+    """Raises ValueError for labels that are not one per point."""
+    if np.shape(labels) != (len(points),):
+        found = f"not of shape {np.shape(labels)}"
+        raise ValueError(f"{name}_labels must be one per point ({len(points)}), {found}")
+
+
+def replica_means(means) -> tuple[np.ndarray, float]:
+    """Means (M, N, K) as float64, and the rounding error of the numbers as they came."""
+    array = np.asarray(means.detach().cpu() if hasattr(means, "detach") else means)
+    if array.ndim != 3 or array.shape[0] < 2 or not array.size:
+        wanted = f"(M, N, K) with at least 2 replicas, not {array.shape}"
+        raise ValueError(f"means must be {wanted}: train more replicas")
+    if not np.isfinite(array).all():
+        wrong = "means hold NaN or infinite values"
+        raise ValueError(f"{wrong}: check the training that they come from")
+    precision = np.finfo(array.dtype if array.dtype.kind == "f" else float).eps
+    return array.astype(np.float64), float(precision * np.abs(array).max())
+
+
+def check_active(means: np.ndarray) -> None:
+    """Raises ValueError for means that are not (N, K) of at least 2 data."""
+    if means.ndim != 2 or len(means) < 2 or not means.shape[1]:
+        wanted = f"(N, K) or (M, N, K) with at least 2 data, not {means.shape}"
+        raise ValueError(f"means must be {wanted}: encode more data")
+
+
+def check_read_off(betas, *, multirate: bool) -> None:
+    """Raises ValueError where betas, (T,) or None, do not suit a Fit, multi-rate or plain."""
+    if multirate and betas is None:
+        need = "a multi-rate Fit answers at every beta: pass betas"
+        raise ValueError(f"{need}; a plain Fit has one beta per replica")
+    if not multirate and betas is not None:
+        raise ValueError("betas are for a multi-rate Fit; a plain Fit has one beta per replica")
+    if betas is None:
+        return
+    betas = np.asarray(betas, dtype=np.float64)
+    if betas.ndim != 1 or not len(betas) or not (np.isfinite(betas) & (betas > 0)).all():
+        raise ValueError(f"betas must be positive finite numbers, (T,), not {betas.tolist()}")
+
+
+def rates_and_distortions(name: str, curve) -> tuple[np.ndarray, np.ndarray]:
+    """Those of one curve, a table or a pair, each (T,) float64, after checking them."""
+    if hasattr(curve, "columns"):
+        if "beta" in curve and curve["beta"].duplicated().any():
+            wrong = f"{name} has several points at one beta"
+            raise ValueError(f"{wrong}: pass one curve, as table[table.replica == 0]")
+        curve = curve["rate"], curve["distortion"]
+    rate, distortion = (finite(name, values) for values in curve)
+    if rate.ndim != 1 or rate.shape != distortion.shape:
+        found = f"not {rate.shape} and {distortion.shape}"
+        raise ValueError(f"{name} must be rates and distortions of one length, {found}")
+    if len(np.unique(rate)) < 2:
+        wanted = f"at least two different rates, not {len(np.unique(rate))}"
+        raise ValueError(f"{name} must have {wanted}: take more betas")
+    return rate, distortion
+
+
+def common_range(rates_a: np.ndarray, rates_b: np.ndarray) -> tuple[float, float]:
+    """(lowest, highest) rate that two curves of ascending rates have in common, if any."""
+    low, high = max(rates_a[0], rates_b[0]), min(rates_a[-1], rates_b[-1])
+    if not low < high:
+        ranges = f"curve_a has rates {rates_a[0]:.4g} to {rates_a[-1]:.4g}, "
+        ranges += f"curve_b {rates_b[0]:.4g} to {rates_b[-1]:.4g}"
+        remedy = "they have no range in common, so choose betas that give one"
+        raise ValueError(f"{ranges}: {remedy}")
+    return low, high
+
+
+def two_sets(a, b) -> tuple[np.ndarray, np.ndarray]:
+    """Features (N, F) and (N', F) of two sets of images as float64, after checking them."""
+    a, b = finite("a", a), finite("b", b)
+    for name, features in (("a", a), ("b", b)):
+        if features.ndim != 2 or len(features) < 2 or not features.shape[1]:
+            wanted = f"features (N, F) of at least 2 examples, not {features.shape}"
+            raise ValueError(f"{name} must be {wanted}")
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(f"a has {a.shape[1]} features, b {b.shape[1]}: take both from one encoder")
+    return a, b
+
+
+def check_beta_given(beta, *, gated: bool) -> None:
+    """Raises ValueError where a multi-rate model is used without a beta, or a plain one with it."""
+    if beta is not None and not gated:
+        reason = "this model answers at the beta it was trained with"
+        raise ValueError(f"beta is for multi-rate models; {reason}")
+    if beta is None and gated:
+        remedy = "pass beta=, a number or one per example"
+        raise ValueError(f"a multi-rate model answers at every beta: {remedy}")
+
+
+def check_one_each(h: Tensor, num_data: int) -> None:
+    """Raises ValueError where betas, (B,), are not one per example."""
+    if len(h) != num_data:
+        counts = f"{len(h)} entries for {num_data} examples"
+        raise ValueError(f"beta has {counts}: pass a number or one per example")
