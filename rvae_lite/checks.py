@@ -240,6 +240,26 @@ def ascending_range(given) -> tuple[float, float]:
     return low, high
 
 
+def check_chosen(chosen: list[str], named: dict[str, nn.Module], gateable: tuple) -> None:
+    """Raises ValueError where layers chosen by name are none, are not there or cannot be gated."""
+    unknown = [name for name in chosen if name not in named]
+    if unknown:
+        known = [name for name, layer in named.items() if type(layer) in gateable]
+        raise ValueError(f"layers {unknown} are not in the module, which has {known}")
+    remedy = "only linear layers, convolutions and batch norms can"
+    check_gateable({name: named[name] for name in chosen}, gateable, remedy)
+    if not chosen:
+        raise ValueError("the module has no layers to gate: name some in layers=")
+
+
+def check_gateable(layers: dict[str, nn.Module], gateable: tuple, remedy: str) -> None:
+    """Raises ValueError for layers of other kinds than `gateable`."""
+    found = {name: type(layer) for name, layer in layers.items() if type(layer) not in gateable}
+    if found:
+        described = [f"{name} ({kind.__name__})" for name, kind in found.items()]
+        raise ValueError(f"layers {described} cannot be gated: {remedy}")
+
+
 def per_replica(name: str, value, replicas: int) -> Tensor:
     """A number, or one per replica, as (M,) float64.
 

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from rvae_lite.checks import check_chosen, check_gateable
+
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 GATEABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED, *BATCH_NORMS)
@@ -76,7 +78,7 @@ class Gate(nn.Module):
         self.reset_parameters()
 
     def extra_repr(self) -> str:
-        """Everything that a training depends on."""
+        """What a training depends on, beside the parameters."""
         return f"{self.kind}, tilt={self.tilt:g}, speed={self.speed:g}"
 
     def reset_parameters(self) -> None:
@@ -103,10 +105,9 @@ class Gated(nn.Module):
     """A layer with a gate: gate(w h + c) * (W a + bias), one (w, c) per output channel (Eq. 8).
 
     Args:
-        layer: linear, convolution or batch norm.
-        gate: its gate.
+        layer, gate: a linear layer, convolution or batch norm, and its gate.
         condition: the model's, where h is read.
-        inputs: gate the layer's inputs instead of its outputs; the layer must be linear.
+        inputs: gate the inputs of a linear layer instead of its outputs.
     """
 
     def __init__(self, layer: nn.Module, gate: Gate, condition: Condition, *, inputs: bool = False):
@@ -185,10 +186,10 @@ def layers_of(module: nn.Module) -> list[str]:
     """
     holders = {}  # layers with parameters of their own, and batch norms
     for name, layer in module.named_modules():
-        if type(layer) in BATCH_NORMS or any(True for _ in layer.parameters(recurse=False)):
+        if type(layer) in BATCH_NORMS or next(layer.parameters(recurse=False), None) is not None:
             holders[name] = layer
-    _refuse_ungateable(holders, "name in layers= those to gate")
-    names, followers = list(holders), [*list(holders.values())[1:], None]
+    check_gateable(holders, GATEABLE, "name in layers= those to gate")
+    names, followers = list(holders), [*holders.values(), None][1:]
     pairs = zip(names, followers, strict=True)
     return [name for name, follower in pairs if not _normalises(follower, holders[name])]
 
@@ -203,14 +204,7 @@ def choose_layers(module: nn.Module, layers=None) -> list[str]:
     else:
         own = getattr(module, "layers_to_gate", None)
         chosen = layers_of(module) if own is None else own()
-    unknown = [name for name in chosen if name not in named]
-    if unknown:
-        known = [name for name, layer in named.items() if type(layer) in GATEABLE]
-        raise ValueError(f"layers {unknown} are not in the module, which has {known}")
-    wanted = {name: named[name] for name in chosen}
-    _refuse_ungateable(wanted, "only linear layers, convolutions and batch norms can")
-    if not chosen:
-        raise ValueError("the module has no layers to gate: name some in layers=")
+    check_chosen(chosen, named, GATEABLE)
     return chosen
 
 
@@ -222,10 +216,3 @@ def num_outputs(layer: nn.Module) -> int:
 
 def _normalises(norm: nn.Module | None, layer: nn.Module) -> bool:
     return type(norm) in BATCH_NORMS and norm.num_features == num_outputs(layer)
-
-
-def _refuse_ungateable(layers: dict[str, nn.Module], remedy: str) -> None:
-    found = {name: type(layer) for name, layer in layers.items() if type(layer) not in GATEABLE}
-    if found:
-        described = [f"{name} ({kind.__name__})" for name, kind in found.items()]
-        raise ValueError(f"layers {described} cannot be gated: {remedy}")

@@ -89,11 +89,8 @@ class MultiRate(nn.Module):
     def h(self, beta) -> Tensor:
         """The standardised log beta of a number or of one beta per example: () or (B,).
 
-        Raises:
-            ValueError: beta is not positive, or outside `beta_range` where that is refused.
-
-        Warns:
-            UserWarning: once per model, of a beta outside `beta_range`.
+        A beta that is not positive is a ValueError.  One outside `beta_range` is too, or else a
+        UserWarning, once per model.
         """
         like = next(self.parameters())
         values = checks.positive_betas(beta, device=like.device)
@@ -148,11 +145,11 @@ def make_multirate(
             log C_ii = min(0, affine in log beta).
         outside: what a beta outside `beta_range` does: "warn" (once) or "refuse".
         tilt: sigmoid gates start at w = -tilt.  Without tilt nothing depends on beta at first, and
-            what does not pay on average over beta may collapse for good, such as the finer scales
-            of a `LadderVAE`.  A tilt of 2 can keep them at low beta, though not always.
+            what does not pay on average over beta, such as the finer scales of a `LadderVAE`, may
+            collapse for good.  A tilt of 2 can keep them at low beta, though not always.
         gate_speed: learning-rate factor of sigmoid and sqrt gates.  Gates start flat in beta, so
             short trainings need more than 1: 5 was best on images and text, 1 for linear models and
-            for the beta-TCVAE.  FiLM, which nothing bounds, was best at 1 and always has it.
+            the beta-TCVAE.  FiLM always has 1, where it was best.
 
     Raises:
         ValueError: an argument is impossible, or layers cannot be gated; they are named.
@@ -227,9 +224,7 @@ def _gate_kinds(gate, module: nn.Module, linear: bool) -> tuple[str, str]:
         autoencoder = hasattr(module, "layers_to_gate")
         gate = ("sigmoid", "sqrt") if autoencoder and not linear else "sqrt"
     kinds = (gate, gate) if isinstance(gate, str) else tuple(gate)
-    if len(kinds) != 2 or not set(kinds) <= set(gates.GATES):
-        known = f"one of {sorted(gates.GATES)}, or two (encoder, decoder)"
-        raise ValueError(f"gate must be {known}, not {gate!r}")
+    checks.check_kinds(gate, kinds, gates.GATES)
     return kinds
 
 

@@ -78,6 +78,13 @@ def check_gate_options(outside, tilt, gate_speed) -> None:
         raise ValueError(f"gate_speed must be a positive number, not {gate_speed!r}")
 
 
+def check_kinds(gate, kinds: tuple, known) -> None:
+    """Raises ValueError for gates that are not two known ones."""
+    if len(kinds) != 2 or any(kind not in known for kind in kinds):
+        wanted = f"one of {sorted(known)}, or two (encoder, decoder)"
+        raise ValueError(f"gate must be {wanted}, not {gate!r}")
+
+
 def check_data(model, x, *, minimum: int) -> Tensor:
     """x as a tensor (N, *data) for the model: uint8, or finite floats in the declared range.
 
