@@ -34,10 +34,7 @@ def generator(seed: int, purpose: int, epoch: int = 0) -> torch.Generator:
 
 
 def replica_seeds(seed, replicas: int) -> list[int]:
-    """One seed per replica, as listed or derived from an integer.
-
-    The first m derived seeds do not depend on `replicas`.
-    """
+    """One seed per replica: as listed, or derived from (seed, m) where seed is an integer."""
     if not is_whole(seed) or seed < 0:
         return listed_seeds(seed, replicas)
     sequences = [np.random.SeedSequence([seed, m]) for m in range(replicas)]
@@ -72,7 +69,7 @@ class Parameters:
         """What Adam's learning rate is multiplied by, (P,): a gate's speed, or 1."""
         layers = [module.get_submodule(name.rpartition(".")[0]) for name in self.names]
         each = [layer.speed if isinstance(layer, Gate) else 1.0 for layer in layers]
-        if all(speed == 1 for speed in each):
+        if set(each) <= {1}:
             return 1.0
         return torch.tensor(each).repeat_interleave(torch.tensor(self.sizes))
 
@@ -196,7 +193,7 @@ class Trainer:
         self.blocks = blocks(len(self.seeds), largest)
 
     def _make_step(self):
-        axes = None if self.anchoring is None else self.anchoring.axes()
+        axes = self.anchoring and self.anchoring.axes()
         return make_step(self.loss, compiled=bool(self.compiled), anchor_axes=axes)
 
     def run_epoch(self, state: State, epoch: int) -> np.ndarray:
@@ -257,12 +254,8 @@ class Trainer:
 def make_step(loss: ReplicaLoss, *, compiled: bool, anchor_axes: Anchors | None = None):
     """The training step of all replicas: step(state, batch, step_size, correction) -> terms (T, M).
 
-    A step changes the state's tensors in place.
-
-    Args:
-        loss: of one replica, in training mode.
-        compiled: whether `torch.compile` makes one kernel of it.
-        anchor_axes: `Anchors.axes()` where the anchors differ between replicas.
+    A step changes the state's tensors in place.  loss: of one replica, in training mode;
+    anchor_axes: `Anchors.axes()` where the anchors differ between replicas.
     """
     layout = Parameters(loss.model)
 
@@ -278,9 +271,9 @@ def make_step(loss: ReplicaLoss, *, compiled: bool, anchor_axes: Anchors | None 
         if compiled or len(state.weights) > 1:
             gradients, (_, (terms, changed)) = of_all(state.weights, state.buffers, batch)
         else:  # a single replica needs no vmap: the same sums in half the time
-            weights = state.weights[0].detach().requires_grad_()
-            own = {name: buffer[0] for name, buffer in state.buffers.items()}
-            value, (terms, changed) = replica_loss(weights, own, batch.of(0, anchor_axes))
+            weights, *own = pick((state.weights, state.buffers, batch), in_dims, 0)
+            weights = weights.detach().requires_grad_()
+            value, (terms, changed) = replica_loss(weights, *own)
             gradients = torch.autograd.grad(value, weights)[0].unsqueeze(0)
             terms = terms.unsqueeze(0)
         with torch.no_grad():
@@ -289,7 +282,12 @@ def make_step(loss: ReplicaLoss, *, compiled: bool, anchor_axes: Anchors | None 
             _adam(state, gradients, step_size, correction)
         return terms.transpose(0, 1)
 
-    return _compile(step) if compiled else step
+    if not compiled:
+        return step
+    # PyTorch limits recompilations per code object: a copy gives each training a cache of its own.
+    code = step.__code__.replace()
+    own = types.FunctionType(code, step.__globals__, "step", None, step.__closure__)
+    return torch.compile(own, dynamic=False, fullgraph=True)
 
 
 def _adam(state: State, gradients: Tensor, step_size: Tensor, correction: Tensor) -> None:
@@ -297,13 +295,6 @@ def _adam(state: State, gradients: Tensor, step_size: Tensor, correction: Tensor
     state.second.mul_(ADAM_BETA2).addcmul_(gradients, gradients, value=1 - ADAM_BETA2)
     root = (state.second * correction).sqrt_().add_(ADAM_EPSILON)
     state.weights.addcdiv_(state.first, root.div_(step_size), value=-1)
-
-
-def _compile(step):
-    # PyTorch limits recompilations per code object: a copy gives each training a cache of its own.
-    code = step.__code__.replace()
-    own = types.FunctionType(code, step.__globals__, "step", None, step.__closure__)
-    return torch.compile(own, dynamic=False, fullgraph=True)
 
 
 def adam_corrections(number: int, learning_rate, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -315,6 +306,24 @@ def adam_corrections(number: int, learning_rate, like: Tensor) -> tuple[Tensor, 
     correction = 1 / (1 - ADAM_BETA2**number)
     step_size = torch.as_tensor(step_size, dtype=like.dtype, device=like.device)
     return step_size, like.new_tensor(correction)
+
+
+def pick(values, axes, m: int):
+    """What replica m has of values with `vmap`'s axes: 0 for a leading axis M, None if shared."""
+    if axes is None:
+        return values
+    if isinstance(values, Tensor):
+        return values[m]
+    if isinstance(values, dict):
+        return {name: value[m] for name, value in values.items()}
+    own = [pick(value, axis, m) for value, axis in zip(values, axes, strict=True)]
+    return type(values)(*own) if hasattr(values, "_fields") else own
+
+
+def in_turn(call, axes, *arguments) -> Tensor:
+    """What `vmap(call, axes)(*arguments)` gives, one replica after the other."""
+    count = len(arguments[0])
+    return torch.stack([call(*pick(arguments, axes, m)) for m in range(count)])
 
 
 def to_units(batch: Tensor, like: Tensor) -> Tensor:

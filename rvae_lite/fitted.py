@@ -45,8 +45,7 @@ class Evaluation(NamedTuple):
 class Fit:
     """M trained replicas of one model.
 
-    Methods that take beta need it for a multi-rate model, one number or one per example, (N,), and
-    refuse it for a plain one.
+    Multi-rate models need a beta, one number or one per example, (N,); plain ones refuse it.
 
     Attributes:
         model: the pattern; `replica(m)` gives a trained copy.
@@ -231,10 +230,10 @@ class Fit:
         def of_one(weights, buffers, h, *batch):
             return self._parameters.call(call, weights, buffers, h, *batch)
 
-        axis, in_dims = (1, 0) if own else (0, None)
-        of_all = vmap(of_one, in_dims=(0, 0, None, *[in_dims] * len(inputs)))
-        if engine.one_by_one(self.model, device):
-            of_all = partial(_in_turn, of_one, own)
+        axis, in_dim = (1, 0) if own else (0, None)
+        in_dims = (0, 0, None, *[in_dim] * len(inputs))
+        in_turn = engine.one_by_one(self.model, device)
+        of_all = partial(engine.in_turn, of_one, in_dims) if in_turn else vmap(of_one, in_dims)
         conditions = self._conditions(beta, inputs[0].shape[axis])
         chunks = zip(*(values.split(CHUNK, dim=axis) for values in inputs), strict=True)
         pieces = []
@@ -264,16 +263,6 @@ class _Call(nn.Module):
     def forward(self, h, *batch):
         with responding(self.model, h) as model:
             return self.function(model, *batch)
-
-
-def _in_turn(call, own: bool, weights: Tensor, buffers: dict, h, *batch: Tensor) -> Tensor:
-    """What `vmap` does for all replicas at once, one after the other: (M, B, ...)."""
-    results = []
-    for m in range(len(weights)):
-        named = {name: buffer[m] for name, buffer in buffers.items()}
-        mine = [values[m] if own else values for values in batch]
-        results.append(call(weights[m], named, h, *mine))
-    return torch.stack(results)
 
 
 def _sampled(model: nn.Module, noise: Tensor) -> Tensor:
