@@ -56,10 +56,8 @@ class Anchoring:
     a multi-rate model every replica draws a new beta for each point, or one for all points where
     the law draws beta per batch.
 
-    Args:
-        weighted: plain points or curves.
-        model, device: the pattern, for the dtype, and where it is trained.
-        beta, law: of models of one beta, (M,), and beta's law.
+    model, device: the pattern, for the dtype, and where it is trained.
+    beta, law: each replica's, (M,), for models of one beta, and the law of beta.
     """
 
     def __init__(self, weighted: Weighted, model, device, *, beta: Tensor, law):

@@ -142,13 +142,9 @@ class Fit:
         """
         import pandas as pd
 
-        epochs, replicas = self.terms["loss"].shape
-        table = dict(
-            epoch=np.repeat(np.arange(1, epochs + 1), replicas),
-            replica=np.tile(np.arange(replicas), epochs),
-            beta=np.tile(self.beta, epochs),
-            rho=np.tile(self.rho, epochs),
-        )
+        table = dict(epoch=np.repeat(np.arange(1, self.num_epochs + 1), len(self)))
+        own = dict(replica=np.arange(len(self)), beta=self.beta, rho=self.rho)
+        table |= {name: np.tile(values, self.num_epochs) for name, values in own.items()}
         table |= {name: values.ravel() for name, values in self.terms.items()}
         return pd.DataFrame(table)
 
@@ -158,10 +154,7 @@ class Fit:
         return self._map(lambda model, x: model.encode(x).mean, x, beta=beta)
 
     def decode(self, z, *, beta=None) -> Tensor:
-        """The likelihood's mean at latents z: (M, N, *data).
-
-        z: (N, K) for all replicas, or (M, N, K), one set each.
-        """
+        """The likelihood's mean at z, (N, K) for all or (M, N, K), one set each: (M, N, *data)."""
         z = torch.as_tensor(z, dtype=self.weights.dtype)
         checks.check_latents("z", z, self.model.latent_dim, replicas=len(self))
         return self._map(lambda model, z: model.decode(z), z, own=z.ndim == 3, beta=beta)
@@ -183,11 +176,8 @@ class Fit:
     def measure(self, function, x, *, beta=None, seed: int = 0) -> np.ndarray:
         """Means over the examples of what a function says of each: (M, T) float64.
 
-        Args:
-            function: function(model, x (B, *data), noise (B, noise_dim)) -> (B, T).
-            x: data, (N, *data).
-            beta: see the class.
-            seed: of the noise, standard normal, which all replicas share.
+        function: function(model, x (B, *data), noise (B, noise_dim)) -> (B, T).
+        seed: of the noise, standard normal, which all replicas share.
         """
         x = checks.check_data(self.model, x, minimum=1)
         shape, random = (len(x), self.model.noise_dim), engine.generator(seed, engine.EVALUATION)

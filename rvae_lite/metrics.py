@@ -15,12 +15,9 @@ def active_units(means, *, threshold: float = 0.01, axes: bool = False):
     """How many latent directions the posterior mean uses: eigenvalues of cov(mean) >= `threshold`.
 
     Args:
-        means: posterior means of N data, (N, K), or of M replicas, (M, N, K).
+        means: posterior means of N data, (N, K) for a number, or (M, N, K) for one per replica.
         threshold: smallest variance that counts, squared latent units, where the prior's is 1.
         axes: count latent axes instead of directions, for models with a diagonal posterior.
-
-    Returns:
-        A number, or one per replica, (M,).
 
     Differs from the paper: the paper counts axes.  With a full posterior covariance the axes are
     arbitrary, and all of them look used even if few directions are.
@@ -41,16 +38,12 @@ def rate_distortion_curve(fit, x, betas=None, *, seed: int = 0):
     Args:
         fit: a multi-rate Fit, or a plain one whose replicas were trained at the betas wanted.
         x: data, (N, *data).
-        betas: where a multi-rate Fit is read off, (T,).  Leave it out for a plain one, of which
-            every replica gives one point.
+        betas: where a multi-rate Fit is read off, (T,), positive; a plain one has none.
         seed: of the posterior samples; the same noise at every beta.
 
     Returns:
         A pandas DataFrame, a row per replica and beta, with columns replica, beta, rate,
         distortion, loss (distortion + beta * rate), in nats, and squared_error.
-
-    Raises:
-        ValueError: betas for a plain Fit, none for a multi-rate one, or betas not positive.
     """
     import pandas as pd
 
@@ -79,19 +72,16 @@ def area_between(curve_a, curve_b) -> float:
     It is the integral of distortion_a - distortion_b over the rates that both curves reach.  Linear
     interpolation overestimates a convex curve between its points: give both about as many points.
 
-    Args:
-        curve_a, curve_b: one curve of `rate_distortion_curve`, or any table with columns rate and
-            distortion, or a pair (rates, distortions) of arrays (T,), in any order.
-
-    Raises:
-        ValueError: several points at one beta, fewer than two rates, or no common range of rates.
+    curve_a, curve_b: one curve of `rate_distortion_curve`, any table with columns rate and
+    distortion, or a pair (rates, distortions) of arrays (T,), in any order.  ValueError: several
+    points at one beta, fewer than two rates, or no common range of rates.
     """
     rates, difference = _difference(curve_a, curve_b)
     return float(((difference[1:] + difference[:-1]) / 2 * np.diff(rates)).sum())
 
 
 def dominance(curve_a, curve_b) -> float:
-    """The share of the common range of rates where curve a has a lower distortion than curve b.
+    """The share of the common range of rates where curve a has the lower distortion.
 
     Arguments, interpolation and errors as for `area_between`.
     """

@@ -17,7 +17,7 @@ from rvae_lite.multirate import is_multirate
 from rvae_lite.rosetta import RosettaPoints
 
 NUM_BETAS = 10  # of a curve
-SELECTED_AT = 3  # betas whose latents, side by side, are clustered
+SELECTED_AT = 3  # betas whose means are clustered
 
 
 def select_points(
@@ -34,23 +34,19 @@ def select_points(
         ids: names of the data, (N,), kept with the points.
         header: entries to add to the file's header: preprocessing, licence, source, ...
 
-    Returns:
-        RosettaPoints, ordered as the clusters; no datum twice.
-
     Raises:
         ValueError: lengths that do not fit, more points than data, an unknown method.
 
-    Differs from the paper: where two centres share their nearest datum, the later one takes its
-    next nearest.
+    Differs from the paper: no datum is chosen twice.  Where two centres share their nearest datum,
+    the later one takes its next nearest.
 
     Example:
         >>> points = select_points(torch.randn(100, 5), torch.randn(100, 2), 8)
         >>> points.z.shape
         (8, 2)
     """
-    x = x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
-    means = means.detach().cpu() if isinstance(means, Tensor) else means
-    means = np.asarray(means, dtype=np.float64)
+    x, means = (a.detach().cpu().numpy() if isinstance(a, Tensor) else a for a in (x, means))
+    x, means = np.asarray(x), np.asarray(means, dtype=np.float64)
     check_selection(x, means, num_points)
     if method not in SELECTION_METHODS:
         raise ValueError(f"method must be one of {sorted(SELECTION_METHODS)}, not {method!r}")
@@ -81,13 +77,10 @@ def curve_points(
     several betas side by side, each divided by its total standard deviation.
 
     Args:
-        fit: a multi-rate Fit.
-        x: data, (N, *data).
-        num_points: R, at most N.
+        fit, replica: a multi-rate Fit, and which of its replicas.
+        x, num_points, method, seed, ids, header: as in `select_points`.
         betas: where the curves are read off, (J,), ascending; by default ten, log-spaced.
         selected_at: the betas whose means are clustered; by default lowest, middle and highest.
-        replica: which of the Fit's replicas.
-        method, seed, ids, header: as in `select_points`.
 
     Raises:
         ValueError: a plain Fit, and what `select_points` refuses.
@@ -109,7 +102,8 @@ def curve_points(
         selected_at = np.geomspace(*ends, SELECTED_AT)
     # Choose the data for the whole range.
     means = [fit.encode(x, beta=float(beta))[0] for beta in np.atleast_1d(selected_at)]
-    features = torch.cat([_standardised(each) for each in means], dim=1)
+    scales = [each.var(0, correction=0).sum().sqrt().clamp(min=1e-12) for each in means]
+    features = torch.cat([a / scale for a, scale in zip(means, scales, strict=True)], dim=1)
     selected = select_points(x, features, num_points, method=method, seed=seed, header=header)
     chosen = selected.ids.astype(int)
     # Read their curves off.
@@ -119,10 +113,6 @@ def curve_points(
     names = chosen if ids is None else np.asarray(ids)[chosen]
     curves = dict(betas=betas, recon=recon, ids=names, header=selected.header)
     return RosettaPoints(selected.x, z, **curves)
-
-
-def _standardised(means: Tensor) -> Tensor:
-    return means / means.var(0, correction=0).sum().sqrt().clamp(min=1e-12)
 
 
 def _nearest_distinct(means: np.ndarray, centres: np.ndarray) -> np.ndarray:

@@ -31,9 +31,8 @@ class RosettaPoints:
         recon: the template's own decode(z_r(beta)), (J, R, *data) float32 in the model's units, or
             None.
         ids: which datum each point was, (R,) text; empty text where unknown.
-        header: a dictionary that travels with the points: schema version, K, data shape, value
-            range, range of beta, selection method, seed, versions, SHA-256 and whatever the maker
-            added (preprocessing, licence, source).
+        header: what travels with the points: schema version, shapes, ranges, selection, versions,
+            SHA-256 and whatever the maker added (preprocessing, licence, source).
 
     Raises:
         ValueError: shapes that do not fit, NaN or infinite values, no points, unordered betas.
@@ -83,8 +82,7 @@ class RosettaPoints:
     def recon_at(self, beta) -> np.ndarray:
         """The template's reconstructions decode(z_at(beta)): (R, *data), in the model's units.
 
-        Raises:
-            ValueError: the points came without reconstructions.
+        A ValueError where the points came without.
         """
         if self.recon is None:
             remedy = "distil them again by curve_points"
@@ -141,16 +139,12 @@ class RosettaPoints:
         return read_points(path, cls, versions=(PLAIN_VERSION, SCHEMA_VERSION), described=DESCRIBED)
 
     def check(self, x, preprocessing=None) -> CheckReport:
-        """Compare with one's own data before hours are spent on training.
+        """Compare with one's own data x, (N, *data), before hours are spent on training.
 
         Errors: another preprocessing, shape or scale (0-255 against 0-1), NaN.  Warnings: a shifted
-        scale, very few points.
-
-        Args:
-            x: data, (N, *data).
-            preprocessing: how they were made, as in a data set's info["preprocessing"]; compared
-                where the points have one too, except for `normalisation`, whose values belong to
-                one bird or instrument.
+        scale, very few points.  preprocessing: as in a data set's info["preprocessing"]; compared
+        where the points have one too, except for `normalisation`, which belongs to one bird or
+        instrument.
         """
         return compare_points(self, x, preprocessing)
 
@@ -158,13 +152,8 @@ class RosettaPoints:
 def along_beta(betas: Tensor, curves: Tensor, at: Tensor) -> Tensor:
     """Read R curves off, each at a beta of its own: linear in log beta, constant beyond the ends.
 
-    Args:
-        betas: where the curves are known, (J,), ascending.
-        curves: their values there, (J, R, ...).
-        at: betas, (..., R).
-
-    Returns:
-        Values, (..., R, ...).
+    betas: where the curves are known, (J,), ascending; curves: their values there, (J, R, ...);
+    at: betas, (..., R).  Returns values, (..., R, ...).
     """
     nodes = betas.log()
     wanted = at.to(nodes).log().clamp(nodes[0], nodes[-1])
