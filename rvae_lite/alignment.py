@@ -85,12 +85,13 @@ class RetrainingVariability(NamedTuple):
 def log_volumes(means) -> np.ndarray:
     """log pseudo-det of each datum's covariance over replicas: means (M, N, K) give (N,).
 
-    The covariance (ddof 1) of M runs has at most rank M - 1: the log determinant is of its
-    min(K, M - 1) leading eigenvalues.  Runs that coincide to rounding give -inf.
+    The covariance (ddof 1) of M runs has at most rank M - 1: only its min(K, M - 1) leading
+    eigenvalues count.  Runs that coincide to rounding give -inf.
     """
     means, rounding = checks.replica_means(means)
     centred = (means - means.mean(0)).transpose(1, 0, 2)  # (N, M, K)
-    singular = np.linalg.svd(centred, compute_uv=False)[:, : _rank(means)]
+    rank = min(means.shape[2], len(means) - 1)
+    singular = np.linalg.svd(centred, compute_uv=False)[:, :rank]
     return _log_pseudo_det(np.square(singular) / (len(means) - 1), rounding)
 
 
@@ -98,10 +99,8 @@ def retraining_variability(means) -> RetrainingVariability:
     """RV, Eq. 3: how far the posterior mean of a datum moves from training to training.
 
     Lower is better, but a collapsed model has a low `value` too: `relative` and `within_fraction`
-    show the collapse.  means: posterior means of N data under M replicas, (M, N, K).
-
-    Raises:
-        ValueError: fewer than two replicas, fewer than two data, NaN.
+    show the collapse.  means: posterior means of N data under M replicas, (M, N, K), two of each
+    at least.
 
     Differs from the paper: where K >= M the determinant is 0 and its logarithm rounding noise, so
     we take a pseudo-determinant of stated rank.
@@ -110,7 +109,7 @@ def retraining_variability(means) -> RetrainingVariability:
     means, rounding = checks.replica_means(means)
     if means.shape[1] < 2:
         raise ValueError("means must hold at least 2 data points (M, N, K): encode more data")
-    pooled, rank = means.reshape(-1, means.shape[2]), _rank(means)
+    pooled, rank = means.reshape(-1, means.shape[2]), min(means.shape[2], len(means) - 1)
     covariance = np.atleast_2d(np.cov(pooled, rowvar=False))
     eigenvalues = np.sort(np.linalg.eigvalsh(covariance))[::-1][:rank]
     relative = value - float(_log_pseudo_det(np.maximum(eigenvalues, 0)[None], rounding)[0])
@@ -118,10 +117,6 @@ def retraining_variability(means) -> RetrainingVariability:
     within = means.var(0, ddof=1).sum(1).mean()
     fraction = float(within / total) if total > 0 else float("nan")
     return RetrainingVariability(value, rank, relative, fraction)
-
-
-def _rank(means: np.ndarray) -> int:
-    return min(means.shape[2], means.shape[0] - 1)
 
 
 def _log_pseudo_det(eigenvalues: np.ndarray, rounding: float) -> np.ndarray:

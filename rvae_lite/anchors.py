@@ -43,11 +43,6 @@ class Weighted:
         self.points, self.power = points, power
         self.x, self.z = (float(per_replica(name, w, 1)) for name, w in (("x", x), ("z", z)))
 
-    @classmethod
-    def of(cls, points) -> "Weighted":
-        """Weighted points as they are, plain ones with weight 1."""
-        return points if isinstance(points, Weighted) else cls(points)
-
 
 class Anchoring:
     """The Rosetta points as a training meets them, batch by batch.

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from rvae_lite.laws import LogUniform
-from rvae_lite.multirate import build
+from rvae_lite.models import build
 from rvae_lite.objective import TERMS
 from rvae_lite.storage import content_hash, load_arrays, save_arrays
 

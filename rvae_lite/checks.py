@@ -78,6 +78,12 @@ def _check_curves(x: np.ndarray, z: np.ndarray, betas: np.ndarray, recon) -> Non
         raise ValueError(f"recon must be (J, R, *data) = {expected}, not {recon.shape}")
 
 
+def check_ids(ids: np.ndarray, num_points: int) -> None:
+    """Raises ValueError for names that are not one per point."""
+    if ids.shape != (num_points,):
+        raise ValueError(f"ids must be one per point ({num_points}), not of shape {ids.shape}")
+
+
 def check_selection(x: np.ndarray, means: np.ndarray, num_points) -> None:
     """Raises ValueError where R points cannot be chosen from data by their means, (N, K)."""
     if means.ndim != 2 or len(means) != len(x):

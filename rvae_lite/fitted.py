@@ -167,7 +167,8 @@ class Fit:
         """The likelihood's mean at draws from the prior: noise (N, K) gives (M, N, *data)."""
         noise = torch.as_tensor(noise, dtype=self.weights.dtype)
         checks.check_latents("noise", noise, self.model.latent_dim)
-        return self._map(_sampled, noise, beta=beta)
+        sampled = lambda model, z: getattr(model, "sample", model.decode)(z)  # noqa: E731
+        return self._map(sampled, noise, beta=beta)
 
     def evaluate(self, x, *, beta=None, seed: int = 0) -> Evaluation:
         """Distortion, rate and squared error of x (N, *data); replicas sample with one noise."""
@@ -253,10 +254,6 @@ class _Call(nn.Module):
     def forward(self, h, *batch):
         with responding(self.model, h) as model:
             return self.function(model, *batch)
-
-
-def _sampled(model: nn.Module, noise: Tensor) -> Tensor:
-    return getattr(model, "sample", model.decode)(noise)
 
 
 def _terms_per_example(model: nn.Module, x: Tensor, noise: Tensor) -> Tensor:

@@ -23,10 +23,8 @@ GATE_SPEED = 5.0  # how many times as fast as other weights gates learn by defau
 def standardise(beta: Tensor, beta_range: tuple[float, float]) -> Tensor:
     """h = sqrt(3) (log beta - middle) / half range: mean 0, variance 1 for uniform log beta.
 
-    Args:
-        beta: weights of the rate, any shape, positive; the loss is distortion + beta * rate in
-            nats, both summed over dimensions.
-        beta_range: (lowest, highest) beta.
+    beta: weights of the rate in distortion + beta * rate (nats, both summed over dimensions), any
+    shape, positive; beta_range: the lowest and the highest.
     """
     low, high = (math.log(end) for end in beta_range)
     return (beta.log() - (low + high) / 2) * (2 * math.sqrt(3) / (high - low))
@@ -61,8 +59,7 @@ class Gate(nn.Module):
     """gate(w h + c) for F channels; FiLM (Perez et al. 2018) scales by w h + c, shifts by v h + d.
 
     Args:
-        kind: "sigmoid", "sqrt" or "film".
-        num_channels: F.
+        kind, num_channels: "sigmoid", "sqrt" or "film"; F.
         tilt: a sigmoid starts at w = -tilt, more closed the higher beta is.
         speed: how many times as fast as other weights the gate learns, see `make_multirate`.
     """
@@ -181,8 +178,7 @@ def _along_outputs(layer: nn.Module, scale: Tensor, weight: Tensor) -> Tensor:
 def layers_of(module: nn.Module) -> list[str]:
     """Names of all layers to gate; a batch norm stands for the layer that it follows.
 
-    Raises:
-        ValueError: the module holds layers with parameters that cannot be gated.
+    A ValueError where the module holds layers with parameters that cannot be gated.
     """
     holders = {}  # layers with parameters of their own, and batch norms
     for name, layer in module.named_modules():

@@ -1,7 +1,7 @@
 """The terms of the two papers' objectives: distortion, beta-weighted rate and the Rosetta penalty.
 
-Martinez & Pearson (2021), Eq. 1; Higgins et al. (2017) for beta.  Nats, summed over dimensions; the
-caller averages over data.  Letters: B batch, K latent dimension, R Rosetta points.
+Martinez & Pearson (2021), Eq. 1.  Nats, summed over dimensions; the caller averages over data.
+Letters: B batch, K latent dimension, R Rosetta points.
 """
 
 import math
@@ -51,10 +51,8 @@ def rosetta_penalty(
     """The two halves of the Rosetta penalty, Eq. 1, each a mean over the R points.
 
     Args:
-        recon: decoded anchors decode(z_r), (R, *data), without sampling.
-        x: their targets, the anchors' inputs x_r, (R, *data).
-        mean: posterior means of the anchors' inputs, (R, K).
-        z: their targets, the anchors' latents z_r, (R, K).
+        recon, x: decoded anchors decode(z_r), and their targets x_r, (R, *data).
+        mean, z: posterior means mean(x_r) of the anchors, and their targets z_r, (R, K).
         weight: weight of every point, (R,) or (); by default 1.
 
     Returns:

@@ -7,7 +7,6 @@ Letters: B batch, K latent dimension; h is the standardised log beta.
 
 import contextlib
 import copy
-import importlib
 import math
 import warnings
 from collections.abc import Callable, Sequence
@@ -20,13 +19,12 @@ from rvae_lite.checks import ascending_range
 from rvae_lite.gates import Condition, Gate, Gated
 from rvae_lite.laws import LogUniform
 from rvae_lite.linear_vae import LogScaleResponse
-from rvae_lite.models import checks
+from rvae_lite.models import build, checks
 
 __all__ = ["LogUniform", "MultiRate", "build", "closed_share", "is_multirate", "make_multirate"]
 
 BETA_RANGE = (0.01, 10.0)
 CLOSED = 1e-6  # a channel multiplied by less is closed
-HOMES = dict(text="text.model:TextVAE", ladder="models.ladder:LadderVAE")  # all others are VAEs
 # Attributes that the gated model has from the module
 HANDED_ON = "data_shape latent_dim likelihood noise_dim noise_variance num_tokens value_range"
 
@@ -130,9 +128,7 @@ def make_multirate(
     tilt: float = 0.0,
     gate_speed: float = gates.GATE_SPEED,
 ) -> MultiRate:
-    """Gate a copy of a module's layers by log beta (Bae et al. 2023, Eqs. 6 to 8).
-
-    Where a batch norm follows a layer, the gate follows the batch norm.
+    """Gate a copy of a module's layers, or their batch norms, by log beta (Eqs. 6 to 8).
 
     Args:
         module: a `VAE`, a `LadderVAE`, or any module of linear layers, convolutions, batch norms.
@@ -154,9 +150,8 @@ def make_multirate(
     Raises:
         ValueError: an argument is impossible, or layers cannot be gated; they are named.
 
-    Differs from the paper: gates start open (w = 0, or tilted) and learn faster (the paper's speed
-    is 1).  The linear VAE has its exact responses: one gate for encoder and decoder, and a variance
-    that is no product of sigmoids.
+    Differs from the paper: gates start open (w = 0, or tilted) and learn faster.  A linear VAE has
+    its exact responses: one gate for encoder and decoder, a variance that is no product of sigmoids.
 
     Example:
         >>> gated = make_multirate(VAE.mlp(5, 2))
@@ -185,17 +180,6 @@ def make_multirate(
         gated.config |= dict(gate=list(kinds), layers=named)
         gated.config |= dict(outside=outside, tilt=tilt, gate_speed=gate_speed)
     return gated
-
-
-def build(config: dict) -> nn.Module:
-    """Build the model, plain or multi-rate, that a `config` describes."""
-    options = dict(config)
-    network = options.pop("network", None)
-    if network == "multirate":
-        return make_multirate(build(options.pop("module")), **options)
-    home, _, name = HOMES.get(network, "models.vae:VAE").partition(":")
-    model = getattr(importlib.import_module(f"rvae_lite.{home}"), name)
-    return model.from_config(config)
 
 
 def is_multirate(model: nn.Module) -> bool:

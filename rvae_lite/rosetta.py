@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from rvae_lite.checkpoints import read_points
-from rvae_lite.checks import CheckReport, check_arrays, compare_points
+from rvae_lite.checks import CheckReport, check_arrays, check_ids, compare_points
 from rvae_lite.storage import save_arrays
 
 # Versions of files: of plain points, which older readers read too, and of curves.
@@ -45,8 +45,7 @@ class RosettaPoints:
         recon = None if recon is None else np.asarray(recon, dtype=np.float32)
         check_arrays(x, z, betas, recon)
         ids = np.asarray([""] * len(x) if ids is None else ids).astype(str)
-        if ids.shape != (len(x),):
-            raise ValueError(f"ids must be one per point ({len(x)}), not of shape {ids.shape}")
+        check_ids(ids, len(x))
         self.x, self.z, self.ids, self.betas, self.recon = x, z, ids, betas, recon
         self.header = dict(header or {}, **self._described())
         if betas is None:

@@ -54,8 +54,7 @@ def fit(
     Args:
         model: the pattern; each replica re-initialises it.  Its dtype is the training's.
         x: data, (N, *data): floats in the model's range, or uint8, which is divided by 255.
-        replicas: M.
-        epochs: passes over the data.
+        replicas, epochs: M, and passes over the data.
         batch_size: the largest batch.  Batches are equal, so a few examples may sit an epoch out.
         beta: weight of the rate: a number, one per replica, or `Annealed`.  A multi-rate model
             needs `LogUniform`, from which beta is drawn anew.
@@ -75,9 +74,7 @@ def fit(
     Raises:
         ValueError: an argument or the data do not fit; the message names it and the remedy.
         FloatingPointError: a loss became infinite or NaN; epoch, replica, beta and rho are named.
-
-    Warns:
-        PointsNotReached: anchors that were not reached after training.
+        PointsNotReached: a warning where anchors were not reached after training.
 
     Differs from the papers: the Rosetta term is a mean over the R points, not a sum times a ratio
     of R and B.
@@ -163,7 +160,7 @@ def _met_points(model: nn.Module, x: Tensor, rho: Tensor, points) -> Weighted | 
     if points is None:
         remedy = "pass points=RosettaPoints, or rho=0"
         raise ValueError(f"rho is positive but there are no points: {remedy}")
-    weighted = Weighted.of(points)
+    weighted = points if isinstance(points, Weighted) else Weighted(points)
     checks.check_points(model, x, weighted, gated=is_multirate(model))
     return weighted
 

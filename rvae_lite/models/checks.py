@@ -41,6 +41,18 @@ def check_strided(shape: tuple[int, ...], count: int, width: float) -> None:
         raise ValueError(f"width must be positive, not {width}")
 
 
+def check_known(what: str, name: str, known) -> None:
+    """Raises ValueError for a name that is not among the known ones."""
+    if name not in known:
+        raise ValueError(f"{what} must be one of {list(known)}, not {name!r}")
+
+
+def check_blocks(blocks: Sequence[int], count: int) -> None:
+    """Raises ValueError for counts of residual blocks that are not one per convolution."""
+    if len(blocks) != count or min(blocks) < 0:
+        raise ValueError(f"blocks must be one count per convolution ({count}), not {tuple(blocks)}")
+
+
 def check_likelihood(likelihood: str, noise_variance: float) -> None:
     """Raises ValueError for a likelihood that no `VAE` has."""
     if likelihood not in ("gaussian", "bernoulli"):

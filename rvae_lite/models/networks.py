@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from rvae_lite.models.checks import check_image, check_sizes, check_strided
+from rvae_lite.models import checks
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
@@ -73,7 +73,7 @@ def mlp(shape, latent_dim, *, hidden=(64, 64), decoder_hidden=None, decoder_acti
     latents on, by default `hidden` reversed; decoder_activation: "relu" or "tanh".
     """
     widths = tuple(hidden)[::-1] if decoder_hidden is None else tuple(decoder_hidden)
-    check_sizes(data_dim=shape, hidden=hidden, decoder_hidden=widths)
+    checks.check_sizes(data_dim=shape, hidden=hidden, decoder_hidden=widths)
     encoder = [nn.Flatten(1), *dense((math.prod(shape), *hidden))]
     decoder = dense((latent_dim, *widths), decoder_activation)
     decoder += [nn.Linear(widths[-1], math.prod(shape)), nn.Unflatten(1, shape)]
@@ -82,7 +82,7 @@ def mlp(shape, latent_dim, *, hidden=(64, 64), decoder_hidden=None, decoder_acti
 
 def linear(shape, latent_dim):
     """The data themselves as features, and a linear decoder (Bae et al. 2023, Section 2.2)."""
-    check_sizes(data_dim=shape)
+    checks.check_sizes(data_dim=shape)
     return Network(nn.Identity(), nn.Sequential(nn.Linear(latent_dim, *shape)), *shape)
 
 
@@ -95,10 +95,9 @@ def residual(shape, latent_dim, *, channels=(16, 32), blocks=(0, 1), hidden=(), 
     divide by 2 ** len(channels).  The defaults are the paper's network for MNIST and 3D Chairs.
     """
     count, factor = len(channels), 2 ** len(channels)
-    check_image(shape, factor, f"{count} convolutions of stride 2")
-    check_sizes(channels=channels)
-    if len(blocks) != count or min(blocks) < 0:
-        raise ValueError(f"blocks must be one count per convolution ({count}), not {tuple(blocks)}")
+    checks.check_image(shape, factor, f"{count} convolutions of stride 2")
+    checks.check_sizes(channels=channels)
+    checks.check_blocks(blocks, count)
     steps = list(zip((shape[0], *channels[:-1]), channels, blocks, strict=True))
     small = (channels[-1], shape[1] // factor, shape[2] // factor)
     encoder, decoder = [], [nn.Unflatten(1, small)]
@@ -124,8 +123,8 @@ def patch(shape, latent_dim, *, patch_size=4, channels=32, hidden=(128,), head_d
     hidden, head_dim: as in `residual`.  As a product of matrices, this convolution of kernel =
     stride trains several times faster on a CPU.  It is not in the paper.
     """
-    check_sizes(patch_size=[patch_size], channels=[channels])
-    check_image(shape, patch_size, f"patch_size {patch_size}")
+    checks.check_sizes(patch_size=[patch_size], channels=[channels])
+    checks.check_image(shape, patch_size, f"patch_size {patch_size}")
     pixels = shape[0] * patch_size**2
     count = math.prod(shape) // pixels
     encoder = [ToPatches(patch_size), nn.Linear(pixels, channels), nn.ReLU()]
@@ -157,8 +156,7 @@ NETWORKS = {build.__name__: build for build in (mlp, linear, residual, conv, pat
 
 def dense(widths: Sequence[int], activation: str = "relu") -> list[nn.Module]:
     """Linear layers between successive widths, each with an activation, "relu" or "tanh"."""
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"activation must be one of {sorted(ACTIVATIONS)}, not {activation!r}")
+    checks.check_known("activation", activation, sorted(ACTIVATIONS))
     layers = []
     for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
         layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
@@ -177,7 +175,7 @@ def _strided(shape, latent_dim, convolutions, *, width, norm, blocks=0) -> Netwo
 
     A kernel of 4 halves an image of any size rounding down, one of 3 rounding up.
     """
-    check_strided(shape, len(convolutions), width)
+    checks.check_strided(shape, len(convolutions), width)
     inputs, size = shape[0], shape[1:]
     encoder, decoder = [], []
     for channels, kernel in convolutions:

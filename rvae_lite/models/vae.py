@@ -13,7 +13,7 @@ from rvae_lite.gates import layers_of
 from rvae_lite.gaussian import DiagonalPosterior, FullPosterior, LowRankPosterior, Posterior
 from rvae_lite.linear_vae import LogScale
 from rvae_lite.losses import bernoulli_nll, gaussian_nll
-from rvae_lite.models.checks import check_likelihood, check_sizes
+from rvae_lite.models import checks
 from rvae_lite.models.networks import NETWORKS
 
 # What a network changes of the defaults of `VAE`.
@@ -41,9 +41,8 @@ class PosteriorHead(nn.Module):
         super().__init__()
         num_lower = latent_dim * (latent_dim - 1) // 2
         extra = dict(full=num_lower, diagonal=0, low_rank=latent_dim * rank, constant=0)
-        if posterior not in extra:
-            known = sorted(extra.keys() - {"constant"})
-            raise ValueError(f"posterior must be one of {known}, not {posterior!r}")
+        if posterior != "constant":
+            checks.check_known("posterior", posterior, sorted(extra.keys() - {"constant"}))
         num_scales = 0 if posterior == "constant" else latent_dim
         self.posterior, self.rank, self.hidden_dim = posterior, rank, hidden_dim
         self.sizes = [latent_dim, num_scales, extra[posterior]]
@@ -80,8 +79,7 @@ class VAE(nn.Module):
     Args:
         encoder: maps (B, *data) to features (B, F).
         decoder: maps (B, K) to (B, *data): the mean (Gaussian) or the logits (Bernoulli).
-        data_shape: shape of one example.
-        feature_dim, latent_dim: F, K.
+        data_shape, feature_dim, latent_dim: shape of one example, F, K.
         head_dim, posterior: hidden_dim and posterior of the `PosteriorHead`.
         likelihood: "gaussian" (with `noise_variance`) or "bernoulli".
         noise_variance: variance of the Gaussian likelihood; 0.1 is the paper's precision of 10.
@@ -103,7 +101,7 @@ class VAE(nn.Module):
         value_range: tuple[float, float] | None = None,
     ):
         super().__init__()
-        check_likelihood(likelihood, noise_variance)
+        checks.check_likelihood(likelihood, noise_variance)
         self.encoder, self.decoder = encoder, decoder
         self.head = PosteriorHead(feature_dim, latent_dim, posterior, hidden_dim=head_dim)
         self.data_shape, self.latent_dim = tuple(data_shape), latent_dim
@@ -115,17 +113,12 @@ class VAE(nn.Module):
     def build(cls, name: str, data_shape: int | Sequence[int], latent_dim: int, **options) -> "VAE":
         """A VAE whose encoder and decoder are the network called `name` (module `networks`).
 
-        Args:
-            name: "mlp", "linear", "residual", "conv", "patch", "cnn" or "resnet".
-            data_shape, latent_dim: shape of one example, or D; K.
-            options: of the network, and of `VAE`.
-
-        Raises:
-            ValueError: an unknown name, or a size that is impossible.
+        name: "mlp", "linear", "residual", "conv", "patch", "cnn" or "resnet"; data_shape: shape of
+        one example, or D; options: the network's and `VAE`'s.  ValueError: an unknown name, or a
+        size that is impossible.
         """
-        if name not in NETWORKS:
-            raise ValueError(f"network must be one of {list(NETWORKS)}, not {name!r}")
-        check_sizes(latent_dim=[latent_dim])
+        checks.check_known("network", name, NETWORKS)
+        checks.check_sizes(latent_dim=[latent_dim])
         shape = (data_shape,) if isinstance(data_shape, int) else tuple(data_shape)
         own = NETWORKS[name].__kwdefaults__ or {}  # the network's options and their defaults
         chosen = {**own, **PREFERRED.get(name, {}), **options}
