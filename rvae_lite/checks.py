@@ -84,18 +84,32 @@ def check_ids(ids: np.ndarray, num_points: int) -> None:
         raise ValueError(f"ids must be one per point ({num_points}), not of shape {ids.shape}")
 
 
-def check_selection(x: np.ndarray, means: np.ndarray, num_points) -> None:
-    """Raises ValueError where R points cannot be chosen from data by their means, (N, K)."""
-    if means.ndim != 2 or len(means) != len(x):
-        expected = f"(N, K) = ({len(x)}, K), one row per datum"
-        raise ValueError(f"means must be {expected}, not {means.shape}: pass one replica's")
-    if not np.isfinite(means).all():
-        remedy = "train again with a lower learning rate"
-        raise ValueError(f"means hold NaN or infinite values: {remedy}")
-    if not is_whole(num_points) or num_points < 1:
-        raise ValueError(f"num_points must be a positive integer, not {num_points!r}")
-    if num_points > len(x):
-        raise ValueError(f"num_points = {num_points} is more than the {len(x)} data: select fewer")
+def one_per_point(beta, num_points: int) -> Tensor:
+    """beta, a positive number or one per point, as () or (R,) float64, after checking it."""
+    at = torch.as_tensor(beta, dtype=torch.float64)
+    one_each = not at.ndim or (at.ndim == 1 and len(at) == num_points)
+    if not one_each or not bool((at > 0).all()):
+        expected = f"a positive number or one per point ({num_points})"
+        raise ValueError(f"beta must be {expected}, not {beta!r}")
+    return at
+
+
+def beyond_ends(betas: np.ndarray, low: float, high: float) -> str | None:
+    """The warning where curves known at betas, (J,), do not reach from `low` to `high`."""
+    first, last = betas[0], betas[-1]
+    if low >= first * (1 - 1e-6) and high <= last * (1 + 1e-6):
+        return None
+    span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    known = f"the points are known for beta in [{first:g}, {last:g}], asked for is {span}"
+    return f"{known}: beyond, they stay as at the ends"
+
+
+def not_reached(missed: list[int], distance: float) -> str:
+    """The warning where replicas ended up to `distance` from their Rosetta points."""
+    how_far = f"mean squared distance up to {distance:.2g} of their total variance"
+    remedy = "check that the points were made with the same preprocessing"
+    remedies = f"train longer, raise rho, or {remedy}"
+    return f"replicas {missed} did not reach the Rosetta points: {how_far}; {remedies}"
 
 
 class CheckReport(NamedTuple):

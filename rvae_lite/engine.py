@@ -123,9 +123,8 @@ class Batches(NamedTuple):
 class State(NamedTuple):
     """Everything that a training changes.
 
-    weights: parameters, (M, P); buffers: name -> (M, *shape).
-    first, second: Adam's moments, (M, P).
-    history: the mean terms of every epoch, (T, M) float64.
+    weights: parameters, (M, P); first, second: Adam's moments, (M, P).
+    buffers: name -> (M, *shape); history: the mean terms of every epoch, (T, M) float64.
     """
 
     weights: Tensor
@@ -158,11 +157,10 @@ class State(NamedTuple):
 class Trainer:
     """Runs epochs: block by block of replicas, batch by batch.
 
-    loss: of one replica, in training mode.
-    x: data on the training's device, (N, *data); seeds: one per replica.
-    batches, epochs: the length of the training.
-    law: of beta; beta, rho: each replica's numbers, (M,); beta is NaN where it is drawn.
-    learning_rate: its law.
+    loss: of one replica, in training mode; seeds: one per replica.
+    x: data on the training's device, (N, *data).
+    batches, epochs: the length of the training; law, learning_rate: laws of beta and of Adam's.
+    beta, rho: each replica's numbers, (M,); beta is NaN where it is drawn.
     anchoring: how batches meet the Rosetta points, an `anchors.Anchoring`, or None.
     compiled: whether to compile the step; "auto" goes on without where the compiler fails.
     """
@@ -303,9 +301,8 @@ def adam_corrections(number: int, learning_rate, like: Tensor) -> tuple[Tensor, 
     They are tensors: Python numbers would have every step compiled anew.
     """
     step_size = learning_rate / (1 - ADAM_BETA1**number)
-    correction = 1 / (1 - ADAM_BETA2**number)
     step_size = torch.as_tensor(step_size, dtype=like.dtype, device=like.device)
-    return step_size, like.new_tensor(correction)
+    return step_size, like.new_tensor(1 / (1 - ADAM_BETA2**number))
 
 
 def pick(values, axes, m: int):
@@ -339,5 +336,4 @@ def blocks(replicas: int, largest: int) -> list[slice]:
     sizes = range(min(largest, replicas), largest // 2, -1)
     fewest = -(-replicas // largest)  # blocks
     size = next((size for size in sizes if replicas % size == 0), -(-replicas // fewest))
-    starts = range(0, replicas, size)
-    return [slice(start, min(start + size, replicas)) for start in starts]
+    return [slice(start, min(start + size, replicas)) for start in range(0, replicas, size)]

@@ -52,7 +52,8 @@ class Fit:
         weights: parameters, (M, P), on the CPU.
         buffers: running statistics and the like by name, each (M, *shape), on the CPU.
         seeds, beta, rho: one per replica; beta is NaN for a multi-rate model.
-        terms: the history: name of a term of the loss -> its value in every epoch, (epochs, M).
+        terms: the history: name of a term of the loss -> its value in every epoch, (epochs, M), in
+            nats, the anchors' in squared units.
         info: how it was trained: epochs, batches, engine, device, seconds.
     """
 
@@ -136,10 +137,7 @@ class Fit:
 
     @property
     def history(self):
-        """The loss and its terms as a pandas DataFrame, a row per epoch and replica.
-
-        Terms are in nats, the anchors' in squared units.
-        """
+        """The terms of the loss as a pandas DataFrame, a row per epoch and replica, see `terms`."""
         import pandas as pd
 
         table = dict(epoch=np.repeat(np.arange(1, self.num_epochs + 1), len(self)))

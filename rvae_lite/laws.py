@@ -76,11 +76,9 @@ class Annealed:
 
 
 class Cosine:
-    """The learning rate rises in a line over the warm-up, then falls along a cosine towards 0.
+    """The learning rate rises in a line to its peak over the warm-up, then falls along a cosine.
 
-    Args:
-        peak: the highest learning rate.
-        warmup_epochs: epochs over which it rises from 0.
+    warmup_epochs: epochs over which it rises from 0; at the end it is close to 0 again.
     """
 
     spans_training = True

@@ -55,9 +55,8 @@ def rosetta_penalty(
         mean, z: posterior means mean(x_r) of the anchors, and their targets z_r, (R, K).
         weight: weight of every point, (R,) or (); by default 1.
 
-    Returns:
-        mean_r |x_r - decode(z_r)|^2 in squared units of the data, and mean_r |z_r - mean(x_r)|^2 in
-        squared latent units.
+    Returns mean_r |x_r - decode(z_r)|^2 in squared units of the data, and
+    mean_r |z_r - mean(x_r)|^2 in squared latent units.
 
     Differs from the paper: the paper weighs by R over the batch size.  A mean over R lets rho mean
     the same at every R and batch size.

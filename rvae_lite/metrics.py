@@ -41,9 +41,8 @@ def rate_distortion_curve(fit, x, betas=None, *, seed: int = 0):
         betas: where a multi-rate Fit is read off, (T,), positive; a plain one has none.
         seed: of the posterior samples; the same noise at every beta.
 
-    Returns:
-        A pandas DataFrame, a row per replica and beta, with columns replica, beta, rate,
-        distortion, loss (distortion + beta * rate), in nats, and squared_error.
+    Returns a pandas DataFrame, a row per replica and beta, with columns replica, beta, rate,
+    distortion, loss (distortion + beta * rate), in nats, and squared_error.
     """
     import pandas as pd
 

@@ -36,9 +36,8 @@ class MultiRate(nn.Module):
     weight of the rate in distortion + beta * rate (nats, both summed over dimensions), is a number
     or one per example, (B,).  It lasts for the call.
 
-    Attributes:
-        module: the module, some of its layers replaced by `gates.Gated`.
-        beta_range: (lowest, highest) beta that training draws.
+    module: the module, some of its layers replaced by `gates.Gated`.
+    beta_range: (lowest, highest) beta that training draws.
     """
 
     def __init__(self, module: nn.Module, condition: Condition, *, beta_range, outside="warn"):
@@ -70,11 +69,7 @@ class MultiRate(nn.Module):
             return module.distortion(x, z)
 
     def at_beta(self, beta: float) -> nn.Module:
-        """A plain copy in eval mode, equal to the gated module at one beta.
-
-        Raises:
-            ValueError: beta is not one positive number.
-        """
+        """A plain copy in eval mode, equal to the gated module at beta, one positive number."""
         h = self.h(beta)
         if h.ndim:
             raise ValueError(f"at_beta takes one number, not beta of shape {tuple(h.shape)}")
@@ -96,16 +91,12 @@ class MultiRate(nn.Module):
         return gates.standardise(values, self.beta_range).to(like.dtype)
 
     def _check_inside(self, low: float, high: float) -> None:
-        lowest, highest = self.beta_range
-        if low >= lowest * (1 - 1e-6) and high <= highest * (1 + 1e-6):
-            return
-        wrong = low if low < lowest else high
-        message = f"beta {wrong:g} is outside [{lowest:g}, {highest:g}], the range of training"
-        if self.outside == "refuse":
-            raise ValueError(f"{message}: choose one inside")
-        if self.outside == "warn":
+        problem = checks.outside_range(low, high, self.beta_range)
+        if problem and self.outside == "refuse":
+            raise ValueError(f"{problem}: choose one inside")
+        if problem and self.outside == "warn":
             self.outside = "warned"
-            warnings.warn(f"{message}: the response is extrapolated", UserWarning, stacklevel=4)
+            warnings.warn(f"{problem}: the response is extrapolated", UserWarning, stacklevel=4)
 
     @contextlib.contextmanager
     def responding(self, h: Tensor):
@@ -147,8 +138,7 @@ def make_multirate(
             short trainings need more than 1: 5 was best on images and text, 1 for linear models and
             the beta-TCVAE.  FiLM always has 1, where it was best.
 
-    Raises:
-        ValueError: an argument is impossible, or layers cannot be gated; they are named.
+    ValueError: an argument is impossible, or layers cannot be gated; they are named.
 
     Differs from the paper: gates start open (w = 0, or tilted) and learn faster.  A linear VAE has
     its exact responses: one gate for encoder and decoder, a variance that is no product of sigmoids.

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rvae_lite.checks import check_selection
 from rvae_lite.fitted import Fit
+from rvae_lite.models.checks import check_known, check_selection
 from rvae_lite.multirate import is_multirate
 from rvae_lite.rosetta import RosettaPoints
 
@@ -34,8 +34,7 @@ def select_points(
         ids: names of the data, (N,), kept with the points.
         header: entries to add to the file's header: preprocessing, licence, source, ...
 
-    Raises:
-        ValueError: lengths that do not fit, more points than data, an unknown method.
+    ValueError: lengths that do not fit, more points than data, an unknown method.
 
     Differs from the paper: no datum is chosen twice.  Where two centres share their nearest datum,
     the later one takes its next nearest.
@@ -48,8 +47,7 @@ def select_points(
     x, means = (a.detach().cpu().numpy() if isinstance(a, Tensor) else a for a in (x, means))
     x, means = np.asarray(x), np.asarray(means, dtype=np.float64)
     check_selection(x, means, num_points)
-    if method not in SELECTION_METHODS:
-        raise ValueError(f"method must be one of {sorted(SELECTION_METHODS)}, not {method!r}")
+    check_known("method", method, sorted(SELECTION_METHODS))
     chosen = _nearest_distinct(means, SELECTION_METHODS[method](means, num_points, seed))
     versions = dict(torch=torch.__version__, numpy=np.__version__, python=platform.python_version())
     made = dict(selection_method=method, selection_seed=int(seed), versions=versions)
@@ -82,8 +80,7 @@ def curve_points(
         betas: where the curves are read off, (J,), ascending; by default ten, log-spaced.
         selected_at: the betas whose means are clustered; by default lowest, middle and highest.
 
-    Raises:
-        ValueError: a plain Fit, and what `select_points` refuses.
+    ValueError: a plain Fit, and what `select_points` refuses.
 
     Example:
         >>> from rvae_lite import VAE, fit

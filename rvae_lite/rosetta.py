@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rvae_lite import checks
 from rvae_lite.checkpoints import read_points
-from rvae_lite.checks import CheckReport, check_arrays, check_ids, compare_points
+from rvae_lite.checks import CheckReport
 from rvae_lite.storage import save_arrays
 
 # Versions of files: of plain points, which older readers read too, and of curves.
@@ -34,8 +35,7 @@ class RosettaPoints:
         header: what travels with the points: schema version, shapes, ranges, selection, versions,
             SHA-256 and whatever the maker added (preprocessing, licence, source).
 
-    Raises:
-        ValueError: shapes that do not fit, NaN or infinite values, no points, unordered betas.
+    ValueError: shapes that do not fit, NaN or infinite values, no points, unordered betas.
     """
 
     def __init__(self, x, z, *, betas=None, recon=None, ids=None, header: dict | None = None):
@@ -43,9 +43,9 @@ class RosettaPoints:
         x = x if x.dtype == np.uint8 else np.asarray(x, dtype=np.float32)
         betas = None if betas is None else np.asarray(betas, dtype=np.float64)
         recon = None if recon is None else np.asarray(recon, dtype=np.float32)
-        check_arrays(x, z, betas, recon)
+        checks.check_arrays(x, z, betas, recon)
         ids = np.asarray([""] * len(x) if ids is None else ids).astype(str)
-        check_ids(ids, len(x))
+        checks.check_ids(ids, len(x))
         self.x, self.z, self.ids, self.betas, self.recon = x, z, ids, betas, recon
         self.header = dict(header or {}, **self._described())
         if betas is None:
@@ -97,21 +97,12 @@ class RosettaPoints:
 
     def warn_beyond(self, low: float, high: float) -> None:
         """Warn (UserWarning) where the curves do not reach from `low` to `high`."""
-        if self.betas is None:
-            return
-        first, last = self.betas[0], self.betas[-1]
-        if low >= first * (1 - 1e-6) and high <= last * (1 + 1e-6):
-            return
-        span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-        known = f"the points are known for beta in [{first:g}, {last:g}], asked for is {span}"
-        warnings.warn(f"{known}: beyond, they stay as at the ends", UserWarning, stacklevel=3)
+        text = None if self.betas is None else checks.beyond_ends(self.betas, low, high)
+        if text is not None:
+            warnings.warn(text, UserWarning, stacklevel=3)
 
     def _at(self, curves: np.ndarray, beta) -> np.ndarray:
-        at = torch.as_tensor(beta, dtype=torch.float64)
-        one_each = not at.ndim or (at.ndim == 1 and len(at) == len(self))
-        if not one_each or not bool((at > 0).all()):
-            expected = f"a positive number or one per point ({len(self)})"
-            raise ValueError(f"beta must be {expected}, not {beta!r}")
+        at = checks.one_per_point(beta, len(self))
         self.warn_beyond(float(at.min()), float(at.max()))
         nodes, values = torch.from_numpy(self.betas), torch.from_numpy(curves)
         return along_beta(nodes, values, at.expand(len(self))).numpy()
@@ -131,9 +122,8 @@ class RosettaPoints:
     def load(cls, path) -> "RosettaPoints":
         """Read points from a file, or shipped ones: "book:eight_gaussians", "book:digits".
 
-        Raises:
-            FileNotFoundError: no such file.
-            ValueError: the file is truncated, altered, pickled, of another kind or newer.
+        FileNotFoundError: no such file.  ValueError: the file is truncated, altered, pickled, of
+        another kind or newer.
         """
         return read_points(path, cls, versions=(PLAIN_VERSION, SCHEMA_VERSION), described=DESCRIBED)
 
@@ -145,7 +135,7 @@ class RosettaPoints:
         where the points have one too, except for `normalisation`, which belongs to one bird or
         instrument.
         """
-        return compare_points(self, x, preprocessing)
+        return checks.compare_points(self, x, preprocessing)
 
 
 def along_beta(betas: Tensor, curves: Tensor, at: Tensor) -> Tensor:

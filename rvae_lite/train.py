@@ -1,7 +1,7 @@
 """`fit`: train M replicas of a model at once, in one visible loop.
 
 Martinez & Pearson (2021), Section 3 and Appendix B: Adam at 1e-3, Rosetta points in every batch.
-Letters: M replicas, N data points, B batch, R Rosetta points.
+Letters: M replicas, N data points, R Rosetta points.
 """
 
 import copy
@@ -76,8 +76,7 @@ def fit(
         FloatingPointError: a loss became infinite or NaN; epoch, replica, beta and rho are named.
         PointsNotReached: a warning where anchors were not reached after training.
 
-    Differs from the papers: the Rosetta term is a mean over the R points, not a sum times a ratio
-    of R and B.
+    Differs from the papers: the Rosetta term is a mean over the R points, see `losses`.
 
     Example:
         >>> from rvae_lite import VAE, data
@@ -179,12 +178,7 @@ def _warn_of_unreached(result: Fit, points: RosettaPoints) -> None:
     if is_multirate(result.model):
         middle = float(np.sqrt(np.prod(result.model.beta_range)))
     distance = result.anchor_distance(points, beta=middle)
-    missed = np.flatnonzero((result.rho > 0) & (distance > UNREACHED)).tolist()
-    if not missed:
-        return
-    message = (
-        f"replicas {missed} did not reach the Rosetta points: mean squared distance up to "
-        f"{max(distance[missed]):.2g} of their total variance; train longer, raise rho, or check "
-        f"that the points were made with the same preprocessing"
-    )
-    warnings.warn(message, PointsNotReached, stacklevel=3)
+    missed = np.flatnonzero((result.rho > 0) & (distance > UNREACHED))
+    if missed.size:
+        text = checks.not_reached(missed.tolist(), max(distance[missed]))
+        warnings.warn(text, PointsNotReached, stacklevel=3)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rvae_lite.checks import is_number
+from rvae_lite.checks import is_number, is_whole
 
 
 def check_sizes(**sizes: Sequence[int]) -> None:
@@ -223,6 +223,20 @@ def check_same_dim(source: np.ndarray, target: np.ndarray) -> None:
         raise ValueError(f"K must agree: {found}")
 
 
+def check_selection(x: np.ndarray, means: np.ndarray, num_points) -> None:
+    """Raises ValueError where R points cannot be chosen from data by their means, (N, K)."""
+    if means.ndim != 2 or len(means) != len(x):
+        expected = f"(N, K) = ({len(x)}, K), one row per datum"
+        raise ValueError(f"means must be {expected}, not {means.shape}: pass one replica's")
+    if not np.isfinite(means).all():
+        remedy = "train again with a lower learning rate"
+        raise ValueError(f"means hold NaN or infinite values: {remedy}")
+    if not is_whole(num_points) or num_points < 1:
+        raise ValueError(f"num_points must be a positive integer, not {num_points!r}")
+    if num_points > len(x):
+        raise ValueError(f"num_points = {num_points} is more than the {len(x)} data: select fewer")
+
+
 def check_labels(name: str, points: np.ndarray, labels) -> None:
     """Raises ValueError for labels that are not one per point."""
     if np.shape(labels) != (len(points),):
@@ -312,6 +326,15 @@ def check_beta_given(beta, *, gated: bool) -> None:
     if beta is None and gated:
         remedy = "pass beta=, a number or one per example"
         raise ValueError(f"a multi-rate model answers at every beta: {remedy}")
+
+
+def outside_range(low: float, high: float, beta_range: tuple[float, float]) -> str | None:
+    """What is wrong with betas from `low` to `high` where they leave the range of training."""
+    lowest, highest = beta_range
+    if low >= lowest * (1 - 1e-6) and high <= highest * (1 + 1e-6):
+        return None
+    wrong = low if low < lowest else high
+    return f"beta {wrong:g} is outside [{lowest:g}, {highest:g}], the range of training"
 
 
 def check_one_each(h: Tensor, num_data: int) -> None:

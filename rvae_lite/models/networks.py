@@ -1,8 +1,7 @@
 """Networks by name: functions that build an encoder and the decoder that mirrors it.
 
 `residual` is Figure 3 of Martinez & Pearson (2021); `cnn`, `resnet` are Bae et al. (2023), App. C.
-Letters: B batch, K latent dimension, F features.  A function takes the shape of one example,
-(C, H, W) of an image, K and its options.
+Letters: B batch, K latent dimension, F features.  shape: of one example, (C, H, W) of an image.
 """
 
 import math

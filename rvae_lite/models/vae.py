@@ -17,11 +17,8 @@ from rvae_lite.models import checks
 from rvae_lite.models.networks import NETWORKS
 
 # What a network changes of the defaults of `VAE`.
-PREFERRED = {
-    "linear": dict(posterior="constant"),
-    "cnn": dict(posterior="diagonal", likelihood="bernoulli"),
-    "resnet": dict(posterior="diagonal", likelihood="bernoulli"),
-}
+BINARY = dict(posterior="diagonal", likelihood="bernoulli")
+PREFERRED = dict(linear=dict(posterior="constant"), cnn=BINARY, resnet=BINARY)
 
 
 class PosteriorHead(nn.Module):
