@@ -210,9 +210,8 @@ class Fit:
         """
         checks.check_beta_given(beta, gated=is_multirate(self.model))
         call = _Call(self.model, function)
-        device = torch.device(self.info.get("device", "cpu"))
-        if not torch.cuda.is_available():
-            device = torch.device("cpu")
+        has_cuda = torch.cuda.is_available()
+        device = torch.device(self.info.get("device", "cpu") if has_cuda else "cpu")
         weights = self.weights.to(device)
         buffers = {name: buffer.to(device) for name, buffer in self.buffers.items()}
 

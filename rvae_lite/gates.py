@@ -58,10 +58,9 @@ class Condition:
 class Gate(nn.Module):
     """gate(w h + c) for F channels; FiLM (Perez et al. 2018) scales by w h + c, shifts by v h + d.
 
-    Args:
-        kind, num_channels: "sigmoid", "sqrt" or "film"; F.
-        tilt: a sigmoid starts at w = -tilt, more closed the higher beta is.
-        speed: how many times as fast as other weights the gate learns, see `make_multirate`.
+    kind, num_channels: "sigmoid", "sqrt" or "film"; F.
+    tilt: a sigmoid starts at w = -tilt, more closed the higher beta is.
+    speed: how many times as fast as other weights the gate learns, see `make_multirate`.
     """
 
     def __init__(self, kind: str, num_channels: int, *, tilt: float = 0.0, speed: float = 1.0):
@@ -101,10 +100,9 @@ class Gate(nn.Module):
 class Gated(nn.Module):
     """A layer with a gate: gate(w h + c) * (W a + bias), one (w, c) per output channel (Eq. 8).
 
-    Args:
-        layer, gate: a linear layer, convolution or batch norm, and its gate.
-        condition: the model's, where h is read.
-        inputs: gate the inputs of a linear layer instead of its outputs.
+    layer, gate: a linear layer, convolution or batch norm, and its gate.
+    condition: the model's, where h is read.
+    inputs: gate the inputs of a linear layer instead of its outputs.
     """
 
     def __init__(self, layer: nn.Module, gate: Gate, condition: Condition, *, inputs: bool = False):

@@ -29,10 +29,8 @@ class Constant:
 class LogUniform:
     """beta is drawn anew, log beta uniform between log low and log high (Section 3.3).
 
-    Args:
-        low, high: lowest and highest weight of the rate in distortion + beta * rate (nats, both
-            summed over dimensions).
-        per: draw a beta for every "example", or for every "batch", which varies more.
+    low, high: lowest and highest weight of the rate in distortion + beta * rate (nats, both summed
+    over dimensions); per: draw a beta for every "example", or for every "batch", which varies more.
     """
 
     spans_training = False
@@ -55,9 +53,8 @@ class LogUniform:
 class Annealed:
     """beta rises in a line from 0 to its value and stays there: KL annealing.
 
-    Args:
-        value: beta at the end, a number or one per replica.
-        share: share of all steps over which beta rises.
+    value: beta at the end, a number or one per replica; share: the share of all steps over which
+    it rises.
     """
 
     spans_training = True

@@ -111,9 +111,8 @@ def _curve(name: str, curve) -> tuple[np.ndarray, np.ndarray]:
 def frechet_distance(a, b) -> float:
     """Frechet distance of two Gaussians fitted to features (N, F) and (N', F), at least 2 each.
 
-    |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)), in squared units of the features.  Distances
-    compare only between features of one encoder and sets of about one size: few examples bias the
-    estimate upwards.
+    |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)), in squared units of the features.  Compare
+    features of one encoder and sets of about one size only: few examples bias it upwards.
     """
     a, b = checks.two_sets(a, b)
     covariance_a = np.atleast_2d(np.cov(a, rowvar=False))

@@ -24,12 +24,9 @@ PREFERRED = dict(linear=dict(posterior="constant"), cnn=BINARY, resnet=BINARY)
 class PosteriorHead(nn.Module):
     """From features (B, F) to a posterior over K latents.
 
-    Args:
-        feature_dim, latent_dim: F, K.
-        posterior: "full" (a Cholesky factor, as in the paper), "diagonal", "low_rank" (a factor of
-            rank `rank` plus a diagonal) or "constant" (a diagonal that is the same for all data).
-        rank: r, columns of the low-rank factor.
-        hidden_dim: width of a hidden layer with ReLU for each part of the posterior; None for none.
+    posterior: "full" (a Cholesky factor, as in the paper), "diagonal", "low_rank" (a factor of rank
+    `rank` plus a diagonal) or "constant" (a diagonal that is the same for all data).
+    hidden_dim: width of a hidden layer with ReLU for each part of the posterior; None for none.
     """
 
     def __init__(
