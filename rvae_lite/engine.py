@@ -159,7 +159,7 @@ class Trainer:
 
     loss: of one replica, in training mode; seeds: one per replica.
     x: data on the training's device, (N, *data).
-    batches, epochs: the length of the training; law, learning_rate: laws of beta and of Adam's.
+    batches, epochs: the length of the training; law, learning_rate: the laws of beta and Adam's rate.
     beta, rho: each replica's numbers, (M,); beta is NaN where it is drawn.
     anchoring: how batches meet the Rosetta points, an `anchors.Anchoring`, or None.
     compiled: whether to compile the step; "auto" goes on without where the compiler fails.
