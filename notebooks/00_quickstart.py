@@ -51,7 +51,7 @@ import torch
 
 from rvae_lite import VAE, RosettaPoints, alignment, data, fit, losses, select_points
 from rvae_lite.reporting import figures
-from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.reporting.claims import check, fingerprint, provenance
 
 figures.use_style()
 folder = Path(tempfile.mkdtemp())

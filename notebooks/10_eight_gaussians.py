@@ -50,8 +50,8 @@ import numpy as np
 
 from rvae_lite import RosettaPoints, alignment, fit
 from rvae_lite.reporting import figures, tables
-from rvae_lite.reporting.tables import check, fingerprint, provenance
-from rvae_lite.studies import protocols
+from rvae_lite.reporting.claims import check, fingerprint, provenance
+from rvae_lite.studies import linear_maps, protocols, rosetta_tables
 from rvae_lite.studies.setup import methods_of, toy_setup
 from rvae_lite.studies.study import load_results
 
@@ -251,7 +251,7 @@ for ax, (parameter, rows) in zip(
         rows.value,
         rows.negative_elbo,
         marker="o",
-        color=figures.colour("beta-VAE" if parameter == "beta" else "R-VAE"),
+        color=figures.colour_of("beta-VAE" if parameter == "beta" else "R-VAE"),
     )
     ax.set(xlabel=parameter, yscale="log")
 axes[0].set_ylabel("validation −ELBO at beta = 1,\nnats (lower is better)")
@@ -408,7 +408,7 @@ check(
 # If two spaces differed by a rotation and one global scale, all eigenvalues of $P$ would be equal.
 
 # %%
-_ = figures.plot_linear_maps(runs[runs.method.isin(list(methods))])
+_ = linear_maps.plot_linear_maps(runs[runs.method.isin(list(methods))])
 flat = median["spectrum_1", "all"] / median["spectrum_0", "all"]
 check("the R-VAE's spectrum is flatter than the VAE's", flat["R-VAE"] > flat["VAE"])
 
@@ -426,8 +426,8 @@ check("the R-VAE's spectrum is flatter than the VAE's", flat["R-VAE"] > flat["VA
 # %%
 paper_scale, published = load_results("eight_gaussians"), load_results("published")
 toy = published[published.data == "8 Gaussians"]
-variability = tables.over_templates(tables.relative_rv(paper_scale))
-distortion = tables.over_templates(tables.relative_lsd(paper_scale))
+variability = tables.over_templates(rosetta_tables.relative_rv(paper_scale))
+distortion = tables.over_templates(rosetta_tables.relative_lsd(paper_scale))
 eight = variability.num_points == 8
 tables.against_paper(variability[eight], toy[toy.table == 1])
 

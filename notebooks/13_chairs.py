@@ -50,8 +50,8 @@ import numpy as np
 
 from rvae_lite import alignment, data, fit
 from rvae_lite.reporting import figures, tables
-from rvae_lite.reporting.tables import check, fingerprint, provenance
-from rvae_lite.studies import protocols
+from rvae_lite.reporting.claims import check, fingerprint, provenance
+from rvae_lite.studies import linear_maps, protocols, rosetta_tables
 from rvae_lite.studies.setup import image_setup, methods_of
 from rvae_lite.studies.study import load_results
 
@@ -237,7 +237,7 @@ check("R-VAEs draw what Alice draws", astray["R-VAE"] < astray["VAE"] / 2)
 # ## What the linear maps look like
 
 # %%
-_ = figures.plot_linear_maps(study.table)
+_ = linear_maps.plot_linear_maps(study.table)
 
 # %% [markdown]
 # **Figures 6 and 7, in small.** Eigenvalues of the stretch in the best linear map onto the joint space; large ones belong to directions in which the source hardly varies.
@@ -249,14 +249,14 @@ _ = figures.plot_linear_maps(study.table)
 # %%
 own, published = load_results("chairs"), load_results("published")
 published = published[(published.data == "3D Chairs") & (published.table == 2)]
-tables.against_paper(tables.over_templates(tables.relative_lsd(own)), published)
+tables.against_paper(tables.over_templates(rosetta_tables.relative_lsd(own)), published)
 
 # %% [markdown]
 # **Table 2, chairs**, log latent space distortion relative to the median VAE.
 # The paper's column is 3D Chairs, ours the procedural ones: a verdict here is about direction at best.
 
 # %%
-tables.summary(own)
+rosetta_tables.summary(own)
 
 # %%
 ours = own.pivot_table(

@@ -50,8 +50,8 @@ import pandas as pd
 from rvae_lite import alignment, fit
 from rvae_lite.birdsong import colony, spectrograms
 from rvae_lite.reporting import figures, tables
-from rvae_lite.reporting.tables import check, fingerprint, provenance
-from rvae_lite.studies import protocols
+from rvae_lite.reporting.claims import check, fingerprint, provenance
+from rvae_lite.studies import protocols, rosetta_tables, song_figures
 from rvae_lite.studies.setup import image_setup, methods_of
 from rvae_lite.studies.study import load_results
 
@@ -76,7 +76,7 @@ song = colony.sing(0, song=4)
 Audio(song.samples, rate=song.rate)
 
 # %%
-_ = figures.plot_song(song.samples, song.rate, song.onsets, song.offsets, song.labels)
+_ = song_figures.plot_song(song.samples, song.rate, song.onsets, song.offsets, song.labels)
 
 # %% [markdown]
 # ## From sound to an image
@@ -226,7 +226,7 @@ for name in ("VAE", "R-VAE"):
     distance = np.square(runs - target).sum(-1).mean(0) / target.var(0).sum()
     far[name] = [np.median(distance[held_out.labels == k]) for k in range(len(names))]
 by_type = pd.DataFrame(far | {"points": points_of}, index=names)
-_ = figures.plot_by_type(
+_ = song_figures.plot_by_type(
     by_type, label="distance to the template\n/ its variance (lower is better)"
 )
 
@@ -316,7 +316,7 @@ check("new birds are held less than the birds of the points", gain["D2"] > gain[
 # %%
 own, published = load_results("zebra_finch"), load_results("published")
 published = published[published.data == "Birdsong"]
-frame = tables.over_templates(tables.relative_rv(own))
+frame = tables.over_templates(rosetta_tables.relative_rv(own))
 tables.against_paper(frame, published[published.table == 1])
 
 # %% [markdown]
@@ -324,7 +324,7 @@ tables.against_paper(frame, published[published.table == 1])
 # Ours is over the $\min(K, M - 1)$ leading eigenvalues; the paper's log determinants of ten runs in 32 dimensions are singular, and sizes do not compare.
 
 # %%
-frame = tables.over_templates(tables.relative_lsd(own))
+frame = tables.over_templates(rosetta_tables.relative_lsd(own))
 tables.against_paper(frame, published[published.table == 2])
 
 # %% [markdown]
@@ -332,7 +332,7 @@ tables.against_paper(frame, published[published.table == 2])
 # The last row is the control: a VAE that meets the points' inputs as often, without their latents.
 
 # %%
-tables.summary(own)
+rosetta_tables.summary(own)
 
 # %% [markdown]
 # The control says what the distortion after a linear map measures: having *seen* Alice's birds.
@@ -366,7 +366,7 @@ print(
 
 # %%
 own = load_results("bengalese_finch")
-tables.summary(own)
+rosetta_tables.summary(own)
 
 # %% [markdown]
 # ## Take-aways

@@ -49,7 +49,7 @@ import numpy as np
 from rvae_lite import VAE, RosettaPoints, alignment, fit, select_points
 from rvae_lite.birdsong import annotations, ava, colony, spectrograms, syllables
 from rvae_lite.reporting import figures
-from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.reporting.claims import check, fingerprint, provenance
 
 figures.use_style()
 folder = Path(tempfile.mkdtemp())

@@ -48,10 +48,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from rvae_lite import VAE, data, fit
+from rvae_lite import VAE, data, fit, laws
 from rvae_lite.metrics import active_units, rate_distortion_curve
-from rvae_lite.reporting import curves, figures
-from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.reporting import figures
+from rvae_lite.reporting.claims import check, fingerprint, provenance
 
 figures.use_style()
 digits = data.load(dataset)
@@ -129,8 +129,7 @@ ensemble = fit(
     seed=[0] * len(betas),
     epochs=epochs,
     batch_size=64,
-    learning_rate=learning_rate,
-    schedule="cosine",
+    learning_rate=laws.Cosine(learning_rate),
 )
 seen, held_out = (rate_distortion_curve(ensemble, x) for x in (train, test))
 curve = held_out[:num_betas]
@@ -155,8 +154,8 @@ check("at the lowest price the rate is over four times the entropy", most > 4 * 
 # Through each dot goes a line of slope $-\beta$, because all points on it have the same loss, and the optimum at $\beta$ is where the lowest such line touches what is possible.
 
 # %%
-ax = curves.plot_rate_distortion({"beta-VAE": curve}, betas="beta-VAE")
-_ = curves.plot_tangents(curve, length=0.22, ax=ax)
+ax = figures.plot_rate_distortion({"beta-VAE": curve}, betas="beta-VAE")
+_ = figures.plot_tangents(curve, length=0.22, ax=ax)
 
 # %% [markdown]
 # **Held-out digits, one dot per training**, with $\beta$ written beside it and a grey segment of slope $-\beta$ through it.
@@ -230,14 +229,14 @@ figure, (left, right) = figures.figure_row(2, width=3.4)
 quantities = {"rate": curve.rate, "distortion": curve.distortion}
 for name, values in quantities.items():
     style = "-" if name == "rate" else "--"
-    left.plot(betas[:num_betas], values, style, color=figures.colour("beta-VAE"))
+    left.plot(betas[:num_betas], values, style, color=figures.colour_of("beta-VAE"))
     left.annotate(
         name, (betas[0], values[0]), xytext=(6, 3), textcoords="offset points"
     )
 left.set(xscale="log", xlabel="beta", ylabel="nats")
 units = active_units(ensemble.encode(test))[:num_betas]
 active = {"beta-VAE": (betas[:num_betas], units)}
-_ = curves.plot_over_beta(active, label="active units", ax=right)
+_ = figures.plot_over_beta(active, label="active units", ax=right)
 
 # %%
 check("all latents are in use at the lowest price", units[0] == latent_dim)

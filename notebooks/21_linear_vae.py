@@ -48,9 +48,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from rvae_lite import VAE, data, fit, linear_vae
-from rvae_lite.reporting import curves, figures
-from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite import VAE, data, fit, laws, linear_vae
+from rvae_lite.reporting import figures
+from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies.linear import linear_curve
 
 figures.use_style()
@@ -277,7 +277,7 @@ check("distortion as from the matrices", np.isclose(distortion, matrices))
 # %%
 figure, axes = figures.figure_row(3, width=2.9, height=2.6)
 for ax, price in zip(axes, (0.3, 1.5, 4.5), strict=True):
-    curves.plot_water_filling(values[:20], price * s2, latent_dim=K, ax=ax)
+    figures.plot_water_filling(values[:20], price * s2, latent_dim=K, ax=ax)
     ax.set_title(f"β = {price:g}")
 _ = axes[0].legend()
 
@@ -320,7 +320,7 @@ print("collapse at β =", ", ".join(f"{b:.2f}" for b in gone))
 model = VAE.linear(n, K, noise_variance=s2)
 betas = np.geomspace(lowest, highest, num_betas)
 plan = dict(replicas=num_betas, beta=betas, batch_size=100, compile=False)
-plan |= dict(learning_rate=learning_rate, schedule="cosine")
+plan |= dict(learning_rate=laws.Cosine(learning_rate))
 first_steps = fit(model, x[:1000], epochs=20, **plan)
 for replica in (0, num_betas - 1):
     fingerprint(first_steps, replica=replica)
@@ -331,13 +331,13 @@ reached = linear_curve(trained, x)
 best = linear_vae.rate_distortion(Sigma, betas=betas, **options)
 figure, (left, middle, right) = figures.figure_row(3, width=3.0)
 ways = {"exact": exact, "beta-VAE": reached}
-curves.plot_rate_distortion(ways, lines=["exact"], ax=left)
+figures.plot_rate_distortion(ways, lines=["exact"], ax=left)
 rates = {"exact": (dense, exact.rate), "beta-VAE": (betas, reached.rate)}
-curves.plot_over_beta(rates, label="rate in nats", lines=["exact"], ax=middle)
+figures.plot_over_beta(rates, label="rate in nats", lines=["exact"], ax=middle)
 means = trained.encode(x).numpy()
 used = [(np.var(m, axis=0) > 0.01).sum() for m in means]
 units = {"exact": (dense, active), "beta-VAE": (betas, used)}
-_ = curves.plot_over_beta(units, label="active units", lines=["exact"], ax=right)
+_ = figures.plot_over_beta(units, label="active units", lines=["exact"], ax=right)
 
 # %% [markdown]
 # **Seven trainings (dots) on the closed form (line)**: the curve, the rate, and the latents in use.
@@ -436,7 +436,7 @@ ax = figures.figure_row(1, width=4.2)[1]
 for name, (i, j) in {f"1 and {K}": (0, K - 1), "1 and 2": (0, 1)}.items():
     costs = [cost_of(turned(i, j, a), beta)[0] for a in angles]
     style = "-" if j > 1 else "--"
-    ax.plot(np.degrees(angles), costs, style, color=figures.colour("exact"), label=name)
+    ax.plot(np.degrees(angles), costs, style, color=figures.colour_of("exact"), label=name)
 ax.set(xlabel="rotation in degrees", ylabel="extra loss at β = 1, nats")
 ax.set_xticks([0, 45, 90, 135, 180])
 _ = ax.legend(title="latents turned")

@@ -48,10 +48,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from rvae_lite import VAE, data, fit, gates, linear_vae
+from rvae_lite import VAE, data, fit, gates, laws, linear_vae
 from rvae_lite.multirate import LogUniform, make_multirate
-from rvae_lite.reporting import curves, figures
-from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.reporting import figures
+from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import theorem_one
 from rvae_lite.studies.linear import linear_curve
 
@@ -141,7 +141,7 @@ for ax, (field, label) in zip(axes, {**names, "decoder": "decoder D"}.items()):
     lines = {k: (beta, getattr(r, field)[:, 0]) for k, r in pair.items()}
     if field == "decoder":
         lines = {"exact": lines["exact"]}
-    curves.plot_over_beta(lines, label=label, lines=list(lines), ax=ax)
+    figures.plot_over_beta(lines, label=label, lines=list(lines), ax=ax)
 
 # %% [markdown]
 # **The response of one latent**: what the optimum is (line), and what the proof names.
@@ -222,7 +222,7 @@ shown = {
     for name, gap in excess.items()
     if name != "corrected"
 }
-_ = curves.plot_over_beta(
+_ = figures.plot_over_beta(
     shown, label="excess loss in nats", lines=list(shown), log=True, ax=ax
 )
 
@@ -347,17 +347,18 @@ x = digits.x.reshape(len(digits.x), -1)
 x = x - x.mean(0)
 n, variance = x.shape[1], noise_variance
 model = VAE.linear(n, latent_dim, noise_variance=variance)
-plan = dict(beta=law, batch_size=600, learning_rate=learning_rate, compile=False)
-plan |= dict(gate_speed=1.0)  # the learning rate is high enough for the gates too
-first_steps = fit(make_multirate(model), x, epochs=20, schedule="cosine", **plan)
+plan = dict(beta=law, batch_size=600, compile=False)
+plan["learning_rate"] = laws.Cosine(learning_rate)
+slow = dict(gate_speed=1.0)  # the learning rate is high enough for the gates too
+first_steps = fit(make_multirate(model, **slow), x, epochs=20, **plan)
 fingerprint(first_steps)
 
 # %%
 ways = {"corrected gates": None, "sigmoid encoder": ("sigmoid", "sqrt")}
 ways |= {"all sigmoid": "sigmoid"}
-plan |= dict(epochs=epochs, schedule="cosine", warmup_epochs=epochs // 40)
+plan["learning_rate"] = laws.Cosine(learning_rate, warmup_epochs=epochs // 40)
 trained = {
-    name: fit(make_multirate(model, gate=gate), x, **plan)
+    name: fit(make_multirate(model, gate=gate, **slow), x, epochs=epochs, **plan)
     for name, gate in ways.items()
 }
 read_off = np.geomspace(lowest, highest, 25)
@@ -379,10 +380,10 @@ gaps = {
 }
 figure, (left, right) = figures.figure_row(2, width=3.6, height=3)
 both = {"exact": solution, "MR-VAE": reached["corrected gates"]}
-curves.plot_rate_distortion(both, lines=["exact"], ax=left)
+figures.plot_rate_distortion(both, lines=["exact"], ax=left)
 percent = {name: (read_off, 100 * gap) for name, gap in gaps.items()}
 label = "gap to the optimum in per cent\n(lower is better)"
-curves.plot_over_beta(percent, label=label, lines=list(percent), log=True, ax=right)
+figures.plot_over_beta(percent, label=label, lines=list(percent), log=True, ax=right)
 _ = right.set_ylim(1e-2, 10)
 
 # %% [markdown]
@@ -491,8 +492,9 @@ assert min(excess_at(d) for d in np.linspace(0.2, 3, 57)) > excess_at(1.0) * 2 /
 # ```
 
 # %% tags=["hide-cell"]
-quick = plan | dict(epochs=500, warmup_epochs=10)
-per_batch = fit(make_multirate(model), x, per="batch", **quick)
+quick = plan | dict(beta=LogUniform(law.low, law.high, per="batch"))
+quick["learning_rate"] = laws.Cosine(learning_rate, warmup_epochs=10)
+per_batch = fit(make_multirate(model, **slow), x, epochs=500, **quick)
 losses = linear_curve(per_batch, x, read_off).loss.to_numpy() - constant
 assert (losses / (optimal.numpy() - constant)).max() < 1.1
 

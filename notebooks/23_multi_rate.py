@@ -49,9 +49,9 @@ import torch
 from torch import nn
 
 from rvae_lite import fit, gates, metrics, multirate
-from rvae_lite.reporting import curves, figures, tables
-from rvae_lite.reporting.tables import check, fingerprint, provenance
-from rvae_lite.studies import over_beta
+from rvae_lite.reporting import figures
+from rvae_lite.reporting.claims import check, fingerprint, provenance
+from rvae_lite.studies import over_beta, over_beta_tables
 from rvae_lite.studies.setup import MR_VAE
 from rvae_lite.studies.study import load_results
 
@@ -186,10 +186,10 @@ both = {"MR-VAE": multi, "beta-VAE": plain}
 
 # %%
 figure, (left, right) = figures.figure_row(2, width=3.6)
-curves.plot_rate_distortion(both, lines=["MR-VAE"], ax=left)
+figures.plot_rate_distortion(both, lines=["MR-VAE"], ax=left)
 losses = {name: (curve.beta, curve.loss) for name, curve in both.items()}
 label = "distortion + beta · rate,\nnats (lower is better)"
-_ = curves.plot_over_beta(losses, label=label, lines=["MR-VAE"], ax=right)
+_ = figures.plot_over_beta(losses, label=label, lines=["MR-VAE"], ax=right)
 
 # %% [markdown]
 # **Figure 5, in small.** Left, test rate and distortion: the line is one model, read off at nineteen values of $\beta$; each dot on the other is a training of its own.
@@ -279,7 +279,7 @@ check("after training no channel is closed", cost.closed_share["MR-VAE"] < 0.02)
 # %%
 own, published = load_results("multi_rate"), load_results("published")
 longer = "MR-VAE, 4 times as long"
-tables.curves_against_paper(own, published, named={longer: "MR-VAE"})
+over_beta_tables.curves_against_paper(own, published, named={longer: "MR-VAE"})
 
 # %%
 pairs = own[own.metric.isin(["area", "dominance"])]
@@ -295,7 +295,7 @@ pairs.groupby([*index, "metric"], sort=False).value.agg(spread).unstack()
 # %%
 lower = pairs[pairs.metric == "dominance"].groupby(index).value.median()
 check("after as many epochs the plain curves lie lower", lower["MR-VAE"].max() < 0.1)
-best = tables.best_negative_elbos(own).groupby(["method", "data", "network"])
+best = over_beta_tables.best_negative_elbos(own).groupby(["method", "data", "network"])
 best = best.value.median().unstack("method")
 check(
     "four times as long, its lowest −ELBO is below that of ten trainings",
@@ -329,7 +329,7 @@ scale[shown].rename(columns=dict(replicas="seeds"))
 figure, axes = figures.figure_row(4)
 for ax, (name, part) in zip(axes, own.groupby(["data", "network"], sort=False)):
     found = {method: over_beta.curve_of(part, method) for method in part.method.unique()}
-    curves.plot_rate_distortion(found, lines=["MR-VAE", longer], ax=ax)
+    figures.plot_rate_distortion(found, lines=["MR-VAE", longer], ax=ax)
     ax.set_title(", ".join(name))
     if ax is not axes[0]:
         ax.get_legend().remove()

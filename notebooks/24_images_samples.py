@@ -48,8 +48,8 @@ import pandas as pd
 import torch
 
 from rvae_lite import metrics
-from rvae_lite.reporting import curves, figures
-from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.reporting import figures
+from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import over_beta
 from rvae_lite.studies.setup import MR_VAE
 from rvae_lite.studies.study import load_results
@@ -151,7 +151,7 @@ check(
 # %%
 figure, axes = figures.figure_row(3, width=2.8)
 counts = {name: (betas, values) for name, values in units.items()}
-curves.plot_over_beta(counts, label="active units", ax=axes[0])
+figures.plot_over_beta(counts, label="active units", ax=axes[0])
 found = {name: over_beta.curve_of(study.table, name) for name in setting.methods}
 for ax, kind in zip(axes[1:], ("samples", "reconstructions")):
     values = {
@@ -159,7 +159,7 @@ for ax, kind in zip(axes[1:], ("samples", "reconstructions")):
         for name, c in ((n, c[c.frechet_samples.notna()]) for n, c in found.items())
     }
     label = f"Fréchet distance of {kind}\n(lower is better)"
-    curves.plot_over_beta(values, label=label, ax=ax)
+    figures.plot_over_beta(values, label=label, ax=ax)
 
 # %% [markdown]
 # **Figure 6, in small.** Reconstructions get worse with every step of $\beta$, since less is said about the image.
@@ -243,7 +243,7 @@ figure, axes = figures.figure_row(4)
 for ax, (name, part) in zip(axes, own.groupby(["data", "network"], sort=False)):
     found = {method: over_beta.curve_of(part, method) for method in part.method.unique()}
     values = {method: (c.beta, c.active_units) for method, c in found.items()}
-    curves.plot_over_beta(values, label="active units", ax=ax)
+    figures.plot_over_beta(values, label="active units", ax=ax)
     ax.set_title(", ".join(name))
 
 # %%
@@ -252,7 +252,7 @@ for ax, (name, part) in zip(axes, own.groupby(["data", "network"], sort=False)):
     found = {method: over_beta.curve_of(part, method) for method in part.method.unique()}
     found = {method: c[c.frechet_samples.notna()] for method, c in found.items()}
     values = {method: (c.beta, c.frechet_samples) for method, c in found.items()}
-    curves.plot_over_beta(values, label="Fréchet distance of samples", ax=ax)
+    figures.plot_over_beta(values, label="Fréchet distance of samples", ax=ax)
     ax.set_title(", ".join(name))
 
 

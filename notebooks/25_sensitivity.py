@@ -49,8 +49,8 @@ import pandas as pd
 import torch
 
 from rvae_lite import gates
-from rvae_lite.reporting import curves, figures
-from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.reporting import figures
+from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import over_beta
 from rvae_lite.studies.setup import MR_VAE, Method
 from rvae_lite.studies.study import load_results
@@ -98,10 +98,10 @@ def plot_variants(names):
     figure, (left, right) = figures.figure_row(2, width=3.6)
     chosen = {name: found[name] for name in ("MR-VAE", *names, "beta-VAE")}
     lines = ["MR-VAE", *names]
-    curves.plot_rate_distortion(chosen, lines=lines, ax=left)
+    figures.plot_rate_distortion(chosen, lines=lines, ax=left)
     loss = {name: (curve.beta, curve.loss) for name, curve in chosen.items()}
     label = "distortion + beta · rate,\nnats (lower is better)"
-    curves.plot_over_beta(loss, label=label, lines=lines, ax=right)
+    figures.plot_over_beta(loss, label=label, lines=lines, ax=right)
 
 
 # %% [markdown]
@@ -128,7 +128,7 @@ opened = {
     "sqrt, sqrt": (beta, gates.sqrt_gate(-2 + 2 * h)),
     "FiLM": (beta, 1 - 0.4 * h),
 }
-ax = curves.plot_over_beta(opened, label="factor", lines=list(opened))
+ax = figures.plot_over_beta(opened, label="factor", lines=list(opened))
 _ = ax.legend(["sigmoid", "sqrt", "FiLM"])
 
 # %% [markdown]
@@ -238,7 +238,7 @@ check("one a batch is behind after as many epochs", batch > default)
 #
 # Gates start open and flat, the same at every $\beta$, and Adam moves every parameter by about the learning rate a step, however large its gradient.
 # A weight of a layer needs few such steps; a gate that shall close at one end of the range has to bring $w\,h$ from 0 to beyond 2.
-# So `fit` gives the sigmoid and square root gates five times the learning rate of the rest (`gate_speed=5`), which the paper does not; "slow gates" are the paper's.
+# So `make_multirate` gives the sigmoid and square root gates five times the learning rate of the rest (`gate_speed=5`), which the paper does not; "slow gates" are the paper's.
 
 # %%
 plot_variants(speed)

@@ -48,9 +48,10 @@ import torch
 
 from rvae_lite import disentanglement, fit
 from rvae_lite.multirate import LogUniform, make_multirate
-from rvae_lite.reporting import curves, figures, tables
-from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.reporting import figures
+from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import disentanglement as sprites
+from rvae_lite.studies import over_beta_tables
 from rvae_lite.studies.study import load_results
 
 figures.use_style()
@@ -205,12 +206,13 @@ network |= dict(decoder_activation=activation, latent_dim=latent_dim)
 setting = sprites.sprite_setup(dataset, **network, **changes)
 setting = setting._replace(betas=sprites.BETAS[1::4])
 images, factors = setting.dataset.x, setting.dataset.factors
-few = dict(epochs=3, batch_size=64, learning_rate=1e-3, objective="beta-TCVAE")
+objective = disentanglement.BetaTCVAE()
+few = dict(epochs=3, batch_size=64, learning_rate=1e-3, objective=objective)
 first = fit(setting.model, images[:1024], beta=4.0, **few)
 fingerprint(first)
-gated = make_multirate(setting.model, beta_range=(0.1, 10.0))
-few["gate_speed"] = 1.0
-every = fit(gated, images[:1024], beta=LogUniform(0.1, 10.0), per="batch", **few)
+gated = make_multirate(setting.model, beta_range=(0.1, 10.0), gate_speed=1.0)
+law = LogUniform(0.1, 10.0, per="batch")
+every = fit(gated, images[:1024], beta=law, **few)
 terms = first.history.iloc[-1]
 total = terms.distortion + terms.rate + 3 * terms.total_correlation
 check("the loss is the equation above", abs(terms.loss - total) < 1e-3 * terms.loss)
@@ -297,7 +299,7 @@ labels = {
     "mig_sampled": "MIG, sampled (higher is better)",
 }
 for ax, (metric, label) in zip(axes, labels.items(), strict=True):
-    curves.plot_over_beta(curve(metric), label=label, lines=["MR-VAE"], ax=ax)
+    figures.plot_over_beta(curve(metric), label=label, lines=["MR-VAE"], ax=ax)
 axes[0].set_yscale("log")
 for ax in axes[1:]:
     ax.set_ylim(0, None)
@@ -389,7 +391,7 @@ check("every walk changes the picture", change.min() > 1)
 
 # %%
 own, published = load_results("disentanglement"), load_results("published")
-tables.gaps_against_paper(own, published)
+over_beta_tables.gaps_against_paper(own, published)
 
 # %%
 scale = own.iloc[0]
@@ -405,9 +407,9 @@ labels |= {"mig_histogram": "MIG, histogram (higher is better)"}
 for ax, (metric, label) in zip(axes, labels.items(), strict=True):
     found = {name: medians.loc[metric, name].dropna() for name in methods}
     found = {name: (part.index, part) for name, part in found.items()}
-    curves.plot_over_beta(found, label=label, lines=["MR-VAE"], ax=ax)
+    figures.plot_over_beta(found, label=label, lines=["MR-VAE"], ax=ax)
     for (name, _), run in own[own.metric == metric].groupby(["method", "seed"]):
-        thin = dict(color=figures.colour(name), linewidth=0.6, alpha=0.5)
+        thin = dict(color=figures.colour_of(name), linewidth=0.6, alpha=0.5)
         ax.plot(run.beta, run.value, **thin)
 theirs = published[published.metric == "mig_sampled"]
 at = theirs.part.astype(float)
@@ -487,7 +489,7 @@ assert abs(gap(turned, factors, bins=64) - 0.6) < 0.02
 
 # %% tags=["hide-cell"]
 try:
-    fit(gated, images[:1024], beta=LogUniform(0.1, 10.0), per="example", **few)
+    fit(gated, images[:1024], beta=LogUniform(0.1, 10.0), **few)
 except ValueError as error:
     assert "one beta a batch" in str(error)
 else:

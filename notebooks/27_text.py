@@ -52,8 +52,8 @@ import torch
 from torch import nn
 
 from rvae_lite import fit, multirate
-from rvae_lite.reporting import curves, figures
-from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.reporting import figures
+from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import over_beta
 from rvae_lite.studies import text as text_rates
 from rvae_lite.studies.study import load_results
@@ -119,7 +119,7 @@ check(
 # %%
 ax = figures.figure_row(1, width=4.2)[1]
 ax.hist(surprise, bins=30, color=figures.INK, alpha=0.5)
-ax.axvline(H, color=figures.colour("exact"), linewidth=2)
+ax.axvline(H, color=figures.colour_of("exact"), linewidth=2)
 _ = ax.set(xlabel="-log p(x), nats", ylabel="sentences of 2000")
 
 # %% [markdown]
@@ -246,20 +246,20 @@ def draw_bound(ax, H):
     ax.plot(
         [0, H, end],
         [H, 0, 0],
-        color=figures.colour("exact"),
+        color=figures.colour_of("exact"),
         label="rate + distortion = H",
     )
     ax.legend()
 
 
 figure, (left, right) = figures.figure_row(2, width=3.6)
-curves.plot_rate_distortion(found, ax=left)
+figures.plot_rate_distortion(found, ax=left)
 draw_bound(left, H)
 words = {name: (curve.beta, curve.perplexity) for name, curve in found.items()}
 label = "perplexity, upper bound\n(lower is better)"
-curves.plot_over_beta(words, label=label, log=True, ax=right)
+figures.plot_over_beta(words, label=label, log=True, ax=right)
 best = np.exp(H / (language.mean_length + 1))
-_ = right.axhline(best, color=figures.colour("exact"))
+_ = right.axhline(best, color=figures.colour_of("exact"))
 
 # %% [markdown]
 # **No model crosses the line.** Left, rate and distortion of fresh sentences, one multi-rate training read off at seven $\beta$ and three separate trainings; the line is {eq}`eq-text-bound`.
@@ -303,7 +303,7 @@ panels = dict(
 )
 for ax, (metric, label) in zip(axes, panels.items(), strict=True):
     lines = {name: (curve.beta, curve[metric]) for name, curve in found.items()}
-    curves.plot_over_beta(lines, label=label, ax=ax)
+    figures.plot_over_beta(lines, label=label, ax=ax)
     ax.axvline(1, color=figures.INK, linewidth=0.6)
 
 # %% [markdown]
@@ -406,11 +406,11 @@ pd.DataFrame(rows, columns=columns).set_index("curves")
 figure, axes = figures.figure_row(2, width=3.6)
 methods = list(dict.fromkeys(own.method))
 study = {method: over_beta.curve_of(own, method) for method in methods}
-curves.plot_rate_distortion(study, ax=axes[0])
-axes[0].plot([0, own_H, 40], [own_H, 0, 0], color=figures.colour("exact"))
+figures.plot_rate_distortion(study, ax=axes[0])
+axes[0].plot([0, own_H, 40], [own_H, 0, 0], color=figures.colour_of("exact"))
 by_beta = {name: (curve.beta, curve.perplexity) for name, curve in study.items()}
 bound = "perplexity, upper bound\n(lower is better)"
-_ = curves.plot_over_beta(by_beta, label=bound, log=True, ax=axes[1])
+_ = figures.plot_over_beta(by_beta, label=bound, log=True, ax=axes[1])
 
 # %% [markdown]
 # **Figure 5 on sentences of the grammar, our scale**: medians over seeds; the scale is printed above.

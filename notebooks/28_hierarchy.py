@@ -49,11 +49,13 @@ import pandas as pd
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from rvae_lite import data, fit, metrics, multirate
+from rvae_lite import data, fit, laws, metrics, multirate
 from rvae_lite.data.dataset import TEST, TRAIN
 from rvae_lite.models import ladder as hierarchical
-from rvae_lite.reporting import curves, figures
-from rvae_lite.reporting.tables import check, fingerprint, format_number, provenance
+from rvae_lite.models.ladder import rates_by_scale
+from rvae_lite.reporting import figures
+from rvae_lite.reporting.claims import check, fingerprint, provenance
+from rvae_lite.reporting.tables import format_number
 from rvae_lite.studies import over_beta
 from rvae_lite.studies.study import load_results
 
@@ -215,7 +217,7 @@ check("the priors are not", not any(name.startswith("prior") for name in gated))
 
 # %%
 law, apart = multirate.LogUniform(0.01, 10.0), (0.1, 1.0)
-options = dict(batch_size=batch_size, learning_rate=learning_rate, schedule="cosine")
+options = dict(batch_size=batch_size, learning_rate=laws.Cosine(learning_rate))
 fingerprint(fit(tilted, train[:512], beta=law, epochs=3, **options))
 options |= dict(epochs=epochs)
 multi = fit(tilted, train, beta=law, **options)
@@ -229,11 +231,11 @@ pairs = zip(lines, (multi, no_tilt), strict=True)
 table = {name: metrics.rate_distortion_curve(one, x, betas) for name, one in pairs}
 separate = metrics.rate_distortion_curve(plain, x)
 figure, (left, right) = figures.figure_row(2, width=3.6)
-curves.plot_rate_distortion(table, lines=lines, ax=left)
+figures.plot_rate_distortion(table, lines=lines, ax=left)
 losses = {name: (curve.beta, curve.loss) for name, curve in table.items()}
 label = "distortion + beta · rate,\nnats (lower is better)"
-curves.plot_over_beta(losses, label=label, lines=lines, ax=right)
-dots = dict(color=figures.colour("beta-VAE"), label="beta-VAE")
+figures.plot_over_beta(losses, label=label, lines=lines, ax=right)
+dots = dict(color=figures.colour_of("beta-VAE"), label="beta-VAE")
 left.plot(separate.rate, separate.distortion, "o", **dots)
 for row in separate.itertuples():
     left.annotate(f"{row.beta:g}", (row.rate, row.distortion + 1))
@@ -262,20 +264,20 @@ for beta in (0.01, 1.0):
 # %% [markdown]
 # ## Which scale speaks at which β
 #
-# `Fit.rates_by_scale` takes {eq}`eq-ladder-rate` apart.
+# `rates_by_scale` takes {eq}`eq-ladder-rate` apart, and `Fit.measure` averages it over the data.
 
 # %%
 names = ("coarse", "fine")
 figure, axes = figures.figure_row(2, width=3.4)
 shares = {}
 for ax, name, trained in zip(axes, lines, (multi, no_tilt), strict=True):
-    by_beta = [trained.rates_by_scale(x, beta=float(beta))[0] for beta in betas]
+    by_beta = [trained.measure(rates_by_scale, x, beta=float(b))[0] for b in betas]
     shares[name] = np.array(by_beta)  # (T, L)
     both = {scale: (betas, shares[name][:, i]) for i, scale in enumerate(names)}
-    curves.plot_over_beta(both, label="rate of a scale in nats", lines=names, ax=ax)
+    figures.plot_over_beta(both, label="rate of a scale in nats", lines=names, ax=ax)
     for i, scale in enumerate(names):
-        alone = plain.rates_by_scale(x)[:, i]
-        ax.plot(apart, alone, "o", color=figures.colour(scale), markersize=5)
+        alone = plain.measure(rates_by_scale, x)[:, i]
+        ax.plot(apart, alone, "o", color=figures.colour_of(scale), markersize=5)
     ax.set_title(name)
     ax.set_ylim(-1, 1.05 * shares["MR-VAE"].max())
 
@@ -352,11 +354,11 @@ print(
 )
 found = {name: over_beta.curve_of(own, name) for name in (*lines, "beta-VAE")}
 figure, (left, right) = figures.figure_row(2, width=3.6)
-curves.plot_rate_distortion(found, lines=lines, betas="beta-VAE", ax=left)
+figures.plot_rate_distortion(found, lines=lines, betas="beta-VAE", ax=left)
 for name, marks in (("MR-VAE", "-"), ("MR-VAE, no tilt", ":"), ("beta-VAE", "o")):
     for i, which in enumerate(names, start=1):
         at = found[name]
-        shade = figures.colour(which)
+        shade = figures.colour_of(which)
         label = f"{which}, {name}"
         right.plot(at.beta, at[f"rate_{i}"], marks, color=shade, label=label)
 right.set(xscale="log", xlabel="beta", ylabel="rate of a scale in nats")

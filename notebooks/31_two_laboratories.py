@@ -53,7 +53,7 @@ from typer.testing import CliRunner
 from rvae_lite import Fit, RosettaPoints, alignment, cli, data
 from rvae_lite.lab import comparing
 from rvae_lite.reporting import figures
-from rvae_lite.reporting.tables import check, fingerprint, provenance
+from rvae_lite.reporting.claims import check, fingerprint, provenance
 
 figures.use_style()
 folder = Path(tempfile.mkdtemp())

@@ -83,9 +83,8 @@ def run(
     known = sorted(path.stem for path in folder.glob("*.ipynb"))
     unknown = [name for name in notebooks or [] if name not in known]
     if unknown or not known:
-        raise ValueError(
-            f"no notebook {', '.join(unknown) or 'at all'} in {folder}; there are {known}: see --folder"
-        )
+        missing = ", ".join(unknown) or "at all"
+        raise ValueError(f"no notebook {missing} in {folder}; there are {known}: see --folder")
     profiles = {"quick": {}} | (yaml.safe_load((folder / "profiles.yml").read_text()) or {})
     if profile not in profiles:
         raise ValueError(f"--profile must be one of {', '.join(profiles)}, not {profile!r}")
@@ -104,7 +103,7 @@ def run(
 
 
 def main() -> None:
-    """Entry point: errors of use are one sentence on stderr and exit code 1; an interrupt exits with 130."""
+    """Entry point: an error is one sentence on stderr and exit code 1; an interrupt is 130."""
     usage_error = typer.BadParameter.__base__.__base__  # whichever Click it is that typer stands on
     warnings.showwarning = lambda message, *_, **__: print(
         f"rvae-lite: note: {_sentence(message)}", file=sys.stderr
@@ -116,9 +115,8 @@ def main() -> None:
         command = context.command_path if context else "rvae-lite"
         sys.exit(f"rvae-lite: {_sentence(error.format_message())} (see {command} --help)")
     except (ValueError, OSError, FloatingPointError, MemoryError) as error:
-        sys.exit(
-            f"rvae-lite: {_sentence(getattr(error, 'strerror', None) or error) or type(error).__name__}"
-        )
+        reason = _sentence(getattr(error, "strerror", None) or error)
+        sys.exit(f"rvae-lite: {reason or type(error).__name__}")
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
 

@@ -13,7 +13,8 @@ import typer
 
 from rvae_lite.lab.options import Header, Output, Preprocessing, Progress, Reading, with_options
 from rvae_lite.lab.outputs import as_json, check_outputs, in_words, uninterrupted
-from rvae_lite.lab.plan import RHO, Choice, Plan, Seed
+from rvae_lite.lab.plan import RHO, Choice, Plan, Seed, beta_range_of
+from rvae_lite.lab.reading import read_data
 
 Option, Argument = typer.Option, typer.Argument
 DATA_HELP = ".npy, .npz, .h5, .csv, or a folder of .png/.jpg images or of .npy arrays."
@@ -75,15 +76,12 @@ def distil(
 
     rvae-lite distil patients.csv -o alice.npz --share decoded
     """
-    from rvae_lite.lab.reading import read_data
-
     kept = model_out or out.with_suffix(".model.npz")
     check_outputs(out, *([] if model else [kept]), force=output.force)
     header = header._replace(preprocessing=read_preprocessing(header.preprocessing))
     examples = read_data(data, **reading._asdict())
 
     from rvae_lite.lab.distilling import distil_space, load_space
-    from rvae_lite.lab.plan import beta_range_of
     from rvae_lite.lab.training import train_space
 
     if model:
@@ -145,8 +143,6 @@ def train(
 
     rvae-lite train digits.h5 book:digits -o mine.npz --key images --network mlp
     """
-    from rvae_lite.lab.reading import read_data
-
     if multi_rate and beta is not None:
         raise ValueError("--multi-rate trains every beta at once: leave --beta out")
     report = report or out.with_suffix(".report.json")
@@ -154,20 +150,15 @@ def train(
     preprocessing = read_preprocessing(preprocessing)
     examples = read_data(data, **reading._asdict())
 
-    from rvae_lite.lab.plan import beta_range_of
     from rvae_lite.lab.training import train_space
     from rvae_lite.rosetta import RosettaPoints
     from rvae_lite.storage import write_atomically
 
     received = RosettaPoints.load(points)
     beta_range = beta_range_of(received) if multi_rate else None
-    trained = train_space(
-        examples.x,
-        points=received,
-        plan=plan._replace(beta=beta, beta_range=beta_range, rho=rho),
-        preprocessing=preprocessing,
-        progress=_bar(progress, "training"),
-    )
+    plan = plan._replace(beta=beta, beta_range=beta_range, rho=rho)
+    options = dict(preprocessing=preprocessing, progress=_bar(progress, "training"))
+    trained = train_space(examples.x, points=received, plan=plan, **options)
     result = dict(model=str(out), points=points, **trained.report, notes=examples.notes)
     text = in_words("train", result)
     content = (as_json(result) if report.suffix == ".json" else text) + "\n"
@@ -218,8 +209,6 @@ def compare(
 
     rvae-lite compare alice=a.npy bob=b.npy carol=c.npy -o report.html
     """
-    from rvae_lite.lab.reading import read_data
-
     check_outputs(out, force=output.force)
     x = None if data is None else read_data(data, **reading._asdict()).x
 
@@ -233,15 +222,9 @@ def compare(
     anchors = None if points is None else RosettaPoints.load(points)
     found = gather_spaces(named, x=x, points=anchors, beta=beta, seed=seed)
     maps = {} if anchors is None else known_maps(anchors, found.betas)
-    compared = compare_spaces(
-        found.means,
-        anchors=found.anchors,
-        anchor_spaces=found.anchor_means,
-        num_anchors=num_points,
-        known_maps=maps,
-        seed=seed,
-        progress=_bar(progress, "comparing"),
-    )
+    anchored = dict(anchors=found.anchors, anchor_spaces=found.anchor_means, known_maps=maps)
+    options = dict(num_anchors=num_points, seed=seed, progress=_bar(progress, "comparing"))
+    compared = compare_spaces(found.means, **anchored, **options)
     notes = found.notes + [KNOWN_MAP] * bool(maps)
     page = comparison_page(compared, title=title, notes=notes, over_beta=found.over_beta)
     with uninterrupted():

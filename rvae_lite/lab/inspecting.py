@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.fitted import OLDER_TERMS, Fit
+from rvae_lite.checkpoints import OLDER_TERMS
+from rvae_lite.fitted import Fit
 from rvae_lite.lab.outputs import rendered
 from rvae_lite.lab.page import latent_plane, picture
 from rvae_lite.lab.plan import in_units

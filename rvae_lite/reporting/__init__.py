@@ -1,1 +1,1 @@
-"""What a notebook shows: figures, checked claims, and tables beside the paper's."""
+"""What a notebook shows: figures, checked claims, and tables beside the papers'."""

@@ -1,6 +1,12 @@
-"""The book's figures: one function a figure, one colour a method everywhere, legible in light and in dark mode."""
+"""The book's figures: one function a figure, one colour a method, legible in light and dark mode.
+
+A function draws on the axes `ax` or on new ones, and returns them.  Tables are tidy pandas
+DataFrames, a row per run and metric.  Letters: N data points, K latent dimension, R Rosetta points,
+T values of beta.
+"""
 
 import warnings
+import zlib
 
 import numpy as np
 import torch
@@ -17,73 +23,41 @@ COLOURS = {
     "beta-VAE, annealed": "#b58863",
     "exact": "#1fa3a3",
 }
-VARIANTS = {  # lines of one figure each; another figure may use a colour again
-    "water": "#3b8bc4",
-    "proof's weights": "#c8553d",
-    "corrected gates": "#7c6fe0",
-    "sigmoid encoder": "#4f9d3a",
-    "same gates, optimised": "#4f9d3a",
-    "all sigmoid": "#b59a00",
-    "all sigmoid, optimised": "#b59a00",
-    "sigmoid, sigmoid": "#b59a00",
-    "sqrt, sqrt": "#1fa3a3",
-    "FiLM": "#c8553d",
-    "[0.1, 1]": "#b59a00",
-    "[0.01, 1]": "#1fa3a3",
-    "[0.001, 100]": "#c8553d",
-    "one beta a batch": "#b59a00",
-    "slow gates": "#c8553d",
-    "MR-VAE, no tilt": "#4f9d3a",
-    "MR-VAE, 4 times as long": "#d6336c",
-    "one training per rho": "#e69f00",
-    "one training": "#3b8bc4",
-    "one training, 4 times as long": "#d6336c",
-    "coarse": "#1fa3a3",
-    "fine": "#c8553d",
-    "curves": "#d6336c",
-    "plain points": "#e69f00",
-    "raw inputs": "#e69f00",
-}
+PALETTE = [*COLOURS.values(), "#4f9d3a", "#b59a00"]
+SALT = 1266  # with it no two lines of one figure of the book have the same colour
 GROUPS = ["#8c8c8c", "#3b8bc4", "#e69f00", "#2a9d74", "#d6336c"]  # bars within a group
 INK = "#7f8790"  # grey that reads on white and on black
+
+
+def colour_of(method: str) -> str:
+    """The colour of a method, or of any other line, in every figure of the book."""
+    other = PALETTE[zlib.crc32(method.encode(), SALT) % len(PALETTE)]
+    return COLOURS.get(method, other)
 
 
 def use_style() -> None:
     """Set matplotlib's defaults for the book: transparent, grey ink, few lines."""
     import matplotlib.pyplot as plt
 
-    plt.rcParams.update(
-        {
-            "figure.facecolor": "none",
-            "axes.facecolor": "none",
-            "savefig.facecolor": "none",
-            "figure.dpi": 110,
-            "font.size": 9,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.edgecolor": INK,
-            "axes.labelcolor": INK,
-            "axes.titlecolor": INK,
-            "axes.titlesize": 9,
-            "text.color": INK,
-            "xtick.color": INK,
-            "ytick.color": INK,
-            "legend.frameon": False,
-            "figure.constrained_layout.use": True,
-        }
-    )
+    plain = ("figure.facecolor", "axes.facecolor", "savefig.facecolor")
+    inked = ("axes.edgecolor", "axes.labelcolor", "axes.titlecolor", "text.color")
+    plt.rcParams.update(dict.fromkeys(plain, "none"))
+    plt.rcParams.update(dict.fromkeys([*inked, "xtick.color", "ytick.color"], INK))
+    plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False})
+    plt.rcParams.update({"font.size": 9, "axes.titlesize": 9, "figure.dpi": 110})
+    plt.rcParams.update({"legend.frameon": False, "figure.constrained_layout.use": True})
 
 
-def _axes(ax):
-    if ax is not None:
-        return ax
-    import matplotlib.pyplot as plt
+def warmth():
+    """A colour map for amounts: plasma without its ends, which fade on a dark or a light page."""
+    import matplotlib
+    from matplotlib.colors import ListedColormap
 
-    return plt.subplots()[1]
+    return ListedColormap(matplotlib.colormaps["plasma"](np.linspace(0.2, 0.88, 256)))
 
 
 def figure_row(columns: int, *, width: float | None = None, height: float = 2.7):
-    """An empty figure with panels side by side, more than three in two rows, for small screens: (figure, axes)."""
+    """A figure with panels side by side, more than three in two rows: (figure, axes)."""
     import matplotlib.pyplot as plt
 
     if columns <= 3:
@@ -95,48 +69,30 @@ def figure_row(columns: int, *, width: float | None = None, height: float = 2.7)
     return figure, axes.ravel()[:columns]
 
 
-def colour(method: str) -> str:
-    """The colour of a method or variant, grey for one that the book does not know."""
-    return (VARIANTS | COLOURS).get(method, INK)
-
-
-def warmth():
-    """A colour map for amounts: plasma without its ends, of which one fades on a dark page and one on a light one."""
-    import matplotlib
-    from matplotlib.colors import ListedColormap
-
-    return ListedColormap(matplotlib.colormaps["plasma"](np.linspace(0.2, 0.88, 256)))
-
-
-def _class_colours(labels):
-    """Integers are classes; floats are fractions of a turn, such as directions, on a circle of colours."""
+def _axes(ax, size=None):
+    if ax is not None:
+        return ax
     import matplotlib.pyplot as plt
 
-    labels = np.asarray(labels)
-    if labels.dtype.kind == "f":
-        return plt.get_cmap("hsv")(labels % 1)
-    return plt.get_cmap("tab10")(labels % 10)
+    return plt.subplots(figsize=size)[1]
 
 
 def plot_space(means, labels, *, points=None, title: str = "", ax=None):
-    """A latent plane: means (N, 2) coloured by label, the Rosetta points' latents (R, 2) as crosses.
+    """A latent plane: means (N, 2) coloured by label, the points' latents (R, 2) as crosses.
 
     Integer labels are classes, floats fractions of a turn on a circle of colours.
     """
-    ax = _axes(ax)
-    means = np.asarray(means)
-    ax.scatter(
-        means[:, 0],
-        means[:, 1],
-        c=_class_colours(labels),
-        s=4,
-        linewidths=0,
-        alpha=0.6,
-        rasterized=True,
-    )
+    import matplotlib.pyplot as plt
+
+    ax, means, labels = _axes(ax), np.asarray(means), np.asarray(labels)
+    if labels.dtype.kind == "f":
+        colours = plt.get_cmap("hsv")(labels % 1)
+    else:
+        colours = plt.get_cmap("tab10")(labels % 10)
+    dots = dict(s=4, linewidths=0, alpha=0.6, rasterized=True)
+    ax.scatter(means[:, 0], means[:, 1], c=colours, **dots)
     if points is not None:
-        points = np.asarray(points)
-        ax.scatter(points[:, 0], points[:, 1], marker="x", c=INK, s=36, linewidths=1.6)
+        ax.scatter(*np.asarray(points).T, marker="x", c=INK, s=36, linewidths=1.6)
     ax.set(title=title, aspect="equal", xticks=[], yticks=[])
     return ax
 
@@ -146,14 +102,8 @@ def plot_spaces(spaces: dict, labels, *, points=None, columns: int = 4, size: fl
     import matplotlib.pyplot as plt
 
     rows = -(-len(spaces) // columns)
-    figure, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(size * columns, size * rows),
-        squeeze=False,
-        sharex=True,
-        sharey=True,
-    )
+    shared = dict(squeeze=False, sharex=True, sharey=True)
+    figure, axes = plt.subplots(rows, columns, figsize=(size * columns, size * rows), **shared)
     for ax in axes.flat[len(spaces) :]:
         ax.remove()
     for ax, (name, means) in zip(axes.flat, spaces.items(), strict=False):
@@ -162,7 +112,7 @@ def plot_spaces(spaces: dict, labels, *, points=None, columns: int = 4, size: fl
 
 
 def plane_of(target):
-    """The plane of a target space's two leading principal components, as a function of latents (..., K) -> (..., 2).
+    """The plane of a target's (N, K) leading principal components: latents (..., K) -> (..., 2).
 
     Linear and fitted on the target alone, so that panels drawn through it can be compared.
     """
@@ -175,8 +125,8 @@ def plane_of(target):
 def umap_of(target, *, seed: int = 0):
     """UMAP of a target space (N, K), as a function of latents (..., K) -> (..., 2).
 
-    Fitted once on the target and only applied to the others, so that panels drawn through it can be compared: a map
-    fitted on each panel would undo the very turns and shifts that the panels are to show.
+    Fitted on the target alone, so that panels drawn through it can be compared: a map fitted on
+    each panel would undo the very turns and shifts that the panels are to show.
     """
     threads = torch.get_num_threads()
     with warnings.catch_warnings():
@@ -196,188 +146,162 @@ def umap_of(target, *, seed: int = 0):
 
 
 def through(window, spaces: dict) -> dict:
-    """Each space, name -> latents (N, K), through one window such as `umap_of`'s: name -> planes (N, 2)."""
+    """Each space, name -> latents (N, K), through one window: name -> planes (N, 2)."""
     return dict(zip(spaces, window(np.stack(list(spaces.values()))), strict=True))
+
+
+def _runs(table, metric: str, part: str):
+    """Method and rows of each method's runs, in the order of the table."""
+    chosen = table[(table.metric == metric) & (table.part == part)]
+    return list(chosen.groupby("method", sort=False))
 
 
 def plot_by_method(table, *, metric: str, part: str, label: str, log: bool = False, ax=None):
     """One metric of every run, a column per method: runs as dots, their median as a bar."""
-    ax = _axes(ax)
-    chosen = table[(table.metric == metric) & (table.part == part)]
-    methods = list(dict.fromkeys(chosen.method))
-    random = np.random.default_rng(0)
-    for position, method in enumerate(methods):
-        values = chosen[chosen.method == method].value.to_numpy()
+    ax, random, names = _axes(ax), np.random.default_rng(0), []
+    for position, (method, runs) in enumerate(_runs(table, metric, part)):
+        values, colour = runs.value.to_numpy(), colour_of(method)
         jitter = position + random.uniform(-0.15, 0.15, len(values))
-        ax.scatter(jitter, values, s=10, color=colour(method), alpha=0.45, linewidths=0)
-        ax.hlines(
-            np.median(values), position - 0.3, position + 0.3, color=colour(method), linewidth=2.5
-        )
-    ax.set_xticks(
-        range(len(methods)),
-        [method.replace(", ", ",\n") for method in methods],
-        rotation=30,
-        ha="right",
-    )
+        ax.scatter(jitter, values, s=10, color=colour, alpha=0.45, linewidths=0)
+        ends = (position - 0.3, position + 0.3)
+        ax.hlines(np.median(values), *ends, color=colour, linewidth=2.5)
+        names.append(method.replace(", ", ",\n"))
+    ax.set_xticks(range(len(names)), names, rotation=30, ha="right")
     ax.set(ylabel=label, yscale="log" if log else "linear")
     return ax
 
 
 def plot_over_points(frame, *, part: str, label: str, ax=None):
-    """A relative metric over the number of Rosetta points: median over templates, bars from lowest to highest."""
-    ax = _axes(ax)
-    chosen = frame[frame.part == part]
-    methods = list(dict.fromkeys(chosen.method))
-    for offset, method in enumerate(methods):
-        rows = chosen[chosen.method == method].sort_values("num_points")
-        x = rows.num_points * 1.04 ** (offset - len(methods) / 2)
+    """A relative metric over the number of points: the templates' median, lowest and highest."""
+    ax, chosen = _axes(ax), frame[frame.part == part]
+    groups = list(chosen.groupby("method", sort=False))
+    for offset, (method, rows) in enumerate(groups):
+        rows = rows.sort_values("num_points")
+        x = rows.num_points * 1.04 ** (offset - len(groups) / 2)
         bars = np.stack([rows["median"] - rows.lowest, rows.highest - rows["median"]])
-        ax.errorbar(
-            x,
-            rows["median"],
-            yerr=bars,
-            marker="o",
-            markersize=4,
-            color=colour(method),
-            label=method,
-        )
-    ax.set_xscale("log", base=2)
-    counts = sorted(chosen.num_points.unique())
-    ax.set_xticks(counts, [str(count) for count in counts])
-    ax.set(xlabel="number of Rosetta points", ylabel=label)
-    ax.legend()
-    return ax
+        style = dict(marker="o", markersize=4, color=colour_of(method), label=method)
+        ax.errorbar(x, rows["median"], yerr=bars, **style)
+    return _over_points(ax, chosen.num_points, ylabel=label)
 
 
 def plot_runs_over_points(table, *, metric: str, part: str, label: str, ax=None):
-    """One metric over the number of Rosetta points: every run a dot, the median of each method a line."""
-    ax = _axes(ax)
-    chosen = table[(table.metric == metric) & (table.part == part)]
-    for method in dict.fromkeys(chosen.method):
-        runs = chosen[chosen.method == method]
-        ax.scatter(runs.num_points, runs.value, s=8, color=colour(method), alpha=0.35, linewidths=0)
+    """One metric over the number of points: every run a dot, the median of each method a line."""
+    ax, counts = _axes(ax), set()
+    for method, runs in _runs(table, metric, part):
+        colour = colour_of(method)
+        ax.scatter(runs.num_points, runs.value, s=8, color=colour, alpha=0.35, linewidths=0)
         median = runs.groupby("num_points").value.median()
-        ax.plot(median.index, median, color=colour(method), marker="o", markersize=4, label=method)
-    counts = sorted(chosen.num_points.unique())
+        ax.plot(median.index, median, color=colour, marker="o", markersize=4, label=method)
+        counts |= set(median.index)
+    return _over_points(ax, counts, ylabel=label, ylim=(0, None))
+
+
+def _over_points(ax, counts, **options):
+    """Label the axes of a figure over the number of Rosetta points."""
+    counts = sorted(set(counts))
     ax.set_xscale("log", base=2)
     ax.set_xticks(counts, [str(count) for count in counts])
-    ax.set(xlabel="number of Rosetta points", ylabel=label, ylim=(0, None))
+    ax.set(xlabel="number of Rosetta points", **options)
     ax.legend()
     return ax
 
 
 def plot_groups(frame, *, label: str, ax=None):
-    """A number per row and column of a frame: a group of bars for each row, a colour for each column."""
-    import matplotlib.pyplot as plt
-
-    ax = plt.subplots(figsize=(max(5, 0.6 * len(frame)), 2.7))[1] if ax is None else ax
+    """A number per row and column of a frame: a group of bars a row, a colour a column."""
+    ax = _axes(ax, (max(5, 0.6 * len(frame)), 2.7))
     width = 0.8 / len(frame.columns)
     for position, name in enumerate(frame.columns):
         x = np.arange(len(frame)) + width * (position - (len(frame.columns) - 1) / 2)
         ax.bar(x, frame[name], width, color=GROUPS[position % len(GROUPS)], label=name)
-    names = [
-        str(row).replace("_", "\n").replace("/", "\n").replace(" ", "\n") for row in frame.index
-    ]
+    names = [str(row).translate(str.maketrans("_/ ", "\n\n\n")) for row in frame.index]
     ax.set_xticks(range(len(frame)), names)
     ax.set(ylabel=label)
     ax.legend()
     return ax
 
 
-def plot_by_type(frame, *, label: str, ax=None):
-    """Numbers of each type of syllable (or class): a dot per row and method; the column "points" joins its name."""
-    import matplotlib.pyplot as plt
+def _draw_lines(ax, lines: dict, plain) -> None:
+    """Draw name -> (x, y) as dots on a thin line, those named in `plain` as a plain line."""
+    for name, (x, y) in lines.items():
+        dots = dict(linewidth=0.8, marker="o", markersize=4)
+        style = dict(linewidth=2) if name in plain else dots
+        ax.plot(x, y, color=colour_of(name), label=name, **style)
+    if len(lines) > 1:
+        ax.legend()
 
-    ax = plt.subplots(figsize=(8, 3))[1] if ax is None else ax
-    for method in frame.columns.drop("points"):
-        ax.scatter(range(len(frame)), frame[method], s=16, color=colour(method), label=method)
-    names = [f"{name} ({count})" for name, count in zip(frame.index, frame["points"], strict=True)]
-    ax.set_xticks(range(len(frame)), names, rotation=90)
-    ax.set(xlabel="type (number of points)", ylabel=label, yscale="log")
-    ax.legend()
+
+def plot_rate_distortion(curves: dict, *, lines=(), betas=None, ax=None):
+    """Distortion over rate, nats (Bae et al. 2023, Figures 1 and 4).
+
+    Args:
+        curves: name -> table or NamedTuple with rate and distortion (and beta), each (T,).
+        lines: names of those drawn as a plain line; the others are dots on a thin line.
+        betas: name of the curve whose dots are labelled by beta.
+        ax: axes to draw on; by default new ones.
+    """
+    ax, drawn = _axes(ax, (4.2, 3)), {}
+    for name, curve in curves.items():
+        rate, distortion = np.asarray(curve.rate), np.asarray(curve.distortion)
+        order = np.argsort(rate)
+        drawn[name] = (rate[order], distortion[order])
+        if name == betas:
+            style = dict(xytext=(5, 4), textcoords="offset points", fontsize=8)
+            for *place, beta in zip(rate, distortion, curve.beta, strict=True):
+                ax.annotate(f"{beta:.2g}", place, **style)
+    _draw_lines(ax, drawn, lines)
+    ax.set(xlabel="rate in nats", ylabel="distortion in nats (lower is better)")
     return ax
 
 
-def plot_song(samples, rate: int, onsets, offsets, labels, *, ax=None):
-    """A recording (T,) as a spectrogram, its syllables' names above and a line below each."""
-    import matplotlib.pyplot as plt
-
-    ax = plt.subplots(figsize=(9, 2.4))[1] if ax is None else ax
-    ax.specgram(samples, NFFT=512, Fs=rate, noverlap=384, cmap="magma", vmin=-110)
-    for onset, offset, label in zip(onsets, offsets, labels, strict=True):
-        ax.text((onset + offset) / 2, 10_400, label, ha="center")
-        ax.hlines(250, onset, offset, color=INK, linewidth=3)
-    ax.set(ylim=(0, 10_000), xlabel="seconds", ylabel="frequency, kHz")
-    ax.set_yticks([0, 2000, 4000, 6000, 8000, 10_000], [0, 2, 4, 6, 8, 10])
+def plot_tangents(curve, *, length: float, ax):
+    """Through each point of a curve a segment of slope -beta; `length` is its share of the axes."""
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    for rate, distortion, beta in zip(curve.rate, curve.distortion, curve.beta, strict=True):
+        step = length / np.hypot(1 / (right - left), beta / (high - low)) / 2
+        ends = np.array([-step, step])
+        ax.plot(rate + ends, distortion - beta * ends, color=INK, linewidth=1.2)
     return ax
 
 
-def plot_spectrograms(images, *, columns: int = 16, size: float = 0.6, rows=None):
-    """A grid of spectrograms (N, 1, F, T), low frequencies at the bottom, with a name for each row if given."""
-    return plot_images(
-        np.asarray(images)[..., ::-1, :], columns=columns, size=size, rows=rows, cmap="magma"
-    )
-
-
-def plot_spectra(table, *, ax=None):
-    """Eigenvalues of P in A = U P (Figure 6, top): every run thin, the median bold, a colour per method."""
-    ax = _axes(ax)
-    chosen = table[table.metric.str.startswith("spectrum_")].copy()
-    chosen["index"] = chosen.metric.str.removeprefix("spectrum_").astype(int) + 1
-    for method in dict.fromkeys(chosen.method):
-        runs = chosen[chosen.method == method].pivot_table(
-            index="index", columns=["template", "seed"], values="value"
-        )
-        ax.plot(runs.index, runs.to_numpy(), color=colour(method), linewidth=0.5, alpha=0.3)
-        ax.plot(
-            runs.index,
-            runs.median(axis=1),
-            color=colour(method),
-            linewidth=2.2,
-            marker="o",
-            label=method,
-        )
-    indices = sorted(chosen["index"].unique())
-    ax.set_xticks(indices[:: -(-len(indices) // 8)])
-    ax.set(xlabel="index", ylabel="eigenvalue of P", ylim=(0, None))
-    ax.legend()
+def plot_over_beta(curves: dict, *, label: str, lines=(), log: bool = False, ax=None):
+    """A quantity over beta on a logarithmic axis: name -> (betas, values), each (T,)."""
+    ax = _axes(ax, (4.2, 3))
+    arrays = {name: (np.asarray(x), np.asarray(y)) for name, (x, y) in curves.items()}
+    _draw_lines(ax, arrays, lines)
+    ax.set(xlabel="beta", ylabel=label, xscale="log")
+    if log:
+        ax.set_yscale("log")
     return ax
 
 
-def plot_linear_maps(table):
-    """Spectra, distance to the identity and shift of the best linear maps (Figures 6 and 7); returns the figure."""
-    figure, (left, middle, right) = figure_row(3, width=2.8)
-    plot_spectra(table, ax=left)
-    distance = "|A / largest s. v. − I|\n(lower is better)"
-    plot_by_method(table, metric="distance_to_identity", part="all", label=distance, ax=middle)
-    plot_by_method(table, metric="bias_norm", part="all", label="|b| (lower is better)", ax=right)
-    return figure
+def plot_water_filling(eigenvalues, level: float, *, latent_dim: int, ax=None):
+    """Reverse water-filling: what lies below the water level beta * s2 is given up.
 
-
-def plot_losses(history, *, methods: dict, term: str = "loss", ax=None):
-    """A loss term over epochs: every replica thin, the median bold; methods: name -> positions of its replicas."""
-    ax = _axes(ax)
-    for method, positions in methods.items():
-        runs = history[history.replica.isin(list(positions))].pivot(
-            index="epoch", columns="replica", values=term
-        )
-        ax.plot(runs.index, runs.to_numpy(), color=colour(method), linewidth=0.5, alpha=0.4)
-        ax.plot(runs.index, runs.median(axis=1), color=colour(method), linewidth=2, label=method)
-    ax.set(xlabel="epoch", ylabel=f"{term} in nats (lower is better)")
-    ax.legend()
+    Args:
+        eigenvalues: variances of the principal components, descending.
+        level: beta * s2, in the same squared units.
+        latent_dim: K; components beyond it are given up whole.
+        ax: axes to draw on; by default new ones.
+    """
+    ax, values = _axes(ax, (4.2, 3)), np.asarray(eigenvalues, dtype=np.float64)
+    index = np.arange(1, len(values) + 1)
+    lost = np.where(index <= latent_dim, np.minimum(values, level), values)
+    ax.bar(index, lost, 0.8, color=INK, alpha=0.45, label="given up: distortion")
+    kept = dict(color=colour_of("exact"), label="kept: rate")
+    ax.bar(index, values - lost, 0.8, bottom=lost, **kept)
+    ax.axhline(level, color=COLOURS["VAE"], linewidth=1.6, label="water level")
+    ax.set(xlabel="principal component", ylabel="variance")
     return ax
 
 
 def plot_images(images, *, columns: int = 16, size: float = 0.5, rows=None, cmap: str = "gray"):
-    """A grid of grey images (N, 1, H, W) or (N, H, W), with a name for each row if given; returns the figure."""
+    """A grid of images (N, 1, H, W) or (N, H, W), `rows` naming its rows; returns the figure."""
     import matplotlib.pyplot as plt
 
     images = np.asarray(images)
     images = images[:, 0] if images.ndim == 4 else images
-    count = -(-len(images) // columns)
-    figure, axes = plt.subplots(
-        count, columns, figsize=(size * columns, size * count), squeeze=False
-    )
+    shape = (-(-len(images) // columns), columns)
+    figure, axes = plt.subplots(*shape, figsize=(size * columns, size * shape[0]), squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
     for ax, image in zip(axes.flat, images, strict=False):
@@ -385,3 +309,9 @@ def plot_images(images, *, columns: int = 16, size: float = 0.5, rows=None, cmap
     for ax, name in zip(axes[:, 0], rows or [], strict=False):
         ax.text(-0.15, 0.5, name, transform=ax.transAxes, ha="right", va="center")
     return figure
+
+
+def plot_spectrograms(images, *, columns: int = 16, size: float = 0.6, rows=None):
+    """A grid of spectrograms (N, 1, F, T) as in `plot_images`, low frequencies at the bottom."""
+    upright = np.asarray(images)[..., ::-1, :]
+    return plot_images(upright, columns=columns, size=size, rows=rows, cmap="magma")

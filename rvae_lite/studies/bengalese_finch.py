@@ -1,6 +1,6 @@
 """Birdsong of one Bengalese finch, half of its recordings in each of D1 and D2."""
 
-from rvae_lite.reporting import tables
+from rvae_lite.studies import rosetta_tables
 from rvae_lite.studies.song_setup import BENGALESE_FINCH, CELLS, WHOLE, song_unit
 from rvae_lite.studies.study import Study
 
@@ -23,4 +23,4 @@ def unit(profile, protocol, R, keep):
 @study.table
 def table(own, published):
     """Medians of every method; the paper has no such bird."""
-    return tables.summary(own)
+    return rosetta_tables.summary(own)

@@ -19,7 +19,8 @@ from rvae_lite.fitted import Fit
 from rvae_lite.gaussian import DiagonalPosterior
 from rvae_lite.metrics import active_units, mutual_information_gap
 from rvae_lite.models.vae import VAE
-from rvae_lite.reporting import curves, figures, tables
+from rvae_lite.reporting import figures
+from rvae_lite.studies import over_beta_tables
 from rvae_lite.studies.setup import Method, Result, Setup, tidy, train
 from rvae_lite.studies.study import Study
 
@@ -181,7 +182,7 @@ def gap_curve(own, method: str, *, metric: str = "mig_sampled"):
 @study.table
 def table(own, published):
     """The gap over beta beside the published one."""
-    return tables.gaps_against_paper(own, published)
+    return over_beta_tables.gaps_against_paper(own, published)
 
 
 def spreads(own):
@@ -199,8 +200,8 @@ def figure(own, axes=None, *, labels):
     for ax, (metric, label) in zip(axes, labels.items(), strict=True):
         found = {name: gap_curve(own, name, metric=metric) for name in METHODS}
         lines = {name: (curve.beta, curve["median"]) for name, curve in found.items()}
-        curves.plot_over_beta(lines, label=label, lines=["MR-VAE"], ax=ax)
+        figures.plot_over_beta(lines, label=label, lines=["MR-VAE"], ax=ax)
         for (name, _), run in own[own.metric == metric].groupby(["method", "seed"]):
-            style = dict(color=figures.colour(name), linewidth=0.6, alpha=0.5)
+            style = dict(color=figures.colour_of(name), linewidth=0.6, alpha=0.5)
             ax.plot(run.beta, run.value, **style)
     return axes

@@ -95,7 +95,7 @@ def figure(own, axes=None, *, beta=1.0):
     axes = figures.figure_row(len(titles), width=3.6, height=3)[1] if axes is None else axes
     for ax, title in zip(axes, titles, strict=True):
         part, style = found.loc[title], dict(marker="o", markersize=4)
-        ax.plot(part.distance, part.loss, color=figures.colour(METHOD), **style)
+        ax.plot(part.distance, part.loss, color=figures.colour_of(METHOD), **style)
         ax.set(xlabel="distance to Alice / variance", ylabel="Bob's loss, nats")
         ax.set(xscale="log", title=title)
     return axes

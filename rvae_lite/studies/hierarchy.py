@@ -3,7 +3,7 @@
 import numpy as np
 
 from rvae_lite.multirate import BETA_RANGE
-from rvae_lite.reporting import curves, figures
+from rvae_lite.reporting import figures
 from rvae_lite.studies.over_beta import METHODS, PLAIN, curve_of, over_beta, rate_setup
 from rvae_lite.studies.setup import MR_VAE, Method
 from rvae_lite.studies.study import Study
@@ -75,10 +75,10 @@ def figure(own, axes=None):
     """Figure 5: the curves, and the rate of each scale over beta."""
     left, right = figures.figure_row(2, width=3.6)[1] if axes is None else axes
     found = {name: curve_of(own, name) for name in (*LINES, "beta-VAE")}
-    curves.plot_rate_distortion(found, lines=list(LINES), betas="beta-VAE", ax=left)
+    figures.plot_rate_distortion(found, lines=list(LINES), betas="beta-VAE", ax=left)
     for (name, curve), marks in zip(found.items(), ("-", ":", "o"), strict=True):
         for scale, which in enumerate(SCALES, start=1):
-            style = dict(color=figures.colour(which), label=f"{which}, {name}")
+            style = dict(color=figures.colour_of(which), label=f"{which}, {name}")
             right.plot(curve.beta, curve[f"rate_{scale}"], marks, **style)
     right.set(xscale="log", xlabel="beta", ylabel="rate of a scale in nats")
     right.legend(fontsize=7)

@@ -1,7 +1,7 @@
 """How near one linear multi-rate training comes to the exact optimum at every beta."""
 
 from rvae_lite.data import load
-from rvae_lite.reporting import curves
+from rvae_lite.reporting import figures
 from rvae_lite.studies.linear import linear_gaps
 from rvae_lite.studies.study import Study, stamp
 
@@ -46,4 +46,4 @@ def figure(own, ax=None):
     lines = {}
     for (data, K, training), rows in own.groupby(["data", "latent_dim", "training"], sort=False):
         lines[f"{data}, K = {K}, {training}"] = (rows.beta, 100 * rows.gap)
-    return curves.plot_over_beta(lines, label="gap to the optimum in per cent", log=True, ax=ax)
+    return figures.plot_over_beta(lines, label="gap to the optimum in per cent", log=True, ax=ax)

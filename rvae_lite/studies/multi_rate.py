@@ -2,7 +2,8 @@
 
 from itertools import product
 
-from rvae_lite.reporting import curves, figures, tables
+from rvae_lite.reporting import figures
+from rvae_lite.studies import over_beta_tables
 from rvae_lite.studies.over_beta import LONGER, METHODS, PLAIN, curve_of, over_beta, rate_setup
 from rvae_lite.studies.setup import MR_VAE
 from rvae_lite.studies.study import Study
@@ -44,7 +45,7 @@ def unit(profile, data, network, keep):
 @study.table
 def table(own, published):
     """The lowest test -ELBO over beta beside the paper's."""
-    return tables.curves_against_paper(own, published, named={LONG: "MR-VAE"})
+    return over_beta_tables.curves_against_paper(own, published, named={LONG: "MR-VAE"})
 
 
 def spreads(own):
@@ -66,7 +67,7 @@ def dominances(own):
 
 def lowest(own):
     """The lowest -ELBO over beta, medians over seeds: a row per data and network."""
-    best = tables.best_negative_elbos(own).groupby(["method", *CASE]).value.median()
+    best = over_beta_tables.best_negative_elbos(own).groupby(["method", *CASE]).value.median()
     return best.unstack("method")
 
 
@@ -99,11 +100,11 @@ def figure(own, axes=None, *, metric=None, label=""):
     for ax, (name, part) in zip(axes, cases, strict=True):
         found = {method: curve_of(part, method) for method in part.method.unique()}
         if metric is None:
-            curves.plot_rate_distortion(found, lines=["MR-VAE", LONG], ax=ax)
+            figures.plot_rate_distortion(found, lines=["MR-VAE", LONG], ax=ax)
         else:
             found = {method: curve.dropna(subset=metric) for method, curve in found.items()}
             lines = {method: (curve.beta, curve[metric]) for method, curve in found.items()}
-            curves.plot_over_beta(lines, label=label or metric, ax=ax)
+            figures.plot_over_beta(lines, label=label or metric, ax=ax)
         ax.set_title(", ".join(name))
         if ax is not axes[0]:
             ax.get_legend().remove()

@@ -14,7 +14,7 @@ from torch import nn
 
 from rvae_lite.data import Dataset, load
 from rvae_lite.fitted import Fit
-from rvae_lite.reporting import curves, figures
+from rvae_lite.reporting import figures
 from rvae_lite.studies.linear import TARGETS, anchored_gaps
 from rvae_lite.studies.measure import distance_rows, run_rows, variability_rows
 from rvae_lite.studies.protocols import distil, halves
@@ -187,6 +187,6 @@ def figure(own, axes=None, *, metric, label, log=False):
     for ax, title in zip(axes, titles, strict=True):
         part = found.loc[title]
         lines = {name: (part.index, part[name]) for name in part}
-        curves.plot_over_beta(lines, label=label, log=log, ax=ax)
+        figures.plot_over_beta(lines, label=label, log=log, ax=ax)
         ax.set_title(title)
     return axes

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rvae_lite.reporting import curves, figures
+from rvae_lite.reporting import figures
 from rvae_lite.studies.over_beta import PLAIN, curve_of, over_beta, rate_setup
 from rvae_lite.studies.setup import MR_VAE, Method
 from rvae_lite.studies.study import Study
@@ -74,8 +74,8 @@ def figure(own, axes=None, *, names=tuple(GATES)):
     axes = figures.figure_row(2, width=3.6)[1] if axes is None else axes
     lines = ["MR-VAE", *names]
     found = {name: curve_of(own, name) for name in (*lines, "beta-VAE")}
-    curves.plot_rate_distortion(found, lines=lines, ax=axes[0])
+    figures.plot_rate_distortion(found, lines=lines, ax=axes[0])
     losses = {name: (curve.beta, curve.loss) for name, curve in found.items()}
     label = "distortion + beta · rate,\nnats (lower is better)"
-    curves.plot_over_beta(losses, label=label, lines=lines, ax=axes[1])
+    figures.plot_over_beta(losses, label=label, lines=lines, ax=axes[1])
     return axes

@@ -16,7 +16,7 @@ from rvae_lite.data import Dataset, load
 from rvae_lite.fitted import Fit
 from rvae_lite.metrics import active_units
 from rvae_lite.multirate import BETA_RANGE
-from rvae_lite.reporting import curves, figures
+from rvae_lite.reporting import figures
 from rvae_lite.studies.over_beta import LONGER, METHODS, curve_of, over_beta, plain_fits
 from rvae_lite.studies.setup import BETAS, Result, Setup
 from rvae_lite.studies.study import Study
@@ -213,10 +213,10 @@ def figure(own, axes=None):
     """Figure 5: the curves above the exact bound, and the perplexity over beta."""
     axes = figures.figure_row(2, width=3.6)[1] if axes is None else axes
     found = {method: curve_of(own, method) for method in dict.fromkeys(own.method)}
-    curves.plot_rate_distortion(found, ax=axes[0])
+    figures.plot_rate_distortion(found, ax=axes[0])
     entropy = own.entropy.iloc[0]
-    axes[0].plot([0, entropy, 40], [entropy, 0, 0], color=figures.colour("exact"))
+    axes[0].plot([0, entropy, 40], [entropy, 0, 0], color=figures.colour_of("exact"))
     lines = {name: (curve.beta, curve.perplexity) for name, curve in found.items()}
     label = "perplexity, upper bound\n(lower is better)"
-    curves.plot_over_beta(lines, label=label, log=True, ax=axes[1])
+    figures.plot_over_beta(lines, label=label, log=True, ax=axes[1])
     return axes

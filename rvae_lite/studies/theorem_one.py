@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from rvae_lite import linear_vae
-from rvae_lite.reporting import curves
+from rvae_lite.reporting import figures
 from rvae_lite.studies.study import Study, stamp
 
 CASE = dict(eigenvalues=torch.tensor([8.0, 1.0, 0.1], dtype=torch.float64), noise_variance=1.0)
@@ -196,4 +196,4 @@ def figure(own, ax=None):
     kinds = own[own.method != "corrected"].groupby("method", sort=False)
     lines = {name: (rows.beta, rows.value.clip(lower=1e-5)) for name, rows in kinds}
     label = "excess loss in nats"
-    return curves.plot_over_beta(lines, label=label, lines=list(lines), log=True, ax=ax)
+    return figures.plot_over_beta(lines, label=label, lines=list(lines), log=True, ax=ax)

@@ -59,19 +59,6 @@ def test_runs_are_dots_and_their_median_a_bar(table):
     assert len(ax.collections) == 4 and ax.get_ylabel() == "LSD"
 
 
-def test_spectra_show_every_run_and_the_median(table):
-    assert len(figures.plot_spectra(table).lines) == 2 * (3 + 1)
-
-
-def test_the_linear_maps_fill_three_panels(table):
-    more = [
-        table[table.metric == "lsd"].assign(metric=name)
-        for name in ("distance_to_identity", "bias_norm")
-    ]
-    figure = figures.plot_linear_maps(pd.concat([table, *more]))
-    assert [bool(ax.collections or ax.lines) for ax in figure.axes] == [True] * 3
-
-
 def test_amounts_are_legible_on_a_dark_and_on_a_light_page():
     brightness = figures.warmth()(np.linspace(0, 1, 9))[:, :3] @ [0.2126, 0.7152, 0.0722]
     assert brightness.min() > 0.1 and brightness.max() < 0.85
@@ -99,13 +86,6 @@ def test_runs_over_the_number_of_points_are_dots_around_a_line(table):
         table.assign(num_points=4), metric="lsd", part="all", label="LSD"
     )
     assert len(ax.collections) == len(ax.lines) == 2 and ax.get_xscale() == "log"
-
-
-def test_losses_show_every_replica(table):
-    history = pd.DataFrame(
-        dict(epoch=[1, 1, 2, 2], replica=[0, 1, 0, 1], loss=[3.0, 4.0, 1.0, 2.0])
-    )
-    assert len(figures.plot_losses(history, methods={"VAE": range(2)}).lines) == 3
 
 
 @pytest.mark.parametrize("images", [np.zeros((5, 1, 8, 8)), np.zeros((5, 8, 8), dtype=np.uint8)])
@@ -143,9 +123,29 @@ def test_umap_is_fitted_on_the_target_and_applied_to_the_others():
     )  # the same islands, reached in another order
 
 
+TOGETHER = [  # lines of one figure
+    ["VAE", "beta-VAE", "R-VAE", "R-VAE, rho 2.75", "VAE, anchors repeated", "VAE (same seed)"],
+    ["MR-VAE", "beta-VAE", "beta-VAE, annealed", "MR-VAE, 4 times as long", "beta-TCVAE", "exact"],
+    ["MR-VAE", "beta-VAE", "sigmoid, sigmoid", "sqrt, sqrt", "FiLM"],
+    ["MR-VAE", "beta-VAE", "[0.1, 1]", "[0.01, 1]", "[0.001, 100]"],
+    ["MR-VAE", "beta-VAE", "one beta a batch", "slow gates"],
+    ["MR-VAE", "beta-VAE", "MR-VAE, no tilt"],
+    ["coarse", "fine"],
+    ["exact", "proof's weights", "corrected gates", "sigmoid encoder", "same gates, optimised"],
+    ["exact", "corrected gates", "all sigmoid", "all sigmoid, optimised", "sigmoid encoder"],
+    ["one training per rho", "one training", "one training, 4 times as long"],
+    ["VAE", "curves", "plain points", "raw inputs"],
+]
+
+
 def test_every_method_of_the_book_has_its_own_colour():
     assert len(set(figures.COLOURS.values())) == len(figures.COLOURS)
-    assert figures.colour("a stranger") == figures.INK
+    assert figures.colour_of("a stranger") in figures.PALETTE
+
+
+@pytest.mark.parametrize("methods", TOGETHER)
+def test_lines_of_one_figure_have_different_colours(methods):
+    assert len({figures.colour_of(method) for method in methods}) == len(methods)
 
 
 @pytest.mark.parametrize(("panels", "rows"), [(2, 1), (3, 1), (4, 2), (5, 2)])
@@ -154,3 +154,41 @@ def test_more_than_three_panels_stand_in_two_rows(panels, rows):
     assert len(axes) == panels == len(figure.axes)
     assert len({round(ax.get_position().y0, 3) for ax in axes}) == rows
     plt.close(figure)
+
+
+@pytest.fixture
+def curve():
+    return pd.DataFrame(
+        dict(beta=[0.1, 1.0, 10.0], rate=[5.0, 2.0, 0.0], distortion=[1.0, 2.0, 8.0])
+    )
+
+
+def test_curves_are_dots_or_lines_and_betas_are_written_beside_the_dots(curve):
+    _, ax = plt.subplots()
+    named = {"exact": curve, "beta-VAE": curve[::-1]}
+    assert figures.plot_rate_distortion(named, lines=["exact"], betas="beta-VAE", ax=ax) is ax
+    assert [line.get_marker() for line in ax.lines] == ["None", "o"]
+    assert sorted(text.get_text() for text in ax.texts) == ["0.1", "1", "10"]
+    assert (np.diff(ax.lines[1].get_xdata()) > 0).all()
+
+
+def test_tangents_have_the_slope_minus_beta(curve):
+    ax = figures.plot_tangents(
+        curve, length=0.2, ax=figures.plot_rate_distortion({"beta-VAE": curve})
+    )
+    slopes = [np.diff(line.get_ydata())[0] / np.diff(line.get_xdata())[0] for line in ax.lines[1:]]
+    assert slopes == pytest.approx([-0.1, -1.0, -10.0])
+
+
+def test_beta_stands_on_a_logarithmic_axis():
+    ax = figures.plot_over_beta(
+        {"a": ([0.1, 1], [1, 2]), "b": ([0.1, 1], [2, 3])}, label="rate", log=True
+    )
+    assert (ax.get_xscale(), ax.get_yscale(), ax.get_ylabel()) == ("log", "log", "rate")
+    assert len(ax.lines) == 2 and ax.get_legend() is not None
+
+
+def test_water_covers_what_is_below_the_level_and_all_beyond_the_latents():
+    ax = figures.plot_water_filling([4.0, 2.0, 1.0], 1.5, latent_dim=2)
+    heights = [bar.get_height() for bar in ax.patches]
+    assert heights == [1.5, 1.5, 1.0, 2.5, 0.5, 0.0]

@@ -1,0 +1,92 @@
+"""Variability and distortion relative to a baseline."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rvae_lite.reporting import tables
+from rvae_lite.studies import rosetta_tables
+
+
+def rv_table():
+    rows = [
+        dict(
+            method=method, part="rest", metric=f"rv_{name}", value=value + shift, template=template
+        )
+        for template, shift in ((0, 0.0), (1, 5.0))
+        for method, middle in (("VAE", 2.0), ("R-VAE", -10.0))
+        for name, value in (("median", middle), ("q25", middle - 1), ("q75", middle + 2))
+    ]
+    return pd.DataFrame(rows).assign(recipe="reproducibility", data="toy", num_points=8)
+
+
+def lsd_table():
+    rows = [
+        dict(method=method, template=0, value=float(np.exp(value)), seed=seed)
+        for method, logs in (("VAE", (1.0, 2.0, 3.0)), ("R-VAE", (0.0, 1.0, 5.0)))
+        for seed, value in enumerate(logs)
+    ]
+    return pd.DataFrame(rows).assign(
+        recipe="sequential", data="toy", num_points=8, part="D1", metric="lsd", points_from="first"
+    )
+
+
+def test_variability_is_relative_to_the_vae_of_the_same_template():
+    frame = rosetta_tables.relative_rv(rv_table())
+    assert set(frame[frame.method == "VAE"]["median"]) == {0.0}
+    assert set(frame[frame.method == "R-VAE"]["median"]) == {-12.0}
+    assert set(frame.iqr) == {3.0}
+
+
+def test_log_distortion_is_relative_to_the_median_vae():
+    frame = rosetta_tables.relative_lsd(lsd_table()).set_index("method")
+    assert frame.loc["R-VAE", "median"] == pytest.approx(-1.0)
+    assert frame.loc["VAE", "iqr"] == pytest.approx(1.0)
+
+
+def test_another_method_may_be_the_baseline():
+    assert set(rosetta_tables.relative_rv(rv_table(), baseline="R-VAE")["median"]) == {0.0, 12.0}
+    frame = rosetta_tables.relative_lsd(lsd_table(), baseline="R-VAE").set_index("method")
+    assert frame.loc["VAE", "median"] == pytest.approx(1.0)
+    assert rosetta_tables.relative_rv(
+        rv_table().assign(recipe="sequential"), recipe="sequential"
+    ).shape == (4, 7)
+
+
+def test_the_table_beside_the_paper_finds_its_row():
+    published = pd.DataFrame(
+        [dict(method="R-VAE", part="rest", num_points=8, median=-12.5, iqr=1.0)]
+    )
+    table = tables.against_paper(
+        tables.over_templates(rosetta_tables.relative_rv(rv_table())), published
+    )
+    rows = table.set_index("method")
+    assert (
+        rows.loc["R-VAE", "verdict"] == "agrees" and rows.loc["R-VAE", "paper"] == "−12.50 (1.00)"
+    )
+    assert rows.loc["VAE", "verdict"] == "reference" and rows.loc["VAE", "paper"] == "—"
+
+
+def test_the_summary_has_a_row_per_quantity_that_was_measured():
+    rows = [
+        dict(method=method, recipe="reproducibility", metric="unaligned", part="rest", value=value)
+        for method, values in (("VAE", (2.0, 2.5, 1.0)), ("R-VAE", (0.1, 0.2, 0.3)))
+        for value in values
+    ]
+    table = rosetta_tables.summary(pd.DataFrame(rows))
+    assert table.to_dict("index") == {
+        "distance to template, rest": {"VAE": "2.000", "R-VAE": "0.200"}
+    }
+
+
+def test_numbers_of_points_are_columns_in_their_order():
+    frame = pd.DataFrame(
+        [
+            dict(part="R1", method="R-VAE", num_points=r, median=-float(r), iqr=1.0)
+            for r in (8, 64, 32)
+        ]
+    )
+    table = rosetta_tables.by_num_points([frame, frame[frame.num_points > 8]])
+    assert list(table.columns) == ["R = 8", "R = 32", "R = 64"]
+    assert table.loc[("RV", "R1", "R-VAE"), "R = 64"] == "−64.00 (1.00)"
+    assert table.loc[("log LSD", "R1", "R-VAE"), "R = 8"] == "—"
