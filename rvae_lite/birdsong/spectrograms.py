@@ -24,18 +24,19 @@ AXES = dict(  # name -> from hertz to the axis, and back
 class SpectrogramSpec(NamedTuple):
     """How a syllable becomes an image; all of it travels with the data and with Rosetta points.
 
-    sample_rate: Hz; a recording at another rate is resampled to it.
-    window, hop: length and step of the Fourier transform's Hann window, in samples.
-    min_freq, max_freq: Hz, first and last row.
-    num_freqs, num_times: rows and columns.
-    axis: "mel" or "linear" rows.
-    time: "stretch" shows a syllable of d seconds as sqrt(d max_duration), "pad" at its own length;
-        both centred.
-    max_duration: seconds from the first to the last column; no syllable may be longer.
-    percentiles: of each bird's pixels inside syllables; they become 0 and 1, so that the gain of a
-        recording cancels.
-    log_range: log-amplitudes that become 0 and 1 instead, for all birds alike; AVA's zebra finches
-        had (2.0, 6.5).
+    Attributes:
+        sample_rate: Hz; a recording at another rate is resampled to it.
+        window, hop: length and step of the Fourier transform's Hann window, in samples.
+        min_freq, max_freq: Hz, first and last row.
+        num_freqs, num_times: rows and columns.
+        axis: "mel" or "linear" rows.
+        time: "stretch" shows a syllable of d seconds as sqrt(d max_duration), "pad" at its own
+            length; both centred.
+        max_duration: seconds from the first to the last column; no syllable may be longer.
+        percentiles: of each bird's pixels inside syllables; they become 0 and 1, so that the gain
+            of a recording cancels.
+        log_range: log-amplitudes that become 0 and 1 instead, for all birds alike; AVA's zebra
+            finches had (2.0, 6.5).
     """
 
     sample_rate: int = 32000

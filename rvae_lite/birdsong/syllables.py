@@ -23,14 +23,15 @@ MOST_SHOWN = 5  # problems in one message
 class Syllables(NamedTuple):
     """n syllables.
 
-    spectrograms: (n, 1, num_freqs, num_times) float32 in [0, 1].
-    labels: type of each, (n,) text; those of different birds are unrelated.
-    ids: bird/file:row of its annotation, (n,) text, stable from load to load.
-    birds, files: name, and recording below the bird's folder, (n,) text.
-    onsets, offsets: seconds in the recording, (n,).
-    info: value_range; preprocessing, the settings with each bird's range of log-amplitudes as
-        `normalisation`; skipped, reason -> number of syllables left out (of recordings, for those
-        without annotation); clipped, the number of syllables that touch full scale.
+    Attributes:
+        spectrograms: (n, 1, num_freqs, num_times) float32 in [0, 1].
+        labels: type of each, (n,) text; those of different birds are unrelated.
+        ids: bird/file:row of its annotation, (n,) text, stable from load to load.
+        birds, files: name, and recording below the bird's folder, (n,) text.
+        onsets, offsets: seconds in the recording, (n,).
+        info: value_range; preprocessing, the settings with each bird's range of log-amplitudes as
+            `normalisation`; skipped, reason -> number of syllables left out (or of recordings);
+            clipped, the number of syllables that touch full scale.
     """
 
     spectrograms: np.ndarray
