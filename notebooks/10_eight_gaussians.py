@@ -51,7 +51,7 @@ import numpy as np
 from rvae_lite import RosettaPoints, alignment, fit
 from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import linear_maps, protocols, relative
+from rvae_lite.studies import linear_maps, protocols, rosetta_tables
 from rvae_lite.studies.setup import methods_of, toy_setup
 from rvae_lite.studies.study import load_results
 
@@ -426,8 +426,8 @@ check("the R-VAE's spectrum is flatter than the VAE's", flat["R-VAE"] > flat["VA
 # %%
 paper_scale, published = load_results("eight_gaussians"), load_results("published")
 toy = published[published.data == "8 Gaussians"]
-variability = tables.over_templates(relative.relative_rv(paper_scale))
-distortion = tables.over_templates(relative.relative_lsd(paper_scale))
+variability = tables.over_templates(rosetta_tables.relative_rv(paper_scale))
+distortion = tables.over_templates(rosetta_tables.relative_lsd(paper_scale))
 eight = variability.num_points == 8
 tables.against_paper(variability[eight], toy[toy.table == 1])
 

@@ -50,7 +50,7 @@ import pandas as pd
 from rvae_lite import RosettaPoints, alignment, fit
 from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import protocols, relative
+from rvae_lite.studies import protocols, rosetta_tables
 from rvae_lite.studies.setup import image_setup, methods_of
 from rvae_lite.studies.study import load_results
 
@@ -265,7 +265,7 @@ own = (
 published = load_results("published")
 mnist = published[published.data == "MNIST"]
 tables.against_paper(
-    tables.over_templates(relative.relative_rv(own)), mnist[mnist.table == 1]
+    tables.over_templates(rosetta_tables.relative_rv(own)), mnist[mnist.table == 1]
 )
 
 # %% [markdown]
@@ -274,7 +274,7 @@ tables.against_paper(
 
 # %%
 tables.against_paper(
-    tables.over_templates(relative.relative_lsd(own)), mnist[mnist.table == 2]
+    tables.over_templates(rosetta_tables.relative_lsd(own)), mnist[mnist.table == 2]
 )
 
 # %% [markdown]

@@ -52,7 +52,7 @@ from torch import zeros
 from rvae_lite import VAE, alignment, fit
 from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import linear_maps, protocols, relative
+from rvae_lite.studies import linear_maps, protocols, rosetta_tables
 from rvae_lite.studies.setup import image_setup, methods_of
 from rvae_lite.studies.study import load_results
 
@@ -328,7 +328,7 @@ _ = linear_maps.plot_linear_maps(sequel.table)
 # %%
 own, published = load_results("mnist"), load_results("published")
 published = published[published.data == "MNIST"]
-frame = tables.over_templates(relative.relative_rv(own[own.num_points == 64]))
+frame = tables.over_templates(rosetta_tables.relative_rv(own[own.num_points == 64]))
 tables.against_paper(frame, published[published.table == 1])
 
 # %% [markdown]
@@ -336,14 +336,14 @@ tables.against_paper(frame, published[published.table == 1])
 # The paper's log determinants of ten runs in sixteen dimensions are singular and ours are over the leading $\min(K, M - 1)$ eigenvalues, so the sizes do not compare, and the verdict on them should be read as one on order.
 
 # %%
-frame = tables.over_templates(relative.relative_lsd(own[own.num_points == 64]))
+frame = tables.over_templates(rosetta_tables.relative_lsd(own[own.num_points == 64]))
 tables.against_paper(frame, published[published.table == 2])
 
 # %% [markdown]
 # **Table 2, MNIST**, log latent space distortion after sequential training; the last row is the control that meets the anchors' images as often, without their latents.
 
 # %%
-relative.summary(own[own.num_points == 64])
+rosetta_tables.summary(own[own.num_points == 64])
 
 # %% [markdown]
 # **What the paper does not tabulate**: medians over the runs of the distance to the target without any map, of the scale-free retraining variability, of reconstruction and rate, and of the labels that a nearest neighbour carries from Alice's space to Bob's.
@@ -373,10 +373,10 @@ check(
 
 # %%
 frames = [
-    tables.over_templates(measure(own))
-    for measure in (relative.relative_rv, relative.relative_lsd)
+    tables.over_templates(relative(own))
+    for relative in (rosetta_tables.relative_rv, rosetta_tables.relative_lsd)
 ]
-relative.by_num_points(frames)
+rosetta_tables.by_num_points(frames)
 
 # %% [markdown]
 # **Tables 4 and 7**, fewer and more points, relative to the VAE that trained on the same data.

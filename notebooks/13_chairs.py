@@ -51,7 +51,7 @@ import numpy as np
 from rvae_lite import alignment, data, fit
 from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import linear_maps, protocols, relative
+from rvae_lite.studies import linear_maps, protocols, rosetta_tables
 from rvae_lite.studies.setup import image_setup, methods_of
 from rvae_lite.studies.study import load_results
 
@@ -249,14 +249,14 @@ _ = linear_maps.plot_linear_maps(study.table)
 # %%
 own, published = load_results("chairs"), load_results("published")
 published = published[(published.data == "3D Chairs") & (published.table == 2)]
-tables.against_paper(tables.over_templates(relative.relative_lsd(own)), published)
+tables.against_paper(tables.over_templates(rosetta_tables.relative_lsd(own)), published)
 
 # %% [markdown]
 # **Table 2, chairs**, log latent space distortion relative to the median VAE.
 # The paper's column is 3D Chairs, ours the procedural ones: a verdict here is about direction at best.
 
 # %%
-relative.summary(own)
+rosetta_tables.summary(own)
 
 # %%
 ours = own.pivot_table(

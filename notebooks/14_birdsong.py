@@ -51,7 +51,7 @@ from rvae_lite import alignment, fit
 from rvae_lite.birdsong import colony, spectrograms
 from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import protocols, relative, song_figures
+from rvae_lite.studies import protocols, rosetta_tables, song_figures
 from rvae_lite.studies.setup import image_setup, methods_of
 from rvae_lite.studies.study import load_results
 
@@ -316,7 +316,7 @@ check("new birds are held less than the birds of the points", gain["D2"] > gain[
 # %%
 own, published = load_results("zebra_finch"), load_results("published")
 published = published[published.data == "Birdsong"]
-frame = tables.over_templates(relative.relative_rv(own))
+frame = tables.over_templates(rosetta_tables.relative_rv(own))
 tables.against_paper(frame, published[published.table == 1])
 
 # %% [markdown]
@@ -324,7 +324,7 @@ tables.against_paper(frame, published[published.table == 1])
 # Ours is over the $\min(K, M - 1)$ leading eigenvalues; the paper's log determinants of ten runs in 32 dimensions are singular, and sizes do not compare.
 
 # %%
-frame = tables.over_templates(relative.relative_lsd(own))
+frame = tables.over_templates(rosetta_tables.relative_lsd(own))
 tables.against_paper(frame, published[published.table == 2])
 
 # %% [markdown]
@@ -332,7 +332,7 @@ tables.against_paper(frame, published[published.table == 2])
 # The last row is the control: a VAE that meets the points' inputs as often, without their latents.
 
 # %%
-relative.summary(own)
+rosetta_tables.summary(own)
 
 # %% [markdown]
 # The control says what the distortion after a linear map measures: having *seen* Alice's birds.
@@ -366,7 +366,7 @@ print(
 
 # %%
 own = load_results("bengalese_finch")
-relative.summary(own)
+rosetta_tables.summary(own)
 
 # %% [markdown]
 # ## Take-aways

@@ -48,10 +48,9 @@ import numpy as np
 import pandas as pd
 
 from rvae_lite import alignment, fit
-from rvae_lite.reporting import figures
-from rvae_lite.reporting import tables as report
+from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import protocols, relative
+from rvae_lite.studies import protocols, rosetta_tables
 from rvae_lite.studies.setup import image_setup, methods_of
 from rvae_lite.studies.study import load_results
 
@@ -167,8 +166,8 @@ def frames_of(table):
     """Retraining variability and log distortion relative to the VAE, the paper's methods."""
     table = table[table.method.isin(["VAE", "beta-VAE", "R-VAE"])]
     return [
-        report.over_templates(relative.relative_rv(table)),
-        report.over_templates(relative.relative_lsd(table)),
+        tables.over_templates(rosetta_tables.relative_rv(table)),
+        tables.over_templates(rosetta_tables.relative_lsd(table)),
     ]
 
 
@@ -178,27 +177,27 @@ def scale_of(table):
     print(f"{one['data']}: {one.num_data} examples, {runs}")
 
 
-tables = {
+committed = {
     name: load_results(name) for name in ("eight_gaussians", "mnist", "how_many_points")
 }
 published = load_results("published")
 toy = published[published.data == "8 Gaussians"]
-rv, lsd = frames_of(tables["eight_gaussians"])
-scale_of(tables["eight_gaussians"])
-report.against_paper(rv[rv.part == "rest"], toy[toy.table == 3])
+rv, lsd = frames_of(committed["eight_gaussians"])
+scale_of(committed["eight_gaussians"])
+tables.against_paper(rv[rv.part == "rest"], toy[toy.table == 3])
 
 # %% [markdown]
 # **Table 3, 8 Gaussians**, retraining variability on held-out data.
 
 # %%
-report.against_paper(lsd[lsd.part == "D1"], toy[toy.table == 6])
+tables.against_paper(lsd[lsd.part == "D1"], toy[toy.table == 6])
 
 # %% [markdown]
 # **Table 6, 8 Gaussians**, log distortion on the first laboratory's data.
 
 # %%
-scale_of(tables["mnist"])
-relative.by_num_points(frames_of(tables["mnist"]))
+scale_of(committed["mnist"])
+rosetta_tables.by_num_points(frames_of(committed["mnist"]))
 
 # %% [markdown]
 # **Tables 4 and 7, MNIST.**
@@ -206,8 +205,8 @@ relative.by_num_points(frames_of(tables["mnist"]))
 # So our numbers stand alone here, without a verdict.
 
 # %%
-scale_of(tables["how_many_points"])
-relative.by_num_points(frames_of(tables["how_many_points"]))
+scale_of(committed["how_many_points"])
+rosetta_tables.by_num_points(frames_of(committed["how_many_points"]))
 
 # %% [markdown]
 # **Tables 5 and 8, birdsong.**
@@ -215,7 +214,7 @@ relative.by_num_points(frames_of(tables["how_many_points"]))
 # The unaligned distance {eq}`eq-unaligned`, which the paper does not show, says more plainly what the number of points buys:
 
 # %%
-own = tables["how_many_points"]
+own = committed["how_many_points"]
 figure, (left, right) = figures.figure_row(2, width=3.4)
 label = "distance to the template\n/ its variance (lower is better)"
 figures.plot_runs_over_points(own, metric="unaligned", part="rest", label=label, ax=left)

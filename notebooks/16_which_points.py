@@ -50,7 +50,7 @@ import pandas as pd
 from rvae_lite import fit, select_points
 from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import protocols, relative
+from rvae_lite.studies import protocols, rosetta_tables
 from rvae_lite.studies.setup import Method, image_setup
 from rvae_lite.studies.study import load_results
 
@@ -226,14 +226,14 @@ names = dict(
 )
 own = own.assign(method=own.selection.map(names))
 nine = published[published.table == 9]
-lsd = tables.over_templates(relative.relative_lsd(own, baseline="k-means"))
+lsd = tables.over_templates(rosetta_tables.relative_lsd(own, baseline="k-means"))
 tables.against_paper(lsd, nine[nine.metric == "LSD"], baseline="k-means")
 
 # %% [markdown]
 # **Table 9, log distortion.**
 
 # %%
-rv = relative.relative_rv(own, recipe="sequential", baseline="k-means")
+rv = rosetta_tables.relative_rv(own, recipe="sequential", baseline="k-means")
 rv = tables.over_templates(rv)
 tables.against_paper(rv, nine[nine.metric == "RV"], baseline="k-means")
 

@@ -48,7 +48,7 @@ import numpy as np
 from rvae_lite import VAE, alignment, fit
 from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import protocols, relative, setup
+from rvae_lite.studies import protocols, rosetta_tables, setup
 from rvae_lite.studies.study import load_results
 
 figures.use_style()
@@ -152,14 +152,14 @@ check(
 own, published = load_results("any_architecture"), load_results("published")
 own = own.assign(method=own.architecture)
 ten, baseline = published[published.table == 10], "same architecture"
-lsd = tables.over_templates(relative.relative_lsd(own, baseline=baseline))
+lsd = tables.over_templates(rosetta_tables.relative_lsd(own, baseline=baseline))
 tables.against_paper(lsd, ten[ten.metric == "LSD"], baseline=baseline)
 
 # %% [markdown]
 # **Table 10, log distortion.**
 
 # %%
-rv = relative.relative_rv(own, recipe="sequential", baseline=baseline)
+rv = rosetta_tables.relative_rv(own, recipe="sequential", baseline=baseline)
 rv = tables.over_templates(rv)
 tables.against_paper(rv, ten[ten.metric == "RV"], baseline=baseline)
 

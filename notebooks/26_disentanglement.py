@@ -50,7 +50,8 @@ from rvae_lite import disentanglement, fit
 from rvae_lite.multirate import LogUniform, make_multirate
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import disentanglement as sprites, over_beta_tables
+from rvae_lite.studies import disentanglement as sprites
+from rvae_lite.studies import over_beta_tables
 from rvae_lite.studies.study import load_results
 
 figures.use_style()

@@ -3,7 +3,7 @@
 from itertools import product
 
 from rvae_lite.reporting import figures
-from rvae_lite.studies import relative
+from rvae_lite.studies import rosetta_tables
 from rvae_lite.studies.protocols import PROTOCOLS
 from rvae_lite.studies.rosetta_tables import frame_of
 from rvae_lite.studies.setup import methods_of
@@ -24,10 +24,7 @@ study = Study(
 )
 
 
-@study.grid
-def grid(profile):
-    """Both protocols for every number of points."""
-    return ((protocol, count) for count, protocol in product(profile.counts, PROTOCOLS))
+study.grid(lambda profile: product(PROTOCOLS, profile.counts))
 
 
 @study.unit
@@ -40,7 +37,7 @@ def unit(profile, protocol, R, keep):
 def table(own, published):
     """Tables 4 and 7 or 5 and 8 of one data set, without the paper's, whose columns are shifted."""
     own = own[own.method.isin(methods_of())]
-    return relative.by_num_points([frame_of(own, metric) for metric in ("RV", "LSD")])
+    return rosetta_tables.by_num_points([frame_of(own, metric) for metric in ("RV", "LSD")])
 
 
 @study.figure

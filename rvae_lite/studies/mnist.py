@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from rvae_lite.studies import relative
+from rvae_lite.studies import rosetta_tables
 from rvae_lite.studies.protocols import CONTROLS, PROTOCOLS
 from rvae_lite.studies.rosetta_tables import frame_of, rosetta_table
 from rvae_lite.studies.setup import image_setup
@@ -21,10 +21,7 @@ study = Study(
 )
 
 
-@study.grid
-def grid(profile):
-    """Both protocols with 64 and with 32 points."""
-    return ((protocol, count) for count, protocol in product((64, 32), PROTOCOLS))
+study.grid(lambda profile: product(PROTOCOLS, (64, 32)))
 
 
 @study.unit
@@ -40,5 +37,5 @@ def unit(profile, protocol, R, keep):
 def table(own, published, *, number=1):
     """Table 1 or 2 with 64 points; 4, which is Table 7 too, over the number of points."""
     if number in (4, 7):
-        return relative.by_num_points([frame_of(own, metric) for metric in ("RV", "LSD")])
+        return rosetta_tables.by_num_points([frame_of(own, metric) for metric in ("RV", "LSD")])
     return rosetta_table(own[own.num_points == 64], published, number=number, data="MNIST")

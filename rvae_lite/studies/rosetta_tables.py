@@ -1,9 +1,104 @@
-"""Tables of Martinez & Pearson (2021): ours beside theirs."""
+"""Tables of Martinez & Pearson (2021), relative to a baseline: ours beside theirs.
 
-from rvae_lite.reporting import tables
-from rvae_lite.studies import relative
+Tables 1 to 10 of the paper print medians and interquartile ranges relative to the median plain VAE.
+"""
 
-RELATIVE = dict(RV=relative.relative_rv, LSD=relative.relative_lsd)
+import numpy as np
+
+from rvae_lite.reporting.tables import against_paper, format_median, format_number, over_templates
+
+SUMMARY = {  # row of the summary -> recipe, metric, part
+    "RV, scale-free, R1": ("reproducibility", "rv_relative", "R1"),
+    "RV, scale-free, rest": ("reproducibility", "rv_relative", "rest"),
+    "distance to template, R1": ("reproducibility", "unaligned", "R1"),
+    "distance to template, rest": ("reproducibility", "unaligned", "rest"),
+    "squared error": ("reproducibility", "squared_error", "rest"),
+    "rate": ("reproducibility", "rate", "rest"),
+    "R² on D1": ("sequential", "r_squared", "D1"),
+    "R² on D2": ("sequential", "r_squared", "D2"),
+    "distance to Alice, D1": ("sequential", "unaligned_first", "D1"),
+    "labels carried over, D1": ("sequential", "label_transfer", "D1"),
+}
+
+
+def relative_rv(table, *, recipe: str = "reproducibility", baseline: str = "VAE"):
+    """Retraining variability relative to the baseline's median, nats.
+
+    Returns:
+        A row per method, part, number of points and template.  `median` and `iqr` are over the
+        data points; each point's variability is over the M runs.
+    """
+    wide = table[table.metric.isin(["rv_median", "rv_q25", "rv_q75"]) & (table.recipe == recipe)]
+    keys = ["data", "num_points", "template", "part", "method"]
+    options = dict(columns="metric", values="value", aggfunc="first", sort=False)
+    wide = wide.pivot_table(index=keys, **options).reset_index()
+    reference = wide[wide.method == baseline].set_index(keys[:-1]).rv_median
+    with np.errstate(invalid="ignore"):
+        wide["median"] = wide.rv_median - _of_row(reference, wide)
+        wide["iqr"] = np.where(np.isneginf(wide.rv_median), 0.0, wide.rv_q75 - wide.rv_q25)
+    return wide[[*keys, "median", "iqr"]]
+
+
+def relative_lsd(table, *, points_from: str = "first", baseline: str = "VAE"):
+    """log LSD relative to the median baseline.
+
+    Returns:
+        A row per method, part, number of points and template, with the IQR over the M runs.
+    """
+    chosen = table[(table.metric == "lsd") & (table.recipe == "sequential")]
+    chosen = chosen[chosen.points_from == points_from].copy()
+    chosen["log_lsd"] = np.log(chosen.value)
+    keys = ["data", "num_points", "template", "part"]
+    reference = chosen[chosen.method == baseline].groupby(keys).log_lsd.median()
+    chosen["relative"] = chosen.log_lsd - _of_row(reference, chosen)
+    grouped = chosen.groupby([*keys, "method"], sort=False).relative
+    result = grouped.median().rename("median").to_frame()
+    result["iqr"] = grouped.quantile(0.75) - grouped.quantile(0.25)
+    return result.reset_index()
+
+
+def _of_row(reference, table) -> np.ndarray:
+    """The reference, indexed by some columns of a table, for each of its rows."""
+    keys = table[list(reference.index.names)].itertuples(index=False, name=None)
+    return reference.loc[list(keys)].to_numpy()
+
+
+def summary(table):
+    """What stands beside the paper's two metrics: medians over runs (and templates), as text.
+
+    Distances are shares of the target's total variance; rate in nats; squared error summed over
+    dimensions.
+    """
+    import pandas as pd
+
+    methods, rows = list(dict.fromkeys(table.method)), {}
+    for name, (recipe, metric, part) in SUMMARY.items():
+        chosen = table[(table.recipe == recipe) & (table.metric == metric) & (table.part == part)]
+        if len(chosen):
+            medians = chosen.groupby("method").value.median()
+            rows[name] = {m: format_number(value, digits=3) for m, value in medians.items()}
+    return pd.DataFrame(rows).T.reindex(columns=methods).fillna("—")
+
+
+def by_num_points(frames):
+    """Relative variability and distortion over the number of points: a column per R, text.
+
+    Args:
+        frames: of retraining variability and of log LSD, as from `tables.over_templates`.
+    """
+    import pandas as pd
+
+    rows = {}
+    for quantity, frame in zip(("RV", "log LSD"), frames, strict=True):
+        for row in frame.itertuples():
+            cells = rows.setdefault((quantity, row.part, row.method), {})
+            cells[f"R = {row.num_points}"] = format_median(row.median, row.iqr)
+    table = pd.DataFrame(rows).T.fillna("—")
+    table.index.names = ["quantity", "part", "method"]
+    return table[sorted(table.columns, key=lambda name: int(name.removeprefix("R = ")))]
+
+
+RELATIVE = dict(RV=relative_rv, LSD=relative_lsd)
 NUMBERED = {1: ("RV", None), 2: ("LSD", None), 3: ("RV", "rest"), 6: ("LSD", "D1")}
 
 
@@ -12,7 +107,7 @@ def frame_of(own, metric: str, **options):
 
     A row per method, part and number of points, over templates; `options` as in `relative_rv`.
     """
-    return tables.over_templates(RELATIVE[metric](own, **options))
+    return over_templates(RELATIVE[metric](own, **options))
 
 
 def rosetta_table(own, published, *, number: int, data: str):
@@ -29,7 +124,7 @@ def rosetta_table(own, published, *, number: int, data: str):
     if part is not None:
         frame = frame[frame.part == part]
     theirs = published[(published.table == number) & (published["data"] == data)]
-    return tables.against_paper(frame, theirs)
+    return against_paper(frame, theirs)
 
 
 def ablation_table(own, published, *, number: int, metric: str, baseline: str):
@@ -45,7 +140,7 @@ def ablation_table(own, published, *, number: int, metric: str, baseline: str):
     options = dict(recipe="sequential") if metric == "RV" else {}
     frame = frame_of(own, metric, baseline=baseline, **options)
     theirs = published[(published.table == number) & (published.metric == metric)]
-    return tables.against_paper(frame, theirs, baseline=baseline)
+    return against_paper(frame, theirs, baseline=baseline)
 
 
 def medians(own, *metrics: str, columns=("metric",)):

@@ -132,9 +132,7 @@ def test_texts_of_ones_own_are_measured_without_a_grammar(tmp_path):
 def test_the_paper_profile_names_the_yahoo_files(tmp_path, monkeypatch):
     monkeypatch.setenv("RVAE_LITE_DATA", str(tmp_path))
     cell = text.study.cells("paper")["seed0"]
-    with pytest.raises(
-        FileNotFoundError, match="the Yahoo answers are not in .*: put yahoo.train.txt"
-    ):
+    with pytest.raises(FileNotFoundError, match="Yahoo answers is not in .*: put yahoo.train.txt"):
         text.study.run("paper", cell)
 
 

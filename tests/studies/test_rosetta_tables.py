@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from rvae_lite.reporting import tables
-from rvae_lite.studies import relative
+from rvae_lite.studies import rosetta_tables
 
 
 def rv_table():
@@ -32,23 +32,23 @@ def lsd_table():
 
 
 def test_variability_is_relative_to_the_vae_of_the_same_template():
-    frame = relative.relative_rv(rv_table())
+    frame = rosetta_tables.relative_rv(rv_table())
     assert set(frame[frame.method == "VAE"]["median"]) == {0.0}
     assert set(frame[frame.method == "R-VAE"]["median"]) == {-12.0}
     assert set(frame.iqr) == {3.0}
 
 
 def test_log_distortion_is_relative_to_the_median_vae():
-    frame = relative.relative_lsd(lsd_table()).set_index("method")
+    frame = rosetta_tables.relative_lsd(lsd_table()).set_index("method")
     assert frame.loc["R-VAE", "median"] == pytest.approx(-1.0)
     assert frame.loc["VAE", "iqr"] == pytest.approx(1.0)
 
 
 def test_another_method_may_be_the_baseline():
-    assert set(relative.relative_rv(rv_table(), baseline="R-VAE")["median"]) == {0.0, 12.0}
-    frame = relative.relative_lsd(lsd_table(), baseline="R-VAE").set_index("method")
+    assert set(rosetta_tables.relative_rv(rv_table(), baseline="R-VAE")["median"]) == {0.0, 12.0}
+    frame = rosetta_tables.relative_lsd(lsd_table(), baseline="R-VAE").set_index("method")
     assert frame.loc["VAE", "median"] == pytest.approx(1.0)
-    assert relative.relative_rv(
+    assert rosetta_tables.relative_rv(
         rv_table().assign(recipe="sequential"), recipe="sequential"
     ).shape == (4, 7)
 
@@ -57,7 +57,9 @@ def test_the_table_beside_the_paper_finds_its_row():
     published = pd.DataFrame(
         [dict(method="R-VAE", part="rest", num_points=8, median=-12.5, iqr=1.0)]
     )
-    table = tables.against_paper(tables.over_templates(relative.relative_rv(rv_table())), published)
+    table = tables.against_paper(
+        tables.over_templates(rosetta_tables.relative_rv(rv_table())), published
+    )
     rows = table.set_index("method")
     assert (
         rows.loc["R-VAE", "verdict"] == "agrees" and rows.loc["R-VAE", "paper"] == "−12.50 (1.00)"
@@ -71,7 +73,7 @@ def test_the_summary_has_a_row_per_quantity_that_was_measured():
         for method, values in (("VAE", (2.0, 2.5, 1.0)), ("R-VAE", (0.1, 0.2, 0.3)))
         for value in values
     ]
-    table = relative.summary(pd.DataFrame(rows))
+    table = rosetta_tables.summary(pd.DataFrame(rows))
     assert table.to_dict("index") == {
         "distance to template, rest": {"VAE": "2.000", "R-VAE": "0.200"}
     }
@@ -84,7 +86,7 @@ def test_numbers_of_points_are_columns_in_their_order():
             for r in (8, 64, 32)
         ]
     )
-    table = relative.by_num_points([frame, frame[frame.num_points > 8]])
+    table = rosetta_tables.by_num_points([frame, frame[frame.num_points > 8]])
     assert list(table.columns) == ["R = 8", "R = 32", "R = 64"]
     assert table.loc[("RV", "R1", "R-VAE"), "R = 64"] == "−64.00 (1.00)"
     assert table.loc[("log LSD", "R1", "R-VAE"), "R = 8"] == "—"
