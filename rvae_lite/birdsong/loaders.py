@@ -121,7 +121,7 @@ def load_bengalese_finch(
 
 
 def _remedy(folder: Path, others: str = "") -> str:
-    page = sources()[folder.name]["recordings"]
+    page = sources()[folder.name]["info"]["source"]
     put = f"put recordings and annotations of each bird into {folder / '<bird>'}"
     return f"fetch some from {page}, {others}and {put}; or {another_root()}"
 
@@ -167,7 +167,7 @@ def _download(folder: Path, url: str | None, sha256: str | None, allow_unverifie
 
     if url is None:
         needed = "url=, the address of one bird's zip archive"
-        page = sources()["zebra_finch"]["recordings"]
+        page = sources()["zebra_finch"]["info"]["source"]
         raise ValueError(f"download=True needs {needed}, for example from {page}")
     if sha256 is None and not allow_unverified:
         remedy = "pass sha256=, or allow_unverified=True to trust it and see its checksum"
