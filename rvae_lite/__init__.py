@@ -1,4 +1,4 @@
-"""Reproducible, portable latent spaces: the Rosetta VAE and the Multi-Rate VAE, compactly in PyTorch.
+"""Reproducible, portable latent spaces: the Rosetta VAE and the Multi-Rate VAE in PyTorch.
 
 Martinez & Pearson (2021), arXiv 2201.05206; Bae et al. (2023), arXiv 2212.03905.
 """
@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rvae_lite import alignment, data, gaussian, losses, multirate
-    from rvae_lite.anchors import curve_points
     from rvae_lite.fitted import Fit
     from rvae_lite.lab.estimator import RosettaVAE
     from rvae_lite.models.vae import VAE
-    from rvae_lite.points import select_points
+    from rvae_lite.points import curve_points, select_points
     from rvae_lite.rosetta import RosettaPoints
     from rvae_lite.train import fit
 
@@ -43,7 +42,7 @@ _HOMES = {
 
 
 def __getattr__(name: str):
-    """Load a name when it is first asked for, so that `rvae-lite --help` does not wait for PyTorch."""
+    """Load a name when first asked for, so that `rvae-lite --help` does not wait for PyTorch."""
     if name not in __all__:
         raise AttributeError(f"module 'rvae_lite' has no attribute {name!r}")
     home = importlib.import_module(f"rvae_lite.{_HOMES.get(name, name)}")

@@ -1,10 +1,10 @@
-"""`rvae-lite` and `python -m rvae_lite`: the command line, behind a door at which an interrupt is always quiet."""
+"""`rvae-lite` and `python -m rvae_lite`: the command line; an interrupt is always quiet."""
 
 import sys
 
 
 def main() -> None:
-    """Load the command line and run it; an interrupt at any moment, loading included, exits with 130."""
+    """Load the command line and run it; an interrupt, while loading too, exits with 130."""
     try:
         from rvae_lite.cli import main as run
 

@@ -83,9 +83,8 @@ def run(
     known = sorted(path.stem for path in folder.glob("*.ipynb"))
     unknown = [name for name in notebooks or [] if name not in known]
     if unknown or not known:
-        raise ValueError(
-            f"no notebook {', '.join(unknown) or 'at all'} in {folder}; there are {known}: see --folder"
-        )
+        missing = ", ".join(unknown) or "at all"
+        raise ValueError(f"no notebook {missing} in {folder}; there are {known}: see --folder")
     profiles = {"quick": {}} | (yaml.safe_load((folder / "profiles.yml").read_text()) or {})
     if profile not in profiles:
         raise ValueError(f"--profile must be one of {', '.join(profiles)}, not {profile!r}")

@@ -2,7 +2,7 @@
 
 from rvae_lite.models.vae import VAE
 from rvae_lite.studies.protocols import sequential
-from rvae_lite.studies.rosetta_tables import ablation_table, medians
+from rvae_lite.studies.rosetta_tables import ablation_table
 from rvae_lite.studies.setup import BIRDSONG, COMPLEX, SIMPLE
 from rvae_lite.studies.song_setup import ABLATION, song_setup
 from rvae_lite.studies.study import Study
@@ -23,10 +23,7 @@ study = Study(
 )
 
 
-@study.grid
-def grid(profile):
-    """The architectures."""
-    return ARCHITECTURES
+study.grid(lambda profile: ARCHITECTURES)
 
 
 @study.unit
@@ -46,9 +43,3 @@ def table(own, published, *, metric="LSD"):
     own = own.assign(method=own.architecture)
     options = dict(number=10, metric=metric, baseline="same architecture")
     return ablation_table(own, published, **options)
-
-
-def closeness(own):
-    """Median distance to the first laboratory, labels carried over and R^2: a row a network."""
-    own, metrics = own.assign(method=own.architecture), ("unaligned_first", "label_transfer")
-    return medians(own, *metrics, "r_squared", columns=("metric", "part"))

@@ -1,7 +1,7 @@
 """Birdsong of one Bengalese finch, half of its recordings in each of D1 and D2."""
 
 from rvae_lite.studies import rosetta_tables
-from rvae_lite.studies.song_setup import BENGALESE_FINCH, WHOLE, song_grid, song_unit
+from rvae_lite.studies.song_setup import BENGALESE_FINCH, CELLS, WHOLE, song_unit
 from rvae_lite.studies.study import Study
 
 study = Study(
@@ -11,7 +11,7 @@ study = Study(
     minutes=dict(cpu=60),
     profiles=WHOLE,
 )
-study.grid(song_grid)
+study.grid(lambda profile: CELLS)
 
 
 @study.unit

@@ -11,19 +11,14 @@ study = Study(
     chapter="13_chairs",
     minutes=dict(cpu=30),
     profiles=dict(
-        quick=dict(
-            setup=dict(num_examples=1000, epochs=5, replicas=3, network="patch", side=32),
-        ),
+        quick=dict(setup=dict(num_examples=1000, epochs=5, replicas=3, network="patch", side=32)),
         cpu=dict(setup=dict(side=32, epochs=60, batch_size=64)),
         paper=dict(setup=dict(epochs=300)),
     ),
 )
 
 
-@study.grid
-def grid(profile):
-    """One cell, with 128 points."""
-    return [("sequential", 128)]
+study.grid(lambda profile: [("sequential", 128)])
 
 
 @study.unit

@@ -1,5 +1,7 @@
 """The small digits of scikit-learn: reproducibility and sequential training."""
 
+from itertools import product
+
 from rvae_lite.studies.protocols import CONTROLS, PROTOCOLS
 from rvae_lite.studies.rosetta_tables import rosetta_table
 from rvae_lite.studies.setup import image_setup, methods_of
@@ -17,10 +19,7 @@ study = Study(
 )
 
 
-@study.grid
-def grid(profile):
-    """Both protocols for every template."""
-    return ((protocol, template) for template in range(profile.templates) for protocol in PROTOCOLS)
+study.grid(lambda profile: product(PROTOCOLS, range(profile.templates)))
 
 
 @study.unit

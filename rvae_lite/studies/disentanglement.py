@@ -30,36 +30,26 @@ CHUNK = 4096  # images encoded at once
 # With one beta a batch gates are pulled to and fro: fast ones do worse here.
 GATED = Method(gates=dict(beta_range=BETA_RANGE, gate_speed=1.0), per="batch")
 METHODS = {"MR-VAE": GATED, "beta-TCVAE": Method(per="batch")}
-# With few and small batches the paper's tanh stays longer on the plateau where nothing but the
-# scale is told.
+# With few, small batches the paper's tanh stays longer where nothing but the scale is told.
 RELU = dict(decoder_activation="relu", batch_size=64, learning_rate=2e-3)
+RATED = dict(num_rated=1024)
+QUICK = dict(RELU, hidden=(64,) * 2, decoder_hidden=(64,) * 3, epochs=30, replicas=1)
+# A ninth of the width, a quarter of the pixels: 2,880 steps in place of 18,000.
+SMALL = dict(RELU, hidden=(128,) * 2, decoder_hidden=(128,) * 3, side=32, epochs=4)
 study = Study(
     "disentanglement",
     reproduces="Figure 8, beta-TCVAE on dSprites",
     chapter="26_disentanglement",
     minutes=dict(cpu=10),
     profiles=dict(
-        quick=dict(
-            data="procedural_sprites",
-            measure=dict(num_samples=500, num_rated=1024),
-            setup=dict(RELU, hidden=(64,) * 2, decoder_hidden=(64,) * 3, epochs=30, replicas=1),
-        ),
-        # A ninth of the width, a quarter of the pixels: 2,880 steps in place of 18,000.
-        cpu=dict(
-            data="dsprites",
-            measure=dict(num_samples=256, num_rated=1024),
-            setup=dict(RELU, hidden=(128,) * 2, decoder_hidden=(128,) * 3, side=32, epochs=4),
-        ),
+        quick=dict(data="procedural_sprites", measure=dict(num_samples=500, **RATED), setup=QUICK),
+        cpu=dict(data="dsprites", measure=dict(num_samples=256, **RATED), setup=SMALL),
         paper=dict(data="dsprites", measure=dict(num_samples=1000), setup={}),
     ),
 )
 
 
-@study.grid
-def grid(profile):
-    """A cell for every seed."""
-    replicas = profile.setup.get("replicas", 3)
-    return ((profile.data, seed) for seed in range(replicas))
+study.grid(lambda profile: ((profile.data, m) for m in range(profile.setup.get("replicas", 3))))
 
 
 @study.unit
@@ -85,15 +75,11 @@ def sprite_setup(
     All images are trained on and measured, as the factors' grid is whole.
 
     Args:
-        name: "dsprites" or "procedural_sprites".
-        hidden, decoder_hidden, decoder_activation, latent_dim: of `VAE.mlp`; the defaults are the
-            paper's.
+        name: "dsprites" or "procedural_sprites"; others are refused.
+        hidden, decoder_hidden, decoder_activation, latent_dim: of `VAE.mlp`, the paper's.
         side: pixels to which images are averaged down; by default they stay.
         loading: options of `data.load`.
         changes: other fields of `Setup`; its betas are those of the plain trainings.
-
-    Raises:
-        ValueError: a set without known factors, or a side that does not divide the images'.
     """
     dataset = load(name, **loading or {})
     if dataset.factors is None:

@@ -26,10 +26,7 @@ study = Study(
 )
 
 
-@study.grid
-def grid(profile):
-    """Data sets."""
-    return ["eight_gaussians", "digits"]
+study.grid(lambda profile: ["eight_gaussians", "digits"])
 
 
 @study.unit

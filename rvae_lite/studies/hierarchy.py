@@ -9,6 +9,7 @@ from rvae_lite.studies.setup import MR_VAE, Method
 from rvae_lite.studies.study import Study
 
 LINES = {"MR-VAE": Method(gates=dict(tilt=2.0)), "MR-VAE, no tilt": MR_VAE}
+ANNEALED_TOO = METHODS | LINES
 SHORT = dict(batch_size=32, learning_rate=3e-3, latent_dim=4, methods=PLAIN | LINES)
 SCALES = ("coarse", "fine")
 study = Study(
@@ -21,17 +22,12 @@ study = Study(
             setup=dict(SHORT, width=1 / 8, num_train=640, num_test=200, epochs=4, replicas=1)
         ),
         cpu=dict(setup=dict(SHORT, width=1 / 4, num_train=2000, num_test=500, epochs=40)),
-        paper=dict(  # with annealing too
-            setup=dict(latent_dim=20, epochs=400, batch_size=256, methods=METHODS | LINES)
-        ),
+        paper=dict(setup=dict(latent_dim=20, epochs=400, batch_size=256, methods=ANNEALED_TOO)),
     ),
 )
 
 
-@study.grid
-def grid(profile):
-    """One cell."""
-    return ["binary_mnist"]
+study.grid(lambda profile: ["binary_mnist"])
 
 
 @study.unit

@@ -24,10 +24,7 @@ study = Study(
 )
 
 
-@study.grid
-def grid(profile):
-    """Both protocols for every number of points."""
-    return ((protocol, count) for count, protocol in product(profile.counts, PROTOCOLS))
+study.grid(lambda profile: product(PROTOCOLS, profile.counts))
 
 
 @study.unit

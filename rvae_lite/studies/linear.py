@@ -50,16 +50,14 @@ def linear_gaps(
     Args:
         x: data, (N, D); they are centred here.
         latent_dim: K.
-        epochs, batch_size, learning_rate: of the sampled training; by default one batch an epoch.
+        epochs, batch_size, learning_rate, seed: of the sampled training; by default full batches.
         iterations: of L-BFGS; 0 leaves the exact training out.
         noise_variance: s2, in squared units of the data.
-        beta_range, gate, per: as in `make_multirate` and `fit`.
+        beta_range, gate, per: as in `make_multirate` and `LogUniform`.
         betas: where the gap is measured, by default 25 over the range.
-        seed: of the training.
 
     Returns:
-        A pandas DataFrame with a row per training and beta: training, beta, gap, loss, seconds (of
-        computing), device.
+        A pandas DataFrame, a row per training and beta: training, beta, gap, loss, seconds, device.
     """
     import pandas as pd
 
@@ -98,26 +96,18 @@ def anchored_gaps(
     """Train a linear multi-rate VAE anchored to the exact curves: how near are loss and space?
 
     With anchors no sign or order of the latents is left free, so that encoder and decoder
-    themselves are compared.  The training is sampled, by `fit`, and goes on with L-BFGS on the
-    expected loss and Rosetta term over 60 betas.
+    themselves are compared.
 
     Args:
-        x: data, (N, D); they are centred here.  The first `num_points` are the Rosetta points.
-        latent_dim: K.
-        epochs, learning_rate, seed: of the sampled training, one batch an epoch.
-        iterations: of L-BFGS.
+        others: as in `linear_gaps`.  The first `num_points` data are the Rosetta points.
         target: what the decoder is to make of z_r(beta): "recon", the exact reconstruction, or "x",
             the raw x_r; "z" leaves that term out.
         rho: weight of the points; 0 trains without.
-        noise_variance: s2, in squared units of the data.
-        beta_range: of the gates.
-        betas: where it is measured.
 
     Returns:
-        A pandas DataFrame with a row per beta: target, rho, beta; loss, its excess as a share of
-        the optimal loss without its constant; encoder, the root mean squared distance of posterior
-        means from the optimum's, as a share of the root of their total variance; decoder,
-        |D - D*| / |D*| in the Frobenius norm; device.
+        A pandas DataFrame with a row per beta: target, rho, beta; loss, its gap; encoder, the root
+        mean squared distance of posterior means from the optimum's, as a share of the root of their
+        total variance; decoder, |D - D*| / |D*| in the Frobenius norm; device.
     """
     if target not in TARGETS:
         raise ValueError(f"target must be one of {TARGETS}, not {target!r}")
@@ -187,8 +177,7 @@ def expected_loss(gated: MultiRate, covariance: Tensor, betas: Tensor) -> Tensor
     log_variance = h.unsqueeze(1) * head.log_scale.weight + head.log_scale.bias  # (T, K)
     log_variance = log_variance.clamp(max=0)
     E, D = head.linear.layer.weight, decoder.layer.weight
-    # The gates stand at the latents, so that beyond these three (K, K) matrices nothing is as large
-    # as the data.
+    # The gates stand at the latents: but for these (K, K) matrices nothing depends on the data.
     seen, mixed, gram = E @ covariance @ E.T, E @ covariance @ D, D.T @ D
     second = encoder_gate.unsqueeze(2) * seen * encoder_gate.unsqueeze(1)  # E[z z^T], (T, K, K)
     second = second + torch.diag_embed(log_variance.exp())
@@ -260,15 +249,12 @@ def _measured(gated: MultiRate, covariance: Tensor, betas):
 
 
 def linear_curve(trained: Fit, x, betas=None):
-    """Rate and distortion of trained linear VAEs, in expectation over data and posterior.
-
-    Nothing is sampled.
+    """Rate and distortion of trained linear VAEs, in expectation: nothing is sampled.
 
     Args:
         trained: a Fit of `VAE.linear`, plain or multi-rate.
         x: data, (N, D), centred or not.
-        betas: where a multi-rate Fit is read off, (T,); leave it out for a plain one, whose every
-            replica gives one point.
+        betas: where a multi-rate Fit is read off, (T,); a plain one's replicas give a point each.
 
     Returns:
         A pandas DataFrame, a row per replica and beta: replica, beta, rate, distortion, loss, nats.
@@ -279,10 +265,8 @@ def linear_curve(trained: Fit, x, betas=None):
     import pandas as pd
 
     if bool(np.isnan(np.asarray(trained.beta)).any()) != (betas is not None):
-        raise ValueError(
-            "betas are needed for a multi-rate Fit and refused for a plain one, "
-            "whose replicas have theirs"
-        )
+        wanted = "betas are needed for a multi-rate Fit and refused for a plain one"
+        raise ValueError(f"{wanted}, whose replicas have theirs")
     x = torch.as_tensor(np.asarray(x), dtype=torch.float64)
     mean, covariance = x.mean(0), torch.cov(x.T, correction=0)
     rows = []
@@ -299,10 +283,8 @@ def linear_curve(trained: Fit, x, betas=None):
 def _expected(model, mean: Tensor, covariance: Tensor) -> tuple[float, float]:
     """Rate and distortion of one plain linear VAE on data of that mean and covariance."""
     if getattr(model, "head", None) is None or model.head.posterior != "constant":
-        raise ValueError(
-            "trained must hold linear models, made by VAE.linear: "
-            "others have no exact rate and distortion"
-        )
+        wanted = "trained must hold linear models, made by VAE.linear"
+        raise ValueError(f"{wanted}: others have no exact rate and distortion")
     model, head, last = model.double(), model.head, model.decoder[0]
     with torch.no_grad():
         encoder, decoder = head.linear.weight, last.weight  # (K, D), (D, K)
@@ -310,8 +292,7 @@ def _expected(model, mean: Tensor, covariance: Tensor) -> tuple[float, float]:
         missed = mean - decoder @ latent_mean - last.bias
         posterior = (2 * head.log_scale.value).exp()
         rate = linear_vae.expected_rate(covariance, encoder, posterior, latent_mean=latent_mean)
-        options = dict(noise_variance=model.noise_variance, residual_mean=missed)
-        options["posterior"] = posterior
-        return float(rate), float(
-            linear_vae.expected_distortion(covariance, encoder, decoder, **options)
-        )
+        options = dict(noise_variance=model.noise_variance, posterior=posterior)
+        options["residual_mean"] = missed
+        distortion = linear_vae.expected_distortion(covariance, encoder, decoder, **options)
+    return float(rate), float(distortion)

@@ -21,10 +21,7 @@ study = Study(
 )
 
 
-@study.grid
-def grid(profile):
-    """Data sets and numbers of latents."""
-    return profile.cells
+study.grid(lambda profile: profile.cells)  # data sets and numbers of latents
 
 
 @study.unit

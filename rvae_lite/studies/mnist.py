@@ -21,10 +21,7 @@ study = Study(
 )
 
 
-@study.grid
-def grid(profile):
-    """Both protocols with 64 and with 32 points."""
-    return ((protocol, count) for count, protocol in product((64, 32), PROTOCOLS))
+study.grid(lambda profile: product(PROTOCOLS, (64, 32)))
 
 
 @study.unit

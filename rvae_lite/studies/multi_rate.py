@@ -29,10 +29,7 @@ study = Study(
 )
 
 
-@study.grid
-def grid(profile):
-    """Data sets and networks."""
-    return product(("binary_mnist", "omniglot"), ("cnn", "resnet"))
+study.grid(lambda profile: product(("binary_mnist", "omniglot"), ("cnn", "resnet")))
 
 
 @study.unit

@@ -20,7 +20,13 @@ from rvae_lite.studies.measure import distance_rows, run_rows, variability_rows
 from rvae_lite.studies.protocols import distil, halves
 from rvae_lite.studies.setup import BETAS, MR_VAE, Method, Result, Setup, run_seeds, tidy
 from rvae_lite.studies.song_setup import WHOLE, song_setup
-from rvae_lite.studies.space_setup import PROFILES, multirate_template, space_setup, train_held
+from rvae_lite.studies.space_setup import (
+    EPOCHS,
+    PROFILES,
+    multirate_template,
+    space_setup,
+    train_held,
+)
 from rvae_lite.studies.study import Study, stamp
 
 KEPT = ("rv", "rv_rank", "rv_relative", "within_fraction")
@@ -69,7 +75,7 @@ def unit(profile, name, keep):
         methods |= variants_of_curves(rho)
     if name != "zebra_finch":
         return hold(space_setup(profile, name, methods=methods))
-    birds = dict(WHOLE[profile.name]["setup"], epochs=profile.epochs["songs"], progress=False)
+    birds = dict(WHOLE[profile.name]["setup"], epochs=EPOCHS[profile.name]["songs"], progress=False)
     birds.update(replicas=profile.replicas, methods=methods, cosine=True)
     return hold(song_setup(64, **birds))
 

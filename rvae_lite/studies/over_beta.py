@@ -56,8 +56,7 @@ def rate_setup(
         network: "cnn", "resnet", "mlp", two fully connected layers of 256 and 128 units, or
             "ladder", a `LadderVAE` of two scales with 64 and 32 channels.
         width: factor of all numbers of channels or units.
-        latent_dim: K; of a ladder the latent channels of its coarser scale, four times those of the
-            finer one.
+        latent_dim: K; of a ladder the coarser scale's latent channels, four times the finer one's.
         num_train, num_test: images drawn at random; by default all.
         changes: other fields of `Setup`.
     """
@@ -65,10 +64,8 @@ def rate_setup(
         raise ValueError(f"network must be one of {NETWORKS}, not {network!r}")
     whole = load(name)
     if "parts" not in whole.info or whole.x.shape[1] != 1:
-        raise ValueError(
-            f"name must be a set of binary images with a test part, such as 'binary_digits', "
-            f"not {name!r}"
-        )
+        wanted = "a set of binary images with a test part, such as 'binary_digits'"
+        raise ValueError(f"name must be {wanted}, not {name!r}")
     random, kept = np.random.default_rng(0), []
     for part, number in ((TRAIN, num_train), (TEST, num_test)):
         kept.append(random.permutation(np.flatnonzero(whole.part == part))[:number])
@@ -95,10 +92,9 @@ def over_beta(
 
     Metrics by beta: those of `measure_curve`; with `num_images` frechet_samples and
     frechet_reconstructions.  By curve: seconds that it cost, the number of trainings, parameters of
-    one model, closed_share of the gates; of a multi-rate curve against each plain one, over the
-    rates that both reach: area (nats squared, negative is better) and dominance.
-
-    Multi-rate curves are read off at the setup's betas and at the geometric middles between them.
+    one model, closed_share of the gates; of a multi-rate curve against each plain one: area (nats
+    squared, negative is better) and dominance.  Multi-rate curves are read off at the setup's betas
+    and at the geometric middles between them.
 
     Args:
         setup: data, model, methods, betas.
@@ -106,8 +102,7 @@ def over_beta(
         measure: (Fit, data, betas or None) -> a curve; by default of images, `measure_curve`.
 
     Returns:
-        A `Result`; its fits are method -> a Fit for every seed, of one replica if multi-rate, else
-        of one for every beta.
+        A `Result`; its fits are method -> a Fit for every seed, with a replica per plain beta.
     """
     rows, fits = [], {name: [] for name in setup.methods}
     seconds = {name: training_seconds(setup, method) for name, method in setup.methods.items()}
@@ -143,10 +138,7 @@ def train_curve(setup: Setup, name: str, *, seed: int) -> Fit:
 
 
 def training_seconds(setup: Setup, method: Method) -> float:
-    """Seconds that one training of one model takes, from the fastest of three short ones.
-
-    On a CPU these are seconds of computing: what else runs on the machine hardly counts.
-    """
+    """Seconds of one training of one model, on a CPU of computing, from three short ones."""
     few = setup.train[:TIMED_EXAMPLES]
     brief = setup._replace(epochs=1, compile=False, keep=None, progress=False)
     once = method._replace(anneal=0.0, longer=1)
@@ -211,10 +203,7 @@ def _of_latents(piece: Fit, x) -> dict[str, float]:
 
 
 def curve_of(table, method: str, *, seed: int | None = None):
-    """A method's rate-distortion curve out of a table: a row per beta, a column per metric.
-
-    By default medians over seeds.
-    """
+    """A method's curve out of a table, by default medians: a row per beta, a column per metric."""
     rows = table[(table.method == method) & table.beta.notna()]
     rows = rows if seed is None else rows[rows.seed == seed]
     index = dict(index="beta", columns="metric", values="value")
@@ -224,7 +213,7 @@ def curve_of(table, method: str, *, seed: int | None = None):
 def compare_curves(setup: Setup, curves: dict) -> list[dict]:
     """Area and dominance of every multi-rate curve against every plain one, at the plain betas.
 
-    NaN where the two reach no rate in common, as after a training too short to leave the collapse.
+    NaN where the two reach no rate in common, as after very short trainings.
     """
     gated = [name for name in curves if setup.methods[name].gates is not None]
     rows = []

@@ -100,7 +100,8 @@ def sequential(setup: Setup, *, template: int = 0, points_from: str = "first") -
         means, anchors = runs.encode(validation.x).numpy(), runs.encode(points.x).numpy()
         for m, seed in enumerate(runs.seeds):
             one = portability_rows(means[m], reference, validation)
-            one += anchored_rows(means[m], anchors[m], alice, points, validation)
+            own = dict(points=points, dataset=validation)
+            one += anchored_rows(means[m], anchors[m], alice, **own)
             rows += [dict(row, method=name, seed=seed) for row in one]
         for part in (1, 2):
             here = validation.part == part
@@ -126,7 +127,7 @@ def train_methods(
 ) -> dict[str, Fit]:
     """Train every method on x and the points' inputs; those that see the same data as one ensemble.
 
-    In a setup with a folder each method is an ensemble, and a file, of its own.
+    In a setup that keeps trainings each method is an ensemble, and a file, of its own.
     """
     num_batches = -(-len(x) // setup.batch_size)
     groups: dict[tuple, list[str]] = {}
@@ -189,11 +190,10 @@ def select_beta_rho(
 ):
     """Choose beta and rho on validation data (Appendix B: after 20 epochs, these grids).
 
-    Each candidate trains the setup's number of replicas, from the same seeds for all candidates.
+    Each candidate trains the setup's number of replicas, from the same seeds.
 
     Returns:
-        beta, rho and a table with a row per candidate: parameter, value, median validation -ELBO in
-        nats.
+        beta, rho and a table, a row per candidate: parameter, value, median validation -ELBO, nats.
 
     Differs from the paper, which does not print its criterion: beta is the positive one with the
     lowest validation -ELBO, taken at beta = 1; rho the largest whose -ELBO is within `tolerance` of

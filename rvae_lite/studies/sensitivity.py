@@ -30,10 +30,7 @@ study = Study(
 )
 
 
-@study.grid
-def grid(profile):
-    """One cell."""
-    return ["binary_digits"]
+study.grid(lambda profile: ["binary_digits"])
 
 
 @study.unit

@@ -152,11 +152,10 @@ def train(
     Args:
         setup: model, epochs, batches, learning rate.
         x: data, (N, *data).
-        seed, replicas: as in `fit`.
+        seed, replicas, points: as in `fit`.
         label: name of the training in the setup's folder and on its bar.
         method: gates, how beta is drawn or rises, and how long.
         beta: of plain models, a number or one per replica; by default the method's.
-        points: Rosetta points.
         options: others of `fit`, such as rho.
     """
     model, beta = setup.model, method.beta if beta is None else beta
@@ -186,10 +185,7 @@ def train(
 
 
 def run_seeds(*names: int | str, replicas: int) -> list[int]:
-    """A seed for each of M runs, from the names of what is trained: (M,).
-
-    Other names are other seeds, so that no two methods of a study share one by accident.
-    """
+    """A seed for each of M runs, (M,), from the names of what is trained: others, other seeds."""
     key = []
     for name in names:
         key += name.encode() if isinstance(name, str) else [name]
@@ -198,14 +194,7 @@ def run_seeds(*names: int | str, replicas: int) -> list[int]:
 
 
 def tidy(setup: Setup, rows: list[dict], trained: Fit, **columns):
-    """Rows with the scale that they were measured at, a pandas DataFrame.
-
-    Args:
-        setup: data and scale.
-        rows: of the table.
-        trained: one of the trainings, for the device that it ran on.
-        columns: what else stands on every row.
-    """
+    """Rows of one setup with its data and scale, a pandas DataFrame: see `stamp`."""
     scale = dict(
         replicas=setup.replicas,
         epochs=setup.epochs,
@@ -222,34 +211,9 @@ def tidy(setup: Setup, rows: list[dict], trained: Fit, **columns):
 
 
 def toy_setup(num_points: int = 8, **changes) -> Setup:
-    """8 Gaussians as the paper trains them (Appendix A; batch, beta, rho from the authors' code).
-
-    Args:
-        num_points: R.
-        changes: other fields of `Setup`.
-    """
+    """8 Gaussians as the paper has them (Appendix A; batch, beta, rho from the authors' code)."""
     base = Setup(load("eight_gaussians"), VAE.mlp(5, 2), 200, 100, methods_of())
     return base._replace(**dict(num_points=num_points) | changes)
-
-
-class Images(NamedTuple):
-    """How a set of images is modelled.
-
-    latent_dim, batch_size, noise_variance: K and the paper's choices.
-    hidden: widths of the fully connected network.
-    patch, residual: options of the network of patches and of the residual one.
-    inverted: dark on white becomes bright on black.  A white background would have to come out of
-        the decoder's last layer, and early in training latents that are the same for all images
-        serve it as a bias: they then take most of the rate and say nothing.
-    """
-
-    latent_dim: int = 16
-    batch_size: int = 256
-    noise_variance: float = 0.1
-    hidden: tuple[int, ...] = (256, 128)
-    patch: dict | None = None
-    residual: dict | None = None
-    inverted: bool = False
 
 
 # Figure 3 and Appendix F: residual blocks after each of four convolutions.
@@ -257,24 +221,22 @@ BIRDSONG = dict(channels=(12, 24, 48, 96), blocks=(0, 2, 0, 2), hidden=(1568,))
 SIMPLE = BIRDSONG | dict(blocks=(0, 0, 0, 2))
 COMPLEX = BIRDSONG | dict(blocks=(0, 2, 1, 2))
 
+# How sets of images are modelled: K, batch and variance as in the paper, options of each network.
+# Inverted, dark on white becomes bright on black.  A white background would have to come out of the
+# decoder's last layer, and early in training latents that are the same for all images serve it as a
+# bias: they then take most of the rate and say nothing.
+MNIST = dict(latent_dim=16, batch_size=256, noise_variance=0.1, inverted=False)
+MNIST.update(mlp=dict(hidden=(256, 128)), patch={}, residual={})
 PATCHES = dict(patch_size=8, channels=16, hidden=(64,))
-CHAIRS = Images(patch=PATCHES, inverted=True)
+# With 64 pixels the paper's noise variance would leave five of eight dimensions collapsed.
+DIGITS = MNIST | dict(latent_dim=8, batch_size=64, noise_variance=0.02, mlp=dict(hidden=(128,)))
+CHAIRS = MNIST | dict(patch=PATCHES, inverted=True)
 # The paper's batch of 256 would leave four steps an epoch of a thousand syllables.
-SYNTHETIC = Images(latent_dim=8, batch_size=64, patch=PATCHES, residual=BIRDSONG)
-FINCH = SYNTHETIC._replace(latent_dim=32, patch=PATCHES | dict(hidden=(128,)))
-
-IMAGES = dict(
-    # With 64 pixels in place of 784, the paper's noise variance would leave five of eight
-    # dimensions collapsed.
-    digits=Images(latent_dim=8, batch_size=64, noise_variance=0.02, hidden=(128,)),
-    mnist=Images(),
-    procedural_chairs=CHAIRS,
-    chairs=CHAIRS,
-    synthetic_finch=SYNTHETIC,
-    zebra_finch=FINCH,
-    bengalese_finch=FINCH,
-)
-NETWORKS = ("mlp", "patch", "residual")
+SYNTHETIC = MNIST | dict(latent_dim=8, batch_size=64, patch=PATCHES, residual=BIRDSONG)
+FINCH = SYNTHETIC | dict(latent_dim=32, patch=PATCHES | dict(hidden=(128,)))
+IMAGES = dict(digits=DIGITS, mnist=MNIST, procedural_chairs=CHAIRS, chairs=CHAIRS)
+IMAGES.update(synthetic_finch=SYNTHETIC, zebra_finch=FINCH, bengalese_finch=FINCH)
+NETWORKS = ["mlp", "patch", "residual"]
 
 
 def image_setup(
@@ -304,17 +266,13 @@ def image_setup(
     if unknown:
         raise ValueError(f"name must be one of {sorted(IMAGES)}, not {unknown[0]!r}")
     if network not in NETWORKS:
-        raise ValueError(f"network must be one of {list(NETWORKS)}, not {network!r}")
+        raise ValueError(f"network must be one of {NETWORKS}, not {network!r}")
     images = _first_present(names, num_examples=num_examples, **loading or {})
     how = IMAGES[images.info["name"]]
-    images = _prepared(images, inverted=how.inverted, side=side)
-    options = dict(noise_variance=how.noise_variance, value_range=(0.0, 1.0))
-    if network == "mlp":
-        options["hidden"] = how.hidden
-    else:
-        options.update((how.patch if network == "patch" else how.residual) or {})
-    model = getattr(VAE, network)(images.x.shape[1:], how.latent_dim, **options)
-    base = Setup(images, model, 200, how.batch_size, methods_of(rho=2.75))
+    images = _prepared(images, inverted=how["inverted"], side=side)
+    options = dict(how[network], noise_variance=how["noise_variance"], value_range=(0.0, 1.0))
+    model = getattr(VAE, network)(images.x.shape[1:], how["latent_dim"], **options)
+    base = Setup(images, model, 200, how["batch_size"], methods_of(rho=2.75))
     return base._replace(**dict(num_points=num_points) | changes)
 
 

@@ -6,6 +6,7 @@ from rvae_lite.studies.setup import Result, Setup, image_setup
 # Recorded birds where they are present, else a synthetic colony; the table says which.
 ZEBRA_FINCHES = ("zebra_finch", "synthetic_finch")
 BENGALESE_FINCH = ("bengalese_finch", "synthetic_finch")
+CELLS = [("reproducibility", 64), ("sequential", 32)]  # of Tables 1 and 2
 SMALL = dict(network="patch", loading=dict(size=64))
 QUICK = dict(SMALL, num_examples=400, epochs=5, replicas=3)
 WHOLE = dict(  # Tables 1 and 2
@@ -23,11 +24,6 @@ ABLATION = dict(  # Appendices D to F
 def song_setup(num_points: int, *, birds=ZEBRA_FINCHES, **options) -> Setup:
     """The first of several sets of birds that is present, as in `image_setup`, with bars."""
     return image_setup(birds, num_points, **dict(progress=True) | options)
-
-
-def song_grid(profile):
-    """Reproducibility with 64 points, sequential training with 32."""
-    return [("reproducibility", 64), ("sequential", 32)]
 
 
 def song_unit(profile, protocol, R, keep, *, birds) -> Result:

@@ -14,51 +14,36 @@ from rvae_lite.rosetta import RosettaPoints
 from rvae_lite.studies.protocols import distil
 from rvae_lite.studies.setup import MR_VAE, Method, Setup, image_setup, toy_setup, train
 
-PROFILES = dict(  # epochs by data, runs, examples of MNIST, iterations of linear models
-    quick=dict(
-        epochs=dict(toy=10, wide=10, digits=10, mnist=2, songs=5),
-        replicas=3,
-        num_examples=500,
-        iterations=20,
-        # Short trainings need larger steps to learn the gates.
-        learning_rate=5e-3,
-    ),
-    cpu=dict(
-        epochs=dict(toy=18, wide=15, digits=40, mnist=30, songs=60),
-        replicas=10,
-        num_examples=6000,
-        iterations=1000,
-        learning_rate=5e-3,
-    ),
-    paper=dict(
-        epochs=dict(toy=200, wide=200, digits=400, mnist=200, songs=300),
-        replicas=10,
-        num_examples=None,
-        iterations=2000,
-        learning_rate=1e-3,
-    ),
+EPOCHS = dict(
+    quick=dict(toy=10, wide=10, digits=10, mnist=2, songs=5),
+    cpu=dict(toy=18, wide=15, digits=40, mnist=30, songs=60),
+    paper=dict(toy=200, wide=200, digits=400, mnist=200, songs=300),
+)
+# Runs, learning rate (short trainings need larger steps to learn the gates), examples of MNIST,
+# iterations of the linear model.
+PROFILES = dict(
+    quick=dict(replicas=3, learning_rate=5e-3, num_examples=500, iterations=20),
+    cpu=dict(replicas=10, learning_rate=5e-3, num_examples=6000, iterations=1000),
+    paper=dict(replicas=10, learning_rate=1e-3, num_examples=None, iterations=2000),
 )
 
 
 def space_setup(profile, name: str, *, methods=None, **changes) -> Setup:
     """8 Gaussians ("eight_gaussians-1", -40: their radius), "digits" or "mnist", at a profile."""
-    options = dict(replicas=profile.replicas, learning_rate=profile.learning_rate, cosine=True)
-    options.update(methods=methods or {})
+    epochs, options = EPOCHS[profile.name], dict(methods=methods or {}, cosine=True)
+    options.update(replicas=profile.replicas, learning_rate=profile.learning_rate)
     if name.startswith("eight_gaussians-"):
         radius = int(name.removeprefix("eight_gaussians-"))
-        options["epochs"] = profile.epochs["toy" if radius == 1 else "wide"]
-        base = toy_setup(**options)
+        base = toy_setup(epochs=epochs["toy" if radius == 1 else "wide"], **options)
         info = dict(base.dataset.info, title=f"8 Gaussians, radius {radius}")
         dataset = base.dataset._replace(x=base.dataset.x * (radius / 40), info=info)
-        base = base._replace(dataset=dataset)
-        # Wide data need no such large steps.
-        return base._replace(**changes) if radius == 1 else base._replace(learning_rate=2e-3)
+        wide = {} if radius == 1 else dict(learning_rate=2e-3)  # no such large steps
+        return base._replace(dataset=dataset, **wide | changes)
     if name == "mnist":
         options["num_examples"] = profile.num_examples
-    base = image_setup(name, network="mlp", epochs=profile.epochs[name], **options)
-    if name == "mnist" and profile.name == "cpu":
-        base = base._replace(batch_size=64, learning_rate=2e-3)
-    return base._replace(**changes)
+        if profile.name == "cpu":
+            options.update(batch_size=64, learning_rate=2e-3)
+    return image_setup(name, network="mlp", epochs=epochs[name], **options | changes)
 
 
 def multirate_template(

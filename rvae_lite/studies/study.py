@@ -41,15 +41,14 @@ class Study:
     """
 
     def __init__(self, name, *, reproduces, profiles, minutes=None, chapter=""):
-        unknown = sorted({*profiles, *(minutes or {})} - set(PROFILES))
-        if unknown:
-            raise ValueError(
-                f"study {name!r} declares the profile {unknown[0]!r}: "
-                f"profiles are called {', '.join(PROFILES)}"
-            )
         self.name, self.reproduces, self.chapter = name, reproduces, chapter
-        self.profiles, self.minutes = profiles, minutes or {}
-        self._functions = {}
+        self.profiles, self.minutes, self._functions = profiles, minutes or {}, {}
+        for profile in [*profiles, *self.minutes]:
+            if profile not in PROFILES:
+                raise ValueError(
+                    f"study {name!r} declares the profile {profile!r}: "
+                    f"profiles are called {', '.join(PROFILES)}"
+                )
 
     def grid(self, function):
         """Declare the cells: profile -> tuples (or single values) of text and numbers."""
@@ -63,7 +62,7 @@ class Study:
         return self._declare("unit", function)
 
     def table(self, own, published=None, **options):
-        """Declare the comparison that a chapter shows: (own, published) -> table; or make it.
+        """Declare (own, published) -> the comparison that a chapter shows; or make it.
 
         Args:
             own: the function to declare, or the study's table, a pandas DataFrame.
@@ -76,17 +75,10 @@ class Study:
         return self._function("table")(own, published, **options)
 
     def figure(self, own, **options):
-        """Declare the figure that a chapter shows: own table -> axes or figure; or draw it."""
+        """Declare own table -> axes, the figure that a chapter shows; or draw it."""
         if callable(own):
             return self._declare("figure", own)
         return self._function("figure")(own, **options)
-
-    def profile(self, name: str) -> SimpleNamespace:
-        """What was declared for a profile, as attributes, with its `name`."""
-        if name not in self.profiles:
-            known = ", ".join(self.profiles)
-            raise ValueError(f"study {self.name!r} has no profile {name!r}: it has {known}")
-        return SimpleNamespace(name=name, **self.profiles[name])
 
     def cells(self, profile: str) -> dict[str, tuple]:
         """The grid: unit's name -> cell.
@@ -95,9 +87,11 @@ class Study:
         """
         arguments = list(inspect.signature(self._function("unit")).parameters)[1:]
         cells = {}
-        for cell in self._function("grid")(self.profile(profile)):
+        for cell in self._function("grid")(self._profile(profile)):
             values = cell if isinstance(cell, tuple) else (cell,)
-            name = _unit_name(arguments, values)
+            pairs = zip(arguments, values, strict=False)
+            texts = [value if isinstance(value, str) else f"{key}{value}" for key, value in pairs]
+            name = "-".join(re.sub(r"[^\w.]+", "-", text).strip("-") for text in texts)
             if name in cells:
                 both = f"{cells[name]} and {values}"
                 raise ValueError(
@@ -109,7 +103,13 @@ class Study:
 
     def run(self, profile: str, cell: tuple, *, keep=None):
         """Train and measure one cell: a `Result` or a table."""
-        return self._function("unit")(self.profile(profile), *cell, keep=keep)
+        return self._function("unit")(self._profile(profile), *cell, keep=keep)
+
+    def _profile(self, name: str) -> SimpleNamespace:
+        if name not in self.profiles:
+            known = ", ".join(self.profiles)
+            raise ValueError(f"study {self.name!r} has no profile {name!r}: it has {known}")
+        return SimpleNamespace(name=name, **self.profiles[name])
 
     def _declare(self, kind, function):
         self._functions[kind] = function
@@ -121,27 +121,17 @@ class Study:
         return self._functions[kind]
 
 
-def _unit_name(arguments: list[str], values: tuple) -> str:
-    parts = []
-    for argument, value in zip(arguments, values, strict=False):
-        text = value if isinstance(value, str) else f"{argument}{value}"
-        parts.append(re.sub(r"[^\w.]+", "-", text).strip("-"))
-    return "-".join(parts)
-
-
 def study_files() -> dict[str, Path]:
     """Name -> file of every study, without loading any."""
-    own = os.environ.get(OWN_FOLDER)
-    folders = [FOLDER, Path(own)] if own else [FOLDER]
-    files = {}
-    for path in (path for folder in folders for path in sorted(folder.glob("*.py"))):
-        if not DECLARATION.search(path.read_text(encoding="utf-8")):
-            continue
-        if path.stem in files:
-            raise ValueError(
-                f"two studies are called {path.stem!r}, {files[path.stem]} and {path}: rename one"
-            )
-        files[path.stem] = path
+    folders, files = [FOLDER, os.environ.get(OWN_FOLDER)], {}
+    for folder in filter(None, folders):
+        for path in sorted(Path(folder).glob("*.py")):
+            if not DECLARATION.search(path.read_text(encoding="utf-8")):
+                continue
+            if path.stem in files:
+                both = f"{files[path.stem]} and {path}"
+                raise ValueError(f"two studies are called {path.stem!r}, {both}: rename one")
+            files[path.stem] = path
     return files
 
 
@@ -152,15 +142,14 @@ def find_study(name: str) -> Study:
         raise ValueError(f"name must be one of {', '.join(sorted(files))}, not {name!r}")
     path = files[name]
     if path.parent == FOLDER:
-        study = importlib.import_module(f"rvae_lite.studies.{name}").study
+        module = importlib.import_module(f"rvae_lite.studies.{name}")
     else:
         spec = importlib.util.spec_from_file_location(name, path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        study = module.study
-    if study.name != name:
-        raise ValueError(f"the study in {path} is called {study.name!r}: call it {name!r}")
-    return study
+    if module.study.name != name:
+        raise ValueError(f"the study in {path} is called {module.study.name!r}: call it {name!r}")
+    return module.study
 
 
 def all_studies() -> list[Study]:
@@ -170,7 +159,7 @@ def all_studies() -> list[Study]:
 
 
 def study_lines(columns=("reproduces", "chapter", "name", "minutes")) -> list[list[str]]:
-    """A line of text for every study: what it reproduces, chapters, name, minutes by profile."""
+    """A line of texts for every study, by default those of the README."""
     lines = []
     for study in all_studies():
         minutes = [f"{profile} {count} min" for profile, count in study.minutes.items()]
@@ -181,11 +170,11 @@ def study_lines(columns=("reproduces", "chapter", "name", "minutes")) -> list[li
 
 def readme_table() -> str:
     """The README's table from paper to chapter, in Markdown."""
-    head = "| in the paper | `notebooks/` | `rvae-lite study` | minutes on one core |"
+    head = "| in the paper | `notebooks/` | `rvae-lite study` | one core |"
     lines = [head, "|---|---|---|---|"]
     for reproduces, chapter, name, minutes in study_lines():
-        chapters = ", ".join(f"`{each}`" for each in chapter.split())
-        lines.append(f"| {reproduces} | {chapters} | `{name}` | {minutes} |")
+        chapters = chapter.replace(" ", "`, `")
+        lines.append(f"| {reproduces} | `{chapters}` | `{name}` | {minutes} |")
     return "\n".join(lines)
 
 
@@ -224,8 +213,7 @@ def run_study(name: str, profile: str, *, out=None, only: str | None = None, pro
 
     study = find_study(name)
     folder = results_folder() if out is None else Path(out)
-    kept = folder / "units" / f"{name}-{profile}"
-    cells = study.cells(profile)
+    kept, cells = folder / "units" / f"{name}-{profile}", study.cells(profile)
     chosen = [unit for unit in cells if only is None or only in unit]
     tables = []
     for unit in tqdm(chosen, desc=f"{name}, {profile}", unit="unit", disable=not progress):

@@ -27,6 +27,8 @@ from rvae_lite.text.vocabulary import Vocabulary, buckets, lengths, trim
 BUCKET = 512  # sentences measured at once
 COLLAPSED = 0.1  # nats of rate below which a model says nothing about its sentence
 NETWORK = dict(latent_dim=16, embedding_dim=32, hidden_dim=64, word_dropout=0.0)
+FEW = dict(loading=dict(num_train=2000, num_test=500), epochs=4)
+MANY = dict(loading=dict(num_train=8000, num_test=1000), epochs=10)
 # The paper's network and batch; K and the data are those of He et al. (2019).
 YAHOO = dict(name="yahoo", embedding_dim=256, hidden_dim=256, latent_dim=32, batch_size=32)
 study = Study(
@@ -35,24 +37,14 @@ study = Study(
     chapter="27_text",
     minutes=dict(cpu=12),
     profiles=dict(
-        quick=dict(
-            seeds=1, setup=dict(loading=dict(num_train=2000, num_test=500), epochs=4, replicas=1)
-        ),
-        cpu=dict(
-            seeds=3,
-            setup=dict(
-                loading=dict(num_train=8000, num_test=1000), epochs=10, methods=METHODS | LONGER
-            ),
-        ),
+        quick=dict(seeds=1, setup=dict(FEW, replicas=1)),
+        cpu=dict(seeds=3, setup=dict(MANY, methods=METHODS | LONGER)),
         paper=dict(seeds=3, setup=dict(YAHOO, learning_rate=1e-3, epochs=200, betas=BETAS)),
     ),
 )
 
 
-@study.grid
-def grid(profile):
-    """A cell for every seed."""
-    return range(profile.seeds)
+study.grid(lambda profile: range(profile.seeds))
 
 
 @study.unit
@@ -114,12 +106,12 @@ class Bounds(NamedTuple):
 
 
 def bounds(model: TextVAE, tokens, *, seed: int = 0, num_samples: int = 0) -> Bounds:
-    """Distortion and rate of every sentence, in groups of similar length, which saves the padding.
+    """Distortion and rate of every sentence (N, T) under a plain model.
+
+    Sentences of similar length go together, which saves padding.
 
     Args:
-        model: a plain model, as from `fit(...).replica(m)` or `fit(...).at_beta(beta).replica(m)`.
-        tokens: (N, T).
-        seed: of the posterior samples.
+        model, tokens, seed: the model, the sentences, and the seed of the posterior samples.
         num_samples: S of the importance-weighted bound; 0 leaves it out.
     """
     tokens, random = torch.as_tensor(tokens), torch.Generator().manual_seed(seed)
@@ -138,10 +130,7 @@ def bounds(model: TextVAE, tokens, *, seed: int = 0, num_samples: int = 0) -> Bo
 
 
 def perplexity(nats, tokens) -> float:
-    """exp(total nats / total tokens): of nats (N,) and tokens (N, T), end tokens counted.
-
-    With nats = distortion + rate it is an upper bound of the model's, for -log p(x) is lower.
-    """
+    """exp(total nats / total tokens): of nats (N,) and tokens (N, T), end tokens counted."""
     return float(np.exp(np.sum(nats) / lengths(tokens).sum()))
 
 
@@ -190,10 +179,7 @@ def _standard_error(values: np.ndarray) -> float:
 
 
 def share_of_words(written, tokens) -> float:
-    """The share of tokens that stand at the same place in what was written: both (N, T).
-
-    End tokens are counted.
-    """
+    """The share of tokens, end tokens counted, at the same place in what was written: (N, T)."""
     written, tokens = np.asarray(written), np.asarray(tokens)
     counted = tokens != 0
     return float((written == tokens)[counted].mean())

@@ -1,4 +1,4 @@
-"""Theorem 1 of the Multi-Rate VAE: its response functions, corrected ones, and what gates can learn.
+"""Theorem 1 of the Multi-Rate VAE: its response functions, corrected ones, and trained gates.
 
 Bae et al. (2023), Section 3.1 and Appendix A, on linear VAEs in the basis of the principal
 components.  Nats; the loss is distortion + beta * rate.
@@ -6,6 +6,7 @@ Letters: K latent dimension, T values of beta; d is the length of a decoder's co
 """
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -17,14 +18,13 @@ from rvae_lite.reporting import figures
 from rvae_lite.studies.study import Study, stamp
 
 CASE = dict(eigenvalues=torch.tensor([8.0, 1.0, 0.1], dtype=torch.float64), noise_variance=1.0)
+WHOLE = dict(starts=3, count=61)
 study = Study(
     "theorem_one",
     reproduces="Theorem 1",
     chapter="22_theorem_one",
     minutes=dict(cpu=1),
-    profiles=dict(
-        quick=dict(starts=1, count=13), cpu=dict(starts=3, count=61), paper=dict(starts=3, count=61)
-    ),
+    profiles=dict(quick=dict(starts=1, count=13), cpu=WHOLE, paper=WHOLE),
 )
 
 
@@ -58,7 +58,7 @@ def response_published(
     noise_variance: float,
     decoder_scale: Tensor | None = None,
 ) -> Response:
-    """The weights that the proof of Theorem 1 names: sigmoid gates for E and C, the sqrt gate for D.
+    """The weights of the proof of Theorem 1: sigmoid gates for E and C, the sqrt gate for D.
 
     E = sigmoid(log(d^2 / (beta s2))) / d and C = sigmoid(log(beta s2 / d^2)) are the best responses
     to a *fixed* decoder with column norms d; D is that of the *joint* optimum.  Together they
@@ -104,9 +104,8 @@ def response_trained(
 ) -> Response:
     """The best that two gated layers do in practice: they minimise the mean excess over log beta.
 
-    Each of E and C is a product of two sigmoid gates and a number, D of two gates of the kind
-    `decoder_gate`; every latent is optimised by itself (BFGS, the best of some random starts), so
-    the result is an upper bound.
+    Each of E and C is a product of two sigmoid gates and a number, D of two `decoder_gate`s; every
+    latent is optimised by itself (BFGS, random starts), so the result is an upper bound.
 
     Args:
         log_beta, eigenvalues, noise_variance: as for `response_corrected`; at least two betas.
@@ -160,25 +159,16 @@ def _gate_inputs(log_beta, eigenvalues, noise_variance: float) -> tuple[Tensor, 
     log_beta, values = (torch.as_tensor(v, dtype=torch.float64) for v in (log_beta, eigenvalues))
     if values.ndim != 1 or not bool((values > 0).all()):
         raise ValueError(f"eigenvalues must be positive numbers, (K,), not {values.tolist()}")
-    if not noise_variance > 0:
-        raise ValueError(f"noise_variance must be a positive number, not {noise_variance!r}")
     return log_beta.unsqueeze(-1) + math.log(noise_variance) - values.log(), values.sqrt()
 
 
-RESPONSES = {  # name -> weights at log betas, from so many starts
-    "proof's weights": lambda x, starts: response_published(x, **CASE),
-    "same gates, optimised": lambda x, starts: response_trained(x, starts=starts, **CASE),
-    "all sigmoid, optimised": lambda x, starts: response_trained(
-        x, starts=starts, decoder_gate="sigmoid", **CASE
-    ),
-    "corrected": lambda x, starts: response_corrected(x, **CASE),
+RESPONSES = {
+    "proof's weights": response_published,
+    "same gates, optimised": response_trained,
+    "all sigmoid, optimised": partial(response_trained, decoder_gate="sigmoid"),
+    "corrected": response_corrected,
 }
-
-
-@study.grid
-def grid(profile):
-    """The kinds of weights."""
-    return RESPONSES
+study.grid(lambda profile: RESPONSES)
 
 
 @study.unit
@@ -187,7 +177,8 @@ def unit(profile, method, keep):
     import pandas as pd
 
     log_beta = torch.linspace(math.log(0.01), math.log(10), profile.count, dtype=torch.float64)
-    excess = excess_loss(RESPONSES[method](log_beta, profile.starts), log_beta, **CASE)
+    starts = dict(starts=profile.starts) if "optimised" in method else {}
+    excess = excess_loss(RESPONSES[method](log_beta, **CASE, **starts), log_beta, **CASE)
     rows = pd.DataFrame(dict(beta=log_beta.exp().numpy(), value=excess.numpy()))
     return stamp(rows, method=method, metric="excess", data="three latents", latent_dim=3)
 

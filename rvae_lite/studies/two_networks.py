@@ -26,21 +26,16 @@ study = Study(
 )
 
 
-@study.grid
-def grid(profile):
-    """One cell."""
-    return ["digits"]
+study.grid(lambda profile: ["digits"])
 
 
 @study.unit
 def unit(profile, name, keep):
     """A fully connected network and one of patches."""
-    replicas = min(5, profile.replicas)
-    setup = space_setup(profile, name, replicas=replicas, learning_rate=2e-3)
-    model = setup.model
-    noise_variance = model.noise_variance
-    patch = VAE.patch((1, 8, 8), model.latent_dim, noise_variance=noise_variance)
-    return two_networks(setup, patch, rho=2.75)
+    changes = dict(replicas=min(5, profile.replicas), learning_rate=2e-3)
+    setup = space_setup(profile, name, **changes)
+    K, variance = setup.model.latent_dim, setup.model.noise_variance
+    return two_networks(setup, VAE.patch((1, 8, 8), K, noise_variance=variance), rho=2.75)
 
 
 def two_networks(

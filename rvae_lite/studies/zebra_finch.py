@@ -1,7 +1,7 @@
 """Birdsong of three zebra finches: reproducibility and sequential training."""
 
 from rvae_lite.studies.rosetta_tables import rosetta_table
-from rvae_lite.studies.song_setup import WHOLE, ZEBRA_FINCHES, song_grid, song_unit
+from rvae_lite.studies.song_setup import CELLS, WHOLE, ZEBRA_FINCHES, song_unit
 from rvae_lite.studies.study import Study
 
 study = Study(
@@ -11,7 +11,7 @@ study = Study(
     minutes=dict(cpu=60),
     profiles=WHOLE,
 )
-study.grid(song_grid)
+study.grid(lambda profile: CELLS)
 
 
 @study.unit
