@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from rvae_lite.models import checks
+import rvae_lite.models.checks as checks
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+import rvae_lite.models.checks as checks
 from rvae_lite.gates import layers_of
 from rvae_lite.gaussian import DiagonalPosterior, FullPosterior, LowRankPosterior, Posterior
 from rvae_lite.linear_vae import LogScale
 from rvae_lite.losses import bernoulli_nll, gaussian_nll
-from rvae_lite.models import checks
 from rvae_lite.models.networks import NETWORKS
 
 # What a network changes of the defaults of `VAE`.
