@@ -159,7 +159,7 @@ class Trainer:
 
     loss: of one replica, in training mode; seeds: one per replica.
     x: data on the training's device, (N, *data).
-    batches, epochs: the length of the training; law, learning_rate: the laws of beta and Adam's rate.
+    batches, epochs: the length of the training; law, learning_rate: of beta, of Adam's step.
     beta, rho: each replica's numbers, (M,); beta is NaN where it is drawn.
     anchoring: how batches meet the Rosetta points, an `anchors.Anchoring`, or None.
     compiled: whether to compile the step; "auto" goes on without where the compiler fails.
@@ -334,6 +334,6 @@ def to_units(batch: Tensor, like: Tensor) -> Tensor:
 def blocks(replicas: int, largest: int) -> list[slice]:
     """Cut M replicas into blocks of at most `largest`, of one size where a divisor allows it."""
     sizes = range(min(largest, replicas), largest // 2, -1)
-    fewest = -(-replicas // largest)  # blocks
+    fewest = -(-replicas // largest)
     size = next((size for size in sizes if replicas % size == 0), -(-replicas // fewest))
     return [slice(start, min(start + size, replicas)) for start in range(0, replicas, size)]

@@ -141,7 +141,7 @@ def make_multirate(
     ValueError: an argument is impossible, or layers cannot be gated; they are named.
 
     Differs from the paper: gates start open (w = 0, or tilted) and learn faster.  A linear VAE has
-    its exact responses: one gate for encoder and decoder, a variance that is no product of sigmoids.
+    the exact responses: one gate for encoder and decoder, and no product of sigmoids for C.
 
     Example:
         >>> gated = make_multirate(VAE.mlp(5, 2))
