@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tokenize
 from pathlib import Path
-from statistics import median
 
 import pytest
 from toy import toy_data, toy_model, toy_points
@@ -40,7 +39,7 @@ BUDGETS = dict(
     parameters=15,
     arrows=130,
     files_to_the_rosetta_term=7,
-    tokens_a_line=8,
+    tokens_a_line=24,
 )
 
 
@@ -205,8 +204,8 @@ def tokens_of_lines(path):
 
 
 def test_the_cores_lines_breathe():
-    each = [count for name in CORE for count in tokens_of_lines(MODULES[name])]
-    assert median(each) <= BUDGETS["tokens_a_line"]
+    each = sorted(count for name in CORE for count in tokens_of_lines(MODULES[name]))
+    assert each[round(0.9 * len(each))] <= BUDGETS["tokens_a_line"]  # nine lines of ten
 
 
 def test_few_files_lie_between_fit_and_the_rosetta_term(monkeypatch):
