@@ -1,0 +1,36 @@
+"""8 Gaussians: the committed tables beside the paper's."""
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import pytest
+
+from rvae_lite.studies.eight_gaussians import study
+from rvae_lite.studies.study import load_results
+
+
+@pytest.fixture(scope="module")
+def own():
+    return load_results("eight_gaussians")
+
+
+def test_tables_1_and_2_have_8_points_and_the_controls(own):
+    first, second = (study.table(own, number=number) for number in (1, 2))
+    assert set(first.points) == set(second.points) == {8}
+    assert set(first.index) == {"R1", "rest"} and set(second.index) == {"D1", "D2"}
+    assert "VAE (same seed)" in set(first.method) and "VAE, anchors repeated" in set(second.method)
+    ours = first[first.method == "R-VAE"].here
+    assert all(float(text.split()[0].replace("−", "-")) < -14 for text in ours)
+
+
+def test_tables_3_and_6_are_over_the_number_of_points(own):
+    third, sixth = (study.table(own, number=number) for number in (3, 6))
+    assert set(third.index) == {"rest"} and set(sixth.index) == {"D1"}
+    assert set(third.points) == set(sixth.points) == {2, 4, 8, 16}
+    assert set(third.method) == {"VAE", "beta-VAE", "R-VAE"} and "—" not in set(third.paper)
+
+
+def test_the_figure_has_a_curve_for_each_of_the_papers_methods(own):
+    axes = study.figure(own)
+    assert [len(ax.get_legend().get_texts()) for ax in axes] == [3, 3, 3]
