@@ -44,12 +44,9 @@ template = 0
 compiled = False
 
 # %%
-import warnings
-
 import numpy as np
 
 from rvae_lite import RosettaPoints, alignment, fit
-from rvae_lite.anchors import PointsNotReached
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import eight_gaussians, linear_maps, protocols, rosetta_tables
@@ -92,6 +89,10 @@ for k, (x, y) in enumerate(0.8 * centres[:, :2]):
 # The first steps with this chapter's parameters, every method beside the others, leave a fingerprint that changes when one of them does:
 
 # %%
+import warnings
+
+from rvae_lite.anchors import PointsNotReached
+
 short = dict(epochs=8, batch_size=100, learning_rate=learning_rate, seed=0)
 book = RosettaPoints.load("book:eight_gaussians")
 weights = dict(replicas=3, beta=[1, beta, 1], rho=[0, 0, rho], points=book)
