@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rvae_lite.models import checks
+from rvae_lite.models.checks import finite as finite
+
 
 class LinearMap(NamedTuple):
     """target ~ source @ matrix.T + bias: matrix (K_target, K_source), bias (K_target,)."""
@@ -17,12 +20,12 @@ class LinearMap(NamedTuple):
 
     def __call__(self, source) -> np.ndarray:
         """Map points (N, K_source) to (N, K_target)."""
-        return _points("source", source) @ self.matrix.T + self.bias
+        return checks.latents("source", source) @ self.matrix.T + self.bias
 
 
 def linear_map(source, target) -> LinearMap:
     """The affine map from latents (N, K_source) to (N, K_target) of Eq. 2, by least squares."""
-    source, target = _pair(source, target)
+    source, target = checks.pair(source, target)
     centre_source, centre_target = source.mean(0), target.mean(0)
     solution = np.linalg.lstsq(source - centre_source, target - centre_target, rcond=None)[0]
     return LinearMap(solution.T, centre_target - solution.T @ centre_source)
@@ -30,7 +33,7 @@ def linear_map(source, target) -> LinearMap:
 
 def orthogonal_map(source, target) -> LinearMap:
     """The rotation or reflection, and shift, that bring source closest to target (Procrustes)."""
-    source, target = _pair(source, target, same_dim=True)
+    source, target = checks.pair(source, target, same_dim=True)
     centre_source, centre_target = source.mean(0), target.mean(0)
     u, _, vt = np.linalg.svd((target - centre_target).T @ (source - centre_source))
     matrix = u @ vt
@@ -39,13 +42,13 @@ def orthogonal_map(source, target) -> LinearMap:
 
 def mean_squared_distance(source, target) -> float:
     """Unaligned mean |source - target|^2 over the N points, squared latent units."""
-    source, target = _pair(source, target, same_dim=True)
+    source, target = checks.pair(source, target, same_dim=True)
     return float(np.square(source - target).sum(1).mean())
 
 
 def total_variance(points) -> float:
     """Sum over dimensions of the variance of the points (N, K)."""
-    return float(_points("points", points).var(0).sum())
+    return float(checks.latents("points", points).var(0).sum())
 
 
 def latent_space_distortion(source, target) -> float:
@@ -57,10 +60,7 @@ def latent_space_distortion(source, target) -> float:
 
 
 def r_squared(predicted, target, *, variance: float | None = None) -> float:
-    """1 - mean |predicted - target|^2 / variance; the variance is by default the target's total.
-
-    Returns nan where the variance is 0, that of a collapsed target.
-    """
+    """1 - mean |predicted - target|^2 / variance, by default the target's; nan where that is 0."""
     variance = total_variance(target) if variance is None else variance
     if not variance > 0:
         return float("nan")
@@ -85,12 +85,13 @@ class RetrainingVariability(NamedTuple):
 def log_volumes(means) -> np.ndarray:
     """log pseudo-det of each datum's covariance over replicas: means (M, N, K) give (N,).
 
-    The covariance (ddof 1) of M runs has at most rank M - 1: the log determinant is of its
-    min(K, M - 1) leading eigenvalues.  Runs that coincide to rounding give -inf.
+    The covariance (ddof 1) of M runs has at most rank M - 1: only its min(K, M - 1) leading
+    eigenvalues count.  Runs that coincide to rounding give -inf.
     """
-    means, rounding = _replicas(means)
+    means, rounding = checks.replica_means(means)
     centred = (means - means.mean(0)).transpose(1, 0, 2)  # (N, M, K)
-    singular = np.linalg.svd(centred, compute_uv=False)[:, : _rank(means)]
+    rank = min(means.shape[2], len(means) - 1)
+    singular = np.linalg.svd(centred, compute_uv=False)[:, :rank]
     return _log_pseudo_det(np.square(singular) / (len(means) - 1), rounding)
 
 
@@ -98,19 +99,17 @@ def retraining_variability(means) -> RetrainingVariability:
     """RV, Eq. 3: how far the posterior mean of a datum moves from training to training.
 
     Lower is better, but a collapsed model has a low `value` too: `relative` and `within_fraction`
-    show the collapse.  means: posterior means of N data under M replicas, (M, N, K).
-
-    Raises:
-        ValueError: fewer than two replicas, fewer than two data, NaN.
+    show the collapse.  means: posterior means of N data under M replicas, (M, N, K), two of each
+    at least.
 
     Differs from the paper: where K >= M the determinant is 0 and its logarithm rounding noise, so
     we take a pseudo-determinant of stated rank.
     """
     value = float(log_volumes(means).mean())
-    means, rounding = _replicas(means)
+    means, rounding = checks.replica_means(means)
     if means.shape[1] < 2:
         raise ValueError("means must hold at least 2 data points (M, N, K): encode more data")
-    pooled, rank = means.reshape(-1, means.shape[2]), _rank(means)
+    pooled, rank = means.reshape(-1, means.shape[2]), min(means.shape[2], len(means) - 1)
     covariance = np.atleast_2d(np.cov(pooled, rowvar=False))
     eigenvalues = np.sort(np.linalg.eigvalsh(covariance))[::-1][:rank]
     relative = value - float(_log_pseudo_det(np.maximum(eigenvalues, 0)[None], rounding)[0])
@@ -118,23 +117,6 @@ def retraining_variability(means) -> RetrainingVariability:
     within = means.var(0, ddof=1).sum(1).mean()
     fraction = float(within / total) if total > 0 else float("nan")
     return RetrainingVariability(value, rank, relative, fraction)
-
-
-def _replicas(means) -> tuple[np.ndarray, float]:
-    """The means as (M, N, K) float64, and the rounding error of the numbers as they came."""
-    array = np.asarray(means.detach().cpu() if hasattr(means, "detach") else means)
-    if array.ndim != 3 or array.shape[0] < 2 or not array.size:
-        wanted = f"(M, N, K) with at least 2 replicas, not {array.shape}"
-        raise ValueError(f"means must be {wanted}: train more replicas")
-    if not np.isfinite(array).all():
-        wrong = "means hold NaN or infinite values"
-        raise ValueError(f"{wrong}: check the training that they come from")
-    precision = np.finfo(array.dtype if array.dtype.kind == "f" else float).eps
-    return array.astype(np.float64), float(precision * np.abs(array).max())
-
-
-def _rank(means: np.ndarray) -> int:
-    return min(means.shape[2], means.shape[0] - 1)
 
 
 def _log_pseudo_det(eigenvalues: np.ndarray, rounding: float) -> np.ndarray:
@@ -145,12 +127,12 @@ def _log_pseudo_det(eigenvalues: np.ndarray, rounding: float) -> np.ndarray:
 
 def polar_spectrum(matrix) -> np.ndarray:
     """Eigenvalues of P in the polar decomposition A = U P, descending: A's singular values."""
-    return np.linalg.svd(_points("matrix", matrix), compute_uv=False)
+    return np.linalg.svd(checks.latents("matrix", matrix), compute_uv=False)
 
 
 def distance_to_identity(matrix) -> float:
     """Frobenius norm of A / s - I, s the largest singular value of A (Figure 6, bottom row)."""
-    matrix = _points("matrix", matrix)
+    matrix = checks.latents("matrix", matrix)
     if not matrix.any():
         return float("nan")
     return float(np.linalg.norm(matrix / polar_spectrum(matrix)[0] - np.eye(*matrix.shape)))
@@ -163,50 +145,10 @@ def label_transfer(source, source_labels, target, target_labels) -> float:
     """
     from sklearn.neighbors import NearestNeighbors
 
-    source, target = _points("source", source), _points("target", target)
-    _check_same_dim(source, target)
-    _check_labels("source", source, source_labels)
-    _check_labels("target", target, target_labels)
+    source, target = checks.latents("source", source), checks.latents("target", target)
+    checks.check_same_dim(source, target)
+    checks.check_labels("source", source, source_labels)
+    checks.check_labels("target", target, target_labels)
     neighbours = NearestNeighbors(n_neighbors=1).fit(source)
     nearest = neighbours.kneighbors(target, return_distance=False)[:, 0]
     return float((np.asarray(source_labels)[nearest] == np.asarray(target_labels)).mean())
-
-
-def finite(name: str, values) -> np.ndarray:
-    """An array or tensor as float64.  Raises ValueError where it holds NaN or infinite values."""
-    values = values.detach().cpu() if hasattr(values, "detach") else values
-    array = np.asarray(values, dtype=np.float64)
-    if not np.isfinite(array).all():
-        wrong = f"{name} holds NaN or infinite values"
-        raise ValueError(f"{wrong}: check the training that it comes from")
-    return array
-
-
-def _points(name: str, values) -> np.ndarray:
-    array = finite(name, values)
-    if array.ndim != 2 or not array.size:
-        wanted = f"(N, K) with at least one point, not {array.shape}"
-        raise ValueError(f"{name} must be {wanted}: pass one replica's means")
-    return array
-
-
-def _pair(source, target, *, same_dim: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    source, target = _points("source", source), _points("target", target)
-    if len(source) != len(target):
-        found = f"source has {len(source)} points, target {len(target)}"
-        raise ValueError(f"{found}: encode the same data with both")
-    if same_dim:
-        _check_same_dim(source, target)
-    return source, target
-
-
-def _check_same_dim(source: np.ndarray, target: np.ndarray) -> None:
-    if source.shape[1] != target.shape[1]:
-        found = f"source has {source.shape[1]}, target {target.shape[1]} dimensions"
-        raise ValueError(f"K must agree: {found}")
-
-
-def _check_labels(name: str, points: np.ndarray, labels) -> None:
-    if np.shape(labels) != (len(points),):
-        found = f"not of shape {np.shape(labels)}"
-        raise ValueError(f"{name}_labels must be one per point ({len(points)}), {found}")

@@ -1,9 +1,8 @@
 """How a training meets Rosetta points: plain ones, curves over beta, and their weights.
 
-Martinez & Pearson (2021), Section 3.  Curves are ours: posterior means shrink as beta grows, so a
-model of many rates is held by the curve z_r(beta) of its template, and its decoder by the
-template's own reconstructions. Letters: M replicas, K latent dimension, R Rosetta points, J values
-of beta at which a curve is known.
+Martinez & Pearson (2021), Section 3.  Curves are ours: posterior means shrink as beta grows, so the
+curve z_r(beta) of a template holds a model of many rates, and the template's reconstructions hold
+its decoder.  Letters: M replicas, K latent dimension, R Rosetta points.
 """
 
 import math
@@ -29,7 +28,7 @@ class Weighted:
 
     Args:
         points: the Rosetta points.
-        x, z: weights of the two halves of the Rosetta term, of the decoder's and of the encoder's.
+        x, z: weights of the decoder's and of the encoder's half of the Rosetta term.
         power: for multi-rate models: a point met at beta weighs rho times a multiple of
             beta ** -power whose mean over the law of beta is 1.  Above 0 the points hold better at
             low beta, below 0 at high.
@@ -37,34 +36,23 @@ class Weighted:
 
     def __init__(self, points: RosettaPoints, *, x=1.0, z=1.0, power: float = 0.0):
         if not isinstance(points, RosettaPoints):
-            message = f"Weighted weighs RosettaPoints, not {points!r}: pass points, or points=None"
-            raise ValueError(message + " to fit")
+            remedy = "pass points, or points=None to fit"
+            raise ValueError(f"Weighted weighs RosettaPoints, not {points!r}: {remedy}")
         if not is_number(power) or not math.isfinite(power):
             raise ValueError(f"power must be a finite number, not {power!r}")
         self.points, self.power = points, power
         self.x, self.z = (float(per_replica(name, w, 1)) for name, w in (("x", x), ("z", z)))
 
-    @classmethod
-    def of(cls, points) -> "Weighted":
-        """Weighted points as they are, plain ones with weight 1."""
-        return points if isinstance(points, Weighted) else cls(points)
-
 
 class Anchoring:
     """The Rosetta points as a training meets them, batch by batch.
 
-    Plain points and a model of one beta: the same for every batch and replica.  Curves and a model
-        of
-    one beta: for each replica the latents at its beta.  A multi-rate model: every replica draws a
-        beta
-    for each point anew, or one for all points where the law draws beta per batch.
+    A model of one beta meets plain points as they are, and curves at each replica's own beta.  For
+    a multi-rate model every replica draws a new beta for each point, or one for all points where
+    the law draws beta per batch.
 
-    Args:
-        weighted: plain points or curves.
-        model: the pattern, for the dtype.
-        device: the training's.
-        beta: of models of one beta, (M,).
-        law: of beta.
+    model, device: the pattern, for the dtype, and where it is trained.
+    beta, law: each replica's, (M,), for models of one beta, and the law of beta.
     """
 
     def __init__(self, weighted: Weighted, model, device, *, beta: Tensor, law):
@@ -78,10 +66,9 @@ class Anchoring:
             self.betas = torch.as_tensor(points.betas, device=like.device)
         if points.recon is not None:
             self.recon = torch.as_tensor(points.recon).to(like)
-        if self.law is not None:
-            points.warn_beyond(self.law.low, self.law.high)
-        elif self.betas is not None:
-            points.warn_beyond(float(beta.min()), float(beta.max()))
+        law = self.law
+        met = (float(beta.min()), float(beta.max())) if law is None else (law.low, law.high)
+        points.warn_beyond(*met)
 
     def axes(self) -> Anchors | None:
         """Which entries differ between replicas, see `Anchors.axes`; None where none does."""
@@ -95,16 +82,14 @@ class Anchoring:
             drawn = batches.draw(self.law, seeds, epoch, ANCHOR_RATE, len(self.x))
             yield from map(self._at, drawn.to(self.x.device))
             return
+        fixed = Anchors(self.x, self.z, self.weighted.x, self.weighted.z)
         if self.betas is not None:
             fixed = self._at(self.beta[block])
-        else:
-            fixed = Anchors(self.x, self.z, self.weighted.x, self.weighted.z)
         yield from [fixed] * batches.num_batches
 
     def _at(self, beta: Tensor) -> Anchors:
         """The anchors at betas, (M,) or (M, R)."""
-        each = beta if beta.ndim == 2 else beta.unsqueeze(1)
-        each = each.expand(len(beta), len(self.x))  # (M, R)
+        each = beta.reshape(len(beta), -1).expand(-1, len(self.x))  # (M, R)
         z, target = self.z.expand(len(beta), *self.z.shape), None
         if self.betas is not None:
             z = along_beta(self.betas, self.z, each)
@@ -117,6 +102,7 @@ class Anchoring:
         return Anchors(self.x, z, self.weighted.x, self.weighted.z, target, h, weight)
 
     def _weight(self, beta: Tensor) -> Tensor:
+        """beta ** -power over its mean for uniform log beta."""
         power, low, high = self.weighted.power, self.law.low, self.law.high
         mean = (low**-power - high**-power) / (power * math.log(high / low))
         return beta.pow(-power) / mean

@@ -1,4 +1,4 @@
-"""What is kept of trainings: checkpoints, from which they go on to the very same result, and Fits.
+"""Files of trainings: checkpoints, from which they go on to the very same result, Fits and points.
 
 Every random number depends on (seed, purpose, epoch) alone, so parameters, buffers, moments and
 history are the whole state.
@@ -7,12 +7,14 @@ history are the whole state.
 import hashlib
 import re
 import time
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from rvae_lite.multirate import build
+from rvae_lite.laws import LogUniform
+from rvae_lite.models import build
 from rvae_lite.objective import TERMS
 from rvae_lite.storage import content_hash, load_arrays, save_arrays
 
@@ -69,7 +71,7 @@ class Checkpoint:
             raise ValueError(f"checkpoint {self.path} is of an older release: delete it")
         remedy = "delete it or choose another checkpoint path"
         theirs = header["settings"]
-        changed = [key for key, own in self.settings.items() if theirs.get(key) != own]
+        changed = differing(theirs, self.settings)
         if changed:
             another = f"a training with another {', '.join(changed)}"
             raise ValueError(f"checkpoint {self.path} belongs to {another}: {remedy}")
@@ -83,6 +85,16 @@ class Checkpoint:
         for name, buffer in state.buffers.items():
             buffer.copy_(torch.from_numpy(arrays[f"buffer {name}"]))
         state.history.extend(arrays["terms"])
+
+
+def differing(theirs: dict, own: dict) -> list[str]:
+    """The settings that differ between two trainings; of a model its options too."""
+    changed = [key for key, value in own.items() if theirs.get(key) != value]
+    if "model" in changed and own["model"]["config"]:
+        before = (theirs.get("model") or {}).get("config") or {}
+        options = [key for key, value in own["model"]["config"].items() if before.get(key) != value]
+        changed[changed.index("model")] = f"model ({', '.join(options)})"
+    return changed
 
 
 def settings_of(trainer, weighted) -> dict:
@@ -100,7 +112,7 @@ def settings_of(trainer, weighted) -> dict:
         known = {name: array for name, array in arrays.items() if array is not None}
         points = [content_hash({}, known), weighted.x, weighted.z, weighted.power]
     return dict(
-        model=[getattr(model, "config", None), layers, shapes],
+        model=dict(config=getattr(model, "config", None), layers=layers, shapes=shapes),
         likelihood=[model.likelihood, model.noise_variance],
         dtype=str(next(model.parameters()).dtype),
         data=hashlib.sha256(data.tobytes()).hexdigest(),
@@ -114,6 +126,21 @@ def settings_of(trainer, weighted) -> dict:
         learning_rate=[repr(trainer.learning_rate), trainer.learning_rate.value],
         objective=trainer.loss.objective.name,
     )
+
+
+def info_of(trainer, *, seconds: float) -> dict:
+    """What a `Fit` tells about its training, as JSON."""
+    law, learning_rate, objective = trainer.law, trainer.learning_rate, trainer.loss.objective
+    info = dict(trainer.batches._asdict(), epochs=trainer.epochs, beta=repr(law))
+    info |= dict(learning_rate=learning_rate.value, schedule=repr(learning_rate))
+    info["device"] = str(trainer.x.device)
+    info["engine"] = "compiled" if trainer.compiled else "eager"
+    info |= dict(torch=torch.__version__, seconds=seconds)
+    if isinstance(law, LogUniform):
+        info["beta_range"] = [law.low, law.high]
+    if objective.extra:
+        info["objective"] = objective.name
+    return info
 
 
 def write(path, settings: dict, state) -> None:
@@ -172,3 +199,55 @@ def read_fit(path, model=None) -> dict:
         terms={name: terms[:, i] for i, name in enumerate(named)},
         info=header["info"],
     )
+
+
+def read_points(path, build, *, versions: tuple[int, int], described):
+    """The points that `build(x=, z=, ids=, ..., header=)` makes of a Rosetta file.
+
+    Args:
+        path: the file, or "book:NAME" for points that ship with the package.
+        build: the class `RosettaPoints`.
+        versions: of files of plain points, and the newest.
+        described: entries of the header that the arrays must agree with.
+
+    Raises:
+        ValueError: a damaged file, or one that holds other things than points.
+    """
+    if isinstance(path, str) and path.startswith("book:"):
+        path = book_file(path.removeprefix("book:"))
+    plain, newest = versions
+    header, arrays = load_arrays(path, kind="rosetta", version=newest)
+    curved = header["schema_version"] > plain
+    needed = ["betas", "ids", "x", "z"] if curved else ["ids", "x", "z"]
+    optional = {"recon"} if curved else set()
+    if set(arrays) - optional != set(needed):
+        expected = ", ".join(needed[:-1]) + " and z"
+        found = sorted(arrays)
+        raise ValueError(f"{path} holds {found} instead of {expected}: get a fresh copy of it")
+    types = {name: str(array.dtype) for name, array in arrays.items()}
+    known = types["x"] in ("uint8", "float32") and types["z"] == "float32"
+    if not known or arrays["ids"].dtype.kind != "U":
+        problem = f"arrays of other types than Rosetta points ({types})"
+        raise ValueError(f"{path} holds {problem}: get a fresh copy of it")
+    try:
+        points = build(**arrays, header=header)
+    except ValueError as error:
+        problem = f"no valid points ({error})"
+        raise ValueError(f"{path} holds {problem}: get a fresh copy of it") from error
+    told = [key for key in described if key in header]
+    wrong = [key for key in told if header[key] != points.header.get(key)]
+    if wrong:
+        problem = f"contradicts its own header ({', '.join(wrong)})"
+        raise ValueError(f"{path} {problem}: get a fresh copy of it")
+    return points
+
+
+def book_file(name: str):
+    """The file of the points that ship with the package under a name such as "digits"."""
+    folder = resources.files("rvae_lite") / "data" / "rosetta"
+    files = [file.name for file in folder.iterdir() if file.name.endswith(".npz")]
+    known = sorted(file.removesuffix(".npz") for file in files)
+    if name not in known:
+        shipped = ", ".join(f"book:{each}" for each in known)
+        raise ValueError(f"there are no points 'book:{name}'; the book ships {shipped}")
+    return folder / f"{name}.npz"

@@ -7,6 +7,7 @@ import importlib.util
 import math
 import os
 import shutil
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -20,82 +21,20 @@ RANGE_FACTOR = 10.0  # root mean squares further apart are another scale, not ot
 SHIFT_FACTOR = 2.5  # root mean squares further apart are suspicious
 
 
-def check_data(model, x, *, minimum: int) -> Tensor:
-    """x as a tensor (N, *data) for the model: uint8, or finite floats in the declared range.
-
-    A model with `num_tokens` reads integers from 0 to that, and none else.
-
-    Raises:
-        ValueError: wrong type, shape or range, NaN or infinite values, fewer than `minimum`
-            examples.
-    """
-    try:
-        x = x.detach() if isinstance(x, Tensor) else torch.from_numpy(_plain(np.asarray(x)))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"x must be a numeric array of shape (N, *data): {error}") from error
-    shape = tuple(model.data_shape)
-    if x.ndim != len(shape) + 1 or tuple(x.shape[1:]) != shape:
-        raise ValueError(
-            f"x must be (N, {', '.join(map(str, shape))}) for this model, not {tuple(x.shape)}"
-        )
-    if len(x) < minimum:
-        count = f"{len(x)} example{'s' * (len(x) != 1)}"
-        raise ValueError(f"x holds {count}, at least {minimum} needed: pass more data")
+def check_points(model, x: Tensor, weighted, *, gated: bool) -> None:
+    """Raises ValueError where weighted points do not fit the model, multi-rate or not, or x."""
+    points = weighted.points
+    if weighted.power and not gated:
+        remedy = "give rho per replica for models of one beta"
+        raise ValueError(f"Weighted(power=) is for multi-rate models: {remedy}")
     if getattr(model, "num_tokens", None) is not None:
-        return _checked_tokens(x, model.num_tokens)
-    if x.dtype == torch.uint8:
-        return x
-    if not x.is_floating_point():
-        raise ValueError(
-            f"x holds {x.dtype}: convert it to floats in the model's units, or to uint8 for images"
-        )
-    finite = torch.isfinite(x).flatten(1).all(1)
-    if not finite.all():
-        bad = (~finite).nonzero().flatten().tolist()
-        where = f"in {len(bad)} examples, first in {bad[0]}"
-        raise ValueError(f"x has NaN or infinite values {where}: drop them")
-    if model.value_range is not None:
-        low, high = model.value_range
-        smallest, largest = float(x.min()), float(x.max())
-        if smallest < low or largest > high:
-            ranges = f"[{smallest:.4g}, {largest:.4g}], the model over [{low:g}, {high:g}]"
-            remedy = "rescale x (uint8 images are rescaled by themselves)"
-            raise ValueError(f"x ranges over {ranges}: {remedy}")
-    return x.to(next(model.parameters()).dtype)
-
-
-def _checked_tokens(x: Tensor, num_tokens: int) -> Tensor:
-    """Tokens (N, T) as int64, every one known to the model."""
-    if x.is_floating_point() or x.dtype == torch.bool:
-        remedy = "pass integers, as Vocabulary.encode gives"
-        raise ValueError(f"x holds {x.dtype}, but this model reads tokens: {remedy}")
-    smallest, largest = int(x.min()), int(x.max())
-    if smallest < 0 or largest >= num_tokens:
-        raise ValueError(
-            f"x holds tokens from {smallest} to {largest}, the model knows 0 to {num_tokens - 1}: "
-            f"encode the texts with the vocabulary that the model was built for"
-        )
-    return x.long()
-
-
-def _plain(array: np.ndarray) -> np.ndarray:
-    # Torch shares an array's memory only if it is writable, native and without negative strides;
-    # others are copied.
-    return np.require(array, dtype=array.dtype.newbyteorder("="), requirements=["C", "W"])
-
-
-def check_points(model, x: Tensor, points) -> None:
-    """Raises ValueError where the points do not fit the model or the data."""
-    if getattr(model, "num_tokens", None) is not None:
-        raise ValueError(
-            "a model of texts cannot be anchored, for words have no squared distance: pass rho=0"
-        )
+        reason = "for words have no squared distance"
+        raise ValueError(f"a model of texts cannot be anchored, {reason}: pass rho=0")
     latent_dim = points.z.shape[-1]
     if latent_dim != model.latent_dim:
-        raise ValueError(
-            f"points have K = {latent_dim} latent dimensions, the model has {model.latent_dim}: "
-            f"build the model with latent_dim={latent_dim}"
-        )
+        found = f"K = {latent_dim} latent dimensions, the model has {model.latent_dim}"
+        remedy = f"build the model with latent_dim={latent_dim}"
+        raise ValueError(f"points have {found}: {remedy}")
     report = points.check(x)
     if report.errors:
         raise ValueError("points do not fit the data: " + "; ".join(report.errors))
@@ -107,6 +46,70 @@ def check_objective(objective, model, law) -> None:
         known = "such as disentanglement.BetaTCVAE(), or left out"
         raise ValueError(f"objective must be an object {known}, not {objective!r}")
     objective.check(model, law)
+
+
+def check_arrays(x: np.ndarray, z: np.ndarray, betas, recon) -> None:
+    """Raises ValueError for arrays that are no Rosetta points, plain or curves (betas given)."""
+    if betas is not None:
+        _check_curves(x, z, betas, recon)
+    elif z.ndim != 2 or x.ndim < 2 or len(x) != len(z):
+        found = f"{x.shape} and {z.shape}"
+        raise ValueError(f"points need x (R, *data) and z (R, K) of one length, not {found}")
+    elif recon is not None:
+        raise ValueError("recon belongs to curves over beta: pass their betas too")
+    if not x.size or not z.size:
+        remedy = "select at least one, of at least one number"
+        raise ValueError(f"there are no points, or empty ones: {remedy}")
+    arrays = (x, z) if recon is None else (x, z, recon)
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise ValueError("points hold NaN or infinite values: select them from clean data")
+
+
+def _check_curves(x: np.ndarray, z: np.ndarray, betas: np.ndarray, recon) -> None:
+    ordered = betas.ndim == 1 and len(betas) > 1 and betas[0] > 0 and (np.diff(betas) > 0).all()
+    if not (ordered and np.isfinite(betas).all()):
+        expected = "at least two positive ascending numbers"
+        raise ValueError(f"betas must be {expected}, not {betas.tolist()}")
+    if z.ndim != 3 or x.ndim < 2 or z.shape[:2] != (len(betas), len(x)):
+        expected = f"x (R, *data) and z (J, R, K) = ({len(betas)}, {len(x)}, K)"
+        raise ValueError(f"curves need {expected}, not {x.shape} and {z.shape}")
+    expected = (len(betas), *x.shape)
+    if recon is not None and recon.shape != expected:
+        raise ValueError(f"recon must be (J, R, *data) = {expected}, not {recon.shape}")
+
+
+def check_ids(ids: np.ndarray, num_points: int) -> None:
+    """Raises ValueError for names that are not one per point."""
+    if ids.shape != (num_points,):
+        raise ValueError(f"ids must be one per point ({num_points}), not of shape {ids.shape}")
+
+
+def one_per_point(beta, num_points: int) -> Tensor:
+    """beta, a positive number or one per point, as () or (R,) float64, after checking it."""
+    at = torch.as_tensor(beta, dtype=torch.float64)
+    one_each = not at.ndim or (at.ndim == 1 and len(at) == num_points)
+    if not one_each or not bool((at > 0).all()):
+        expected = f"a positive number or one per point ({num_points})"
+        raise ValueError(f"beta must be {expected}, not {beta!r}")
+    return at
+
+
+def beyond_ends(betas: np.ndarray, low: float, high: float) -> str | None:
+    """The warning where curves known at betas, (J,), do not reach from `low` to `high`."""
+    first, last = betas[0], betas[-1]
+    if low >= first * (1 - 1e-6) and high <= last * (1 + 1e-6):
+        return None
+    span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    known = f"the points are known for beta in [{first:g}, {last:g}], asked for is {span}"
+    return f"{known}: beyond, they stay as at the ends"
+
+
+def not_reached(missed: list[int], distance: float) -> str:
+    """The warning where replicas ended up to `distance` from their Rosetta points."""
+    how_far = f"mean squared distance up to {distance:.2g} of their total variance"
+    remedy = "check that the points were made with the same preprocessing"
+    remedies = f"train longer, raise rho, or {remedy}"
+    return f"replicas {missed} did not reach the Rosetta points: {how_far}; {remedies}"
 
 
 class CheckReport(NamedTuple):
@@ -145,10 +148,8 @@ def compare_points(points, x, preprocessing) -> CheckReport:
 def _preprocessing_errors(theirs, own) -> list[str]:
     if theirs is None or own is None:
         return []
-    named = [
-        value if isinstance(value, dict) else {"preprocessing": value} for value in (theirs, own)
-    ]
-    differing = "; ".join(differences(*named, ignore=("normalisation",)))
+    theirs, own = (a if isinstance(a, dict) else dict(preprocessing=a) for a in (theirs, own))
+    differing = "; ".join(differences(theirs, own, ignore=("normalisation",)))
     if not differing:
         return []
     problem = f"the points and the data were prepared differently ({differing})"
@@ -192,10 +193,58 @@ def is_whole(value) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
+def listed_seeds(seeds, replicas: int) -> list[int]:
+    """A list of one seed per replica, after checking it."""
+    listed = list(seeds) if isinstance(seeds, Iterable) else [seeds]
+    if not all(is_whole(seed) and seed >= 0 for seed in listed):
+        raise ValueError(f"seed must be a non-negative integer or one per replica, not {seeds!r}")
+    if len(listed) != replicas:
+        counts = f"{len(listed)} seeds for {replicas} replicas"
+        raise ValueError(f"seed lists {counts}: give one per replica")
+    return [int(seed) for seed in listed]
+
+
 def check_learning_rate(value) -> None:
     """Raises ValueError for a learning rate that is no positive number."""
     if not is_number(value) or not 0 < value < math.inf:
         raise ValueError(f"learning_rate must be a positive number, not {value!r}")
+
+
+def check_warmup(count, *, epochs: float = math.inf) -> None:
+    """Raises ValueError for a warm-up that is no whole number of epochs, or too long."""
+    if not is_whole(count) or count < 0:
+        raise ValueError(f"warmup_epochs must be a whole number from 0 up, not {count!r}")
+    if count >= epochs:
+        wanted = f"a whole number below epochs={epochs}"
+        raise ValueError(f"warmup_epochs must be {wanted}, not {count}")
+
+
+def check_drawn(beta, drawn: tuple | None, beta_range: tuple | None) -> None:
+    """Raises ValueError where beta does not suit the model.
+
+    drawn: (lowest, highest) where beta is a law that draws it, else None.
+    beta_range: that of a multi-rate model, which needs such a law; None for a plain model.
+    """
+    if drawn and beta_range is None:
+        remedy = "pass make_multirate(model), or a number"
+        raise ValueError(f"beta={beta} is for multi-rate models: {remedy}")
+    if beta_range is not None and drawn != tuple(beta_range):
+        low, high = beta_range
+        needed = f"beta=LogUniform({low:g}, {high:g}), its range"
+        raise ValueError(f"this multi-rate model needs {needed}, not {beta!r}")
+
+
+def check_finite_loss(trainer, losses: np.ndarray, epoch: int) -> None:
+    """Raises FloatingPointError where a replica's loss, of (M,), is not finite after an epoch."""
+    bad = np.flatnonzero(~np.isfinite(losses))
+    if not bad.size:
+        return
+    m = int(bad[0])
+    beta, rho = float(trainer.beta[m]), trainer.rho[m]
+    beta = repr(trainer.law) if math.isnan(beta) else f"{beta:g}"
+    where = f"epoch {epoch + 1}, replica {m} (seed {trainer.seeds[m]}, beta {beta}, rho {rho:g})"
+    remedy = "lower learning_rate, or rescale the data"
+    raise FloatingPointError(f"the loss is not finite in {where}: {remedy}")
 
 
 def ascending_range(given) -> tuple[float, float]:
@@ -209,6 +258,26 @@ def ascending_range(given) -> tuple[float, float]:
         ends = f"[{low:g}, {high:g}]"
         raise ValueError(f"the range of beta must be positive, finite and ascending, not {ends}")
     return low, high
+
+
+def check_chosen(chosen: list[str], named: dict[str, nn.Module], gateable: tuple) -> None:
+    """Raises ValueError where layers chosen by name are none, are not there or cannot be gated."""
+    unknown = [name for name in chosen if name not in named]
+    if unknown:
+        known = [name for name, layer in named.items() if type(layer) in gateable]
+        raise ValueError(f"layers {unknown} are not in the module, which has {known}")
+    remedy = "only linear layers, convolutions and batch norms can"
+    check_gateable({name: named[name] for name in chosen}, gateable, remedy)
+    if not chosen:
+        raise ValueError("the module has no layers to gate: name some in layers=")
+
+
+def check_gateable(layers: dict[str, nn.Module], gateable: tuple, remedy: str) -> None:
+    """Raises ValueError for layers of other kinds than `gateable`."""
+    found = {name: type(layer) for name, layer in layers.items() if type(layer) not in gateable}
+    if found:
+        described = [f"{name} ({kind.__name__})" for name, kind in found.items()]
+        raise ValueError(f"layers {described} cannot be gated: {remedy}")
 
 
 def per_replica(name: str, value, replicas: int) -> Tensor:
@@ -231,15 +300,12 @@ def per_replica(name: str, value, replicas: int) -> Tensor:
     return values
 
 
-def choose_compiled(compile, device: torch.device, replica_steps: int, *, slow: bool):
-    """Whether a training's step is compiled: True, False, or "auto" (try, and go on without).
-
-    slow: compiling this model takes longer than it saves.
-    """
+def choose_compiled(compile, model: nn.Module, device: torch.device, replica_steps: int):
+    """Whether a training's step is compiled: True, False, or "auto" (try, and go on without)."""
     if compile not in (True, False, "auto"):
         raise ValueError(f"compile must be True, False or 'auto', not {compile!r}")
     if compile == "auto":
-        pays = replica_steps >= COMPILE_ABOVE and not slow
+        pays = replica_steps >= COMPILE_ABOVE and not compiles_slowly(model, device)
         return "auto" if pays and compiler_available(device) else False
     if compile and not compiler_available(device):
         message = "compile=True needs a C++ compiler (Triton on CUDA): install one, or "

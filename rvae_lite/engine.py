@@ -1,14 +1,13 @@
 """The replica engine: M independent trainings as one, their parameters stacked on a leading axis.
 
-A replica's initialisation, data order and noise come from its own seed, and it has its own beta and
-rho.  Its numbers do not depend on its neighbours.
-Letters: M replicas, N data points, B batch, P parameters of one model.
+Each replica has its own seed, beta and rho; its numbers do not depend on its neighbours.
+Letters: M replicas, N data points, B batch, P parameters of one model, T terms of the loss.
 """
 
 import copy
 import math
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 
-from rvae_lite.checks import is_whole, one_by_one
+from rvae_lite.checks import is_whole, listed_seeds, one_by_one
 from rvae_lite.gates import Gate
 from rvae_lite.laws import Annealed, Constant, Cosine, LogUniform
 from rvae_lite.objective import Anchors, Batch, ReplicaLoss
@@ -35,25 +34,15 @@ def generator(seed: int, purpose: int, epoch: int = 0) -> torch.Generator:
 
 
 def replica_seeds(seed, replicas: int) -> list[int]:
-    """One seed per replica: as given, or derived from an integer.
-
-    The first m derived seeds do not depend on `replicas`.
-    """
-    derived = is_whole(seed)
-    given = list(seed) if isinstance(seed, Iterable) and not derived else [seed]
-    if not all(is_whole(s) and s >= 0 for s in given):
-        raise ValueError(f"seed must be a non-negative integer or one per replica, not {seed!r}")
-    if derived:
-        sequences = [np.random.SeedSequence([seed, m]) for m in range(replicas)]
-        return [int(sequence.generate_state(1)[0]) for sequence in sequences]
-    if len(given) != replicas:
-        counts = f"{len(given)} seeds for {replicas} replicas"
-        raise ValueError(f"seed lists {counts}: give one per replica")
-    return [int(s) for s in given]
+    """One seed per replica: as listed, or derived from (seed, m) where seed is an integer."""
+    if not is_whole(seed) or seed < 0:
+        return listed_seeds(seed, replicas)
+    sequences = [np.random.SeedSequence([seed, m]) for m in range(replicas)]
+    return [int(sequence.generate_state(1)[0]) for sequence in sequences]
 
 
 class Parameters:
-    """Translates between a module's parameters and a vector of P numbers."""
+    """Translates between a model's parameters and a vector of P numbers."""
 
     def __init__(self, module: nn.Module):
         named = list(module.named_parameters())
@@ -70,18 +59,23 @@ class Parameters:
         pieces = zip(self.names, weights.split(self.sizes), self.shapes, strict=True)
         return {name: piece.view(shape) for name, piece, shape in pieces}
 
+    def call(self, module: nn.Module, weights: Tensor, buffers: dict[str, Tensor], *inputs):
+        """Call a module whose attribute `model` has these weights, (P,), and buffers."""
+        named = self.unflatten(weights) | buffers
+        of_module = {f"model.{name}": value for name, value in named.items()}
+        return functional_call(module, of_module, inputs)
+
     def speeds(self, module: nn.Module) -> Tensor | float:
-        """What Adam's learning rate is multiplied by, (P,): the gates' own speed, else 1."""
-        gates = [(name, layer) for name, layer in module.named_modules() if isinstance(layer, Gate)]
-        own = {name: gate.speed for name, gate in gates}
-        each = [own.get(name.rpartition(".")[0], 1.0) for name in self.names]
-        if all(speed == 1 for speed in each):
+        """What Adam's learning rate is multiplied by, (P,): a gate's speed, or 1."""
+        layers = [module.get_submodule(name.rpartition(".")[0]) for name in self.names]
+        each = [layer.speed if isinstance(layer, Gate) else 1.0 for layer in layers]
+        if set(each) <= {1}:
             return 1.0
         return torch.tensor(each).repeat_interleave(torch.tensor(self.sizes))
 
 
 def _reinitialise(module: nn.Module, seed: int) -> None:
-    # Layers draw from torch's global generator: it is forked, so that the caller's is left alone.
+    # Layers draw from torch's global generator.  The fork leaves the caller's state alone.
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(generator(seed, INITIALISATION).initial_seed())
         for name, layer in module.named_modules():
@@ -93,10 +87,7 @@ def _reinitialise(module: nn.Module, seed: int) -> None:
 
 
 class Batches(NamedTuple):
-    """How an epoch of N examples is cut into equal batches, at most as large as asked for.
-
-    At most `num_batches - 1` examples sit out an epoch, others in each.
-    """
+    """An epoch of N examples in equal batches; at most `num_batches - 1` examples sit it out."""
 
     num_data: int
     num_batches: int
@@ -111,8 +102,8 @@ class Batches(NamedTuple):
     def orders(self, seeds: list[int], epoch: int) -> Tensor:
         """Which examples each replica sees: (num_batches, M, B)."""
         generators = [generator(seed, ORDER, epoch) for seed in seeds]
-        drawn = torch.stack([torch.randperm(self.num_data, generator=g) for g in generators])
-        used = drawn[:, : self.num_batches * self.batch_size]
+        shuffled = torch.stack([torch.randperm(self.num_data, generator=g) for g in generators])
+        used = shuffled[:, : self.num_batches * self.batch_size]
         return used.view(len(seeds), self.num_batches, -1).transpose(0, 1).contiguous()
 
     def noises(self, seeds: list[int], epoch: int, noise_dim: int, dtype: torch.dtype) -> Tensor:
@@ -133,8 +124,7 @@ class State(NamedTuple):
     """Everything that a training changes.
 
     weights: parameters, (M, P); first, second: Adam's moments, (M, P).
-    buffers: name -> (M, *shape).
-    history: for every epoch its mean terms, (T, M) float64.
+    buffers: name -> (M, *shape); history: the mean terms of every epoch, (T, M) float64.
     """
 
     weights: Tensor
@@ -158,7 +148,7 @@ class State(NamedTuple):
         return cls(weights, buffers, torch.zeros_like(weights), torch.zeros_like(weights), [])
 
     def of(self, block: slice) -> "State":
-        """Some of the replicas; their tensors are views, so that a step changes these."""
+        """Some of the replicas, as views: a step on them changes this state."""
         buffers = {name: buffer[block] for name, buffer in self.buffers.items()}
         return State(self.weights[block], buffers, self.first[block], self.second[block], [])
 
@@ -167,14 +157,12 @@ class State(NamedTuple):
 class Trainer:
     """Runs epochs: block by block of replicas, batch by batch.
 
-    loss: of one replica, in training mode.
+    loss: of one replica, in training mode; seeds: one per replica.
     x: data on the training's device, (N, *data).
-    seeds: one per replica.
-    batches, epochs: the length of the training.
-    law: of beta; beta, rho: each replica's numbers, (M,); beta is NaN where it is drawn.
-    learning_rate: its law.
-    anchoring: how batches meet the Rosetta points, see `anchors.Anchoring`, or None.
-    compiled: compile the step; "auto" goes on without where the compiler fails.
+    batches, epochs: the length of the training; law, learning_rate: of beta, of Adam's step.
+    beta, rho: each replica's numbers, (M,); beta is NaN where it is drawn.
+    anchoring: how batches meet the Rosetta points, an `anchors.Anchoring`, or None.
+    compiled: whether to compile the step; "auto" goes on without where the compiler fails.
     """
 
     loss: ReplicaLoss
@@ -192,33 +180,41 @@ class Trainer:
     def __post_init__(self):
         self.may_fall_back = self.compiled == "auto"
         self.step = self._make_step()
-        speeds = Parameters(self.loss.model).speeds(self.loss.model)
-        self.speeds = speeds if isinstance(speeds, float) else speeds.to(self.x.device)
-        largest = (
-            LARGEST_BLOCK if self.compiled and self.x.device.type == "cpu" else len(self.seeds)
-        )
-        alone = one_by_one(self.loss.model, self.x.device)
-        self.blocks = blocks(len(self.seeds), 1 if alone else largest)
+        model, device = self.loss.model, self.x.device
+        speeds = Parameters(model).speeds(model)
+        self.speeds = speeds if isinstance(speeds, float) else speeds.to(device)
+        largest = len(self.seeds)
+        if self.compiled and device.type == "cpu":
+            largest = LARGEST_BLOCK
+        if one_by_one(model, device):
+            largest = 1
+        self.blocks = blocks(len(self.seeds), largest)
 
     def _make_step(self):
-        axes = None if self.anchoring is None else self.anchoring.axes()
+        axes = self.anchoring and self.anchoring.axes()
         return make_step(self.loss, compiled=bool(self.compiled), anchor_axes=axes)
 
     def run_epoch(self, state: State, epoch: int) -> np.ndarray:
-        """Mean of the loss's terms over the epoch's batches: (T, M) float64."""
+        """Train for one epoch, in place.  The mean terms over its batches: (T, M) float64."""
         parts = [self._run_block(state.of(block), epoch, block) for block in self.blocks]
         return np.concatenate(parts, axis=1)
 
     def _run_block(self, state: State, epoch: int, block: slice) -> np.ndarray:
-        per_epoch = self.batches.num_batches
-        course = dict(num_steps=self.epochs * per_epoch, steps_per_epoch=per_epoch)
         total = 0.0
-        for position, batch in enumerate(self._batches(state.weights, epoch, block)):
-            number = epoch * per_epoch + position + 1
-            learning_rate = self.speeds * self.learning_rate.at(number, **course)
+        factors = self._factors(self.learning_rate, epoch)
+        drawn = zip(factors, self._batches(state.weights, epoch, block), strict=True)
+        for number, (factor, batch) in enumerate(drawn, start=epoch * len(factors) + 1):
+            learning_rate = self.speeds * (self.learning_rate.value * factor)
             corrections = adam_corrections(number, learning_rate, state.weights)
             total = total + self._take_step(state, batch, *corrections).double()
-        return (total / per_epoch).cpu().numpy()
+        return (total / len(factors)).cpu().numpy()
+
+    def _factors(self, law: Annealed | Cosine | Constant, epoch: int) -> list[float]:
+        """What a law's value is multiplied by at each step of an epoch."""
+        count = self.batches.num_batches
+        course = dict(num_steps=self.epochs * count, steps_per_epoch=count)
+        first = epoch * count + 1
+        return [law.factor(step, **course) for step in range(first, first + count)]
 
     def _batches(self, like: Tensor, epoch: int, block: slice) -> Iterator[Batch]:
         """The batches of an epoch for a block of replicas; each tensor has a leading axis M."""
@@ -236,14 +232,11 @@ class Trainer:
 
     def _betas(self, seeds: list[int], epoch: int, block: slice, like: Tensor) -> list[Tensor]:
         """beta of each batch of an epoch: (M,), or (M, B) where every example has its own."""
-        per_epoch = self.batches.num_batches
         if isinstance(self.law, LogUniform):
             drawn = self.batches.draw(self.law, seeds, epoch, RATE, self.batches.batch_size)
             return list(drawn.to(like))
         numbers = self.beta[block].to(like)
-        steps = range(epoch * per_epoch + 1, (epoch + 1) * per_epoch + 1)
-        factors = [self.law.factor(step, num_steps=self.epochs * per_epoch) for step in steps]
-        return [numbers * factor for factor in factors]
+        return [numbers * factor for factor in self._factors(self.law, epoch)]
 
     def _take_step(self, *arguments) -> Tensor:
         if self.may_fall_back:
@@ -259,20 +252,14 @@ class Trainer:
 def make_step(loss: ReplicaLoss, *, compiled: bool, anchor_axes: Anchors | None = None):
     """The training step of all replicas: step(state, batch, step_size, correction) -> terms (T, M).
 
-    It updates the state's tensors in place.
-
-    Args:
-        loss: of one replica, in training mode.
-        compiled: by `torch.compile`.
-        anchor_axes: `Anchors.axes()` where the anchors differ between replicas.
+    A step changes the state's tensors in place.  loss: of one replica, in training mode;
+    anchor_axes: `Anchors.axes()` where the anchors differ between replicas.
     """
     layout = Parameters(loss.model)
 
     def replica_loss(weights: Tensor, buffers: dict, batch: Batch):
         changed = {name: buffer.clone() for name, buffer in buffers.items()}  # by batch norms
-        named = layout.unflatten(weights) | changed
-        named = {f"model.{name}": value for name, value in named.items()}
-        value, terms = functional_call(loss, named, (batch,))
+        value, terms = layout.call(loss, weights, changed, batch)
         return value, (terms, changed)
 
     in_dims = (0, 0, Batch(0, 0, 0, 0, anchor_axes))
@@ -282,9 +269,9 @@ def make_step(loss: ReplicaLoss, *, compiled: bool, anchor_axes: Anchors | None 
         if compiled or len(state.weights) > 1:
             gradients, (_, (terms, changed)) = of_all(state.weights, state.buffers, batch)
         else:  # a single replica needs no vmap: the same sums in half the time
-            weights = state.weights[0].detach().requires_grad_()
-            own = {name: buffer[0] for name, buffer in state.buffers.items()}
-            value, (terms, changed) = replica_loss(weights, own, batch.of(0, anchor_axes))
+            weights, *own = pick((state.weights, state.buffers, batch), in_dims, 0)
+            weights = weights.detach().requires_grad_()
+            value, (terms, changed) = replica_loss(weights, *own)
             gradients = torch.autograd.grad(value, weights)[0].unsqueeze(0)
             terms = terms.unsqueeze(0)
         with torch.no_grad():
@@ -293,7 +280,12 @@ def make_step(loss: ReplicaLoss, *, compiled: bool, anchor_axes: Anchors | None 
             _adam(state, gradients, step_size, correction)
         return terms.transpose(0, 1)
 
-    return _compile(step) if compiled else step
+    if not compiled:
+        return step
+    # PyTorch limits recompilations per code object: a copy gives each training a cache of its own.
+    code = step.__code__.replace()
+    own = types.FunctionType(code, step.__globals__, "step", None, step.__closure__)
+    return torch.compile(own, dynamic=False, fullgraph=True)
 
 
 def _adam(state: State, gradients: Tensor, step_size: Tensor, correction: Tensor) -> None:
@@ -303,42 +295,32 @@ def _adam(state: State, gradients: Tensor, step_size: Tensor, correction: Tensor
     state.weights.addcdiv_(state.first, root.div_(step_size), value=-1)
 
 
-def _compile(step):
-    # PyTorch limits recompilations per code object: a copy gives each training a cache of its own.
-    code = step.__code__.replace()
-    own = types.FunctionType(code, step.__globals__, "step", None, step.__closure__)
-    return torch.compile(own, dynamic=False, fullgraph=True)
-
-
 def adam_corrections(number: int, learning_rate, like: Tensor) -> tuple[Tensor, Tensor]:
     """Adam's step size, () or (P,), and its second-moment correction, (), at a step counted from 1.
 
-    They are tensors: with Python numbers every step would be compiled anew.
+    They are tensors: Python numbers would have every step compiled anew.
     """
     step_size = learning_rate / (1 - ADAM_BETA1**number)
-    correction = 1 / (1 - ADAM_BETA2**number)
     step_size = torch.as_tensor(step_size, dtype=like.dtype, device=like.device)
-    return step_size, like.new_tensor(correction)
+    return step_size, like.new_tensor(1 / (1 - ADAM_BETA2**number))
 
 
-def map_replicas(call, weights: Tensor, buffers: dict, *inputs, axes, alone: bool) -> Tensor:
-    """call(weights, buffers, *inputs) of every replica, stacked: (M, ...).
+def pick(values, axes, m: int):
+    """What replica m has of values with `vmap`'s axes: 0 for a leading axis M, None if shared."""
+    if axes is None:
+        return values
+    if isinstance(values, Tensor):
+        return values[m]
+    if isinstance(values, dict):
+        return {name: value[m] for name, value in values.items()}
+    own = [pick(value, axis, m) for value, axis in zip(values, axes, strict=True)]
+    return type(values)(*own) if hasattr(values, "_fields") else own
 
-    Args:
-        call: a function of one replica's weights (P,), its buffers and inputs.
-        weights: (M, P); buffers: name -> (M, *shape).
-        axes: for every input 0 where each replica has its own, (M, ...), else None.
-        alone: one replica after the other, see `one_by_one`.
-    """
-    if not alone:
-        return vmap(call, in_dims=(0, 0, *axes))(weights, buffers, *inputs)
-    results = []
-    for m in range(len(weights)):
-        own = {name: buffer[m] for name, buffer in buffers.items()}
-        pairs = zip(inputs, axes, strict=True)
-        mine = [value if axis is None else value[m] for value, axis in pairs]
-        results.append(call(weights[m], own, *mine))
-    return torch.stack(results)
+
+def in_turn(call, axes, *arguments) -> Tensor:
+    """What `vmap(call, axes)(*arguments)` gives, one replica after the other."""
+    count = len(arguments[0])
+    return torch.stack([call(*pick(arguments, axes, m)) for m in range(count)])
 
 
 def to_units(batch: Tensor, like: Tensor) -> Tensor:
@@ -352,7 +334,6 @@ def to_units(batch: Tensor, like: Tensor) -> Tensor:
 def blocks(replicas: int, largest: int) -> list[slice]:
     """Cut M replicas into blocks of at most `largest`, of one size where a divisor allows it."""
     sizes = range(min(largest, replicas), largest // 2, -1)
-    fallback = -(-replicas // -(-replicas // largest))
-    size = next((size for size in sizes if replicas % size == 0), fallback)
-    starts = range(0, replicas, size)
-    return [slice(start, min(start + size, replicas)) for start in starts]
+    fewest = -(-replicas // largest)
+    size = next((size for size in sizes if replicas % size == 0), -(-replicas // fewest))
+    return [slice(start, min(start + size, replicas)) for start in range(0, replicas, size)]

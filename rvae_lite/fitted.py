@@ -1,22 +1,23 @@
 """`Fit`: M trained replicas of one model, ready to encode, decode, compare and save.
 
-Letters: M replicas, N data points, K latent dimension, P parameters of one model, T terms of a
-loss; `*data` is one example's shape.
+Letters: M replicas, N data points, B batch, K latent dimension, P parameters of one model, T terms
+of a loss; `*data` is one example's shape.
 """
 
 import copy
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
+from torch.func import vmap
 
 from rvae_lite import engine
-from rvae_lite.checkpoints import read_fit, save_fit
-from rvae_lite.checks import check_data
-from rvae_lite.laws import LogUniform
+from rvae_lite.checkpoints import info_of, read_fit, save_fit
+from rvae_lite.models import checks
 from rvae_lite.multirate import is_multirate, responding
 from rvae_lite.objective import TERMS
 from rvae_lite.rosetta import RosettaPoints
@@ -40,51 +41,43 @@ class Evaluation(NamedTuple):
         return self.distortion + beta * self.rate
 
 
+@dataclass(eq=False, repr=False)
 class Fit:
     """M trained replicas of one model.
 
-    Methods that take beta need it for a multi-rate model, one number or one per example, (N,), and
-    refuse it for a plain one.
+    Multi-rate models need a beta, one number or one per example, (N,); plain ones refuse it.
 
     Attributes:
         model: the pattern; `replica(m)` gives a trained copy.
         weights: parameters, (M, P), on the CPU.
         buffers: running statistics and the like by name, each (M, *shape), on the CPU.
         seeds, beta, rho: one per replica; beta is NaN for a multi-rate model.
-        terms: the history: name of a term of the loss -> its value in every epoch, (epochs, M).
+        terms: the history: name of a term of the loss -> its value in every epoch, (epochs, M), in
+            nats, the anchors' in squared units.
         info: how it was trained: epochs, batches, engine, device, seconds.
     """
 
-    def __init__(
-        self, model: nn.Module, weights: Tensor, *, buffers, seeds, beta, rho, terms, info
-    ):
-        self.model, self.weights, self.buffers = model.eval(), weights, dict(buffers)
-        self.seeds, self.beta, self.rho = list(seeds), np.asarray(beta), np.asarray(rho)
-        self.terms, self.info = dict(terms), dict(info)
-        self._parameters = engine.Parameters(model)
+    model: nn.Module
+    weights: Tensor
+    _: KW_ONLY
+    buffers: dict[str, Tensor]
+    seeds: list[int]
+    beta: np.ndarray
+    rho: np.ndarray
+    terms: dict[str, np.ndarray]
+    info: dict
+
+    def __post_init__(self):
+        self.model.eval()
+        self.beta, self.rho, self.seeds = np.asarray(self.beta), np.asarray(self.rho), [*self.seeds]
+        self.buffers, self.terms, self.info = dict(self.buffers), dict(self.terms), dict(self.info)
+        self._parameters = engine.Parameters(self.model)
 
     @classmethod
-    def of(
-        cls, model: nn.Module, trainer: engine.Trainer, state: engine.State, *, seconds
-    ) -> "Fit":
+    def of(cls, model: nn.Module, trainer: engine.Trainer, state: engine.State, *, seconds):
         """The result of a training."""
-        objective, history = trainer.loss.objective, np.stack(state.history)  # (epochs, T, M)
-        names = (*TERMS, *objective.extra)
-        info = dict(
-            trainer.batches._asdict(),
-            epochs=trainer.epochs,
-            beta=repr(trainer.law),
-            learning_rate=trainer.learning_rate.value,
-            schedule=repr(trainer.learning_rate),
-            device=str(trainer.x.device),
-            engine="compiled" if trainer.compiled else "eager",
-            torch=torch.__version__,
-            seconds=seconds,
-        )
-        if isinstance(trainer.law, LogUniform):
-            info["beta_range"] = [trainer.law.low, trainer.law.high]
-        if objective.extra:
-            info["objective"] = objective.name
+        history = np.stack(state.history)  # (epochs, T, M)
+        names = (*TERMS, *trainer.loss.objective.extra)
         return cls(
             copy.deepcopy(model).cpu(),
             state.weights.cpu(),
@@ -93,7 +86,7 @@ class Fit:
             beta=trainer.beta.numpy(),
             rho=trainer.rho.numpy(),
             terms={name: history[:, i] for i, name in enumerate(names)},
-            info=info,
+            info=info_of(trainer, seconds=seconds),
         )
 
     def __repr__(self) -> str:
@@ -105,21 +98,20 @@ class Fit:
 
     @property
     def num_epochs(self) -> int:
-        """How many epochs the training has behind it."""
+        """How many epochs it was trained for."""
         return len(self.terms["loss"])
 
     def select(self, replicas: Sequence[int]) -> "Fit":
         """A Fit of some replicas, by their positions or a mask such as `fit.rho > 0`."""
         index = np.arange(len(self))[np.asarray(replicas)].tolist()
-        return Fit(
-            self.model,
-            self.weights[index],
+        return replace(
+            self,
+            weights=self.weights[index],
             buffers={name: buffer[index] for name, buffer in self.buffers.items()},
             seeds=[self.seeds[m] for m in index],
             beta=self.beta[index],
             rho=self.rho[index],
             terms={name: values[:, index] for name, values in self.terms.items()},
-            info=self.info,
         )
 
     def replica(self, m: int) -> nn.Module:
@@ -132,61 +124,49 @@ class Fit:
 
     def at_beta(self, beta: float) -> "Fit":
         """The plain replicas that multi-rate ones are at one beta."""
-        self._check_beta(beta)
+        checks.check_beta_given(beta, gated=is_multirate(self.model))
         plain = [self.replica(m).at_beta(beta) for m in range(len(self))]
-        layout = engine.Parameters(plain[0])
-        named = [dict(module.named_buffers()) for module in plain]
-        return Fit(
-            plain[0],
-            torch.stack([layout.flatten(module) for module in plain]),
+        layout, named = engine.Parameters(plain[0]), [dict(m.named_buffers()) for m in plain]
+        return replace(
+            self,
+            model=plain[0],
+            weights=torch.stack([layout.flatten(module) for module in plain]),
             buffers={name: torch.stack([own[name] for own in named]) for name in named[0]},
-            seeds=self.seeds,
             beta=np.full(len(self), float(beta)),
-            rho=self.rho,
-            terms=self.terms,
-            info=self.info,
         )
 
     @property
     def history(self):
-        """The loss and its terms as a pandas DataFrame, a row per epoch and replica.
-
-        Terms are in nats, the anchors' in squared units.
-        """
+        """The terms of the loss as a pandas DataFrame, a row per epoch and replica, see `terms`."""
         import pandas as pd
 
-        epochs, replicas = self.terms["loss"].shape
-        keys = dict(
-            epoch=np.repeat(np.arange(1, epochs + 1), replicas),
-            replica=np.tile(np.arange(replicas), epochs),
-            beta=np.tile(self.beta, epochs),
-            rho=np.tile(self.rho, epochs),
-        )
-        return pd.DataFrame(keys | {name: values.ravel() for name, values in self.terms.items()})
+        table = dict(epoch=np.repeat(np.arange(1, self.num_epochs + 1), len(self)))
+        own = dict(replica=np.arange(len(self)), beta=self.beta, rho=self.rho)
+        table |= {name: np.tile(values, self.num_epochs) for name, values in own.items()}
+        table |= {name: values.ravel() for name, values in self.terms.items()}
+        return pd.DataFrame(table)
 
     def encode(self, x, *, beta=None) -> Tensor:
         """Posterior means of x (N, *data) under every replica: (M, N, K), on the CPU."""
-        x = check_data(self.model, x, minimum=1)
+        x = checks.check_data(self.model, x, minimum=1)
         return self._map(lambda model, x: model.encode(x).mean, x, beta=beta)
 
     def decode(self, z, *, beta=None) -> Tensor:
-        """The likelihood's mean at latents z: (M, N, *data).
-
-        Args:
-            z: (N, K) for all replicas, or (M, N, K), one set each.
-            beta: see the class.
-        """
+        """The likelihood's mean at z, (N, K) for all or (M, N, K), one set each: (M, N, *data)."""
         z = torch.as_tensor(z, dtype=self.weights.dtype)
-        latent_dim, own = self.model.latent_dim, z.ndim == 3
-        fits = z.ndim == 2 or (own and len(z) == len(self))
-        if not fits or z.shape[-1] != latent_dim or not z.shape[-2]:
-            expected = f"(N, {latent_dim}) or ({len(self)}, N, {latent_dim})"
-            raise ValueError(f"z must be {expected}, not {tuple(z.shape)}")
-        return self._map(lambda model, z: model.decode(z), z, own=own, beta=beta)
+        checks.check_latents("z", z, self.model.latent_dim, replicas=len(self))
+        return self._map(lambda model, z: model.decode(z), z, own=z.ndim == 3, beta=beta)
 
     def reconstruct(self, x, *, beta=None) -> Tensor:
         """decode(mean(x)): x (N, *data) gives (M, N, *data)."""
         return self.decode(self.encode(x, beta=beta), beta=beta)
+
+    def sample(self, noise, *, beta=None) -> Tensor:
+        """The likelihood's mean at draws from the prior: noise (N, K) gives (M, N, *data)."""
+        noise = torch.as_tensor(noise, dtype=self.weights.dtype)
+        checks.check_latents("noise", noise, self.model.latent_dim)
+        sampled = lambda model, z: getattr(model, "sample", model.decode)(z)  # noqa: E731
+        return self._map(sampled, noise, beta=beta)
 
     def evaluate(self, x, *, beta=None, seed: int = 0) -> Evaluation:
         """Distortion, rate and squared error of x (N, *data); replicas sample with one noise."""
@@ -195,31 +175,18 @@ class Fit:
     def measure(self, function, x, *, beta=None, seed: int = 0) -> np.ndarray:
         """Means over the examples of what a function says of each: (M, T) float64.
 
-        Args:
-            function: function(model, x (B, *data), noise (B, noise_dim)) -> (B, T).
-            x: data, (N, *data).
-            beta: see the class.
-            seed: of the noise, standard normal, which all replicas share.
+        function: function(model, x (B, *data), noise (B, noise_dim)) -> (B, T).
+        seed: of the noise, standard normal, which all replicas share.
         """
-        x, random = check_data(self.model, x, minimum=1), engine.generator(seed, engine.EVALUATION)
-        shape = (len(x), self.model.noise_dim)
+        x = checks.check_data(self.model, x, minimum=1)
+        shape, random = (len(x), self.model.noise_dim), engine.generator(seed, engine.EVALUATION)
         noise = torch.randn(shape, generator=random, dtype=self.weights.dtype)
         return self._map(function, x, noise, beta=beta).double().mean(1).numpy()
-
-    def sample(self, noise, *, beta=None) -> Tensor:
-        """The likelihood's mean at draws from the prior: noise (N, K) gives (M, N, *data)."""
-        noise = torch.as_tensor(noise, dtype=self.weights.dtype)
-        latent_dim = self.model.latent_dim
-        if noise.ndim != 2 or noise.shape[1] != latent_dim or not len(noise):
-            raise ValueError(f"noise must be (N, {latent_dim}), not {tuple(noise.shape)}")
-        draw = lambda model, noise: getattr(model, "sample", model.decode)(noise)  # noqa: E731
-        return self._map(draw, noise, beta=beta)
 
     def anchor_distance(self, points: RosettaPoints, *, beta=None) -> np.ndarray:
         """Mean squared distance of the encoded anchors to their latents / total variance: (M,).
 
-        Where the points are curves, their latents are those at beta; for plain models at each
-        replica's own.
+        The latents of curves are those at beta; for plain models at each replica's own.
         """
         means = self.encode(points.x, beta=beta).double().numpy()
         betas = [beta] if beta is not None or points.betas is None else self.beta
@@ -236,44 +203,33 @@ class Fit:
         """Read a saved Fit; `model`, the pattern, is needed where no constructor made it."""
         return cls(**read_fit(path, model))
 
-    def _check_beta(self, beta) -> None:
-        gated = is_multirate(self.model)
-        if beta is not None and not gated:
-            reason = "this model answers at the beta it was trained with"
-            raise ValueError(f"beta is for multi-rate models; {reason}")
-        if beta is None and gated:
-            remedy = "pass beta=, a number or one per example"
-            raise ValueError(f"a multi-rate model answers at every beta: {remedy}")
-
     def _map(self, function, *inputs: Tensor, own: bool = False, beta=None) -> Tensor:
         """function(model, *batch) for each replica, over chunks of the inputs: (M, N, ...).
 
         own: each replica has inputs of its own, (M, N, ...); else all have the same, (N, ...).
         """
-        self._check_beta(beta)
-        wrapped = _Call(self.model, function)
-        device = torch.device(self.info.get("device", "cpu"))
-        if not torch.cuda.is_available():
-            device = torch.device("cpu")
+        checks.check_beta_given(beta, gated=is_multirate(self.model))
+        call = _Call(self.model, function)
+        has_cuda = torch.cuda.is_available()
+        device = torch.device(self.info.get("device", "cpu") if has_cuda else "cpu")
         weights = self.weights.to(device)
         buffers = {name: buffer.to(device) for name, buffer in self.buffers.items()}
 
-        def call(weights, buffers, h, *batch):
-            named = self._parameters.unflatten(weights) | buffers
-            named = {f"model.{name}": value for name, value in named.items()}
-            return functional_call(wrapped, named, (h, *batch))
+        def of_one(weights, buffers, h, *batch):
+            return self._parameters.call(call, weights, buffers, h, *batch)
 
-        axis, pieces = (1 if own else 0), []
-        chunks = zip(*(values.split(CHUNK, dim=axis) for values in inputs), strict=True)
+        axis, in_dim = (1, 0) if own else (0, None)
+        in_dims = (0, 0, None, *[in_dim] * len(inputs))
+        in_turn = engine.one_by_one(self.model, device)
+        of_all = partial(engine.in_turn, of_one, in_dims) if in_turn else vmap(of_one, in_dims)
         conditions = self._conditions(beta, inputs[0].shape[axis])
-        axes = (None, *[0 if own else None for _ in inputs])
-        alone = engine.one_by_one(self.model, device)
+        chunks = zip(*(values.split(CHUNK, dim=axis) for values in inputs), strict=True)
+        pieces = []
         with torch.no_grad():
             for h, chunk in zip(conditions, chunks, strict=True):
                 batch = [engine.to_units(values, weights) for values in chunk]
                 h = None if h is None else h.to(weights)
-                given = (weights, buffers, h, *batch)
-                pieces.append(engine.map_replicas(call, *given, axes=axes, alone=alone).cpu())
+                pieces.append(of_all(weights, buffers, h, *batch).cpu())
         return torch.cat(pieces, dim=1)
 
     def _conditions(self, beta, num_data: int) -> list:
@@ -281,9 +237,7 @@ class Fit:
         h = None if beta is None else self.model.h(beta)
         if h is None or not h.ndim:
             return [h] * -(-num_data // CHUNK)
-        if len(h) != num_data:
-            counts = f"{len(h)} entries for {num_data} examples"
-            raise ValueError(f"beta has {counts}: pass a number or one per example")
+        checks.check_one_each(h, num_data)
         return list(h.split(CHUNK))
 
 

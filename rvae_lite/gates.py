@@ -1,8 +1,8 @@
 """Gates: how a layer's output responds to log beta, and which layers get one.
 
 Bae et al. (2023), Section 3.1, Eqs. 6 to 8, and Appendix C.
-Letters: B batch, F channels or units of a layer, K latent dimension; h is the standardised log
-beta, mean 0 and standard deviation 1 under the law from which training draws it.
+Letters: B batch, F channels or units of a layer; h is the standardised log beta, with mean 0 and
+standard deviation 1 under the law from which training draws beta.
 """
 
 import copy
@@ -12,21 +12,19 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from rvae_lite.checks import check_chosen, check_gateable
+
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 GATEABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED, *BATCH_NORMS)
-GATE_SPEED = 5.0  # how many times as fast gates learn, where nothing else is said
+GATE_SPEED = 5.0  # how many times as fast as other weights gates learn by default
 
 
 def standardise(beta: Tensor, beta_range: tuple[float, float]) -> Tensor:
-    """h = sqrt(3) (log beta - middle) / half range.
+    """h = sqrt(3) (log beta - middle) / half range: mean 0, variance 1 for uniform log beta.
 
-    For log beta uniform on the range, h has mean 0 and variance 1.
-
-    Args:
-        beta: weights of the rate, any shape, positive; the loss is distortion + beta * rate in
-            nats, both summed over dimensions.
-        beta_range: (lowest, highest) beta.
+    beta: weights of the rate in distortion + beta * rate (nats, both summed over dimensions), any
+    shape, positive; beta_range: the lowest and the highest.
     """
     low, high = (math.log(end) for end in beta_range)
     return (beta.log() - (low + high) / 2) * (2 * math.sqrt(3) / (high - low))
@@ -52,19 +50,17 @@ class Condition:
     def read(self) -> Tensor:
         """h, () or (B,)."""
         if self.h is None:
-            message = "a multi-rate model needs a beta: call gated(x, beta), or take "
-            raise ValueError(message + "gated.at_beta(beta)")
+            remedy = "call gated(x, beta), or take gated.at_beta(beta)"
+            raise ValueError(f"a multi-rate model needs a beta: {remedy}")
         return self.h
 
 
 class Gate(nn.Module):
     """gate(w h + c) for F channels; FiLM (Perez et al. 2018) scales by w h + c, shifts by v h + d.
 
-    Args:
-        kind: "sigmoid", "sqrt" or "film".
-        num_channels: F.
-        tilt: a sigmoid starts at w = -tilt, more closed the higher beta is.
-        speed: how many times as fast as other weights the gate learns, see `make_multirate`.
+    kind, num_channels: "sigmoid", "sqrt" or "film"; F.
+    tilt: a sigmoid starts at w = -tilt, more closed the higher beta is.
+    speed: how many times as fast as other weights the gate learns, see `make_multirate`.
     """
 
     def __init__(self, kind: str, num_channels: int, *, tilt: float = 0.0, speed: float = 1.0):
@@ -78,7 +74,7 @@ class Gate(nn.Module):
         self.reset_parameters()
 
     def extra_repr(self) -> str:
-        """Everything that a training depends on."""
+        """What a training depends on, beside the parameters."""
         return f"{self.kind}, tilt={self.tilt:g}, speed={self.speed:g}"
 
     def reset_parameters(self) -> None:
@@ -104,11 +100,9 @@ class Gate(nn.Module):
 class Gated(nn.Module):
     """A layer with a gate: gate(w h + c) * (W a + bias), one (w, c) per output channel (Eq. 8).
 
-    Args:
-        layer: linear, convolution or batch norm.
-        gate: its gate.
-        condition: the model's, where h is read.
-        inputs: gate the layer's inputs instead of its outputs; the layer must be linear.
+    layer, gate: a linear layer, convolution or batch norm, and its gate.
+    condition: the model's, where h is read.
+    inputs: gate the inputs of a linear layer instead of its outputs.
     """
 
     def __init__(self, layer: nn.Module, gate: Gate, condition: Condition, *, inputs: bool = False):
@@ -118,8 +112,8 @@ class Gated(nn.Module):
     def forward(self, a: Tensor) -> Tensor:
         h = self.condition.read()
         if h.ndim and len(h) != len(a):
-            message = f"beta has {len(h)} entries for a batch of {len(a)}: pass a number or one per"
-            raise ValueError(message + " example")
+            found = f"{len(h)} entries for a batch of {len(a)}"
+            raise ValueError(f"beta has {found}: pass a number or one per example")
         if self.inputs:
             return self.layer(self._respond(a, h))
         if h.ndim or isinstance(self.layer, nn.Linear):
@@ -127,37 +121,27 @@ class Gated(nn.Module):
         # One h for the batch: scaling the weights costs less than scaling the outputs.
         return functional_call(self.layer, self._scaled(h), a)
 
+    def folded(self, h: Tensor) -> nn.Module:
+        """The plain layer that this one is at h (): its weights and bias have absorbed the gate."""
+        layer = copy.deepcopy(self.layer)
+        if isinstance(layer, BATCH_NORMS):
+            layer.affine = True
+        absorbed = self._scaled_inputs(h) if self.inputs else self._scaled(h)
+        for name, value in absorbed.items():
+            setattr(layer, name, nn.Parameter(value))
+        return layer
+
     def _respond(self, s: Tensor, h: Tensor) -> Tensor:
         scale, shift = self.gate.scale(h), self.gate.shift(h)
         scaled = s * self._spread(scale, s.ndim)
         return scaled if shift is None else scaled + self._spread(shift, s.ndim)
 
     def _spread(self, values: Tensor, ndim: int) -> Tensor:
-        # Gates are (F,) or (B, F).  A linear layer's output is (B, ..., F), any other's (B, F,
-        # ...).
+        # Gates are (F,) or (B, F); a linear layer's output is (B, ..., F), any other's (B, F, ...).
         if not isinstance(self.layer, nn.Linear):
             return values.reshape(*values.shape, *[1] * (ndim - 2))
         between = ndim - 2 if values.ndim == 2 else 0
         return values.reshape(*values.shape[:-1], *[1] * between, values.shape[-1])
-
-    def folded(self, h: Tensor) -> nn.Module:
-        """The plain layer that this one is at h (): its weights and bias have absorbed the gate."""
-        layer = copy.deepcopy(self.layer)
-        if self.inputs:
-            self._fold_inputs(layer, h)
-            return layer
-        if isinstance(layer, BATCH_NORMS):
-            layer.affine = True
-        for name, value in self._scaled(h).items():
-            setattr(layer, name, nn.Parameter(value))
-        return layer
-
-    def _fold_inputs(self, layer: nn.Linear, h: Tensor) -> None:
-        scale, shift = self.gate.scale(h), self.gate.shift(h)
-        if shift is not None:
-            offset = layer.weight @ shift
-            layer.bias = nn.Parameter(offset if layer.bias is None else layer.bias + offset)
-        layer.weight = nn.Parameter(layer.weight * scale)
 
     def _scaled(self, h: Tensor) -> dict[str, Tensor]:
         """The layer's weight, and its bias if any, multiplied by the gate at h ()."""
@@ -168,6 +152,15 @@ class Gated(nn.Module):
             scaled["bias"] = layer.bias * scale if shift is None else layer.bias * scale + shift
         elif shift is not None or isinstance(layer, BATCH_NORMS):
             scaled["bias"] = torch.zeros_like(scale) if shift is None else shift
+        return scaled
+
+    def _scaled_inputs(self, h: Tensor) -> dict[str, Tensor]:
+        """The same for a linear layer whose inputs are gated."""
+        layer, shift = self.layer, self.gate.shift(h)
+        scaled = dict(weight=layer.weight * self.gate.scale(h))
+        if shift is not None:
+            offset = layer.weight @ shift
+            scaled["bias"] = offset if layer.bias is None else layer.bias + offset
         return scaled
 
 
@@ -183,19 +176,16 @@ def _along_outputs(layer: nn.Module, scale: Tensor, weight: Tensor) -> Tensor:
 def layers_of(module: nn.Module) -> list[str]:
     """Names of all layers to gate; a batch norm stands for the layer that it follows.
 
-    Raises:
-        ValueError: the module holds layers with parameters that cannot be gated.
+    A ValueError where the module holds layers with parameters that cannot be gated.
     """
-    named = module.named_modules()
-    holders = [(name, layer) for name, layer in named if _has_own_parameters(layer)]
-    strange = [(name, layer) for name, layer in holders if type(layer) not in GATEABLE]
-    if strange:
-        raise ValueError(
-            f"layers {_described(strange)} cannot be gated: name in layers= those to gate"
-        )
-    followed = zip(holders, holders[1:], strict=False)
-    replaced = {name for (name, layer), (_, norm) in followed if _normalises(norm, layer)}
-    return [name for name, _ in holders if name not in replaced]
+    holders = {}  # layers with parameters of their own, and batch norms
+    for name, layer in module.named_modules():
+        if type(layer) in BATCH_NORMS or next(layer.parameters(recurse=False), None) is not None:
+            holders[name] = layer
+    check_gateable(holders, GATEABLE, "name in layers= those to gate")
+    names, followers = list(holders), [*holders.values(), None][1:]
+    pairs = zip(names, followers, strict=True)
+    return [name for name, follower in pairs if not _normalises(follower, holders[name])]
 
 
 def choose_layers(module: nn.Module, layers=None) -> list[str]:
@@ -208,16 +198,7 @@ def choose_layers(module: nn.Module, layers=None) -> list[str]:
     else:
         own = getattr(module, "layers_to_gate", None)
         chosen = layers_of(module) if own is None else own()
-    unknown = [name for name in chosen if name not in named]
-    if unknown:
-        known = [name for name, layer in named.items() if type(layer) in GATEABLE]
-        raise ValueError(f"layers {unknown} are not in the module, which has {known}")
-    refused = [(name, named[name]) for name in chosen if type(named[name]) not in GATEABLE]
-    if refused:
-        possible = "only linear layers, convolutions and batch norms can"
-        raise ValueError(f"layers {_described(refused)} cannot be gated: {possible}")
-    if not chosen:
-        raise ValueError("the module has no layers to gate: name some in layers=")
+    check_chosen(chosen, named, GATEABLE)
     return chosen
 
 
@@ -227,14 +208,5 @@ def num_outputs(layer: nn.Module) -> int:
     return next(getattr(layer, key) for key in keys if hasattr(layer, key))
 
 
-def _has_own_parameters(layer: nn.Module) -> bool:
-    own = next(layer.parameters(recurse=False), None)
-    return own is not None or type(layer) in BATCH_NORMS
-
-
-def _normalises(norm: nn.Module, layer: nn.Module) -> bool:
+def _normalises(norm: nn.Module | None, layer: nn.Module) -> bool:
     return type(norm) in BATCH_NORMS and norm.num_features == num_outputs(layer)
-
-
-def _described(layers: list[tuple[str, nn.Module]]) -> list[str]:
-    return [f"{name} ({type(layer).__name__})" for name, layer in layers]

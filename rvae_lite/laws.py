@@ -1,14 +1,13 @@
 """Laws: what a hyperparameter of `fit` may be besides a number.
 
 Bae et al. (2023), Section 3.3: beta is drawn anew; Appendix C: warm-up, cosine decay and annealing.
-Letters: M replicas.
 """
 
 import math
 
 from torch import Tensor
 
-from rvae_lite.checks import ascending_range, check_learning_rate, is_number, is_whole
+from rvae_lite.checks import ascending_range, check_learning_rate, check_warmup, is_number
 
 
 class Constant:
@@ -22,23 +21,16 @@ class Constant:
     def __repr__(self) -> str:
         return "constant"
 
-    def factor(self, step: int, *, num_steps: int) -> float:
+    def factor(self, step: int, *, num_steps: int, steps_per_epoch: int) -> float:
         """What the value is multiplied by at a step: 1."""
         return 1.0
-
-    def at(self, step: int, *, num_steps: int, steps_per_epoch: int) -> float:
-        """The value at a step."""
-        return self.value
 
 
 class LogUniform:
     """beta is drawn anew, log beta uniform between log low and log high (Section 3.3).
 
-    Args:
-        low, high: lowest and highest beta, the weight of the rate in distortion + beta * rate; both
-            terms are in nats, summed over dimensions.
-        per: draw a beta for every "example" or for every "batch".  Both are unbiased; the first
-            varies less.
+    low, high: lowest and highest weight of the rate in distortion + beta * rate (nats, both summed
+    over dimensions); per: draw a beta for every "example", or for every "batch", which varies more.
     """
 
     spans_training = False
@@ -59,11 +51,10 @@ class LogUniform:
 
 
 class Annealed:
-    """beta rises in a line from 0 to its value, and stays there: the baseline's KL annealing.
+    """beta rises in a line from 0 to its value and stays there: KL annealing.
 
-    Args:
-        value: beta at the end, a number or one per replica.
-        share: share of all steps over which beta rises.
+    value: beta at the end, a number or one per replica; share: the share of all steps over which
+    it rises.
     """
 
     spans_training = True
@@ -76,38 +67,31 @@ class Annealed:
     def __repr__(self) -> str:
         return f"Annealed(share={self.share:g})"
 
-    def factor(self, step: int, *, num_steps: int) -> float:
+    def factor(self, step: int, *, num_steps: int, steps_per_epoch: int) -> float:
         """What the value is multiplied by at a step, counted from 1."""
-        if not self.share:
-            return 1.0
-        return min(1.0, (step - 1) / (self.share * num_steps))
+        return min(1.0, (step - 1) / (self.share * num_steps)) if self.share else 1.0
 
 
 class Cosine:
-    """The learning rate rises in a line over the warm-up, then falls along a cosine towards 0.
+    """The learning rate rises in a line to its peak over the warm-up, then falls along a cosine.
 
-    Args:
-        peak: the highest learning rate.
-        warmup_epochs: epochs over which it rises from 0.
+    warmup_epochs: epochs over which it rises from 0; at the end it is close to 0 again.
     """
 
     spans_training = True
 
     def __init__(self, peak: float, *, warmup_epochs: int = 0):
         check_learning_rate(peak)
-        if not is_whole(warmup_epochs) or warmup_epochs < 0:
-            raise ValueError(
-                f"warmup_epochs must be a whole number from 0 up, not {warmup_epochs!r}"
-            )
+        check_warmup(warmup_epochs)
         self.value, self.warmup_epochs = peak, warmup_epochs
 
     def __repr__(self) -> str:
         return f"Cosine({self.value:g}, warmup_epochs={self.warmup_epochs})"
 
-    def at(self, step: int, *, num_steps: int, steps_per_epoch: int) -> float:
-        """The learning rate at a step, counted from 1."""
+    def factor(self, step: int, *, num_steps: int, steps_per_epoch: int) -> float:
+        """What the peak is multiplied by at a step, counted from 1."""
         warmup = self.warmup_epochs * steps_per_epoch
         if step <= warmup:
-            return self.value * (step / warmup)
+            return step / warmup
         progress = (step - 1 - warmup) / (num_steps - warmup)
-        return self.value * (0.5 * (1 + math.cos(math.pi * progress)))
+        return 0.5 * (1 + math.cos(math.pi * progress))

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from rvae_lite.gates import Condition
-from rvae_lite.models.networks import LogScale
 
 
 class Optimum(NamedTuple):
@@ -249,3 +248,19 @@ class LogScaleResponse(nn.Module):
         plain = LogScale(len(self.weight)).to(self.weight)
         plain.value = nn.Parameter(self._response(h))
         return plain
+
+
+class LogScale(nn.Module):
+    """A log standard deviation for each latent, (K,), that does not depend on the data."""
+
+    def __init__(self, latent_dim: int):
+        super().__init__()
+        self.value = nn.Parameter(torch.empty(latent_dim))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set the standard deviations to 1, the prior's."""
+        nn.init.zeros_(self.value)
+
+    def forward(self, mean: Tensor) -> Tensor:
+        return self.value.expand_as(mean)

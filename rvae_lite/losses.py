@@ -1,7 +1,7 @@
 """The terms of the two papers' objectives: distortion, beta-weighted rate and the Rosetta penalty.
 
-Martinez & Pearson (2021), Eq. 1; Higgins et al. (2017) for beta.  Nats, summed over dimensions; the
-caller averages over data.  Letters: B batch, K latent dimension, R Rosetta points.
+Martinez & Pearson (2021), Eq. 1.  Nats, summed over dimensions; the caller averages over data.
+Letters: B batch, K latent dimension, R Rosetta points.
 """
 
 import math
@@ -51,15 +51,12 @@ def rosetta_penalty(
     """The two halves of the Rosetta penalty, Eq. 1, each a mean over the R points.
 
     Args:
-        recon: decoded anchors decode(z_r), (R, *data), without sampling.
-        x: their targets, the anchors' inputs x_r, (R, *data).
-        mean: posterior means of the anchors' inputs, (R, K).
-        z: their targets, the anchors' latents z_r, (R, K).
+        recon, x: decoded anchors decode(z_r), and their targets x_r, (R, *data).
+        mean, z: posterior means mean(x_r) of the anchors, and their targets z_r, (R, K).
         weight: weight of every point, (R,) or (); by default 1.
 
-    Returns:
-        mean_r |x_r - decode(z_r)|^2 in squared units of the data, and mean_r |z_r - mean(x_r)|^2 in
-        squared latent units.
+    Returns mean_r |x_r - decode(z_r)|^2 in squared units of the data, and
+    mean_r |z_r - mean(x_r)|^2 in squared latent units.
 
     Differs from the paper: the paper weighs by R over the batch size.  A mean over R lets rho mean
     the same at every R and batch size.

@@ -1,37 +1,32 @@
 """How good a model is: active units, rate-distortion curves, the Frechet distance.
 
-`mutual_information_gap` is that of `disentanglement`.  Bae et al. (2023), Section 5, Appendix B.
-Rates and distortions are in nats, summed over dimensions, averaged over data, all in float64.
+Bae et al. (2023), Section 5, Appendix B.  Rates and distortions are in nats, summed over
+dimensions, averaged over data, all in float64.
 Letters: M replicas, N images or data points, K latent dimension, F features, T points of a curve.
 """
 
 import numpy as np
 
-from rvae_lite.alignment import finite
 from rvae_lite.disentanglement import mutual_information_gap as mutual_information_gap
+from rvae_lite.models import checks
 
 
 def active_units(means, *, threshold: float = 0.01, axes: bool = False):
     """How many latent directions the posterior mean uses: eigenvalues of cov(mean) >= `threshold`.
 
     Args:
-        means: posterior means of N data, (N, K), or of M replicas, (M, N, K).
+        means: posterior means of N data, (N, K) for a number, or (M, N, K) for one per replica.
         threshold: smallest variance that counts, squared latent units, where the prior's is 1.
         axes: count latent axes instead of directions, for models with a diagonal posterior.
-
-    Returns:
-        A number, or one per replica, (M,).
 
     Differs from the paper: the paper counts axes.  With a full posterior covariance the axes are
     arbitrary, and all of them look used even if few directions are.
     """
-    means = finite("means", means)
+    means = checks.finite("means", means)
     if means.ndim == 3 and len(means):
         each = [active_units(replica, threshold=threshold, axes=axes) for replica in means]
         return np.array(each)
-    if means.ndim != 2 or len(means) < 2 or not means.shape[1]:
-        wanted = f"(N, K) or (M, N, K) with at least 2 data, not {means.shape}"
-        raise ValueError(f"means must be {wanted}: encode more data")
+    checks.check_active(means)
     covariance = np.atleast_2d(np.cov(means, rowvar=False))
     variances = covariance.diagonal() if axes else np.linalg.eigvalsh(covariance)
     return int((variances >= threshold).sum())
@@ -43,33 +38,21 @@ def rate_distortion_curve(fit, x, betas=None, *, seed: int = 0):
     Args:
         fit: a multi-rate Fit, or a plain one whose replicas were trained at the betas wanted.
         x: data, (N, *data).
-        betas: where a multi-rate Fit is read off, (T,).  Leave it out for a plain one, of which
-            every replica gives one point.
+        betas: where a multi-rate Fit is read off, (T,), positive; a plain one has none.
         seed: of the posterior samples; the same noise at every beta.
 
-    Returns:
-        A pandas DataFrame, a row per replica and beta, with columns replica, beta, rate,
-        distortion, loss (distortion + beta * rate), in nats, and squared_error.
-
-    Raises:
-        ValueError: betas for a plain Fit, none for a multi-rate one, or betas not positive.
+    Returns a pandas DataFrame, a row per replica and beta, with columns replica, beta, rate,
+    distortion, loss (distortion + beta * rate), in nats, and squared_error.
     """
     import pandas as pd
 
     trained = np.asarray(fit.beta, dtype=np.float64)
     multirate = bool(np.isnan(trained).any())
-    if multirate and betas is None:
-        need = "a multi-rate Fit answers at every beta: pass betas"
-        raise ValueError(f"{need}; a plain Fit has one beta per replica")
-    if not multirate and betas is not None:
-        raise ValueError("betas are for a multi-rate Fit; a plain Fit has one beta per replica")
+    checks.check_read_off(betas, multirate=multirate)
     if not multirate:
         return _rows(pd, fit.evaluate(x, seed=seed), trained)
-    betas = np.asarray(betas, dtype=np.float64)
-    if betas.ndim != 1 or not len(betas) or not (np.isfinite(betas) & (betas > 0)).all():
-        raise ValueError(f"betas must be positive finite numbers, (T,), not {betas.tolist()}")
     pieces = []
-    for beta in betas.tolist():
+    for beta in np.asarray(betas, dtype=np.float64).tolist():
         evaluation = fit.evaluate(x, beta=beta, seed=seed)
         pieces.append(_rows(pd, evaluation, np.full(len(fit), beta)))
     return pd.concat(pieces).sort_values(["replica", "beta"], ignore_index=True)
@@ -88,19 +71,16 @@ def area_between(curve_a, curve_b) -> float:
     It is the integral of distortion_a - distortion_b over the rates that both curves reach.  Linear
     interpolation overestimates a convex curve between its points: give both about as many points.
 
-    Args:
-        curve_a, curve_b: one curve of `rate_distortion_curve`, or any table with columns rate and
-            distortion, or a pair (rates, distortions) of arrays (T,), in any order.
-
-    Raises:
-        ValueError: several points at one beta, fewer than two rates, or no common range of rates.
+    curve_a, curve_b: one curve of `rate_distortion_curve`, any table with columns rate and
+    distortion, or a pair (rates, distortions) of arrays (T,), in any order.  ValueError: several
+    points at one beta, fewer than two rates, or no common range of rates.
     """
     rates, difference = _difference(curve_a, curve_b)
     return float(((difference[1:] + difference[:-1]) / 2 * np.diff(rates)).sum())
 
 
 def dominance(curve_a, curve_b) -> float:
-    """The share of the common range of rates where curve a has a lower distortion than curve b.
+    """The share of the common range of rates where curve a has the lower distortion.
 
     Arguments, interpolation and errors as for `area_between`.
     """
@@ -116,48 +96,25 @@ def _difference(curve_a, curve_b) -> tuple[np.ndarray, np.ndarray]:
     """All rates of both curves within their common range, and distortion_a - distortion_b there."""
     rate_a, distortion_a = _curve("curve_a", curve_a)
     rate_b, distortion_b = _curve("curve_b", curve_b)
-    low, high = max(rate_a[0], rate_b[0]), min(rate_a[-1], rate_b[-1])
-    if not low < high:
-        ranges = f"curve_a has rates {rate_a[0]:.4g} to {rate_a[-1]:.4g}, "
-        ranges += f"curve_b {rate_b[0]:.4g} to {rate_b[-1]:.4g}"
-        remedy = "they have no range in common, so choose betas that give one"
-        raise ValueError(f"{ranges}: {remedy}")
-    rates = np.unique(np.concatenate([rate_a, rate_b]).clip(low, high))
+    both = np.concatenate([rate_a, rate_b])
+    rates = np.unique(both.clip(*checks.common_range(rate_a, rate_b)))
     return rates, np.interp(rates, rate_a, distortion_a) - np.interp(rates, rate_b, distortion_b)
 
 
 def _curve(name: str, curve) -> tuple[np.ndarray, np.ndarray]:
     """Increasing rates and their distortions, averaged where a rate occurs twice."""
-    if hasattr(curve, "columns"):
-        if "beta" in curve and curve["beta"].duplicated().any():
-            wrong = f"{name} has several points at one beta"
-            raise ValueError(f"{wrong}: pass one curve, as table[table.replica == 0]")
-        curve = curve["rate"], curve["distortion"]
-    rate, distortion = (finite(name, values) for values in curve)
-    if rate.ndim != 1 or rate.shape != distortion.shape:
-        found = f"not {rate.shape} and {distortion.shape}"
-        raise ValueError(f"{name} must be rates and distortions of one length, {found}")
+    rate, distortion = checks.rates_and_distortions(name, curve)
     rates, place, count = np.unique(rate, return_inverse=True, return_counts=True)
-    if len(rates) < 2:
-        wanted = f"at least two different rates, not {len(rates)}"
-        raise ValueError(f"{name} must have {wanted}: take more betas")
     return rates, np.bincount(place, weights=distortion) / count
 
 
 def frechet_distance(a, b) -> float:
     """Frechet distance of two Gaussians fitted to features (N, F) and (N', F), at least 2 each.
 
-    |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)), in squared units of the features.  Distances
-    compare only between features of one encoder and sets of about one size: few examples bias the
-    estimate upwards.
+    |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)), in squared units of the features.  Compare
+    features of one encoder and sets of about one size only: few examples bias it upwards.
     """
-    a, b = finite("a", a), finite("b", b)
-    for name, features in (("a", a), ("b", b)):
-        if features.ndim != 2 or len(features) < 2 or not features.shape[1]:
-            wanted = f"features (N, F) of at least 2 examples, not {features.shape}"
-            raise ValueError(f"{name} must be {wanted}")
-    if a.shape[1] != b.shape[1]:
-        raise ValueError(f"a has {a.shape[1]} features, b {b.shape[1]}: take both from one encoder")
+    a, b = checks.two_sets(a, b)
     covariance_a = np.atleast_2d(np.cov(a, rowvar=False))
     covariance_b = np.atleast_2d(np.cov(b, rowvar=False))
     values, vectors = np.linalg.eigh(covariance_a)

@@ -1,61 +1,43 @@
 """Multi-rate models: one training, every beta.
 
-Bae et al. (2023), Section 3: layers are gated by log beta (`make_multirate`), beta is drawn anew
-for every example (`LogUniform`), and at any one beta the gates fold into a plain network
-(`MultiRate.at_beta`). Letters: B batch, K latent dimension; h is the standardised log beta.
+Bae et al. (2023), Section 3: log beta gates the layers (`make_multirate`), training draws beta for
+every example (`LogUniform`), and at one beta the gates fold into a plain network (`at_beta`).
+Letters: B batch, K latent dimension; h is the standardised log beta.
 """
 
 import contextlib
 import copy
-import importlib
 import math
 import warnings
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rvae_lite.checks import ascending_range, is_number
-from rvae_lite.gates import (
-    GATE_SPEED,
-    GATES,
-    Condition,
-    Gate,
-    Gated,
-    choose_layers,
-    num_outputs,
-    standardise,
-)
+from rvae_lite import gates
+from rvae_lite.checks import ascending_range
+from rvae_lite.gates import Condition, Gate, Gated
 from rvae_lite.laws import LogUniform
 from rvae_lite.linear_vae import LogScaleResponse
+from rvae_lite.models import build, checks
 
 __all__ = ["LogUniform", "MultiRate", "build", "closed_share", "is_multirate", "make_multirate"]
 
 BETA_RANGE = (0.01, 10.0)
-HOMES = dict(text="text.model:TextVAE", ladder="models.ladder:LadderVAE")  # all others are VAEs
 CLOSED = 1e-6  # a channel multiplied by less is closed
-HANDED_ON = (  # attributes that the gated model has from the module
-    "data_shape",
-    "latent_dim",
-    "likelihood",
-    "noise_dim",
-    "noise_variance",
-    "num_tokens",
-    "value_range",
-)
+# Attributes that the gated model has from the module
+HANDED_ON = "data_shape latent_dim likelihood noise_dim noise_variance num_tokens value_range"
 
 
 class MultiRate(nn.Module):
     """A module whose gated layers respond to beta; `make_multirate` builds it.
 
-    gated(x, beta) calls the module; a gated VAE has encode(x, beta), decode(z, beta) and
-    distortion(x, z, beta).  beta, the weight of the rate in distortion + beta * rate (nats, both
-    summed over dimensions), is a number or one per example, (B,).  It lasts for the call.
+    gated(x, beta) calls the module; a gated VAE has encode, decode and distortion.  beta, the
+    weight of the rate in distortion + beta * rate (nats, both summed over dimensions), is a number
+    or one per example, (B,).  It lasts for the call.
 
-    Attributes:
-        module: the module, some of its layers replaced by `gates.Gated`.
-        beta_range: (lowest, highest) beta that training draws.
+    module: the module, some of its layers replaced by `gates.Gated`.
+    beta_range: (lowest, highest) beta that training draws.
     """
 
     def __init__(self, module: nn.Module, condition: Condition, *, beta_range, outside="warn"):
@@ -63,7 +45,7 @@ class MultiRate(nn.Module):
         self.module, self.condition = module, condition
         self.beta_range, self.outside = beta_range, outside
         self.config: dict | None = None  # how to build it again, see `build`
-        for name in HANDED_ON:
+        for name in HANDED_ON.split():
             if hasattr(module, name):
                 setattr(self, name, getattr(module, name))
 
@@ -87,11 +69,7 @@ class MultiRate(nn.Module):
             return module.distortion(x, z)
 
     def at_beta(self, beta: float) -> nn.Module:
-        """A plain copy in eval mode, equal to the gated module at one beta.
-
-        Raises:
-            ValueError: beta is not one positive number.
-        """
+        """A plain copy in eval mode, equal to the gated module at beta, one positive number."""
         h = self.h(beta)
         if h.ndim:
             raise ValueError(f"at_beta takes one number, not beta of shape {tuple(h.shape)}")
@@ -104,39 +82,21 @@ class MultiRate(nn.Module):
     def h(self, beta) -> Tensor:
         """The standardised log beta of a number or of one beta per example: () or (B,).
 
-        Raises:
-            ValueError: beta is not positive, or outside `beta_range` where that is refused.
-
-        Warns:
-            UserWarning: once per model, of a beta outside `beta_range`.
+        A beta that is not positive is a ValueError.  One outside `beta_range` is too, or else a
+        UserWarning, once per model.
         """
         like = next(self.parameters())
-        expected = "beta must be a number or one per example"
-        try:
-            values = beta if isinstance(beta, Tensor) else np.asarray(beta, dtype=np.float64)
-            values = torch.as_tensor(values, dtype=torch.float64, device=like.device)
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise ValueError(f"{expected}, not {beta!r}") from error
-        if values.ndim > 1 or not values.numel():
-            raise ValueError(f"{expected}, (B,), not of shape {tuple(values.shape)}")
-        low, high = float(values.min()), float(values.max())
-        if not (low > 0 and math.isfinite(high)):
-            wrong = high if low > 0 else low
-            raise ValueError(f"beta must be positive and finite, not {wrong:g}")
-        self._check_inside(low, high)
-        return standardise(values, self.beta_range).to(like.dtype)
+        values = checks.positive_betas(beta, device=like.device)
+        self._check_inside(float(values.min()), float(values.max()))
+        return gates.standardise(values, self.beta_range).to(like.dtype)
 
     def _check_inside(self, low: float, high: float) -> None:
-        lowest, highest = self.beta_range
-        if low >= lowest * (1 - 1e-6) and high <= highest * (1 + 1e-6):
-            return
-        wrong = low if low < lowest else high
-        message = f"beta {wrong:g} is outside [{lowest:g}, {highest:g}], the range of training"
-        if self.outside == "refuse":
-            raise ValueError(f"{message}: choose one inside")
-        if self.outside == "warn":
+        problem = checks.outside_range(low, high, self.beta_range)
+        if problem and self.outside == "refuse":
+            raise ValueError(f"{problem}: choose one inside")
+        if problem and self.outside == "warn":
             self.outside = "warned"
-            warnings.warn(f"{message}: the response is extrapolated", UserWarning, stacklevel=4)
+            warnings.warn(f"{problem}: the response is extrapolated", UserWarning, stacklevel=4)
 
     @contextlib.contextmanager
     def responding(self, h: Tensor):
@@ -157,11 +117,9 @@ def make_multirate(
     layers: Sequence[str] | Callable[[str, nn.Module], bool] | None = None,
     outside: str = "warn",
     tilt: float = 0.0,
-    gate_speed: float = GATE_SPEED,
+    gate_speed: float = gates.GATE_SPEED,
 ) -> MultiRate:
-    """Gate a copy of a module's layers by log beta (Bae et al. 2023, Eqs. 6 to 8).
-
-    Where a batch norm follows a layer, the gate follows the batch norm.
+    """Gate a copy of a module's layers, or their batch norms, by log beta (Eqs. 6 to 8).
 
     Args:
         module: a `VAE`, a `LadderVAE`, or any module of linear layers, convolutions, batch norms.
@@ -174,18 +132,16 @@ def make_multirate(
             log C_ii = min(0, affine in log beta).
         outside: what a beta outside `beta_range` does: "warn" (once) or "refuse".
         tilt: sigmoid gates start at w = -tilt.  Without tilt nothing depends on beta at first, and
-            what does not pay on average over beta may collapse for good, such as the finer scales
-            of a `LadderVAE`.  A tilt of 2 can keep them at low beta, though not always.
+            what does not pay on average over beta, such as the finer scales of a `LadderVAE`, may
+            collapse for good.  A tilt of 2 can keep them at low beta, though not always.
         gate_speed: learning-rate factor of sigmoid and sqrt gates.  Gates start flat in beta, so
             short trainings need more than 1: 5 was best on images and text, 1 for linear models and
-            for the beta-TCVAE.  FiLM, which nothing bounds, was best at 1 and always has it.
+            the beta-TCVAE.  FiLM always has 1, where it was best.
 
-    Raises:
-        ValueError: an argument is impossible, or layers cannot be gated; they are named.
+    ValueError: an argument is impossible, or layers cannot be gated; they are named.
 
-    Differs from the paper: gates start open (w = 0, or tilted) and learn faster (1 is the paper's
-    speed); for the linear VAE the encoder's gate is the decoder's, and the variance is no product
-    of sigmoids, because these are the exact responses.
+    Differs from the paper: gates start open (w = 0, or tilted) and learn faster.  A linear VAE has
+    the exact responses: one gate for encoder and decoder, and no product of sigmoids for C.
 
     Example:
         >>> gated = make_multirate(VAE.mlp(5, 2))
@@ -193,50 +149,27 @@ def make_multirate(
         torch.Size([3, 2])
     """
     beta_range = ascending_range(beta_range)
-    if outside not in ("warn", "refuse"):
-        raise ValueError(f"outside must be 'warn' or 'refuse', not {outside!r}")
-    if not is_number(tilt) or not 0 <= tilt < math.inf:
-        raise ValueError(f"tilt must be a number from 0 upwards, not {tilt!r}")
-    if not is_number(gate_speed) or not 0 < gate_speed < math.inf:
-        raise ValueError(f"gate_speed must be a positive number, not {gate_speed!r}")
+    checks.check_gate_options(outside, tilt, gate_speed)
     linear = getattr(module, "is_linear", False) and layers is None
     kinds = _gate_kinds(gate, module, linear)
-    names = ["head.linear", "decoder.0"] if linear else choose_layers(module, layers)
+    names = ["head.linear", "decoder.0"] if linear else gates.choose_layers(module, layers)
     condition = Condition()
     gated = MultiRate(copy.deepcopy(module), condition, beta_range=beta_range, outside=outside)
     for name in names:
-        kind = kinds[1] if name.split(".")[0] == "decoder" else kinds[0]
-        speed = 1.0 if kind == "film" else gate_speed
-        inputs = linear and name == "decoder.0"
-        _gate_layer(
-            gated, f"module.{name}".rstrip("."), kind, inputs=inputs, tilt=tilt, speed=speed
-        )
+        in_decoder = name.split(".")[0] == "decoder"
+        kind = kinds[in_decoder]
+        options = dict(tilt=tilt, speed=1.0 if kind == "film" else gate_speed)
+        place = f"module.{name}".rstrip(".")
+        _gate_layer(gated, place, kind, inputs=linear and in_decoder, **options)
     if linear:
         response = LogScaleResponse(module.latent_dim, condition)
         gated.module.head.log_scale = response.to(next(module.parameters()))
     if getattr(module, "config", None) is not None:
-        gated.config = dict(
-            network="multirate",
-            module=module.config,
-            beta_range=list(beta_range),
-            gate=list(kinds),
-            layers=None if linear else names,
-            outside=outside,
-            tilt=tilt,
-            gate_speed=gate_speed,
-        )
+        named = None if linear else names
+        gated.config = dict(network="multirate", module=module.config, beta_range=list(beta_range))
+        gated.config |= dict(gate=list(kinds), layers=named)
+        gated.config |= dict(outside=outside, tilt=tilt, gate_speed=gate_speed)
     return gated
-
-
-def build(config: dict) -> nn.Module:
-    """Build the model, plain or multi-rate, that a `config` describes."""
-    options = dict(config)
-    network = options.pop("network", None)
-    if network == "multirate":
-        return make_multirate(build(options.pop("module")), **options)
-    home, _, name = HOMES.get(network, "models.vae:VAE").partition(":")
-    model = getattr(importlib.import_module(f"rvae_lite.{home}"), name)
-    return model.from_config(config)
 
 
 def is_multirate(model: nn.Module) -> bool:
@@ -251,11 +184,11 @@ def responding(model: nn.Module, h: Tensor | None):
 
 def closed_share(gated: MultiRate) -> float:
     """The share of gated channels that are closed at every beta; 0 at initialisation."""
-    gates = [layer for layer in gated.modules() if isinstance(layer, Gate)]
+    found = [layer for layer in gated.modules() if isinstance(layer, Gate)]
     ends = next(gated.parameters()).new_tensor([-math.sqrt(3), math.sqrt(3)])
     with torch.no_grad():
         # Every gate is monotone in h: what is closed at both ends is closed between them.
-        closed = torch.cat([(gate.scale(ends).abs() < CLOSED).all(0) for gate in gates])
+        closed = torch.cat([(gate.scale(ends).abs() < CLOSED).all(0) for gate in found])
     return float(closed.double().mean())
 
 
@@ -265,9 +198,7 @@ def _gate_kinds(gate, module: nn.Module, linear: bool) -> tuple[str, str]:
         autoencoder = hasattr(module, "layers_to_gate")
         gate = ("sigmoid", "sqrt") if autoencoder and not linear else "sqrt"
     kinds = (gate, gate) if isinstance(gate, str) else tuple(gate)
-    if len(kinds) != 2 or any(kind not in GATES for kind in kinds):
-        known = f"one of {sorted(GATES)}, or two (encoder, decoder)"
-        raise ValueError(f"gate must be {known}, not {gate!r}")
+    checks.check_kinds(gate, kinds, gates.GATES)
     return kinds
 
 
@@ -276,7 +207,8 @@ def _gate_layer(gated: MultiRate, name: str, kind: str, *, inputs: bool, **optio
     if isinstance(layer, Gated):
         return  # it stands in several places, and was gated at the first
     like = next(gated.parameters()) if layer.weight is None else layer.weight
-    gate = Gate(kind, layer.in_features if inputs else num_outputs(layer), **options).to(like)
+    num_channels = layer.in_features if inputs else gates.num_outputs(layer)
+    gate = Gate(kind, num_channels, **options).to(like)
     replacement = Gated(layer, gate, gated.condition, inputs=inputs)
     for place, other in _places(gated, type(layer)):
         if other is layer:

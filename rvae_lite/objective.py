@@ -20,8 +20,8 @@ TERMS = ("loss", "distortion", "rate", "anchor_x", "anchor_z")  # an objective m
 class BetaVAE:
     """The objective distortion + beta * rate (Higgins et al. 2017).
 
-    An objective names the terms that it adds to TERMS (`extra`), computes its parts for a batch,
-    and combines them into the loss.
+    An objective computes its `parts` for a batch and combines them into the loss; `extra` names
+    the terms that it adds to TERMS.
     """
 
     name = "beta-VAE"
@@ -33,10 +33,8 @@ class BetaVAE:
     def parts(self, model: nn.Module, x: Tensor, noise: Tensor, *, num_data: int):
         """-log p(x|z) at one sample of q(z|x), and KL(q(z|x) || N(0, I)): each (B,).
 
-        Args:
-            model: plain, or multi-rate and responding.
-            x: a batch, (B, *data); noise: standard normal, (B, noise_dim).
-            num_data: N, the size of the data set that the batch comes from.
+        x: a batch, (B, *data), of a data set of N = num_data; noise: standard normal,
+        (B, noise_dim); the model is plain, or multi-rate and responding.
         """
         return model.distortion_and_rate(x, noise)
 
@@ -57,7 +55,7 @@ class Anchors(NamedTuple):
     h: standardised log beta at which a multi-rate model meets the points, () or (R,).
     weight: of every point, () or (R,); None for 1.
 
-    Where they differ between replicas, z, target, h and weight have a leading axis M.
+    z, target, h and weight have a leading axis M where replicas differ in them.
     """
 
     x: Tensor
@@ -69,14 +67,9 @@ class Anchors(NamedTuple):
     weight: Tensor | None = None
 
     def axes(self) -> "Anchors":
-        """For `vmap`: 0 for each entry that differs between replicas, where any does; else None."""
+        """For `vmap`: 0 for each entry that has the leading axis M; else None."""
         own = [None if value is None else 0 for value in self[4:]]
         return Anchors(None, 0, None, None, *own)
-
-    def of(self, m: int) -> "Anchors":
-        """Those of replica m, where they differ between replicas."""
-        own = [None if value is None else value[m] for value in self[4:]]
-        return Anchors(self.x, self.z[m], self.x_weight, self.z_weight, *own)
 
 
 class Batch(NamedTuple):
@@ -93,19 +86,11 @@ class Batch(NamedTuple):
     rho: Tensor
     anchors: Anchors | None
 
-    def of(self, m: int, anchor_axes: Anchors | None) -> "Batch":
-        """What replica m sees; without `anchor_axes` all replicas have the same anchors."""
-        anchors = self.anchors if anchor_axes is None else self.anchors.of(m)
-        return Batch(self.x[m], self.noise[m], self.beta[m], self.rho[m], anchors)
-
 
 class ReplicaLoss(nn.Module):
-    """The loss as a module, so that `functional_call` can swap the model's parameters.
+    """The loss as a module, so that `functional_call` can swap the parameters of `model`.
 
-    Args:
-        model: the pattern.
-        objective: for example `BETA_VAE`.
-        num_data: N, the size of the data set.
+    num_data: N, the size of the data set.
     """
 
     def __init__(self, model: nn.Module, objective: BetaVAE, *, num_data: int):

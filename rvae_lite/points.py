@@ -1,8 +1,7 @@
 """Distil a latent space: which data become Rosetta points, plain ones or curves over beta.
 
-Martinez & Pearson (2021), Section 3 and Appendix E: cluster the posterior means, take for each
-centre the nearest datum x_r and its own mean z_r.  Curves are not in the paper. Letters: N data
-points, K latent dimension, R Rosetta points, J values of beta at which a curve is known.
+Martinez & Pearson (2021), Section 3 and Appendix E.  Curves are not in the paper.
+Letters: N data points, K latent dimension, R Rosetta points, J betas at which a curve is known.
 """
 
 import platform
@@ -12,19 +11,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rvae_lite.checks import is_whole
 from rvae_lite.fitted import Fit
+from rvae_lite.models.checks import check_known, check_selection
 from rvae_lite.multirate import is_multirate
 from rvae_lite.rosetta import RosettaPoints
 
 NUM_BETAS = 10  # of a curve
-SELECTED_AT = 3  # betas whose latents, side by side, are clustered
+SELECTED_AT = 3  # betas whose means are clustered
 
 
 def select_points(
     x, means, num_points: int, *, method: str = "kmeans", seed: int = 0, ids=None, header=None
 ) -> RosettaPoints:
-    """Cluster the posterior means; take the datum nearest to each centre and its own mean.
+    """Cluster the posterior means; take the datum x_r nearest to each centre and its own mean z_r.
 
     Args:
         x: data, (N, *data).
@@ -35,44 +34,26 @@ def select_points(
         ids: names of the data, (N,), kept with the points.
         header: entries to add to the file's header: preprocessing, licence, source, ...
 
-    Returns:
-        RosettaPoints, ordered as the clusters; no datum twice.
+    ValueError: lengths that do not fit, more points than data, an unknown method.
 
-    Raises:
-        ValueError: lengths that do not fit, more points than data, an unknown method.
-
-    Differs from the paper: where two centres share their nearest datum, the later one takes its
-        next
-    nearest.
+    Differs from the paper: no datum is chosen twice.  Where two centres share their nearest datum,
+    the later one takes its next nearest.
 
     Example:
         >>> points = select_points(torch.randn(100, 5), torch.randn(100, 2), 8)
         >>> points.z.shape
         (8, 2)
     """
-    x = x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
-    means = means.detach().cpu() if isinstance(means, Tensor) else means
-    means = np.asarray(means, dtype=np.float64)
-    if means.ndim != 2 or len(means) != len(x):
-        expected = f"(N, K) = ({len(x)}, K), one row per datum"
-        raise ValueError(f"means must be {expected}, not {means.shape}: pass one replica's")
-    if not np.isfinite(means).all():
-        raise ValueError(
-            "means hold NaN or infinite values: train again with a lower learning rate"
-        )
-    if not is_whole(num_points) or num_points < 1:
-        raise ValueError(f"num_points must be a positive integer, not {num_points!r}")
-    if num_points > len(x):
-        raise ValueError(f"num_points = {num_points} is more than the {len(x)} data: select fewer")
-    if method not in SELECTION_METHODS:
-        raise ValueError(f"method must be one of {sorted(SELECTION_METHODS)}, not {method!r}")
+    x, means = (a.detach().cpu().numpy() if isinstance(a, Tensor) else a for a in (x, means))
+    x, means = np.asarray(x), np.asarray(means, dtype=np.float64)
+    check_selection(x, means, num_points)
+    check_known("method", method, sorted(SELECTION_METHODS))
     chosen = _nearest_distinct(means, SELECTION_METHODS[method](means, num_points, seed))
     versions = dict(torch=torch.__version__, numpy=np.__version__, python=platform.python_version())
     made = dict(selection_method=method, selection_seed=int(seed), versions=versions)
     names = np.arange(len(x)) if ids is None else np.asarray(ids)
-    return RosettaPoints(
-        x[chosen], means[chosen], ids=names[chosen], header=dict(header or {}) | made
-    )
+    header = {**(header or {}), **made}
+    return RosettaPoints(x[chosen], means[chosen], ids=names[chosen], header=header)
 
 
 def curve_points(
@@ -90,20 +71,16 @@ def curve_points(
 ) -> RosettaPoints:
     """Distil a multi-rate model: R data, the curves of their means, their reconstructions.
 
-    The data are chosen as by `select_points`, but for the whole range at once: the means at several
-    betas, each divided by its total standard deviation, are clustered side by side.
+    One clustering chooses the data for the whole range, see `select_points`: of the means at
+    several betas side by side, each divided by its total standard deviation.
 
     Args:
-        fit: a multi-rate Fit.
-        x: data, (N, *data).
-        num_points: R, at most N.
+        fit, replica: a multi-rate Fit, and which of its replicas.
+        x, num_points, method, seed, ids, header: as in `select_points`.
         betas: where the curves are read off, (J,), ascending; by default ten, log-spaced.
         selected_at: the betas whose means are clustered; by default lowest, middle and highest.
-        replica: which of the Fit's replicas.
-        method, seed, ids, header: as in `select_points`.
 
-    Raises:
-        ValueError: a plain Fit, and what `select_points` refuses.
+    ValueError: a plain Fit, and what `select_points` refuses.
 
     Example:
         >>> from rvae_lite import VAE, fit
@@ -122,7 +99,8 @@ def curve_points(
         selected_at = np.geomspace(*ends, SELECTED_AT)
     # Choose the data for the whole range.
     means = [fit.encode(x, beta=float(beta))[0] for beta in np.atleast_1d(selected_at)]
-    features = torch.cat([_standardised(each) for each in means], dim=1)
+    scales = [each.var(0, correction=0).sum().sqrt().clamp(min=1e-12) for each in means]
+    features = torch.cat([a / scale for a, scale in zip(means, scales, strict=True)], dim=1)
     selected = select_points(x, features, num_points, method=method, seed=seed, header=header)
     chosen = selected.ids.astype(int)
     # Read their curves off.
@@ -132,10 +110,6 @@ def curve_points(
     names = chosen if ids is None else np.asarray(ids)[chosen]
     curves = dict(betas=betas, recon=recon, ids=names, header=selected.header)
     return RosettaPoints(selected.x, z, **curves)
-
-
-def _standardised(means: Tensor) -> Tensor:
-    return means / means.var(0, correction=0).sum().sqrt().clamp(min=1e-12)
 
 
 def _nearest_distinct(means: np.ndarray, centres: np.ndarray) -> np.ndarray:
@@ -172,9 +146,5 @@ def _random(means, num_points, seed):
     return means[np.random.default_rng(seed).choice(len(means), num_points, replace=False)]
 
 
-SELECTION_METHODS = dict(
-    kmeans=_kmeans,
-    gaussian_mixture=_gaussian_mixture,
-    agglomerative=_agglomerative,
-    random=_random,
-)
+SELECTION_METHODS = dict(kmeans=_kmeans, gaussian_mixture=_gaussian_mixture)
+SELECTION_METHODS |= dict(agglomerative=_agglomerative, random=_random)

@@ -1,19 +1,19 @@
 """Rosetta points: a latent space as a few (input, latent) pairs that other trainings anchor to.
 
 Martinez & Pearson (2021), Section 3.  Points of a multi-rate model are curves z_r(beta), ours.
-Letters: N data points, K latent dimension, R Rosetta points, J values of beta at which a curve is
-known.
+Letters: K latent dimension, R Rosetta points, J values of beta at which a curve is known.
 """
 
 import warnings
-from importlib import resources
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rvae_lite.checks import CheckReport, compare_points
-from rvae_lite.storage import load_arrays, save_arrays
+from rvae_lite import checks
+from rvae_lite.checkpoints import read_points
+from rvae_lite.checks import CheckReport
+from rvae_lite.storage import save_arrays
 
 # Versions of files: of plain points, which older readers read too, and of curves.
 PLAIN_VERSION, SCHEMA_VERSION = 1, 2
@@ -32,51 +32,33 @@ class RosettaPoints:
         recon: the template's own decode(z_r(beta)), (J, R, *data) float32 in the model's units, or
             None.
         ids: which datum each point was, (R,) text; empty text where unknown.
-        header: a dictionary that travels with the points: schema version, K, data shape, value
-            range, range of beta, selection method, seed, versions, SHA-256 and whatever the maker
-            added (preprocessing, licence, source).
+        header: what travels with the points: schema version, shapes, ranges, selection, versions,
+            SHA-256 and whatever the maker added (preprocessing, licence, source).
 
-    Raises:
-        ValueError: shapes that do not fit, NaN or infinite values, no points, unordered betas.
+    ValueError: shapes that do not fit, NaN or infinite values, no points, unordered betas.
     """
 
     def __init__(self, x, z, *, betas=None, recon=None, ids=None, header: dict | None = None):
         x, z = np.asarray(x), np.asarray(z, dtype=np.float32)
         x = x if x.dtype == np.uint8 else np.asarray(x, dtype=np.float32)
-        if betas is not None:
-            betas, recon = _curves(x, z, betas, recon)
-        elif z.ndim != 2 or x.ndim < 2 or len(x) != len(z):
-            found = f"{x.shape} and {z.shape}"
-            raise ValueError(f"points need x (R, *data) and z (R, K) of one length, not {found}")
-        elif recon is not None:
-            raise ValueError("recon belongs to curves over beta: pass their betas too")
-        if not x.size or not z.size:
-            remedy = "select at least one, of at least one number"
-            raise ValueError(f"there are no points, or empty ones: {remedy}")
-        arrays = (x, z) if recon is None else (x, z, recon)
-        if not all(np.isfinite(array).all() for array in arrays):
-            raise ValueError("points hold NaN or infinite values: select them from clean data")
+        betas = None if betas is None else np.asarray(betas, dtype=np.float64)
+        recon = None if recon is None else np.asarray(recon, dtype=np.float32)
+        checks.check_arrays(x, z, betas, recon)
         ids = np.asarray([""] * len(x) if ids is None else ids).astype(str)
-        if ids.shape != (len(x),):
-            raise ValueError(f"ids must be one per point ({len(x)}), not of shape {ids.shape}")
+        checks.check_ids(ids, len(x))
         self.x, self.z, self.ids, self.betas, self.recon = x, z, ids, betas, recon
         self.header = dict(header or {}, **self._described())
         if betas is None:
-            for key in OF_CURVES:
-                self.header.pop(key, None)
+            self.header = {k: value for k, value in self.header.items() if k not in OF_CURVES}
 
     def _described(self) -> dict:
         """What the arrays say themselves."""
-        described = dict(
-            latent_dim=self.z.shape[-1],
-            data_shape=list(self.x.shape[1:]),
-            num_points=len(self.x),
-            dtype=str(self.x.dtype),
-            value_range=[float(self.x.min()), float(self.x.max())],
-        )
-        if self.betas is not None:
-            described["num_betas"] = len(self.betas)
-            described["beta_range"] = [float(self.betas[0]), float(self.betas[-1])]
+        x, betas = self.x, self.betas
+        described = dict(latent_dim=self.z.shape[-1], data_shape=list(x.shape[1:]))
+        described |= dict(num_points=len(x), dtype=str(x.dtype))
+        described["value_range"] = [float(x.min()), float(x.max())]
+        if betas is not None:
+            described |= dict(num_betas=len(betas), beta_range=[float(betas[0]), float(betas[-1])])
         return described
 
     def __len__(self) -> int:
@@ -91,19 +73,15 @@ class RosettaPoints:
     def z_at(self, beta) -> np.ndarray:
         """The latents at beta, a number or one per point, (R,): (R, K).
 
-        Curves are interpolated linearly in log beta; beyond their ends they stay as there.  Plain
-        points have the same latents at every beta.
-
-        Warns:
-            UserWarning: of a beta beyond the ends.
+        Curves are interpolated linearly in log beta; beyond their ends they stay as there (with a
+        UserWarning).  Plain points have the same latents at every beta.
         """
         return self.z if self.betas is None else self._at(self.z, beta)
 
     def recon_at(self, beta) -> np.ndarray:
         """The template's reconstructions decode(z_at(beta)): (R, *data), in the model's units.
 
-        Raises:
-            ValueError: the points came without reconstructions.
+        A ValueError where the points came without.
         """
         if self.recon is None:
             remedy = "distil them again by curve_points"
@@ -119,21 +97,12 @@ class RosettaPoints:
 
     def warn_beyond(self, low: float, high: float) -> None:
         """Warn (UserWarning) where the curves do not reach from `low` to `high`."""
-        if self.betas is None:
-            return
-        first, last = self.betas[0], self.betas[-1]
-        if low >= first * (1 - 1e-6) and high <= last * (1 + 1e-6):
-            return
-        span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-        known = f"the points are known for beta in [{first:g}, {last:g}], asked for is {span}"
-        warnings.warn(f"{known}: beyond, they stay as at the ends", UserWarning, stacklevel=3)
+        text = None if self.betas is None else checks.beyond_ends(self.betas, low, high)
+        if text is not None:
+            warnings.warn(text, UserWarning, stacklevel=3)
 
     def _at(self, curves: np.ndarray, beta) -> np.ndarray:
-        at = torch.as_tensor(beta, dtype=torch.float64)
-        one_each = not at.ndim or (at.ndim == 1 and len(at) == len(self))
-        if not one_each or not bool((at > 0).all()):
-            expected = f"a positive number or one per point ({len(self)})"
-            raise ValueError(f"beta must be {expected}, not {beta!r}")
+        at = checks.one_per_point(beta, len(self))
         self.warn_beyond(float(at.min()), float(at.max()))
         nodes, values = torch.from_numpy(self.betas), torch.from_numpy(curves)
         return along_beta(nodes, values, at.expand(len(self))).numpy()
@@ -153,62 +122,27 @@ class RosettaPoints:
     def load(cls, path) -> "RosettaPoints":
         """Read points from a file, or shipped ones: "book:eight_gaussians", "book:digits".
 
-        Raises:
-            FileNotFoundError: no such file.
-            ValueError: the file is truncated, altered, pickled, of another kind or newer.
+        FileNotFoundError: no such file.  ValueError: the file is truncated, altered, pickled, of
+        another kind or newer.
         """
-        if isinstance(path, str) and path.startswith("book:"):
-            path = book_file(path.removeprefix("book:"))
-        header, arrays = load_arrays(path, kind="rosetta", version=SCHEMA_VERSION)
-        curved = header["schema_version"] > PLAIN_VERSION
-        needed = ["betas", "ids", "x", "z"] if curved else ["ids", "x", "z"]
-        optional = {"recon"} if curved else set()
-        if set(arrays) - optional != set(needed):
-            expected = ", ".join(needed[:-1]) + " and z"
-            found = sorted(arrays)
-            raise ValueError(f"{path} holds {found} instead of {expected}: get a fresh copy of it")
-        types = {name: str(array.dtype) for name, array in arrays.items()}
-        known = types["x"] in ("uint8", "float32") and types["z"] == "float32"
-        if not known or arrays["ids"].dtype.kind != "U":
-            problem = f"arrays of other types than Rosetta points ({types})"
-            raise ValueError(f"{path} holds {problem}: get a fresh copy of it")
-        try:
-            points = cls(**arrays, header=header)
-        except ValueError as error:
-            problem = f"no valid points ({error})"
-            raise ValueError(f"{path} holds {problem}: get a fresh copy of it") from error
-        told = [key for key in DESCRIBED if key in header]
-        wrong = [key for key in told if header[key] != points.header.get(key)]
-        if wrong:
-            problem = f"contradicts its own header ({', '.join(wrong)})"
-            raise ValueError(f"{path} {problem}: get a fresh copy of it")
-        return points
+        return read_points(path, cls, versions=(PLAIN_VERSION, SCHEMA_VERSION), described=DESCRIBED)
 
     def check(self, x, preprocessing=None) -> CheckReport:
-        """Compare with one's own data before hours are spent on training.
+        """Compare with one's own data x, (N, *data), before hours are spent on training.
 
         Errors: another preprocessing, shape or scale (0-255 against 0-1), NaN.  Warnings: a shifted
-        scale, very few points.
-
-        Args:
-            x: data, (N, *data).
-            preprocessing: how they were made, as in a data set's info["preprocessing"].  It is
-                compared where the points' header has one too, but for `normalisation`, which holds
-                values of each bird or instrument.
+        scale, very few points.  preprocessing: as in a data set's info["preprocessing"]; compared
+        where the points have one too, except for `normalisation`, which belongs to one bird or
+        instrument.
         """
-        return compare_points(self, x, preprocessing)
+        return checks.compare_points(self, x, preprocessing)
 
 
 def along_beta(betas: Tensor, curves: Tensor, at: Tensor) -> Tensor:
     """Read R curves off, each at a beta of its own: linear in log beta, constant beyond the ends.
 
-    Args:
-        betas: where the curves are known, (J,), ascending.
-        curves: their values there, (J, R, ...).
-        at: betas, (..., R).
-
-    Returns:
-        Values, (..., R, ...).
+    betas: where the curves are known, (J,), ascending; curves: their values there, (J, R, ...);
+    at: betas, (..., R).  Returns values, (..., R, ...).
     """
     nodes = betas.log()
     wanted = at.to(nodes).log().clamp(nodes[0], nodes[-1])
@@ -217,32 +151,3 @@ def along_beta(betas: Tensor, curves: Tensor, at: Tensor) -> Tensor:
     share = share.to(curves.dtype).reshape(*at.shape, *[1] * (curves.ndim - 2))
     each = torch.arange(curves.shape[1], device=curves.device)
     return torch.lerp(curves[upper - 1, each], curves[upper, each], share)
-
-
-def book_file(name: str):
-    """The file of the points that ship with the package under a name such as "digits"."""
-    folder = resources.files("rvae_lite") / "data" / "rosetta"
-    files = [file.name for file in folder.iterdir() if file.name.endswith(".npz")]
-    known = sorted(file.removesuffix(".npz") for file in files)
-    if name not in known:
-        shipped = ", ".join(f"book:{each}" for each in known)
-        raise ValueError(f"there are no points 'book:{name}'; the book ships {shipped}")
-    return folder / f"{name}.npz"
-
-
-def _curves(x: np.ndarray, z: np.ndarray, betas, recon) -> tuple[np.ndarray, np.ndarray | None]:
-    """betas and recon of curves as arrays, after checking that everything fits."""
-    betas = np.asarray(betas, dtype=np.float64)
-    ordered = betas.ndim == 1 and len(betas) > 1 and betas[0] > 0 and (np.diff(betas) > 0).all()
-    if not (ordered and np.isfinite(betas).all()):
-        expected = "at least two positive ascending numbers"
-        raise ValueError(f"betas must be {expected}, not {betas.tolist()}")
-    if z.ndim != 3 or x.ndim < 2 or z.shape[:2] != (len(betas), len(x)):
-        expected = f"x (R, *data) and z (J, R, K) = ({len(betas)}, {len(x)}, K)"
-        raise ValueError(f"curves need {expected}, not {x.shape} and {z.shape}")
-    if recon is None:
-        return betas, None
-    recon, expected = np.asarray(recon, dtype=np.float32), (len(betas), *x.shape)
-    if recon.shape != expected:
-        raise ValueError(f"recon must be (J, R, *data) = {expected}, not {recon.shape}")
-    return betas, recon

@@ -1,8 +1,7 @@
 """`fit`: train M replicas of a model at once, in one visible loop.
 
-Martinez & Pearson (2021), Section 3 and Appendix B: Adam at 1e-3, Rosetta points beside every
-batch. Letters: M replicas, N data points, B batch, K latent dimension, R Rosetta points, P
-parameters.
+Martinez & Pearson (2021), Section 3 and Appendix B: Adam at 1e-3, Rosetta points in every batch.
+Letters: M replicas, N data points, R Rosetta points.
 """
 
 import copy
@@ -14,21 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rvae_lite import engine
+from rvae_lite import checks, engine
 from rvae_lite.anchors import Anchoring, PointsNotReached, Weighted
 from rvae_lite.checkpoints import Checkpoint
-from rvae_lite.checks import (
-    check_counts,
-    check_data,
-    check_learning_rate,
-    check_objective,
-    check_points,
-    choose_compiled,
-    compiles_slowly,
-    per_replica,
-)
 from rvae_lite.fitted import Fit
 from rvae_lite.laws import Annealed, Constant, Cosine, LogUniform
+from rvae_lite.models.checks import check_data
 from rvae_lite.multirate import is_multirate
 from rvae_lite.objective import BETA_VAE, BetaVAE, ReplicaLoss
 from rvae_lite.rosetta import RosettaPoints
@@ -64,10 +54,8 @@ def fit(
     Args:
         model: the pattern; each replica re-initialises it.  Its dtype is the training's.
         x: data, (N, *data): floats in the model's range, or uint8, which is divided by 255.
-        replicas: M.
-        epochs: passes over the data.
-        batch_size: the largest batch.  An epoch is cut into equal batches, so that at most a few
-            examples sit it out.
+        replicas, epochs: M, and passes over the data.
+        batch_size: the largest batch.  Batches are equal, so a few examples may sit an epoch out.
         beta: weight of the rate: a number, one per replica, or `Annealed`.  A multi-rate model
             needs `LogUniform`, from which beta is drawn anew.
         rho: weight of the Rosetta points, a number or one per replica; 0 is the plain VAE.
@@ -83,19 +71,12 @@ def fit(
         checkpoint: a path; an interrupted training goes on from it to the very same result.
         progress: show a bar with the time left; a text becomes its label.
 
-    Returns:
-        A `Fit`.
-
     Raises:
         ValueError: an argument or the data do not fit; the message names it and the remedy.
         FloatingPointError: a loss became infinite or NaN; epoch, replica, beta and rho are named.
+        PointsNotReached: a warning where anchors were not reached after training.
 
-    Warns:
-        PointsNotReached: anchors that were not reached after training.
-
-    Differs from the papers: the Rosetta term is a mean over the R points, not a sum times a ratio
-        of R
-    and B.
+    Differs from the papers: the Rosetta term is a mean over the R points, see `losses`.
 
     Example:
         >>> from rvae_lite import VAE, data
@@ -105,28 +86,30 @@ def fit(
         torch.Size([3, 6400, 2])
     """
     # Refuse what does not fit, before anything is computed.
+    checks.check_counts(replicas=replicas, epochs=epochs, batch_size=batch_size)
     x = check_data(model, x, minimum=2)
-    check_counts(replicas=replicas, epochs=epochs, batch_size=batch_size)
     seeds = engine.replica_seeds(seed, replicas)
-    rate_law, beta_law = _learning_rate_law(learning_rate, epochs), _beta_law(model, beta)
-    numbers = dict(beta=_numbers(beta_law, replicas), rho=per_replica("rho", rho, replicas))
-    weighted = _met_points(model, x, numbers["rho"], points)
-    check_objective(objective, model, beta_law)
+    rate_law, law = _learning_rate_law(learning_rate, epochs), _beta_law(model, beta)
+    beta, rho = _numbers(law, replicas), checks.per_replica("rho", rho, replicas)
+    weighted = _met_points(model, x, rho, points)
+    checks.check_objective(objective, model, law)
 
     # Lay the training out, and go on where an interrupted one left off.
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     batches = engine.Batches.of(len(x), batch_size)
-    slow = compiles_slowly(model, device)
     num_steps = replicas * epochs * batches.num_batches
-    course = dict(numbers, epochs=epochs, law=beta_law, learning_rate=rate_law, batches=batches)
     trainer = engine.Trainer(
         loss=ReplicaLoss(copy.deepcopy(model).train(), objective, num_data=len(x)),
         x=x.to(device),
         seeds=seeds,
-        anchoring=weighted
-        and Anchoring(weighted, model, device, beta=numbers["beta"], law=beta_law),
-        compiled=choose_compiled(compile, device, num_steps, slow=slow),
-        **course,
+        batches=batches,
+        epochs=epochs,
+        law=law,
+        beta=beta,
+        rho=rho,
+        learning_rate=rate_law,
+        anchoring=weighted and Anchoring(weighted, model, device, beta=beta, law=law),
+        compiled=checks.choose_compiled(compile, model, device, num_steps),
     )
     state = engine.State.initial(model, seeds, device)
     keeper = Checkpoint(checkpoint, trainer, weighted)
@@ -136,59 +119,45 @@ def fit(
     started = time.monotonic()
     for epoch in _progress_bar(len(state.history), epochs, progress):
         state.history.append(trainer.run_epoch(state, epoch))
-        _stop_if_not_finite(trainer, state, epoch)
+        checks.check_finite_loss(trainer, state.history[-1][0], epoch)
         keeper.after_epoch(state)
-    seconds = round(time.monotonic() - started, 3)
 
     # Hand over the trained replicas.
-    result = Fit.of(model, trainer, state, seconds=seconds)
-    if weighted is not None:
-        _warn_of_unreached(result, weighted.points)
+    result = Fit.of(model, trainer, state, seconds=round(time.monotonic() - started, 3))
+    _warn_of_unreached(result, weighted)
     return result
 
 
 def _learning_rate_law(learning_rate, epochs: int) -> Cosine | Constant:
     if not isinstance(learning_rate, Cosine):
-        check_learning_rate(learning_rate)
+        checks.check_learning_rate(learning_rate)
         return Constant(learning_rate)
-    if learning_rate.warmup_epochs >= epochs:
-        expected = f"warmup_epochs must be a whole number below epochs={epochs}"
-        raise ValueError(f"{expected}, not {learning_rate.warmup_epochs}")
+    checks.check_warmup(learning_rate.warmup_epochs, epochs=epochs)
     return learning_rate
 
 
 def _beta_law(model: nn.Module, beta) -> LogUniform | Annealed | Constant:
-    if not is_multirate(model):
-        if isinstance(beta, LogUniform):
-            remedy = "pass make_multirate(model), or a number"
-            raise ValueError(f"beta={beta} is for multi-rate models: {remedy}")
-        return beta if isinstance(beta, Annealed) else Constant(beta)
-    low, high = model.beta_range
-    if not isinstance(beta, LogUniform) or (beta.low, beta.high) != (low, high):
-        needed = f"beta=LogUniform({low:g}, {high:g}), its range"
-        raise ValueError(f"this multi-rate model needs {needed}, not {beta!r}")
-    return beta
+    drawn = (beta.low, beta.high) if isinstance(beta, LogUniform) else None
+    checks.check_drawn(beta, drawn, model.beta_range if is_multirate(model) else None)
+    return beta if isinstance(beta, LogUniform | Annealed) else Constant(beta)
 
 
 def _numbers(law: LogUniform | Annealed | Constant, replicas: int) -> Tensor:
     """beta of each replica, (M,); NaN where it is drawn."""
     if isinstance(law, LogUniform):
         return torch.full((replicas,), torch.nan, dtype=torch.float64)
-    return per_replica("beta", law.value, replicas)
+    return checks.per_replica("beta", law.value, replicas)
 
 
 def _met_points(model: nn.Module, x: Tensor, rho: Tensor, points) -> Weighted | None:
-    """The points that the training meets, after checking them; None where rho is 0 throughout."""
+    """The points that the training meets; None where rho is 0 throughout."""
     if not (rho > 0).any():
         return None
     if points is None:
         remedy = "pass points=RosettaPoints, or rho=0"
         raise ValueError(f"rho is positive but there are no points: {remedy}")
-    weighted = Weighted.of(points)
-    if weighted.power and not is_multirate(model):
-        remedy = "give rho per replica for models of one beta"
-        raise ValueError(f"Weighted(power=) is for multi-rate models: {remedy}")
-    check_points(model, x, weighted.points)
+    weighted = points if isinstance(points, Weighted) else Weighted(points)
+    checks.check_points(model, x, weighted, gated=is_multirate(model))
     return weighted
 
 
@@ -201,29 +170,14 @@ def _progress_bar(first: int, epochs: int, progress: bool | str):
     return tqdm(range(first, epochs), initial=first, total=epochs, desc=label, unit="epoch")
 
 
-def _stop_if_not_finite(trainer: engine.Trainer, state: engine.State, epoch: int) -> None:
-    bad = np.flatnonzero(~np.isfinite(state.history[-1][0]))
-    if not bad.size:
+def _warn_of_unreached(result: Fit, weighted: Weighted | None) -> None:
+    if weighted is None:
         return
-    m = int(bad[0])
-    law, rho = trainer.law, trainer.rho[m]
-    beta = law if isinstance(law, LogUniform) else f"{trainer.beta[m]:g}"
-    where = f"epoch {epoch + 1}, replica {m} (seed {trainer.seeds[m]}, beta {beta}, rho {rho:g})"
-    remedy = "lower learning_rate, or rescale the data"
-    raise FloatingPointError(f"the loss is not finite in {where}: {remedy}")
-
-
-def _warn_of_unreached(result: Fit, points: RosettaPoints) -> None:
-    beta = None
+    middle = None  # of a multi-rate model's range
     if is_multirate(result.model):
-        beta = float(np.sqrt(np.prod(result.model.beta_range)))  # the middle of the range
-    distance = result.anchor_distance(points, beta=beta)
-    missed = np.flatnonzero((result.rho > 0) & (distance > UNREACHED)).tolist()
-    if not missed:
-        return
-    message = (
-        f"replicas {missed} did not reach the Rosetta points: mean squared distance up to "
-        f"{max(distance[missed]):.2g} of their total variance; train longer, raise rho, or check "
-        f"that the points were made with the same preprocessing"
-    )
-    warnings.warn(message, PointsNotReached, stacklevel=3)
+        middle = float(np.sqrt(np.prod(result.model.beta_range)))
+    distance = result.anchor_distance(weighted.points, beta=middle)
+    missed = np.flatnonzero((result.rho > 0) & (distance > UNREACHED))
+    if missed.size:
+        text = checks.not_reached(missed.tolist(), max(distance[missed]))
+        warnings.warn(text, PointsNotReached, stacklevel=3)

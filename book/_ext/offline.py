@@ -1,4 +1,4 @@
-"""Leave out the one script that points to another server: live code cells, which this book does not use."""
+"""Leave out thebe, the one script that points to another server: the book has no live cells."""
 
 
 def live(file) -> bool:

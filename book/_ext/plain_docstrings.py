@@ -1,7 +1,8 @@
 """Let docstrings be plain text: `name` is code, and *data or |x| need no escapes.
 
 The API page reads docstrings as reStructuredText, where a lone * or | opens markup.
-This extension escapes both, outside code, and doubles single backticks, before napoleon reads the sections.
+This extension escapes both, outside code, and doubles single backticks, before napoleon reads
+the sections.
 """
 
 import re
@@ -27,7 +28,7 @@ def plain(text: str) -> str:
 
 
 def process(app, what, name, obj, options, lines) -> None:
-    """Rewrite a docstring's lines in place; literal blocks, which follow a line ending in ::, stay as they are."""
+    """Rewrite a docstring's lines in place; literal blocks, after a line ending in ::, stay."""
     literal = None
     for i, line in enumerate(lines):
         indent = len(line) - len(line.lstrip())

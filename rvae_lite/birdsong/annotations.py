@@ -25,13 +25,17 @@ TOUCHING = 1e-6  # s, by which the next syllable may start before the end of thi
 
 
 class Annotations(NamedTuple):
-    """n syllables, in the order of the file; text is empty where the file says nothing."""
+    """n syllables, in the order of the file.
 
-    onsets: np.ndarray  #: seconds, (n,) float64
-    offsets: np.ndarray  #: seconds, (n,) float64
-    labels: np.ndarray  #: type of each, (n,) text
-    rows: np.ndarray  #: line in a text file, number of the syllable in another, from 1, (n,)
-    files: np.ndarray  #: name of the sound file without its folder, (n,) text
+    Each (n,): onsets and offsets, float64 seconds; labels, text; rows, the line in a text file or
+    number in another, from 1; files, names of sound files.  Text is empty where none is given.
+    """
+
+    onsets: np.ndarray
+    offsets: np.ndarray
+    labels: np.ndarray
+    rows: np.ndarray
+    files: np.ndarray
 
     def take(self, index) -> "Annotations":
         """The syllables at `index` (integers, a mask or a slice)."""

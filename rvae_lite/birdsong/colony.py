@@ -18,6 +18,7 @@ from rvae_lite.birdsong.spectrograms import SpectrogramSpec, check_integers
 from rvae_lite.birdsong.syllables import as_dataset, load_birds
 from rvae_lite.birdsong.voice import INTRODUCTORY, RARE, RATE, ROOM, noise, rendition, repertoire
 from rvae_lite.data.dataset import Dataset
+from rvae_lite.data.folders import info_of
 from rvae_lite.storage import write_atomically
 
 PEAK = 0.8  # of full scale, in every song
@@ -162,8 +163,7 @@ def load_synthetic_finch(
         folders = write_songs(folder, seed=seed, **colony)
         syllables = load_birds(folders, spec=spec, progress=False)
     part = np.where(np.isin(syllables.birds, list(folders)[: num_birds // 2]), 1, 2)
-    source = dict(source="generated here", licence="none needed", stands_for="zebra finch song")
-    return as_dataset(syllables, part, name="synthetic_finch", title="synthetic finch", **source)
+    return as_dataset(syllables, part, **info_of("synthetic_finch"))
 
 
 def _score(motif: list, num_motifs: int, random):

@@ -18,12 +18,18 @@ MOST_PEAKS = 2  # samples of a syllable at full scale; more were cut off
 
 
 class Extract(NamedTuple):
-    """What one recording gave."""
+    """What one recording gave.
 
-    images: np.ndarray  #: log-amplitudes of the good syllables, (n, num_freqs, num_times)
-    kept: np.ndarray  #: which of the song's annotations they are, (n,) integers
-    clipped: np.ndarray  #: whether the sound was cut off, (n,) bool
-    problems: list[Problem]  #: of the other syllables
+    images: log-amplitudes of the n good syllables, (n, num_freqs, num_times).
+    kept: which of the song's annotations they are, (n,) integers.
+    clipped: whether their sound was cut off, (n,) bool.
+    problems: of the other syllables.
+    """
+
+    images: np.ndarray
+    kept: np.ndarray
+    clipped: np.ndarray
+    problems: list[Problem]
 
 
 def extract(song: Song, *, spec: SpectrogramSpec, channel: int | None = None) -> Extract:

@@ -16,19 +16,9 @@ import numpy as np
 from rvae_lite.birdsong.spectrograms import SpectrogramSpec, check_integers
 from rvae_lite.birdsong.syllables import Syllables, as_dataset, load_birds
 from rvae_lite.data.dataset import Dataset
-from rvae_lite.data.folders import another_root, data_root, permission_explained
-
-DUKE = "the Duke Research Data Repository, https://doi.org/10.7924/r4gq6zn8w"
-FIGSHARE = "the Bengalese Finch song repository, https://doi.org/10.6084/m9.figshare.4805749"
+from rvae_lite.data.folders import another_root, data_root, info_of, permission_explained, sources
 
 FOLDERS = dict(blu285_goffinet2021="blu285", R402_avn="R402", G402_avn="G402")
-# Bird -> who recorded it, and the licence.
-CC0 = "CC0 for the collection according to its page, see its source"
-CREDITS = dict(
-    blu285=(f"J. Goffinet et al. (2021), {DUKE}", CC0),
-    gy6or6=(f"D. Nicholson, J. E. Queen and S. J. Sober, {FIGSHARE}", "CC BY 4.0"),
-)
-CREDITS["R402"] = CREDITS["G402"] = ("Avian Vocalization Network (AVN), example songs", "MIT")
 UNKNOWN = ("not known here", "not known here")
 
 
@@ -73,7 +63,7 @@ def load_zebra_finch(
     with permission_explained(root):
         if download and not _find_birds(folder):
             _download(folder, url, sha256, allow_unverified)
-        remedy = _remedy(folder, f"{DUKE}, or songs of your own")
+        remedy = _remedy(folder, "or songs of your own, ")
         missing = f"zebra finch recordings are not in {root}: {remedy}"
         syllables = _load(folder, size, shown, on_problem, missing)
     first = [first_laboratory] if isinstance(first_laboratory, str) else list(first_laboratory)
@@ -81,7 +71,7 @@ def load_zebra_finch(
         birds = ", ".join(np.unique(syllables.birds))
         raise ValueError(f"first_laboratory must name some of the birds {birds}, not all: {first}")
     part = np.where(np.isin(syllables.birds, first), 1, 2)
-    return _as_dataset(syllables, part, name="zebra_finch", title="zebra finches")
+    return _as_dataset("zebra_finch", syllables, part)
 
 
 def load_bengalese_finch(
@@ -116,7 +106,7 @@ def load_bengalese_finch(
     refusal = f"are not in {root}"
     if download:
         refusal = "cannot be downloaded for you, as no checksum is known"
-    missing = f"Bengalese finch recordings {refusal}: {_remedy(folder, FIGSHARE)}"
+    missing = f"Bengalese finch recordings {refusal}: {_remedy(folder)}"
     with permission_explained(root):
         syllables = _load(folder, size, shown, on_problem, missing)
     recordings = np.char.add(np.char.add(syllables.birds, "/"), syllables.files)
@@ -127,12 +117,13 @@ def load_bengalese_finch(
     random = np.random.default_rng([seed, 0, 0])  # not the numbers that draw a subset
     order = random.permutation(len(names))
     part = np.where(order < (len(names) + 1) // 2, 1, 2)[index]
-    return _as_dataset(syllables, part, name="bengalese_finch", title="Bengalese finch")
+    return _as_dataset("bengalese_finch", syllables, part)
 
 
-def _remedy(folder: Path, where: str) -> str:
+def _remedy(folder: Path, others: str = "") -> str:
+    page = sources()[folder.name]["info"]["source"]
     put = f"put recordings and annotations of each bird into {folder / '<bird>'}"
-    return f"fetch some from {where}, and {put}; or {another_root()}"
+    return f"fetch some from {page}, {others}and {put}; or {another_root()}"
 
 
 def _find_birds(folder: Path) -> dict[str, Path]:
@@ -160,14 +151,14 @@ def _load(folder: Path, size: int, shown: dict, on_problem: str, missing: str) -
         return load_birds(birds, spec=spec, on_problem=on_problem, progress=False)
 
 
-def _as_dataset(syllables: Syllables, part: np.ndarray, **info) -> Dataset:
-    """With the source and licence of the birds in `info`."""
-    birds = {}
+def _as_dataset(name: str, syllables: Syllables, part: np.ndarray) -> Dataset:
+    """With the source and licence of each bird."""
+    known, birds = sources()[name]["birds"], {}
     for bird in np.unique(syllables.birds).tolist():
-        birds.setdefault(CREDITS.get(bird, UNKNOWN), []).append(bird)
+        birds.setdefault(tuple(known.get(bird, UNKNOWN)), []).append(bird)
     source = "; ".join(f"{', '.join(some)}: {credit[0]}" for credit, some in birds.items())
     licence = "; ".join(f"{', '.join(some)}: {credit[1]}" for credit, some in birds.items())
-    return as_dataset(syllables, part, source=source, licence=licence, **info)
+    return as_dataset(syllables, part, **info_of(name, source=source, licence=licence))
 
 
 def _download(folder: Path, url: str | None, sha256: str | None, allow_unverified: bool) -> None:
@@ -176,7 +167,8 @@ def _download(folder: Path, url: str | None, sha256: str | None, allow_unverifie
 
     if url is None:
         needed = "url=, the address of one bird's zip archive"
-        raise ValueError(f"download=True needs {needed}, for example from {DUKE}")
+        page = sources()["zebra_finch"]["info"]["source"]
+        raise ValueError(f"download=True needs {needed}, for example from {page}")
     if sha256 is None and not allow_unverified:
         remedy = "pass sha256=, or allow_unverified=True to trust it and see its checksum"
         raise ValueError(f"no checksum of {url} is known here: {remedy}")
@@ -199,7 +191,7 @@ def _download(folder: Path, url: str | None, sha256: str | None, allow_unverifie
             raise ValueError(f"{url} cannot be used ({reason}): check url= and sha256=") from error
         except Exception as error:  # of many kinds where nothing answers
             reason = f"{url} could not be downloaded ({type(error).__name__})"
-            raise FileNotFoundError(f"{reason}: {_remedy(folder, DUKE)}") from error
+            raise FileNotFoundError(f"{reason}: {_remedy(folder)}") from error
         if sha256 is None:
             digest = pooch.file_hash(Path(partial, "archive.zip"))
             print(f"SHA-256 of {url}: {digest} (pass it as sha256= next time)")

@@ -17,10 +17,10 @@ CONTRADICTION = re.compile(r"(?:data|Bytes/sec|Block Align) *: \d+ \(should be \
 
 
 class Recording(NamedTuple):
-    """One channel of sound."""
+    """One channel of sound: samples in [-1, 1], (T,) float32, and their rate in Hz."""
 
-    samples: np.ndarray  #: fractions of full scale, (T,) float32 in [-1, 1]
-    rate: int  #: samples per second, in Hz
+    samples: np.ndarray
+    rate: int
 
     @property
     def duration(self) -> float:

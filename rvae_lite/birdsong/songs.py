@@ -16,13 +16,16 @@ BESIDE = "{stem}.csv {stem}.tsv {name}.csv {name}.not.mat {stem}.txt {stem}.Text
 
 
 class Song(NamedTuple):
-    """A recording with its annotation."""
+    """A recording with its annotation.
 
-    bird: str  #: its name
-    audio: Path  #: file of the recording
-    name: str  #: the same, relative to the bird's folder, with forward slashes
-    annotations: Annotations  #: the syllables in it
-    source: Path  #: file of the annotation
+    `audio` is its file, `name` the same below the bird's folder, `source` the annotation's file.
+    """
+
+    bird: str
+    audio: Path
+    name: str
+    annotations: Annotations
+    source: Path
 
 
 def find_songs(

@@ -24,24 +24,31 @@ AXES = dict(  # name -> from hertz to the axis, and back
 class SpectrogramSpec(NamedTuple):
     """How a syllable becomes an image; all of it travels with the data and with Rosetta points.
 
-    time: "stretch" shows a syllable of d seconds as sqrt(d max_duration), "pad" at its own length;
-        both centred.
-    percentiles: of each bird's pixels inside syllables; they become 0 and 1, so that the gain of a
-        recording cancels.
-    log_range: log-amplitudes that become 0 and 1 instead, for all birds alike; AVA's zebra finches
-        had (2.0, 6.5).
+    Attributes:
+        sample_rate: Hz; a recording at another rate is resampled to it.
+        window, hop: length and step of the Fourier transform's Hann window, in samples.
+        min_freq, max_freq: Hz, first and last row.
+        num_freqs, num_times: rows and columns.
+        axis: "mel" or "linear" rows.
+        time: "stretch" shows a syllable of d seconds as sqrt(d max_duration), "pad" at its own
+            length; both centred.
+        max_duration: seconds from the first to the last column; no syllable may be longer.
+        percentiles: of each bird's pixels inside syllables; they become 0 and 1, so that the gain
+            of a recording cancels.
+        log_range: log-amplitudes that become 0 and 1 instead, for all birds alike; AVA's zebra
+            finches had (2.0, 6.5).
     """
 
-    sample_rate: int = 32000  #: Hz; a recording at another rate is resampled to it
-    window: int = 512  #: length of the Fourier transform's Hann window, samples
-    hop: int = 256  #: its step, samples
-    min_freq: float = 400.0  #: Hz of the first row
-    max_freq: float = 10000.0  #: Hz of the last row
-    num_freqs: int = 128  #: rows
-    num_times: int = 128  #: columns
-    axis: str = "mel"  #: "mel" or "linear" rows
+    sample_rate: int = 32000
+    window: int = 512
+    hop: int = 256
+    min_freq: float = 400.0
+    max_freq: float = 10000.0
+    num_freqs: int = 128
+    num_times: int = 128
+    axis: str = "mel"
     time: str = "stretch"
-    max_duration: float = 0.35  #: seconds from first to last column; the longest syllable
+    max_duration: float = 0.35
     percentiles: tuple = (25.0, 99.5)
     log_range: tuple | None = None
 

@@ -23,18 +23,24 @@ MOST_SHOWN = 5  # problems in one message
 class Syllables(NamedTuple):
     """n syllables.
 
-    info: value_range; preprocessing, the settings with each bird's range of log-amplitudes as
-        `normalisation`; skipped, reason -> number of syllables left out (of recordings, for those
-        without annotation); clipped, the number of syllables that touch full scale.
+    Attributes:
+        spectrograms: (n, 1, num_freqs, num_times) float32 in [0, 1].
+        labels: type of each, (n,) text; those of different birds are unrelated.
+        ids: bird/file:row of its annotation, (n,) text, stable from load to load.
+        birds, files: name, and recording below the bird's folder, (n,) text.
+        onsets, offsets: seconds in the recording, (n,).
+        info: value_range; preprocessing, the settings with each bird's range of log-amplitudes as
+            `normalisation`; skipped, reason -> number of syllables left out (or of recordings);
+            clipped, the number of syllables that touch full scale.
     """
 
-    spectrograms: np.ndarray  #: (n, 1, num_freqs, num_times) float32 in [0, 1]
-    labels: np.ndarray  #: type of each, (n,) text; those of different birds are unrelated
-    ids: np.ndarray  #: bird/file:row of its annotation, (n,) text, stable from load to load
-    birds: np.ndarray  #: (n,) text
-    onsets: np.ndarray  #: seconds in the recording, (n,)
-    offsets: np.ndarray  #: seconds in the recording, (n,)
-    files: np.ndarray  #: recording, relative to the bird's folder, (n,) text
+    spectrograms: np.ndarray
+    labels: np.ndarray
+    ids: np.ndarray
+    birds: np.ndarray
+    onsets: np.ndarray
+    offsets: np.ndarray
+    files: np.ndarray
     info: dict
 
     def take(self, index) -> "Syllables":

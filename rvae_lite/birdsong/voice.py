@@ -19,13 +19,17 @@ ROOM = 1 / (1 + (FREQUENCIES / 1500) ** 2) + 0.15  # the spectrum of a room's no
 
 
 class Syllable(NamedTuple):
-    """A type of syllable: what its renditions have in common."""
+    """A type of syllable: what its renditions have in common.
 
-    duration: float  #: s
-    pitch: np.ndarray  #: fundamental frequency, Hz, (C,)
-    breath: np.ndarray  #: share of noise in the sound, 0 to 1, (C,)
-    loudness: np.ndarray  #: amplitude, (C,)
-    timbre: np.ndarray  #: amplitude of harmonics and noise by frequency, (F,)
+    Duration, s; pitch, Hz, share of breath, 0 to 1, and loudness, (C,) each; timbre, amplitudes of
+    harmonics and noise by frequency, (F,).
+    """
+
+    duration: float
+    pitch: np.ndarray
+    breath: np.ndarray
+    loudness: np.ndarray
+    timbre: np.ndarray
 
 
 def repertoire(bird: int, *, seed: int = 0) -> dict[str, Syllable]:

@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.checkpoints import OLDER_TERMS
+from rvae_lite.checkpoints import OLDER_TERMS, book_file
 from rvae_lite.fitted import Fit
 from rvae_lite.lab.outputs import rendered
 from rvae_lite.lab.page import latent_plane, picture
 from rvae_lite.lab.plan import in_units
 from rvae_lite.lab.reading import COLOURS
 from rvae_lite.reporting import figures
-from rvae_lite.rosetta import RosettaPoints, book_file
+from rvae_lite.rosetta import RosettaPoints
 from rvae_lite.storage import kind_of, load_arrays, write_atomically
 
 SHAPES = (

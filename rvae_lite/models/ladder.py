@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from rvae_lite.losses import bernoulli_nll
+from rvae_lite.models.checks import check_scales
 from rvae_lite.models.networks import ResidualBlock
 
 BOUND = 5.0  # of log standard deviations: no training step can make a rate infinite
@@ -132,7 +133,7 @@ class LadderVAE(nn.Module):
         super().__init__()
         shape, channels = tuple(data_shape), tuple(channels)
         latent_channels = tuple(latent_channels)
-        _check(shape, channels, latent_channels, cells)
+        check_scales(shape, channels, latent_channels, cells)
         self.data_shape, self.num_scales, self.latent_shapes = shape, len(channels), []
         for scale, latent in enumerate(latent_channels):
             shrink = 2 ** (self.num_scales - scale)
@@ -268,21 +269,3 @@ def _joined(parts: Sequence[Tensor]) -> Tensor:
     """Images of all scales, each (B or 1, C, H, W), as (B, K)."""
     batch = max(len(part) for part in parts)
     return torch.cat([part.flatten(1).expand(batch, -1) for part in parts], dim=-1)
-
-
-def _check(shape: tuple, channels: tuple, latent_channels: tuple, cells: int) -> None:
-    if len(shape) != 3 or min(shape) < 1:
-        raise ValueError(f"data_shape must be (channels, height, width), not {shape}")
-    wanted = "channels must be positive, one number per scale and one scale at least"
-    if not channels or min(channels) < 1:
-        raise ValueError(f"{wanted}, not {channels}")
-    wanted = f"positive, one number for each of the {len(channels)} scales of channels"
-    if len(latent_channels) != len(channels) or min(latent_channels) < 1:
-        raise ValueError(f"latent_channels must be {wanted}, not {latent_channels}")
-    if isinstance(cells, bool) or not isinstance(cells, int) or cells < 1:
-        raise ValueError(f"cells must be a positive integer, not {cells!r}")
-    factor = 2 ** len(channels)
-    if shape[1] % factor or shape[2] % factor:
-        wanted = f"divide by {factor} in height and width for {len(channels)} scales"
-        remedy = "crop or pad the images, or take fewer scales"
-        raise ValueError(f"data_shape {shape} must {wanted}: {remedy}")

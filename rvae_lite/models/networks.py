@@ -1,16 +1,16 @@
 """Networks by name: functions that build an encoder and the decoder that mirrors it.
 
 `residual` is Figure 3 of Martinez & Pearson (2021); `cnn`, `resnet` are Bae et al. (2023), App. C.
-Letters: B batch, K latent dimension, F features.  Every function takes the shape of one example,
-(C, H, W) of an image, K and its options, and returns a `Network`.
+Letters: B batch, K latent dimension, F features.  shape: of one example, (C, H, W) of an image.
 """
 
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
+
+import rvae_lite.models.checks as checks
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
@@ -21,22 +21,6 @@ class Network(NamedTuple):
     encoder: nn.Module
     decoder: nn.Module
     feature_dim: int
-
-
-class LogScale(nn.Module):
-    """A log standard deviation for each latent, (K,), that does not depend on the data."""
-
-    def __init__(self, latent_dim: int):
-        super().__init__()
-        self.value = nn.Parameter(torch.empty(latent_dim))
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Set the standard deviations to 1, the prior's."""
-        nn.init.zeros_(self.value)
-
-    def forward(self, mean: Tensor) -> Tensor:
-        return self.value.expand_as(mean)
 
 
 class ResidualBlock(nn.Module):
@@ -61,8 +45,7 @@ class ToPatches(nn.Module):
         self.size = size
 
     def forward(self, x: Tensor) -> Tensor:
-        batch, colours, height, width = x.shape
-        p = self.size
+        (batch, colours, height, width), p = x.shape, self.size
         squares = x.reshape(batch, colours, height // p, p, width // p, p)
         squares = squares.permute(0, 2, 4, 1, 3, 5)  # (B, H/p, W/p, C, p, p)
         return squares.reshape(batch, -1, colours * p * p)
@@ -76,8 +59,7 @@ class FromPatches(nn.Module):
         self.size, self.data_shape = size, tuple(data_shape)
 
     def forward(self, patches: Tensor) -> Tensor:
-        colours, height, width = self.data_shape
-        p = self.size
+        (colours, height, width), p = self.data_shape, self.size
         squares = patches.reshape(len(patches), height // p, width // p, colours, p, p)
         squares = squares.permute(0, 3, 1, 4, 2, 5)  # (B, C, H/p, p, W/p, p)
         return squares.reshape(len(patches), colours, height, width)
@@ -86,11 +68,11 @@ class FromPatches(nn.Module):
 def mlp(shape, latent_dim, *, hidden=(64, 64), decoder_hidden=None, decoder_activation="relu"):
     """Fully connected layers with ReLU; data of any shape are flattened inside.
 
-    hidden: widths of the encoder's hidden layers; decoder_hidden: of the decoder's, latents first,
-    by default `hidden` reversed; decoder_activation: "relu" or "tanh".
+    hidden: widths of the encoder's hidden layers; decoder_hidden: of the decoder's, from the
+    latents on, by default `hidden` reversed; decoder_activation: "relu" or "tanh".
     """
     widths = tuple(hidden)[::-1] if decoder_hidden is None else tuple(decoder_hidden)
-    check_sizes(data_dim=shape, hidden=hidden, decoder_hidden=widths)
+    checks.check_sizes(data_dim=shape, hidden=hidden, decoder_hidden=widths)
     encoder = [nn.Flatten(1), *dense((math.prod(shape), *hidden))]
     decoder = dense((latent_dim, *widths), decoder_activation)
     decoder += [nn.Linear(widths[-1], math.prod(shape)), nn.Unflatten(1, shape)]
@@ -99,23 +81,22 @@ def mlp(shape, latent_dim, *, hidden=(64, 64), decoder_hidden=None, decoder_acti
 
 def linear(shape, latent_dim):
     """The data themselves as features, and a linear decoder (Bae et al. 2023, Section 2.2)."""
-    check_sizes(data_dim=shape)
+    checks.check_sizes(data_dim=shape)
     return Network(nn.Identity(), nn.Sequential(nn.Linear(latent_dim, *shape)), *shape)
 
 
 def residual(shape, latent_dim, *, channels=(16, 32), blocks=(0, 1), hidden=(), head_dim=224):
     """Convolutions (4x4, stride 2, ReLU) that halve the image, each with residual blocks behind.
 
-    channels: output channels of each convolution; blocks: residual blocks after each; hidden:
+    channels, blocks: output channels of each convolution, and residual blocks behind it; hidden:
     widths of fully connected layers between the convolutions and the features; head_dim: width of
     the decoder's first layer, and of the posterior head's hidden layer, None for none.  H and W
     divide by 2 ** len(channels).  The defaults are the paper's network for MNIST and 3D Chairs.
     """
     count, factor = len(channels), 2 ** len(channels)
-    _check_image(shape, factor, f"{count} convolutions of stride 2")
-    check_sizes(channels=channels)
-    if len(blocks) != count or min(blocks) < 0:
-        raise ValueError(f"blocks must be one count per convolution ({count}), not {tuple(blocks)}")
+    checks.check_image(shape, factor, f"{count} convolutions of stride 2")
+    checks.check_sizes(channels=channels)
+    checks.check_blocks(blocks, count)
     steps = list(zip((shape[0], *channels[:-1]), channels, blocks, strict=True))
     small = (channels[-1], shape[1] // factor, shape[2] // factor)
     encoder, decoder = [], [nn.Unflatten(1, small)]
@@ -138,11 +119,11 @@ def patch(shape, latent_dim, *, patch_size=4, channels=32, hidden=(128,), head_d
     """One linear map shared by all square patches, ReLU, then fully connected layers.
 
     patch_size: side of a patch in pixels, which divides H and W; channels: features of a patch;
-    hidden, head_dim: as in `residual`.  The map is a convolution whose kernel is its stride.  As a
-    product of matrices it trains several times faster on a CPU.  It is not in the paper.
+    hidden, head_dim: as in `residual`.  As a product of matrices, this convolution of kernel =
+    stride trains several times faster on a CPU.  It is not in the paper.
     """
-    check_sizes(patch_size=[patch_size], channels=[channels])
-    _check_image(shape, patch_size, f"patch_size {patch_size}")
+    checks.check_sizes(patch_size=[patch_size], channels=[channels])
+    checks.check_image(shape, patch_size, f"patch_size {patch_size}")
     pixels = shape[0] * patch_size**2
     count = math.prod(shape) // pixels
     encoder = [ToPatches(patch_size), nn.Linear(pixels, channels), nn.ReLU()]
@@ -156,8 +137,8 @@ def cnn(shape, latent_dim, *, width=1.0):
 
     They have 128, 256, 512, 1024 channels times `width`.
     """
-    channels, kernels = (128, 256, 512, 1024), (4, 4, 4, 4)
-    return _strided(shape, latent_dim, channels, kernels, width=width, norm=True)
+    convolutions = [(128, 4), (256, 4), (512, 4), (1024, 4)]
+    return _strided(shape, latent_dim, convolutions, width=width, norm=True)
 
 
 def resnet(shape, latent_dim, *, width=1.0):
@@ -165,8 +146,8 @@ def resnet(shape, latent_dim, *, width=1.0):
 
     The convolutions have 64 (4x4), 128 (4x4), 128 (3x3) channels times `width`.
     """
-    channels, kernels = (64, 128, 128), (4, 4, 3)
-    return _strided(shape, latent_dim, channels, kernels, width=width, norm=False, blocks=2)
+    convolutions = [(64, 4), (128, 4), (128, 3)]
+    return _strided(shape, latent_dim, convolutions, width=width, norm=False, blocks=2)
 
 
 NETWORKS = {build.__name__: build for build in (mlp, linear, residual, conv, patch, cnn, resnet)}
@@ -174,8 +155,7 @@ NETWORKS = {build.__name__: build for build in (mlp, linear, residual, conv, pat
 
 def dense(widths: Sequence[int], activation: str = "relu") -> list[nn.Module]:
     """Linear layers between successive widths, each with an activation, "relu" or "tanh"."""
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"activation must be one of {sorted(ACTIVATIONS)}, not {activation!r}")
+    checks.check_known("activation", activation, sorted(ACTIVATIONS))
     layers = []
     for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
         layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
@@ -189,21 +169,16 @@ def _joined(encoder, decoder, widths, latent_dim, head_dim) -> Network:
     return Network(encoder, nn.Sequential(*dense(mirrored), *decoder), widths[-1])
 
 
-def _strided(shape, latent_dim, channels, kernels, *, width, norm, blocks=0) -> Network:
-    """Convolutions of stride 2 and residual blocks with as many channels inside, and their mirror.
+def _strided(shape, latent_dim, convolutions, *, width, norm, blocks=0) -> Network:
+    """Convolutions (channels, kernel) of stride 2, then residual blocks, and their mirror.
 
     A kernel of 4 halves an image of any size rounding down, one of 3 rounding up.
     """
-    _check_image(shape)
-    smallest = 2 ** len(channels)
-    if min(shape[1:]) < smallest:
-        wanted = f"at least {smallest} in height and width"
-        raise ValueError(f"data_shape {shape} must be {wanted}: pad the images")
-    if not width > 0:
-        raise ValueError(f"width must be positive, not {width}")
-    encoder, decoder, inputs, size = [], [], shape[0], shape[1:]
-    for number, kernel in zip(channels, kernels, strict=True):
-        outputs = max(1, round(width * number))
+    checks.check_strided(shape, len(convolutions), width)
+    inputs, size = shape[0], shape[1:]
+    encoder, decoder = [], []
+    for channels, kernel in convolutions:
+        outputs = max(1, round(width * channels))
         small = tuple((side + (kernel == 3)) // 2 for side in size)
         # The rows and columns that the mirror must add to meet the size before the convolution
         extra = tuple(a - 2 * b - (kernel - 4) for a, b in zip(size, small, strict=True))
@@ -223,19 +198,3 @@ def _strided(shape, latent_dim, channels, kernels, *, width, norm, blocks=0) -> 
 
 def _activated(channels: int, norm: bool) -> list[nn.Module]:
     return [nn.BatchNorm2d(channels), nn.ReLU()] if norm else [nn.ReLU()]
-
-
-def check_sizes(**sizes: Sequence[int]) -> None:
-    """Raises ValueError for a size below 1, or no size at all."""
-    for name, values in sizes.items():
-        if min(values, default=0) < 1:
-            found = values[0] if len(values) == 1 else tuple(values)
-            raise ValueError(f"{name} must be positive, not {found}")
-
-
-def _check_image(shape: tuple[int, ...], factor: int = 1, reason: str = "") -> None:
-    if len(shape) != 3 or min(shape) < 1:
-        raise ValueError(f"data_shape must be (channels, height, width), not {shape}")
-    if shape[1] % factor or shape[2] % factor:
-        wanted = f"must divide by {factor} in height and width for {reason}"
-        raise ValueError(f"data_shape {shape} {wanted}: crop or pad the images")

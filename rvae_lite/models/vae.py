@@ -9,29 +9,24 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+import rvae_lite.models.checks as checks
 from rvae_lite.gates import layers_of
 from rvae_lite.gaussian import DiagonalPosterior, FullPosterior, LowRankPosterior, Posterior
+from rvae_lite.linear_vae import LogScale
 from rvae_lite.losses import bernoulli_nll, gaussian_nll
-from rvae_lite.models.networks import NETWORKS, LogScale, check_sizes
+from rvae_lite.models.networks import NETWORKS
 
 # What a network changes of the defaults of `VAE`.
-PREFERRED = {
-    "linear": dict(posterior="constant"),
-    "cnn": dict(posterior="diagonal", likelihood="bernoulli"),
-    "resnet": dict(posterior="diagonal", likelihood="bernoulli"),
-}
+BINARY = dict(posterior="diagonal", likelihood="bernoulli")
+PREFERRED = dict(linear=dict(posterior="constant"), cnn=BINARY, resnet=BINARY)
 
 
 class PosteriorHead(nn.Module):
     """From features (B, F) to a posterior over K latents.
 
-    Args:
-        feature_dim: F.
-        latent_dim: K.
-        posterior: "full" (a Cholesky factor, as in the paper), "diagonal", "low_rank" (a factor of
-            rank `rank` plus a diagonal) or "constant" (a diagonal that is the same for all data).
-        rank: r, columns of the low-rank factor.
-        hidden_dim: width of a hidden layer with ReLU for each part of the posterior; None for none.
+    posterior: "full" (a Cholesky factor, as in the paper), "diagonal", "low_rank" (a factor of rank
+    `rank` plus a diagonal) or "constant" (a diagonal that is the same for all data).
+    hidden_dim: width of a hidden layer with ReLU for each part of the posterior; None for none.
     """
 
     def __init__(
@@ -39,10 +34,9 @@ class PosteriorHead(nn.Module):
     ):
         super().__init__()
         num_lower = latent_dim * (latent_dim - 1) // 2
-        extra = {"full": num_lower, "diagonal": 0, "low_rank": latent_dim * rank, "constant": 0}
-        if posterior not in extra:
-            known = sorted(extra.keys() - {"constant"})
-            raise ValueError(f"posterior must be one of {known}, not {posterior!r}")
+        extra = dict(full=num_lower, diagonal=0, low_rank=latent_dim * rank, constant=0)
+        if posterior != "constant":
+            checks.check_known("posterior", posterior, sorted(extra.keys() - {"constant"}))
         num_scales = 0 if posterior == "constant" else latent_dim
         self.posterior, self.rank, self.hidden_dim = posterior, rank, hidden_dim
         self.sizes = [latent_dim, num_scales, extra[posterior]]
@@ -57,7 +51,13 @@ class PosteriorHead(nn.Module):
             self.outputs = nn.ModuleList(nn.Linear(hidden_dim, size) for size in used)
 
     def forward(self, features: Tensor) -> Posterior:
-        mean, log_scale, rest = self._parts(features).split(self.sizes, dim=-1)
+        if self.hidden_dim is None:
+            output = self.linear(features)
+        else:
+            hidden = self.hidden(features).relu().split(self.hidden_dim, dim=-1)
+            parts = [layer(part) for layer, part in zip(self.outputs, hidden, strict=True)]
+            output = torch.cat(parts, dim=-1)
+        mean, log_scale, rest = output.split(self.sizes, dim=-1)
         if self.posterior == "full":
             return FullPosterior(mean, log_scale, rest)
         if self.posterior == "low_rank":
@@ -66,13 +66,6 @@ class PosteriorHead(nn.Module):
             return DiagonalPosterior(mean, self.log_scale(mean))
         return DiagonalPosterior(mean, log_scale)
 
-    def _parts(self, features: Tensor) -> Tensor:
-        if self.hidden_dim is None:
-            return self.linear(features)
-        hidden = self.hidden(features).relu().split(self.hidden_dim, dim=-1)
-        parts = [output(part) for output, part in zip(self.outputs, hidden, strict=True)]
-        return torch.cat(parts, dim=-1)
-
 
 class VAE(nn.Module):
     """A variational autoencoder of any encoder and decoder; `VAE.build` knows networks by name.
@@ -80,11 +73,8 @@ class VAE(nn.Module):
     Args:
         encoder: maps (B, *data) to features (B, F).
         decoder: maps (B, K) to (B, *data): the mean (Gaussian) or the logits (Bernoulli).
-        data_shape: shape of one example.
-        feature_dim: F, width of the encoder's output.
-        latent_dim: K.
-        head_dim: width of hidden layers in the posterior head, see `PosteriorHead`; None for none.
-        posterior: "full", "diagonal", "low_rank" or "constant", see `PosteriorHead`.
+        data_shape, feature_dim, latent_dim: shape of one example, F, K.
+        head_dim, posterior: hidden_dim and posterior of the `PosteriorHead`.
         likelihood: "gaussian" (with `noise_variance`) or "bernoulli".
         noise_variance: variance of the Gaussian likelihood; 0.1 is the paper's precision of 10.
         value_range: (low, high) that the data keep to; always (0, 1) for Bernoulli.
@@ -105,10 +95,7 @@ class VAE(nn.Module):
         value_range: tuple[float, float] | None = None,
     ):
         super().__init__()
-        if likelihood not in ("gaussian", "bernoulli"):
-            raise ValueError(f"likelihood must be 'gaussian' or 'bernoulli', not {likelihood!r}")
-        if not noise_variance > 0:
-            raise ValueError(f"noise_variance must be positive, not {noise_variance}")
+        checks.check_likelihood(likelihood, noise_variance)
         self.encoder, self.decoder = encoder, decoder
         self.head = PosteriorHead(feature_dim, latent_dim, posterior, hidden_dim=head_dim)
         self.data_shape, self.latent_dim = tuple(data_shape), latent_dim
@@ -120,19 +107,12 @@ class VAE(nn.Module):
     def build(cls, name: str, data_shape: int | Sequence[int], latent_dim: int, **options) -> "VAE":
         """A VAE whose encoder and decoder are the network called `name` (module `networks`).
 
-        Args:
-            name: "mlp", "linear", "residual", "conv", "patch", "cnn" or "resnet".
-            data_shape: shape of one example, or D.
-            latent_dim: K.
-            options: those of the network, and of `VAE`: head_dim, posterior, likelihood,
-                noise_variance and value_range.
-
-        Raises:
-            ValueError: an unknown name, or a size that is impossible.
+        name: "mlp", "linear", "residual", "conv", "patch", "cnn" or "resnet"; data_shape: shape of
+        one example, or D; options: the network's and `VAE`'s.  ValueError: an unknown name, or a
+        size that is impossible.
         """
-        if name not in NETWORKS:
-            raise ValueError(f"network must be one of {list(NETWORKS)}, not {name!r}")
-        check_sizes(latent_dim=[latent_dim])
+        checks.check_known("network", name, NETWORKS)
+        checks.check_sizes(latent_dim=[latent_dim])
         shape = (data_shape,) if isinstance(data_shape, int) else tuple(data_shape)
         own = NETWORKS[name].__kwdefaults__ or {}  # the network's options and their defaults
         chosen = {**own, **PREFERRED.get(name, {}), **options}
@@ -205,10 +185,9 @@ class VAE(nn.Module):
         return self.head.posterior == "constant"
 
     def layers_to_gate(self) -> list[str]:
-        """The layers that `make_multirate` gates: those of encoder and decoder, but for two.
+        """The layers that `make_multirate` gates.
 
-        The decoder's output layer stays plain, and its first layer too if that is linear, unless no
-        layer would be left.
+        The decoder's output layer stays plain; so does its first, if linear, unless none is left.
         """
         encoder = [f"encoder.{name}".rstrip(".") for name in layers_of(self.encoder)]
         decoder = [f"decoder.{name}".rstrip(".") for name in layers_of(self.decoder)]
@@ -226,10 +205,7 @@ class VAE(nn.Module):
         return output.sigmoid() if self.likelihood == "bernoulli" else output
 
     def distortion(self, x: Tensor, z: Tensor) -> Tensor:
-        """-log p(x|z) in nats, summed over dimensions, constant included.
-
-        x (B, *data) and z (B, K) give (B,).
-        """
+        """-log p(x|z) in nats, summed over dimensions: x (B, *data) and z (B, K) give (B,)."""
         if self.likelihood == "bernoulli":
             return bernoulli_nll(x, self.decoder(z))
         return gaussian_nll(x, self.decoder(z), noise_variance=self.noise_variance)

@@ -7,7 +7,8 @@ from aviary import SMALL
 from rvae_lite.data.dataset import Dataset
 from rvae_lite.models.vae import VAE
 from rvae_lite.rosetta import RosettaPoints
-from rvae_lite.studies.protocols import Setting, distil
+from rvae_lite.studies.protocols import distil
+from rvae_lite.studies.setup import Setup
 from rvae_lite.train import fit
 
 X = np.random.default_rng(0).random((12, 5), dtype=np.float32)
@@ -74,6 +75,6 @@ def test_distilled_points_carry_the_preprocessing_of_their_data():
         info = dict(title="song", licence="CC0") | info
         data = Dataset(X, np.zeros(12, int), np.arange(12).astype(str), np.ones(12, int), info)
         model = VAE.mlp(5, 2)
-        setting = Setting(data, model, num_points=3, epochs=1, batch_size=6, methods={})
+        setup = Setup(data, model, num_points=3, epochs=1, batch_size=6, methods={})
         run = fit(model, torch.from_numpy(X), epochs=1, batch_size=6, compile=False, progress=False)
-        assert distil(setting, run, data).header.get("preprocessing") == info.get("preprocessing")
+        assert distil(setup, run, data).header.get("preprocessing") == info.get("preprocessing")

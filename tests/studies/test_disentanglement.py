@@ -1,18 +1,24 @@
 """The study on sprites: what it trains, what it measures, and its table beside the published one."""
 
+import matplotlib
+
+matplotlib.use("agg")
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from rvae_lite.disentanglement import total_correlation
-from rvae_lite.studies import over_beta_tables
+from rvae_lite.studies import disentanglement, over_beta_tables
 from rvae_lite.studies.disentanglement import (
     BETAS,
     gap_curve,
     measure_sprites,
+    medians,
     over_beta_sprites,
     posterior_of,
+    spreads,
     sprite_setup,
     train_sprites,
 )
@@ -124,6 +130,7 @@ def test_a_curve_is_the_median_over_seeds(study):
     curve = gap_curve(study.table, "MR-VAE", metric="rate")
     assert list(curve.beta) == [0.1, 1.0, 10.0]
     assert (curve["min"] <= curve["median"]).all() and (curve["median"] <= curve["max"]).all()
+    assert list(medians(study.table).loc["rate", "MR-VAE"]) == list(curve["median"])
 
 
 def test_the_published_gaps_stand_beside_the_sampled_form_alone():
@@ -136,6 +143,7 @@ def test_the_published_gaps_stand_beside_the_sampled_form_alone():
     ]
     rows += [dict(row, metric="mig_histogram", value=0.9) for row in rows]
     rows += [dict(row, method="beta-TCVAE") for row in rows]
+    assert list(over_beta_tables.published_gaps(published).index)[::9] == [0.1, 10.0]
     table = over_beta_tables.gaps_against_paper(pd.DataFrame(rows), published)
     assert list(table.index)[:3] == ["0.1", "0.17", "0.28"]
     assert list(table.paper) == [
@@ -155,3 +163,14 @@ def test_the_published_gaps_stand_beside_the_sampled_form_alone():
     rising = [dict(row, value=row["value"] + (row["beta"] > 0.1) * 0.2) for row in rows]
     verdicts = over_beta_tables.gaps_against_paper(pd.DataFrame(rising), published).verdict
     assert list(verdicts)[1:4] == ["same trend", "same trend", "same trend"]
+
+
+def test_the_committed_gap_depends_on_the_seed_more_than_on_beta():
+    own = load_results("disentanglement")
+    spread = spreads(own)
+    assert spread.loc["MR-VAE", "over β"] < spread.loc["beta-TCVAE", "over β"] / 2
+    assert spread.loc["MR-VAE", "over β"] < spread.loc["MR-VAE", "over seeds"]
+    assert len(disentanglement.study.table(own)) == 10
+    axes = disentanglement.study.figure(own, labels=dict(rate="rate", mig_sampled="gap"))
+    assert [ax.get_ylabel() for ax in axes] == ["rate", "gap"]
+    assert len(axes[0].lines) == 2 + 2 * own.seed.nunique()

@@ -1,5 +1,9 @@
 """Curves of texts: measured in groups, bounded by the grammar's entropy, and the committed table."""
 
+import matplotlib
+
+matplotlib.use("agg")
+
 import math
 
 import numpy as np
@@ -148,3 +152,22 @@ def test_the_committed_curves_keep_to_the_entropy_and_show_the_collapse():
     highest = points.xs(points.index.levels[2].max(), level="beta")
     assert (highest.rate < text.COLLAPSED).all() and (highest.active_units == 0).all()
     assert (highest.distortion < 1.1 * entropy).all()  # the language is learnt without the latent
+
+
+def test_the_committed_curves_beside_the_papers_statement():
+    own = load_results("text")
+    table = text.study.table(own)
+    assert list(table.columns) == ["paper", "area, nats²", "dominance", "verdict"]
+    assert set(table.loc["MR-VAE"].verdict) == {"differs"}
+    assert set(table.loc["MR-VAE, 4 times as long"].verdict) == {"same trend"}
+    shares = own[(own.metric == "dominance") & (own.method == "MR-VAE")]
+    median = shares[shares.against == "beta-VAE"].value.median()
+    assert table.loc[("MR-VAE", "beta-VAE"), "dominance"].startswith(f"{median:.2f} (")
+    left, right = text.study.figure(own)
+    assert len(left.lines) == 5 and len(right.lines) == 4
+
+
+def test_every_committed_point_is_one_row_of_all_metrics():
+    points = text.points_of(load_results("text"))
+    assert set(points) >= BY_BETA | EXACT and points.index.is_unique
+    assert points.notna().all(axis=None)

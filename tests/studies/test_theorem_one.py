@@ -1,5 +1,9 @@
 """Theorem 1: the corrected response functions are exact, the published ones and trained gates are not."""
 
+import matplotlib
+
+matplotlib.use("agg")
+
 import math
 
 import pytest
@@ -7,6 +11,7 @@ import torch
 
 from rvae_lite import linear_vae
 from rvae_lite.studies import theorem_one
+from rvae_lite.studies.study import load_results
 
 GAP_VALUES = torch.tensor([8.0, 1.0, 0.1], dtype=torch.float64)
 GAP_LOG_BETAS = torch.linspace(math.log(0.01), math.log(10), 61, dtype=torch.float64)
@@ -111,3 +116,21 @@ def test_eigenvalues_and_gates_that_are_none_are_refused():
         theorem_one.response_trained(
             GAP_LOG_BETAS, eigenvalues=GAP_VALUES, noise_variance=1.0, decoder_gate="relu"
         )
+
+
+def test_the_committed_excess_is_nothing_for_the_corrected_gates_alone():
+    own = load_results("theorem_one")
+    table = theorem_one.study.table(own)
+    assert table.loc["corrected"].abs().max() < 1e-12
+    assert table.loc["proof's weights", "largest excess"] > 1
+    trained = table.loc[["same gates, optimised", "all sigmoid, optimised"]]
+    assert (trained["largest excess"] < 0.05).all() and (trained["mean excess"] > 1e-5).all()
+    assert len(theorem_one.study.figure(own).lines) == 3
+
+
+def test_a_unit_is_the_excess_of_its_weights():
+    table = theorem_one.study.run("quick", ("proof's weights",))
+    log_beta = torch.linspace(math.log(0.01), math.log(10), 13, dtype=torch.float64)
+    response = theorem_one.response_published(log_beta, **theorem_one.CASE)
+    excess = theorem_one.excess_loss(response, log_beta, **theorem_one.CASE)
+    assert list(table.value) == excess.tolist() and set(table.metric) == {"excess"}

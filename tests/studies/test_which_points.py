@@ -1,13 +1,28 @@
-"""Which points: the committed table by the way of choosing."""
+"""Which points: the committed table beside the paper's Table 9."""
 
+import matplotlib
+
+matplotlib.use("agg")
+
+from rvae_lite.studies.rosetta_tables import medians
 from rvae_lite.studies.study import load_results
-from rvae_lite.studies.which_points import closeness, study
+from rvae_lite.studies.which_points import by_selection, closeness, study
 
 
-def test_the_committed_ways_of_choosing_are_named_as_in_the_paper():
-    table = study.table(load_results("which_points"), metric="RV")
-    assert set(table.method) == {"k-means", "Gaussian mixture", "agglomerative", "random"}
-    assert "—" not in set(table.paper)
+def test_table_9_is_relative_to_k_means():
+    own = load_results("which_points")
+    for metric in ("LSD", "RV"):
+        table = study.table(own, metric=metric)
+        assert len(table) == 2 * 4 and "—" not in set(table.paper)
+        assert set(table[table.method == "k-means"].verdict) == {"reference"}
+
+
+def test_every_way_stays_within_half_of_the_first_laboratorys_variance():
+    own = by_selection(load_results("which_points"))
+    close = medians(own, "unaligned_first", "label_transfer")
+    assert list(close.index) == ["Gaussian mixture", "agglomerative", "k-means", "random"]
+    assert (close.unaligned_first < 0.5).all() and (close.label_transfer > 0.9).all()
+    assert len(study.figure(load_results("which_points")).get_xticks()) == 4
 
 
 def test_every_committed_way_of_choosing_stays_within_half_of_the_variance():
