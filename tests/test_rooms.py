@@ -234,11 +234,13 @@ def loaded_by(statement, names):
     return set(json.loads(output)) & set(names)
 
 
+@pytest.mark.slow
 def test_importing_the_package_needs_torch_and_numpy_alone():
     before = loaded_by("import torch, numpy", HEAVY)
     assert loaded_by("import torch, numpy, rvae_lite", HEAVY) - before == set()
 
 
+@pytest.mark.slow
 def test_a_training_loads_no_room():
     rooms = {f"rvae_lite.{room}" for room in set().union(*ROOMS) - {"core"}}
     assert loaded_by("import rvae_lite.train", rooms) == set()
@@ -275,6 +277,7 @@ def test_everything_public_has_a_docstring(name):
     assert list(silent_definitions(TREES[name].body, name)) == []
 
 
+@pytest.mark.slow
 def test_the_names_that_the_package_exports_exist():
     for name in rvae_lite.__all__:
         assert getattr(rvae_lite, name).__doc__

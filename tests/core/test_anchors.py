@@ -212,6 +212,7 @@ def test_anchored_multi_rate_replicas_together_equal_replicas_alone(per, points)
     assert (together.weights[2] - unanchored.weights[2]).abs().max() > 1e-3
 
 
+@pytest.mark.slow
 def test_compiled_anchored_multi_rate_replicas_equal_the_eager_ones():
     if not checks.compiler_available(torch.device("cpu")):
         pytest.skip("no C++ compiler")
@@ -228,7 +229,7 @@ def test_the_rosetta_term_meets_every_point_at_a_beta_of_its_own():
     betas = plan.draw(LAW, [3, 4], 1, engine.ANCHOR_RATE, 6)
     steps = list(anchoring.of_epoch(plan, [3, 4], 1, slice(0, 2)))
     assert len(steps) == plan.num_batches and betas.shape == (plan.num_batches, 2, 6)
-    anchors, beta = steps[2].of(1), betas[2, 1]
+    anchors, beta = engine.pick(steps[2], anchoring.axes(), 1), betas[2, 1]
     assert_close(anchors.h, standardise(beta, (0.01, 10.0)))
     x, noise = toy_data()[:20], torch.zeros(20, 2, dtype=torch.float64)
     with torch.no_grad():
@@ -288,6 +289,7 @@ def test_a_checkpoint_of_other_curves_is_refused(tmp_path):
             trained(checkpoint=path, points=other)
 
 
+@pytest.mark.slow
 def test_anchored_multi_rate_runs_share_one_space_at_every_beta():
     x = toy_data().float()
     options = dict(beta=LAW, batch_size=32, learning_rate=Cosine(1e-2))
