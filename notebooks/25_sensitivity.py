@@ -45,13 +45,12 @@ learning_rate = 3e-3
 
 # %%
 import numpy as np
-import pandas as pd
 import torch
 
 from rvae_lite import gates
-from rvae_lite.reporting import figures
+from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import over_beta
+from rvae_lite.studies import over_beta, sensitivity
 from rvae_lite.studies.setup import MR_VAE, Method
 from rvae_lite.studies.study import load_results
 
@@ -84,25 +83,8 @@ fingerprint(over_beta.train_curve(few, "FiLM", seed=0))
 
 # %%
 study = over_beta.over_beta(setting)
-found = {name: over_beta.curve_of(study.table, name) for name in setting.methods}
-
-
-def mean_loss(curve, low=0.01, high=10.0):
-    """Mean over the plain betas in a range of the loss that each was trained for."""
-    at = np.isclose(curve.beta.to_numpy()[:, None], setting.betas, rtol=1e-4).any(1)
-    inside = at & (curve.beta > 0.99 * low) & (curve.beta < 1.01 * high)
-    return float(curve.loss[inside].mean())
-
-
-def plot_variants(names):
-    figure, (left, right) = figures.figure_row(2, width=3.6)
-    chosen = {name: found[name] for name in ("MR-VAE", *names, "beta-VAE")}
-    lines = ["MR-VAE", *names]
-    figures.plot_rate_distortion(chosen, lines=lines, ax=left)
-    loss = {name: (curve.beta, curve.loss) for name, curve in chosen.items()}
-    label = "distortion + beta · rate,\nnats (lower is better)"
-    figures.plot_over_beta(loss, label=label, lines=lines, ax=right)
-
+losses = sensitivity.mean_losses(study.table, by=["method"])  # over the plain betas
+whole, inside = losses["β in [0.01, 10]"], losses["β in [0.1, 1]"]
 
 # %% [markdown]
 # At one $\beta$ two models may differ in rate and distortion and still be equally good; the loss at that $\beta$, for which both were trained, is a fair number.
@@ -135,16 +117,15 @@ _ = ax.legend(["sigmoid", "sqrt", "FiLM"])
 # **Three gates** with a slope that closes them as $\beta$ grows: a sigmoid never closes altogether, a square root does, and FiLM may change sign.
 
 # %%
-plot_variants(gate_kinds)
+_ = sensitivity.study.figure(study.table, names=gate_kinds)
 
 # %%
-default = mean_loss(found["MR-VAE"])
+default, plain = whole["MR-VAE"], whole["beta-VAE"]
 for name in ("sigmoid, sigmoid", "sqrt, sqrt"):
-    difference = abs(mean_loss(found[name]) / default - 1)
+    difference = abs(whole[name] / default - 1)
     check(f"{name}: mean loss within 5 % of the default", difference < 0.05)
-film = mean_loss(found["FiLM"]) / default
+film = whole["FiLM"] / default
 check("FiLM: no more than 2 % above the default, or below it", film < 1.02)
-plain = mean_loss(found["beta-VAE"])
 check("the default: within 15 % of ten separate trainings", default < 1.15 * plain)
 
 # %% [markdown]
@@ -170,15 +151,11 @@ for low, high in ((0.1, 1), (0.01, 1), (0.01, 10), (0.001, 100)):
     print(f"[{low:g}, {high:g}]: mean β {mean:.2g}")
 
 # %%
-plot_variants(ranges)
+_ = sensitivity.study.figure(study.table, names=ranges)
 
 # %%
-inside = {name: mean_loss(found[name], 0.1, 1) for name in ("MR-VAE", *ranges)}
-default = inside["MR-VAE"]
-check(
-    "between 0.1 and 1, [0.1, 1] is better than the default",
-    inside["[0.1, 1]"] < default,
-)
+default, narrow = inside["MR-VAE"], inside["[0.1, 1]"]
+check("between 0.1 and 1, [0.1, 1] is better than the default", narrow < default)
 check("and so is [0.01, 1]", inside["[0.01, 1]"] < default)
 wide = inside["[0.001, 100]"] / default
 check("[0.001, 100] is behind it after so short a training", wide > 1.05)
@@ -229,8 +206,8 @@ check("the two means agree within their errors", apart < 4 * error)
 # In the loss the difference is large, in its gradient smaller, because the examples' gradients point different ways.
 
 # %%
-plot_variants(drawing)
-batch = mean_loss(found["one beta a batch"], 0.1, 1)
+sensitivity.study.figure(study.table, names=drawing)
+batch = inside["one beta a batch"]
 check("one a batch is behind after as many epochs", batch > default)
 
 # %% [markdown]
@@ -241,11 +218,12 @@ check("one a batch is behind after as many epochs", batch > default)
 # So `make_multirate` gives the sigmoid and square root gates five times the learning rate of the rest (`gate_speed=5`), which the paper does not; "slow gates" are the paper's.
 
 # %%
-plot_variants(speed)
+_ = sensitivity.study.figure(study.table, names=speed)
 
 # %%
-slow, default = mean_loss(found["slow gates"]), mean_loss(found["MR-VAE"])
-check("slow gates: a higher mean loss after as many epochs", slow > default)
+slow = whole["slow gates"]
+check("slow gates: a higher mean loss after as many epochs", slow > whole["MR-VAE"])
+
 # %% [markdown]
 # FiLM, which nothing bounds, does better at the speed of the other weights, and has it.
 #
@@ -255,50 +233,33 @@ check("slow gates: a higher mean loss after as many epochs", slow > default)
 
 # %%
 own = load_results("sensitivity")
-rows = {}
-for name in dict.fromkeys(own.method):
-    each = [over_beta.curve_of(own, name, seed=seed) for seed in own.seed.unique()]
-    cells = {}
-    for low, high in ((0.01, 10.0), (0.1, 1.0)):
-        values = [mean_loss(curve, low, high) for curve in each]
-        low_end = each[0].beta.min() < 1.01 * low and each[0].beta.max() > 0.99 * high
-        text = f"{np.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
-        cells[f"β in [{low:g}, {high:g}]"] = text if low_end else "—"
-    rows[name] = cells
-pd.DataFrame(rows).T
+sensitivity.study.table(own)
 
 # %%
-median = {name: over_beta.curve_of(own, name) for name in dict.fromkeys(own.method)}
-whole = {name: mean_loss(curve) for name, curve in median.items()}
-part = {name: mean_loss(curve, 0.1, 1) for name, curve in median.items()}
-gate_effect = max(abs(whole[n] / whole["MR-VAE"] - 1) for n in list(gate_kinds)[:2])
-narrow = max(part[n] / part["MR-VAE"] - 1 for n in list(ranges)[:2])
-wide = part["[0.001, 100]"] / part["MR-VAE"] - 1
-said = [
-    ("sigmoid or sqrt: no significant change", "Appendix D", gate_effect),
-    ("robust to narrower ranges", "Section 5.3", narrow),
-    ("robust to a wider range", "Section 5.3", wide),
-]
-columns = ["statement", "paper", "here: change of the loss", "verdict"]
-table = [
-    (what, where, f"{100 * change:.1f} %", "agrees" if change < 0.05 else "differs")
-    for what, where, change in said
-]
-pd.DataFrame(table, columns=columns).set_index("statement")
+losses = sensitivity.mean_losses(own, by=["method"])
+whole, part = losses["β in [0.01, 10]"], losses["β in [0.1, 1]"]
+changes, inside = whole / whole["MR-VAE"] - 1, part / part["MR-VAE"] - 1
+gate_effect = changes[list(gate_kinds)[:2]].abs().max()
+narrow, wide = inside[list(ranges)[:2]].max(), inside["[0.001, 100]"]
+said = {
+    "sigmoid or sqrt: no significant change": ("Appendix D", gate_effect),
+    "robust to narrower ranges": ("Section 5.3", narrow),
+    "robust to a wider range": ("Section 5.3", wide),
+}
+for name, (where, change) in said.items():
+    said[name] = (where, f"{100 * change:.1f} %", change < 0.05)
+tables.statements(said, columns=["paper", "here: change of the loss"])
 
 # %%
-plain = whole["beta-VAE"]
-check("the default: within 1 % of ten trainings", whole["MR-VAE"] < 1.01 * plain)
-check(
-    "FiLM: below both, by at most 2 %",
-    0.98 < whole["FiLM"] / min(whole["MR-VAE"], plain) < 1,
-)
-narrower = [part[name] for name in ("[0.1, 1]", "[0.01, 1]")]
-closest = max(abs(value / part["MR-VAE"] - 1) for value in narrower)
+default, plain = whole["MR-VAE"], whole["beta-VAE"]
+check("the default: within 1 % of ten trainings", default < 1.01 * plain)
+film = whole["FiLM"] / min(default, plain)
+check("FiLM: below both, by at most 2 %", 0.98 < film < 1)
+closest = inside[["[0.1, 1]", "[0.01, 1]"]].abs().max()
 check("narrow ranges: within 3 % of the default", closest < 0.03)
 check("the wide range: within 5 % of it", abs(wide) < 0.05)
 for name in ("one beta a batch", "slow gates"):
-    check(f"{name}: behind the default", whole[name] > 1.01 * whole["MR-VAE"])
+    check(f"{name}: behind the default", whole[name] > 1.01 * default)
 
 # %% [markdown]
 # With more epochs the range hardly matters: the head start of narrow ones was a matter of time.
@@ -350,7 +311,7 @@ assert 6 < root < 7
 # %% tags=["hide-cell"]
 both = {"wide": Method(gates=dict(gate="film", beta_range=(0.001, 100.0)))}
 film = over_beta.train_curve(setting._replace(methods=both), "wide", seed=0)
-other = found["[0.001, 100]"]
+other = over_beta.curve_of(study.table, "[0.001, 100]")
 loss = film.evaluate(setting.test, beta=float(other.beta.iloc[0])).loss(0.01)[0]
 assert loss < other.loss.iloc[0]
 
