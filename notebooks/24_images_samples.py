@@ -57,7 +57,6 @@ figures.use_style()
 options = dict(network=network, width=width, latent_dim=latent_dim, epochs=epochs)
 options |= dict(batch_size=batch_size, learning_rate=learning_rate, replicas=1)
 options |= dict(methods={"MR-VAE": MR_VAE} | over_beta.PLAIN, num_images=359)
-setting = over_beta.rate_setup(dataset, **options)
 
 # %% [markdown]
 # ## One training against ten
@@ -65,6 +64,7 @@ setting = over_beta.rate_setup(dataset, **options)
 # The models are those of {ref}`multi-rate`: one multi-rate VAE, and ten plain ones at ten log-spaced $\beta$.
 
 # %%
+setting = over_beta.rate_setup(dataset, **options)
 few = setting._replace(dataset=setting.dataset.take(slice(0, 512)), epochs=5)
 fingerprint(over_beta.train_curve(few, "MR-VAE", seed=0))
 study = over_beta.over_beta(setting)

@@ -49,16 +49,14 @@ learning_rate = 1e-2
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
 
 from rvae_lite import fit, multirate
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import over_beta
-from rvae_lite.studies import text as text_rates
+from rvae_lite.studies import over_beta, text
 from rvae_lite.studies.study import load_results
-from rvae_lite.text import model as text
 from rvae_lite.text.grammar import Grammar, everyday
+from rvae_lite.text.model import LSTMCell
 from rvae_lite.text.vocabulary import PAD, START, Vocabulary
 
 figures.use_style()
@@ -160,7 +158,7 @@ def lstm_cell(x, h, c, W, b, U, d):
 
 random = torch.Generator().manual_seed(0)
 x, h, c = (torch.randn(7, n, generator=random) for n in (3, 5, 5))
-fused, cell = nn.LSTMCell(3, 5), text.LSTMCell(3, 5)
+fused, cell = torch.nn.LSTMCell(3, 5), LSTMCell(3, 5)
 cell.inputs.load_state_dict(dict(weight=fused.weight_ih, bias=fused.bias_ih))
 cell.recurrent.load_state_dict(dict(weight=fused.weight_hh, bias=fused.bias_hh))
 ours = lstm_cell(
@@ -195,7 +193,7 @@ for name, other in {
 network = dict(
     latent_dim=latent_dim, hidden_dim=hidden_dim, embedding_dim=hidden_dim // 2
 )
-setting = text_rates.text_setup(
+setting = text.text_setup(
     loading=dict(num_train=num_train, num_test=num_test),
     betas=(0.01, 0.1, 1.0),
     epochs=epochs,
@@ -235,7 +233,7 @@ at = {"MR-VAE": np.geomspace(0.01, 10, 7), "beta-VAE": None}
 exact = dict(grammar=language, vocabulary=vocabulary)
 fits = {name: over_beta.train_curve(setting, name, seed=0) for name in at}
 found = {
-    name: text_rates.measure_texts(fits[name], setting.test, betas=betas, **exact)
+    name: text.measure_texts(fits[name], setting.test, betas=betas, **exact)
     for name, betas in at.items()
 }
 
@@ -269,22 +267,16 @@ _ = right.axhline(best, color=figures.colour_of("exact"))
 
 # %%
 both = pd.concat(found.values())
-check(
-    "rate + distortion is nowhere below H",
-    (both.negative_elbo + 3 * both.negative_elbo_error > H).all(),
-)
-check(
-    "nor below each sentence's own surprise",
-    (both.excess + 3 * both.excess_error > 0).all(),
-)
-check(
-    "perplexity is nowhere below the language's", (both.perplexity > 0.97 * best).all()
-)
+above = both.negative_elbo + 3 * both.negative_elbo_error > H
+check("rate + distortion is nowhere below H", above.all())
+above = both.excess + 3 * both.excess_error > 0
+check("nor below each sentence's own surprise", above.all())
+above = both.perplexity > 0.97 * best
+check("perplexity is nowhere below the language's", above.all())
 multi, plain = found["MR-VAE"], found["beta-VAE"]
 check("the multi-rate rate falls with β", (np.diff(multi.rate) < 0).all())
-check(
-    "at β = 0.01 it uses less rate than the plain model", multi.rate[0] < plain.rate[0]
-)
+less = multi.rate[0] < plain.rate[0]
+check("at β = 0.01 it uses less rate than the plain model", less)
 check("and pays with distortion", multi.distortion[0] > plain.distortion[0])
 
 # %% [markdown]
@@ -312,7 +304,7 @@ for ax, (metric, label) in zip(axes, panels.items(), strict=True):
 
 # %%
 last = multi.iloc[-1]
-check("at β = 10 the latent has collapsed", last.rate < text_rates.COLLAPSED)
+check("at β = 10 the latent has collapsed", last.rate < text.COLLAPSED)
 check("all units are silent", last.active_units == 0)
 check(
     "the language is learnt all the same: within 5 % of H", last.distortion < 1.05 * H
@@ -380,37 +372,15 @@ check("it is one of the language", np.isfinite(language.log_probability(sentence
 
 # %%
 own = load_results("text")
-keys = ["method", "against"]
-pairs = own[own.metric.isin(["area", "dominance"])].groupby([*keys, "metric"]).value
-quartiles = pairs.quantile([0.25, 0.5, 0.75]).unstack()
-own_H = own.entropy.iloc[0]
-rows = []
-for (method, against), row in quartiles.groupby(level=keys):
-    area, share = (
-        row.xs(name, level="metric").iloc[0] for name in ("area", "dominance")
-    )
-    verdict = "same trend" if share[0.5] >= 0.5 else "differs"
-    for name, q in (("area, nats²", area), ("dominance", share)):
-        here = f"{q[0.5]:.2f} ({q[0.75] - q[0.25]:.2f})"
-        paper = "competitive, no number"
-        rows.append([f"{method} against {against}", name, paper, here, verdict])
-columns = ["curves", "quantity", "paper, Figure 5", "here, median (IQR)", "verdict"]
 scale = own.iloc[0]
 print(
-    f"{own['data'].iloc[0]}, {scale.num_data} for training, {scale.num_test} fresh, {scale.epochs} epochs, "
+    f"{scale['data']}, {scale.num_data} for training, {scale.num_test} fresh, {scale.epochs} epochs, "
     f"batch {scale.batch_size}, M = {own.seed.nunique()} seeds, {scale.device}"
 )
-pd.DataFrame(rows, columns=columns).set_index("curves")
+text.study.table(own)
 
 # %%
-figure, axes = figures.figure_row(2, width=3.6)
-methods = list(dict.fromkeys(own.method))
-study = {method: over_beta.curve_of(own, method) for method in methods}
-figures.plot_rate_distortion(study, ax=axes[0])
-axes[0].plot([0, own_H, 40], [own_H, 0, 0], color=figures.colour_of("exact"))
-by_beta = {name: (curve.beta, curve.perplexity) for name, curve in study.items()}
-bound = "perplexity, upper bound\n(lower is better)"
-_ = figures.plot_over_beta(by_beta, label=bound, log=True, ax=axes[1])
+_ = text.study.figure(own)
 
 # %% [markdown]
 # **Figure 5 on sentences of the grammar, our scale**: medians over seeds; the scale is printed above.
@@ -420,20 +390,14 @@ _ = figures.plot_over_beta(by_beta, label=bound, log=True, ax=axes[1])
 # What holds at any scale is the bound:
 
 # %%
-points = own[own.beta.notna()].pivot_table(
-    index=["method", "seed", "beta"], columns="metric", values="value"
-)
+points, own_H = text.points_of(own), own.entropy.iloc[0]
 slack = points.negative_elbo + 3 * points.negative_elbo_error - own_H
 check("no curve of the table falls below the entropy", (slack > 0).all())
-highest = points.xs(points.index.levels[2].max(), level="beta")
-check(
-    "at β = 10 every model has collapsed", (highest.rate < text_rates.COLLAPSED).all()
-)
-at_one = points[np.isclose(points.index.get_level_values("beta"), 1.0)]
-check(
-    "at β = 1 every model is within 10 % of H",
-    (at_one.negative_elbo < 1.1 * own_H).all(),
-)
+highest, at_one = (points.xs(beta, level="beta") for beta in (10.0, 1.0))
+silent = (highest.rate < text.COLLAPSED).all()
+check("at β = 10 every model has collapsed", silent)
+near = (at_one.negative_elbo < 1.1 * own_H).all()
+check("at β = 1 every model is within 10 % of H", near)
 
 # %% [markdown]
 # *Deviations.* The data are sentences of a grammar, much shorter and simpler than Yahoo answers, which `rvae-lite recipe text --profile paper` reads where they are present.
@@ -466,7 +430,7 @@ ticks = Vocabulary.of(clock.words).encode(
     [sentence for sentence, _ in clock.enumerated()]
 )
 nats = np.full(len(ticks), clock.entropy)
-assert np.isclose(text_rates.perplexity(nats, ticks), 2 ** (3 / 4))
+assert np.isclose(text.perplexity(nats, ticks), 2 ** (3 / 4))
 
 # %% [markdown]
 # **Change.** The bound of {eq}`eq-text-bound` is loose where the rate is high. Tighten it at $\beta = 0.01$ with 20 importance samples {cite:p}`burda2016importance`. May it cross the line?
@@ -477,7 +441,7 @@ assert np.isclose(text_rates.perplexity(nats, ticks), 2 ** (3 / 4))
 
 # %% tags=["hide-cell"]
 some = setting.test[:200]
-tighter = text_rates.bounds(writer.replica(0), some, num_samples=20)
+tighter = text.bounds(writer.replica(0), some, num_samples=20)
 assert tighter.importance.mean() < (tighter.rate + tighter.distortion).mean()
 spread = tighter.importance.std() / np.sqrt(len(some))
 assert tighter.importance.mean() + 3 * spread > H

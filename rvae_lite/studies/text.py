@@ -198,7 +198,8 @@ def table(own, published):
     here = middle.map("{:.2f}".format) + iqr.map(" ({:.2f})".format)
     wide = here.unstack().rename(columns=dict(area="area, nats²"))
     ahead = middle.unstack().dominance >= 0.5
-    wide.insert(0, "paper", "competitive, no number")
+    wide.insert(0, "paper, Figure 5", "competitive, no number")
+    wide.columns.name = "median (IQR)"
     return wide.assign(verdict=np.where(ahead, "same trend", "differs"))
 
 
