@@ -45,18 +45,15 @@ learning_rate = 3e-3
 
 # %%
 import numpy as np
-import pandas as pd
 import torch
 from torch.distributions import Normal, kl_divergence
 
 from rvae_lite import data, fit, laws, metrics, multirate
 from rvae_lite.data.dataset import TEST, TRAIN
-from rvae_lite.models import ladder as hierarchical
-from rvae_lite.models.ladder import rates_by_scale
+from rvae_lite.models.ladder import LadderVAE, rates_by_scale
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.reporting.tables import format_number
-from rvae_lite.studies import over_beta
+from rvae_lite.studies import hierarchy, over_beta
 from rvae_lite.studies.study import load_results
 
 figures.use_style()
@@ -90,7 +87,7 @@ figures.use_style()
 # %%
 whole = data.load(dataset)
 train, x = whole.x[whole.part == TRAIN], whole.x[whole.part == TEST]
-ladder = hierarchical.LadderVAE(
+ladder = LadderVAE(
     whole.x.shape[1:],
     channels=(coarse_channels, fine_channels),
     latent_channels=(coarse_latents, fine_latents),
@@ -352,46 +349,14 @@ print(
     f"{scale.latent_dim} latent entries, {scale.epochs} epochs, batch {scale.batch_size}, "
     f"{own.seed.nunique()} seeds, {scale.device}"
 )
-found = {name: over_beta.curve_of(own, name) for name in (*lines, "beta-VAE")}
-figure, (left, right) = figures.figure_row(2, width=3.6)
-figures.plot_rate_distortion(found, lines=lines, betas="beta-VAE", ax=left)
-for name, marks in (("MR-VAE", "-"), ("MR-VAE, no tilt", ":"), ("beta-VAE", "o")):
-    for i, which in enumerate(names, start=1):
-        at = found[name]
-        shade = figures.colour_of(which)
-        label = f"{which}, {name}"
-        right.plot(at.beta, at[f"rate_{i}"], marks, color=shade, label=label)
-right.set(xscale="log", xlabel="beta", ylabel="rate of a scale in nats")
-_ = right.legend(fontsize=7)
+_ = hierarchy.study.figure(own)
 
 # %% [markdown]
 # **Figure 5, our scale, on static binary MNIST**: left, the curves, separate trainings labelled by $\beta$; right, the rate of each scale.
 # The scale of the runs is printed above the figure.
 
-
 # %%
-def compared(name):
-    """Mean excess distortion and dominance over common rates, and the share of rates reached."""
-    rows = own[(own.method == name) & (own.against == "beta-VAE")]
-    area, dominance = (
-        rows[rows.metric == m].value.median() for m in ("area", "dominance")
-    )
-    ours, theirs = found[name], found["beta-VAE"]
-    common = min(ours.rate.max(), theirs.rate.max())
-    common -= max(ours.rate.min(), theirs.rate.min())
-    return area / common, dominance, ours.rate.max() / theirs.rate.max()
-
-
-span = np.ptp(found["beta-VAE"].distortion)
-rows = []
-for name in lines:
-    excess, dominance, reached = compared(name)
-    trend = "same trend" if excess < span / 10 else "differs"
-    verdict = "agrees" if excess <= 0 else trend
-    parts = (f"{dominance:.0%}", f"{reached:.0%}")
-    rows.append((name, "no number", format_number(excess, digits=1), *parts, verdict))
-columns = "one training;paper;excess distortion, nats;below at;highest rate;verdict"
-pd.DataFrame(rows, columns=columns.split(";")).set_index("one training")
+hierarchy.study.table(own)
 
 # %% [markdown]
 # *Excess distortion* is the mean over the rates that both reach, above straight lines through the four separate trainings; *below at* is the share of these rates at which the one training lies lower; *highest rate* is a share of the separate trainings' highest.
@@ -400,20 +365,16 @@ pd.DataFrame(rows, columns=columns.split(";")).set_index("one training")
 # Lines between four points lie above a convex curve, which flatters the one training; and the two excesses are over different ranges of rates, so they do not compare with each other.
 
 # %%
-fine = own[(own.metric == "rate_2") & (own.beta < 0.011)]
-fine = fine.pivot_table(index="seed", columns="method", values="value")
-opened = fine > 1
+opened = hierarchy.fine_rates(own) > 1
 check("apart, β = 0.01 opens the fine scale with every seed", opened["beta-VAE"].all())
 for name in lines:
     check(f"{name}: with two seeds of three", opened[name].sum() == 2)
-one, flat_one, several = (found[name] for name in (*lines, "beta-VAE"))
+one, flat_one, several = (over_beta.curve_of(own, name) for name in (*lines, "beta-VAE"))
 check("at the lowest β one training is behind", one.loss[0] > 1.2 * several.loss[0])
 check("there tilted gates are ahead of flat ones", one.loss[0] < flat_one.loss[0])
 ratio = one.loss[np.isclose(one.beta, 1)].iloc[0] / several.loss[2]
-check(
-    "at β = 1 the losses of one training and of its own are within 7 %",
-    abs(ratio - 1) < 0.07,
-)
+within = abs(ratio - 1) < 0.07
+check("at β = 1 the losses of one training and of its own are within 7 %", within)
 
 # %% [markdown]
 # So on MNIST the seed decides more than the tilt: with one of three no multi-rate training, tilted or not, finds the fine scale, nor do the separate ones but at the lowest $\beta$; with the other two all find it.

@@ -56,7 +56,6 @@ from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
 
 figures.use_style()
-folder = Path(tempfile.mkdtemp())
 
 
 # %% [markdown]
@@ -65,6 +64,9 @@ folder = Path(tempfile.mkdtemp())
 
 
 # %%
+folder = Path(tempfile.mkdtemp())
+
+
 def invoke(line):
     """What `rvae-lite ...` does in the laboratories' folder."""
     print("$ rvae-lite", line)
