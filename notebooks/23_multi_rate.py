@@ -48,7 +48,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from rvae_lite import fit, gates, metrics, multirate
+from rvae_lite import VAE, fit, gates, metrics, multirate
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import over_beta, over_beta_tables
@@ -177,7 +177,7 @@ fingerprint(first)
 
 # %% [markdown]
 # And now the comparison: one multi-rate training against ten plain ones at log-spaced $\beta$, all with the same number of epochs, batch size and schedule.
-# `rates.curve_study` trains them, measures everything on the test images, and returns a tidy table.
+# `over_beta.over_beta` trains them, measures everything on the test images, and returns a tidy table.
 
 # %%
 study = over_beta.over_beta(setting)
@@ -386,7 +386,7 @@ def number(module):
 
 
 for name in ("cnn", "resnet"):
-    full = getattr(multirate.VAE, name)((1, 28, 28), 32)
+    full = getattr(VAE, name)((1, 28, 28), 32)
     assert 1 < number(multirate.make_multirate(full)) / number(full) < 1.005
 
 # %% [markdown]

@@ -51,6 +51,7 @@ from rvae_lite import metrics
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import over_beta
+from rvae_lite.studies.features import features_of, quarter_turns
 from rvae_lite.studies.setup import MR_VAE
 from rvae_lite.studies.study import load_results
 
@@ -132,10 +133,10 @@ check("eigenvalues do not notice a turn", eigen[0] == eigen[1])
 # Such distances rank models of one page; they do not compare with anyone else's.
 
 # %%
-turned, turns = over_beta.quarter_turns(setting.train[:1024])
+turned, turns = quarter_turns(setting.train[:1024])
 sets = [x[:179], x[180:], 255 * np.random.default_rng(0).integers(0, 2, x.shape)]
 sets = [images.astype(np.float32) / 255 for images in sets]
-features, encoder = metrics.features_of(
+features, encoder = features_of(
     np.concatenate(sets), reference=turned, labels=turns
 )
 half, other, noise = np.split(features, np.cumsum([len(s) for s in sets])[:-1])

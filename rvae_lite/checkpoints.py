@@ -71,7 +71,7 @@ class Checkpoint:
             raise ValueError(f"checkpoint {self.path} is of an older release: delete it")
         remedy = "delete it or choose another checkpoint path"
         theirs = header["settings"]
-        changed = [key for key, own in self.settings.items() if theirs.get(key) != own]
+        changed = differing(theirs, self.settings)
         if changed:
             another = f"a training with another {', '.join(changed)}"
             raise ValueError(f"checkpoint {self.path} belongs to {another}: {remedy}")
@@ -85,6 +85,16 @@ class Checkpoint:
         for name, buffer in state.buffers.items():
             buffer.copy_(torch.from_numpy(arrays[f"buffer {name}"]))
         state.history.extend(arrays["terms"])
+
+
+def differing(theirs: dict, own: dict) -> list[str]:
+    """The settings that differ between two trainings; of a model its options too."""
+    changed = [key for key, value in own.items() if theirs.get(key) != value]
+    if "model" in changed and own["model"]["config"]:
+        before = (theirs.get("model") or {}).get("config") or {}
+        options = [key for key, value in own["model"]["config"].items() if before.get(key) != value]
+        changed[changed.index("model")] = f"model ({', '.join(options)})"
+    return changed
 
 
 def settings_of(trainer, weighted) -> dict:
@@ -102,7 +112,7 @@ def settings_of(trainer, weighted) -> dict:
         known = {name: array for name, array in arrays.items() if array is not None}
         points = [content_hash({}, known), weighted.x, weighted.z, weighted.power]
     return dict(
-        model=[getattr(model, "config", None), layers, shapes],
+        model=dict(config=getattr(model, "config", None), layers=layers, shapes=shapes),
         likelihood=[model.likelihood, model.noise_variance],
         dtype=str(next(model.parameters()).dtype),
         data=hashlib.sha256(data.tobytes()).hexdigest(),

@@ -25,36 +25,19 @@ ROOMS = [{"core"}, {"data"}, {"birdsong", "text"}, {"reporting"}, {"studies", "l
 # What a first reading skips, beside the core.
 LEAVES = {"storage", "checks", "checkpoints", "linear_vae", "disentanglement"}
 LEAVES |= {"models.checks", "models.ladder"}
-HEAVY = [
-    "crowsetta",
-    "evfuncs",
-    "h5py",
-    "jinja2",
-    "matplotlib",
-    "pandas",
-    "papermill",
-    "PIL",
-    "pooch",
-    "scipy",
-    "sklearn",
-    "soundfile",
-    "torchvision",
-    "tqdm",
-    "typer",
-    "umap",
-]
+HEAVY = ["crowsetta", "evfuncs", "h5py", "jinja2", "matplotlib", "pandas", "papermill", "PIL"]
+HEAVY += ["pooch", "scipy", "sklearn", "soundfile", "torchvision", "tqdm", "typer", "umap"]
 ALLOWED = {"cli": {"typer"}, "lab.commands": {"typer"}, "lab.estimator": {"sklearn"}}
 
 BUDGETS = dict(
     top_files=22,
     rooms=7,
-    package_lines=13_600,
+    package_lines=15_900,
     core_lines=2_750,
     file_lines=350,
     body_lines=40,
     line_characters=100,
     parameters=15,
-    positional=3,
     arrows=130,
     files_to_the_rosetta_term=7,
     tokens_a_line=8,

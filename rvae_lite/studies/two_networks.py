@@ -71,7 +71,8 @@ def two_networks(
         found = _between(pair, known, points, validation)
         rows += [dict(row, method=name, rho=weight) for row in found]
         fits[name] = pair
-    return Result(tidy(setup, rows, space, template=template), fits, space, points, validation)
+    table = tidy(setup, rows, space, template=template, beta=None)
+    return Result(table, fits, space, points, validation)
 
 
 def _between(pair: list[Fit], known, points: RosettaPoints, validation: Dataset) -> list[dict]:
