@@ -228,7 +228,7 @@ def test_the_rosetta_term_meets_every_point_at_a_beta_of_its_own():
     betas = plan.draw(LAW, [3, 4], 1, engine.ANCHOR_RATE, 6)
     steps = list(anchoring.of_epoch(plan, [3, 4], 1, slice(0, 2)))
     assert len(steps) == plan.num_batches and betas.shape == (plan.num_batches, 2, 6)
-    anchors, beta = steps[2].of(1), betas[2, 1]
+    anchors, beta = engine.pick(steps[2], anchoring.axes(), 1), betas[2, 1]
     assert_close(anchors.h, standardise(beta, (0.01, 10.0)))
     x, noise = toy_data()[:20], torch.zeros(20, 2, dtype=torch.float64)
     with torch.no_grad():
