@@ -47,19 +47,17 @@ compiled = False
 import numpy as np
 import pandas as pd
 
-from rvae_lite import RosettaPoints, alignment, fit
-from rvae_lite.reporting import figures, tables
+from rvae_lite import RosettaPoints, alignment, fit, select_points
+from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import protocols, rosetta_tables
-from rvae_lite.studies.setup import image_setup, methods_of
+from rvae_lite.studies import digits, protocols, rosetta_tables
+from rvae_lite.studies.setup import image_setup, methods_of, train
 from rvae_lite.studies.study import load_results
 
 figures.use_style()
-methods = methods_of(rho=rho)
-options = dict(epochs=epochs, replicas=replicas, compile=compiled)
-options |= dict(methods=methods, learning_rate=learning_rate)
-options |= dict(network="mlp", num_examples=num_examples)
-setting = image_setup(dataset, num_points, **options)
+options = dict(epochs=epochs, replicas=replicas, learning_rate=learning_rate)
+options |= dict(network="mlp", num_examples=num_examples, compile=compiled)
+setting = image_setup(dataset, num_points, methods=methods_of(rho=rho), **options)
 
 # %% [markdown]
 # ## The data and the model
@@ -69,17 +67,16 @@ setting = image_setup(dataset, num_points, **options)
 # The paper's 0.1 suits 784 pixels; an 8×8 image has 64, and the same value would leave most latent dimensions unused, so the small digits take 0.02.
 
 # %%
-digits = setting.dataset
-print(digits.info["title"], digits.x.shape, "K =", setting.model.latent_dim)
-_ = figures.plot_images(digits.x[:32])
+images = setting.dataset
+print(images.info["title"], images.x.shape, "K =", setting.model.latent_dim)
+_ = figures.plot_images(images.x[:32])
 
 # %%
-few, quick = digits.x[:512], dict(epochs=18, batch_size=64, learning_rate=learning_rate)
-first = fit(setting.model, few, seed=0, **quick)
-pairs = protocols.select_points(few, first.encode(few)[0], 16, method="random")
-anchored = fit(
-    setting.model, few, seed=1, rho=4 * rho, points=pairs, **quick | dict(epochs=36)
-)
+few, quick = images.x[:512], dict(batch_size=64, learning_rate=learning_rate)
+first = fit(setting.model, few, seed=0, epochs=18, **quick)
+pairs = select_points(few, first.encode(few)[0], 16, method="random")
+anchors = dict(rho=4 * rho, points=pairs)
+anchored = fit(setting.model, few, seed=1, epochs=36, **anchors, **quick)
 fingerprint(first)
 fingerprint(anchored)
 
@@ -104,19 +101,13 @@ validation = study.validation
 target = study.target.encode(validation.x)[0].numpy()
 window = figures.plane_of(target)
 spaces = {"template": window(target)}
-spaces |= {
-    name: window(runs.encode(validation.x)[0].numpy())
-    for name, runs in study.fits.items()
-}
+for name, runs in study.fits.items():
+    spaces[name] = window(runs.encode(validation.x)[0].numpy())
 _ = figures.plot_spaces(spaces, validation.labels, points=window(study.points.z))
 
 # %%
-apart = (
-    study.table[(study.table.metric == "unaligned")]
-    .groupby(["method", "part"])
-    .value.median()
-    .unstack()
-)
+median = rosetta_tables.medians(study.table)
+apart = median["unaligned"]
 check(
     "R-VAE: at the points, within 5 % of the template's variance",
     apart.loc["R-VAE", "R1"] < 0.05,
@@ -152,18 +143,14 @@ check(
 check("and says how many", result.rank == rank)
 
 # %%
-table = study.table[study.table.seed.isna()]
-rv = table.pivot(index="method", columns=["metric", "part"], values="value")
-gain = rv.loc["R-VAE"] - rv.loc["VAE"]
+gain = median.loc["R-VAE"] - median.loc["VAE"]
 check("R-VAE below VAE at the points and away from them", (gain["rv"] < -8).all())
 check("in the scale-free form as well", (gain["rv_relative"] < -8).all())
-check(
-    "R-VAE below the beta-VAE",
-    (rv.loc["R-VAE", "rv_relative"] < rv.loc["beta-VAE", "rv_relative"]).all(),
-)
+free = median["rv_relative"]
+check("R-VAE below the beta-VAE", (free.loc["R-VAE"] < free.loc["beta-VAE"]).all())
 check(
     "within-datum share of the variance under 5 % at the points",
-    rv.loc["R-VAE", ("within_fraction", "R1")] < 0.05,
+    median["within_fraction", "R1"]["R-VAE"] < 0.05,
 )
 
 # %% [markdown]
@@ -175,29 +162,24 @@ check(
 # %%
 some = validation.x[:16]
 scale = 255 if some.dtype == np.uint8 else 1
-rows = [some / scale] + [
-    runs.select([0]).reconstruct(some)[0].numpy() for runs in study.fits.values()
-]
+rows = [some / scale]
+rows += [runs.select([0]).reconstruct(some)[0] for runs in study.fits.values()]
 _ = figures.plot_images(np.clip(np.concatenate(rows), 0, 1))
 
 # %%
-quality = study.table[study.table.metric.isin(["distortion", "rate"])]
-figure, (left, right) = figures.figure_row(2)
-figures.plot_by_method(
-    quality,
-    metric="distortion",
-    part="rest",
-    label="distortion in nats (lower is better)",
-    ax=left,
+figure, axes = figures.figure_row(2)
+panels = dict(
+    distortion="distortion in nats (lower is better)",
+    rate="rate in nats",
 )
-figures.plot_by_method(
-    quality, metric="rate", part="rest", label="rate in nats", ax=right
-)
-cost = quality.groupby(["metric", "method"]).value.median().unstack()
-spread = abs(cost.loc["distortion", "beta-VAE"] - cost.loc["distortion", "VAE"])
+for ax, (metric, label) in zip(axes, panels.items(), strict=True):
+    how = dict(metric=metric, part="rest", label=label)
+    figures.plot_by_method(study.table, ax=ax, **how)
+distortion = median["distortion", "rest"]
+spread = abs(distortion["beta-VAE"] - distortion["VAE"])
 check(
     "the R-VAE's distortion is no worse than the VAE's by a third of what beta costs",
-    cost.loc["distortion", "R-VAE"] < cost.loc["distortion", "VAE"] + spread / 3,
+    distortion["R-VAE"] < distortion["VAE"] + spread / 3,
 )
 
 # %% [markdown]
@@ -207,9 +189,8 @@ check(
 # Bob receives Alice's points and never sees her images; the control meets the points' images just as often, without their latents.
 
 # %%
-sequel = protocols.sequential(
-    setting._replace(methods=methods | protocols.REPEATED_ANCHORS)
-)
+plan = setting._replace(methods=setting.methods | protocols.REPEATED_ANCHORS)
+sequel = protocols.sequential(plan)
 figure, axes = figures.figure_row(4)
 panels = dict(
     lsd=("D1", "LSD on D1 (lower is better)"),
@@ -221,10 +202,7 @@ for ax, (metric, (part, label)) in zip(axes, panels.items(), strict=True):
     figures.plot_by_method(sequel.table, metric=metric, part=part, label=label, ax=ax)
 
 # %%
-runs = sequel.table[sequel.table.seed.notna()]
-median = runs.pivot_table(
-    index="method", columns=["metric", "part"], values="value", aggfunc="median"
-)
+median = rosetta_tables.medians(sequel.table)
 away, carried = median["unaligned_first", "D1"], median["label_transfer", "D1"]
 check(
     "Bob's R-VAE puts Alice's digits where she does, within a quarter of her variance",
@@ -257,35 +235,22 @@ check("without a map, D2 is off by more than the joint variance everywhere", now
 # For the small digits the tables come from the committed results, so the comparison is of directions only.
 
 # %%
-own = (
-    load_results("digits")
-    if dataset == "digits"
-    else pd.concat([study.table, sequel.table])
-)
-published = load_results("published")
-mnist = published[published.data == "MNIST"]
-tables.against_paper(
-    tables.over_templates(rosetta_tables.relative_rv(own)), mnist[mnist.table == 1]
-)
+live = pd.concat([study.table, sequel.table])
+own = load_results("digits") if dataset == "digits" else live
+digits.study.table(own, number=1)
 
 # %% [markdown]
 # **Table 1, MNIST**, retraining variability.
 # The paper's log determinants of ten runs in sixteen dimensions are singular, ours are of rank $\min(K, M - 1)$: their sizes do not compare, their order does.
 
 # %%
-tables.against_paper(
-    tables.over_templates(rosetta_tables.relative_lsd(own)), mnist[mnist.table == 2]
-)
+digits.study.table(own, number=2)
 
 # %% [markdown]
 # **Table 2, MNIST**, log latent space distortion after sequential training.
 
 # %%
-scale = own.iloc[0]
-print(
-    f"{scale['data']}: {scale.num_data} images, {scale.epochs} epochs, {scale.replicas} runs, "
-    f"{own.template.nunique()} templates, {scale.device}, fully connected network"
-)
+print(rosetta_tables.scale_of(own, "images"), "fully connected network", sep=", ")
 
 # %% [markdown]
 # ## Is your map the book's map?
@@ -295,16 +260,13 @@ print(
 
 # %%
 if dataset == "digits":
-    book, witness = (
-        RosettaPoints.load(f"book:digits{suffix}") for suffix in ("", "_witness")
-    )
-    yours = protocols.train(
-        setting, validation.x, seed=1, label="book", rho=rho, points=book
-    )
+    book = RosettaPoints.load("book:digits")
+    witness = RosettaPoints.load("book:digits_witness")
+    anchors = dict(rho=rho, points=book)
+    yours = train(setting, validation.x, seed=1, label="book", **anchors)
     there = yours.encode(witness.x)[0]
-    distance = alignment.mean_squared_distance(
-        there, witness.z
-    ) / alignment.total_variance(witness.z)
+    distance = alignment.mean_squared_distance(there, witness.z)
+    distance /= alignment.total_variance(witness.z)
     check(
         f"your space is the book's at {len(witness)} witness points, within a quarter of the variance",
         distance < 0.25,
@@ -339,9 +301,8 @@ assert 2 < used <= setting.model.latent_dim
 # ```
 
 # %% tags=["hide-cell"]
-at_random = protocols.select_points(
-    validation.x, target, 64, method="random", ids=np.arange(len(target))
-)
+ids = np.arange(len(target))
+at_random = select_points(validation.x, target, 64, method="random", ids=ids)
 assert len(np.unique(validation.labels[at_random.ids.astype(int)])) == 10
 
 # %% [markdown]
@@ -361,7 +322,7 @@ assert median["orthogonal_first", "D1"]["VAE"] < median["unaligned_first", "D1"]
 
 # %%
 provenance(
-    data=digits.info["title"],
-    source=digits.info["source"],
+    data=images.info["title"],
+    source=images.info["source"],
     runs=f"{replicas} of {epochs} epochs",
 )

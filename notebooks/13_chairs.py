@@ -44,14 +44,12 @@ learning_rate = 1e-3
 folder = None
 
 # %%
-import re
-
 import numpy as np
 
-from rvae_lite import alignment, data, fit
-from rvae_lite.reporting import figures, tables
+from rvae_lite import alignment, data, fit, select_points
+from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import linear_maps, protocols, rosetta_tables
+from rvae_lite.studies import chairs, linear_maps, protocols, rosetta_tables
 from rvae_lite.studies.setup import image_setup, methods_of
 from rvae_lite.studies.study import load_results
 
@@ -59,8 +57,7 @@ figures.use_style()
 methods = methods_of(rho=rho) | protocols.REPEATED_ANCHORS
 options = dict(network=network, num_examples=num_examples, keep=folder, side=32)
 options |= dict(epochs=epochs, replicas=replicas, learning_rate=learning_rate)
-options |= dict(batch_size=64, num_points=128)
-setting = image_setup(dataset, methods=methods, **options)
+setting = image_setup(dataset, 128, methods=methods, batch_size=64, **options)
 
 # %% [markdown]
 # ## The data
@@ -81,23 +78,25 @@ _ = figures.plot_images(whole.x[order[:48]], columns=12, size=0.62)
 # Every name ends in the direction from which the chair is seen, its azimuth, and that is what we shall colour by:
 
 # %%
-chairs = setting.dataset
+import re
+
+images = setting.dataset
 azimuth = lambda part: np.array([int(re.search(r"t(\d+)$", i)[1]) for i in part.ids])
-turn = azimuth(chairs) / 360
-print(chairs.info["title"], chairs.x.shape, "for example", chairs.ids[0])
-check(
-    "both laboratories see every direction",
-    len(np.unique(turn[chairs.part == 1])) == 31,
-)
+turn = azimuth(images) / 360
+print(images.info["title"], images.x.shape, "for example", images.ids[0])
+seen = np.unique(turn[images.part == 1])
+check("both laboratories see every direction", len(seen) == 31)
 
 # %%
 import warnings
 
-few, quick = chairs.x[:512], dict(epochs=2, batch_size=64, learning_rate=learning_rate)
+from rvae_lite.anchors import PointsNotReached
+
+few, quick = images.x[:512], dict(epochs=2, batch_size=64, learning_rate=learning_rate)
 first = fit(setting.model, few, seed=0, **quick)
-pairs = protocols.select_points(few, first.encode(few)[0], 16, method="random")
+pairs = select_points(few, first.encode(few)[0], 16, method="random")
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # too short to reach the points
+    warnings.simplefilter("ignore", PointsNotReached)  # too short to reach them
     anchored = fit(setting.model, few, seed=1, rho=4 * rho, points=pairs, **quick)
 fingerprint(first)
 fingerprint(anchored)
@@ -163,10 +162,7 @@ for ax, (metric, (part, label)) in zip(axes, panels.items(), strict=True):
     figures.plot_by_method(study.table, metric=metric, part=part, label=label, ax=ax)
 
 # %%
-runs = study.table[study.table.seed.notna()]
-median = runs.pivot_table(
-    index="method", columns=["metric", "part"], values="value", aggfunc="median"
-)
+median = rosetta_tables.medians(study.table)
 away, carried = median["unaligned_first", "D1"], median["label_transfer", "D1"]
 check("R-VAE: Alice's chairs within a quarter of her variance", away["R-VAE"] < 0.25)
 check("no other method comes within all of it", (away.drop("R-VAE") > 1).all())
@@ -187,9 +183,8 @@ check(
 
 # %%
 few_methods = {name: methods[name] for name in ("VAE", "R-VAE")}
-by_model = dict(partition="model")
-chairs_apart = image_setup(dataset, loading=by_model, **options).dataset
-divided = setting._replace(dataset=chairs_apart, methods=few_methods)
+by_model = image_setup(dataset, loading=dict(partition="model"), **options)
+divided = setting._replace(dataset=by_model.dataset, methods=few_methods)
 divided = divided._replace(keep=folder and f"{folder}/by-model")
 harder = protocols.sequential(divided)
 
@@ -227,10 +222,9 @@ strip = np.clip(np.concatenate(list(drawn.values())), 0, 1)
 _ = figures.plot_images(strip, columns=12, rows=list(drawn), size=0.6)
 
 # %%
-astray = {
-    name: float((runs.decode(path) - study.first.decode(path)).square().mean())
-    for name, runs in study.fits.items()
-}
+hers, astray = study.first.decode(path), {}
+for name, runs in study.fits.items():
+    astray[name] = float((runs.decode(path) - hers).square().mean())
 check("R-VAEs draw what Alice draws", astray["R-VAE"] < astray["VAE"] / 2)
 
 # %% [markdown]
@@ -247,9 +241,8 @@ _ = linear_maps.plot_linear_maps(study.table)
 # Ten runs of the paper's residual network; data, image size and epochs are printed below the table.
 
 # %%
-own, published = load_results("chairs"), load_results("published")
-published = published[(published.data == "3D Chairs") & (published.table == 2)]
-tables.against_paper(tables.over_templates(rosetta_tables.relative_lsd(own)), published)
+own = load_results("chairs")
+chairs.study.table(own)
 
 # %% [markdown]
 # **Table 2, chairs**, log latent space distortion relative to the median VAE.
@@ -259,19 +252,13 @@ tables.against_paper(tables.over_templates(rosetta_tables.relative_lsd(own)), pu
 rosetta_tables.summary(own)
 
 # %%
-ours = own.pivot_table(
-    index="method", columns=["metric", "part"], values="value", aggfunc="median"
-)
-away = ours["unaligned_first", "D1"]
+away = rosetta_tables.medians(own)["unaligned_first", "D1"]
 check(
     "ten runs: R-VAE nearest to Alice without a map",
     away["R-VAE"] < away.drop("R-VAE").min(),
 )
-scale = own.iloc[0]
-print(
-    f"{scale['data']}: {scale.num_data} images of 32×32, {scale.epochs} epochs, "
-    f"{scale.replicas} runs, {own.template.nunique()} template, {scale.device}, residual network"
-)
+line = rosetta_tables.scale_of(own, "images of 32×32")
+print(line, "residual network", sep=", ")
 
 # %% [markdown]
 # ## Take-aways
@@ -329,7 +316,7 @@ assert "one resolution" in study.points.check(whole.x).errors[0]
 
 # %%
 provenance(
-    data=chairs.info["title"],
-    source=chairs.info["source"],
+    data=images.info["title"],
+    source=images.info["source"],
     runs=f"{replicas} of {epochs} epochs, {network} network",
 )

@@ -45,22 +45,19 @@ folder = None
 
 # %%
 import numpy as np
-import pandas as pd
 
-from rvae_lite import alignment, fit
-from rvae_lite.birdsong import colony, spectrograms
-from rvae_lite.reporting import figures, tables
+from rvae_lite import alignment, fit, select_points
+from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import protocols, rosetta_tables, song_figures
+from rvae_lite.studies import bengalese_finch, protocols, rosetta_tables, zebra_finch
 from rvae_lite.studies.setup import image_setup, methods_of
 from rvae_lite.studies.study import load_results
 
 figures.use_style()
-methods = methods_of(rho=rho)
 options = dict(network=network, num_examples=num_examples, keep=folder)
 options |= dict(epochs=epochs, replicas=replicas, learning_rate=learning_rate)
 options |= dict(loading=dict(size=64 if network == "patch" else 128))
-setting = image_setup(dataset, 64, methods=methods, **options)
+setting = image_setup(dataset, 64, methods=methods_of(rho=rho), **options)
 
 # %% [markdown]
 # ## A song
@@ -71,6 +68,9 @@ setting = image_setup(dataset, 64, methods=methods, **options)
 
 # %% tags=["nbval-ignore-output"]
 from IPython.display import Audio
+
+from rvae_lite.birdsong import colony, spectrograms
+from rvae_lite.studies import song_figures
 
 song = colony.sing(0, song=4)
 Audio(song.samples, rate=song.rate)
@@ -152,12 +152,13 @@ check("a fixed range: it changes every pixel", change["a fixed range"] > 0.05)
 # One folder a bird: D1 holds some of the birds, D2 the others, as in the paper, where the laboratories' birds are distinct.
 
 # %%
+import pandas as pd
+
 syllables = setting.dataset
 names = np.array(syllables.info["label_names"])
 print(syllables.info["title"], syllables.x.shape, f"{len(names)} types of syllable")
-kinds = pd.Series(names[syllables.labels]).str.split("/", expand=True)
-kinds.columns = ["bird", "type"]
-kinds.value_counts().unstack(fill_value=0)
+bird, _, kind = np.char.partition(names[syllables.labels], "/").T
+pd.crosstab(bird, kind, rownames=["bird"], colnames=["type"])
 
 # %%
 some = [np.flatnonzero(syllables.labels == kind)[:10] for kind in range(4)]
@@ -168,7 +169,7 @@ _ = figures.plot_spectrograms(syllables.x[np.concatenate(some)], columns=10, row
 few, quick = syllables.x[:256], dict(epochs=12, batch_size=64)
 quick["learning_rate"] = learning_rate
 first = fit(setting.model, few, seed=0, **quick)
-pairs = protocols.select_points(few, first.encode(few)[0], 16, method="random")
+pairs = select_points(few, first.encode(few)[0], 16, method="random")
 anchored = fit(setting.model, few, seed=1, rho=4 * rho, points=pairs, **quick)
 fingerprint(first)
 fingerprint(anchored)
@@ -197,14 +198,12 @@ _ = figures.plot_spaces(figures.through(window, spaces), held_out.labels)
 # **Figure 2, birdsong, in small.** Held-out syllables, coloured by type, through one window, the plane of the template's leading principal components (the paper has a UMAP).
 
 # %%
-apart = study.table[study.table.metric == "unaligned"]
-apart = apart.groupby(["method", "part"]).value.median().unstack()
-summary = study.table[study.table.seed.isna()]
-rv = summary.pivot(index="method", columns=["metric", "part"], values="value")
+median = rosetta_tables.medians(study.table)
 others = ["VAE", "beta-VAE"]
 for metric in ("rv", "rv_relative"):
-    lower = (rv.loc["R-VAE", metric] < rv.loc[others, metric].min() - 5).all()
-    check(f"R-VAE lowest in {metric}, at the points and away from them", lower)
+    lower = median.loc["R-VAE", metric] < median.loc[others, metric].min() - 5
+    check(f"R-VAE lowest in {metric}, at the points and away from them", lower.all())
+apart = median["unaligned"]
 check(
     "R-VAE: held-out syllables within a quarter of the template's variance",
     apart.loc["R-VAE", "rest"] < 0.25,
@@ -226,15 +225,12 @@ for name in ("VAE", "R-VAE"):
     distance = np.square(runs - target).sum(-1).mean(0) / target.var(0).sum()
     far[name] = [np.median(distance[held_out.labels == k]) for k in range(len(names))]
 by_type = pd.DataFrame(far | {"points": points_of}, index=names)
-_ = song_figures.plot_by_type(
-    by_type, label="distance to the template\n/ its variance (lower is better)"
-)
+label = "distance to the template\n/ its variance (lower is better)"
+_ = song_figures.plot_by_type(by_type, label=label)
 
 # %%
-check(
-    "every type is nearer with the points than without",
-    (by_type["R-VAE"] < by_type["VAE"]).all(),
-)
+nearer = by_type["R-VAE"] < by_type["VAE"]
+check("every type is nearer with the points than without", nearer.all())
 
 # %% [markdown]
 # ## The second laboratory
@@ -245,18 +241,22 @@ check(
 # %%
 import warnings
 
-plan = setting._replace(num_points=32, methods=methods | protocols.REPEATED_ANCHORS)
+from rvae_lite.anchors import PointsNotReached
+
+methods = setting.methods | protocols.REPEATED_ANCHORS
+plan = setting._replace(num_points=32, methods=methods)
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # a run or two of so few epochs stays a little away
+    # A run or two of so few epochs stays a little away.
+    warnings.simplefilter("ignore", PointsNotReached)
     sequel = protocols.sequential(plan)
 held_out = sequel.validation
 joint = sequel.target.encode(held_out.x)[0].numpy()
 alice = sequel.first.encode(held_out.x)[0].numpy()
 bob = {n: sequel.fits[n].encode(held_out.x)[0].numpy() for n in ("R-VAE", *others)}
-corrected = {
-    f"{name}, corrected": alignment.linear_map(means, joint)(means)
-    for name, means in bob.items()
-}
+corrected = {}
+for name, means in bob.items():
+    mapping = alignment.linear_map(means, joint)
+    corrected[f"{name}, corrected"] = mapping(means)
 window = figures.umap_of(joint)
 spaces = figures.through(window, {"joint": joint} | bob | {"joint ": joint} | corrected)
 _ = figures.plot_spaces(spaces, held_out.labels)
@@ -272,10 +272,7 @@ window = figures.umap_of(alice[hers])
 _ = figures.plot_spaces(figures.through(window, spaces), held_out.labels[hers])
 
 # %%
-runs = sequel.table[sequel.table.seed.notna()]
-median = runs.pivot_table(
-    index="method", columns=["metric", "part"], values="value", aggfunc="median"
-)
+median = rosetta_tables.medians(sequel.table)
 away, carried = median["unaligned_first", "D1"], median["label_transfer", "D1"]
 check(
     "Bob's R-VAE puts Alice's syllables within a third of her variance",
@@ -286,6 +283,7 @@ check(
     "her labels carry over twice as often as by any other method",
     carried["R-VAE"] > 2 * carried.drop("R-VAE").max(),
 )
+
 # %% [markdown]
 # ## Where it ends
 #
@@ -294,11 +292,9 @@ check(
 # For each part of the data, the variance over runs as a share of all variance; 1 means that runs know nothing of each other.
 
 # %%
-within = sequel.table[sequel.table.metric == "within_fraction"]
-within = within.pivot(index="method", columns="part", values="value")
-_ = figures.plot_groups(
-    within.loc[list(methods)], label="variance over runs / total\n(lower is better)"
-)
+within = median["within_fraction"]
+label = "variance over runs / total\n(lower is better)"
+_ = figures.plot_groups(within.loc[list(setting.methods)], label=label)
 
 # %%
 gain = within.loc["R-VAE"] / within.loc["VAE"]
@@ -314,18 +310,15 @@ check("new birds are held less than the birds of the points", gain["D2"] > gain[
 # The paper's birds are others and more, its spectrograms 128×128, its network larger.
 
 # %%
-own, published = load_results("zebra_finch"), load_results("published")
-published = published[published.data == "Birdsong"]
-frame = tables.over_templates(rosetta_tables.relative_rv(own))
-tables.against_paper(frame, published[published.table == 1])
+own = load_results("zebra_finch")
+zebra_finch.study.table(own, number=1)
 
 # %% [markdown]
 # **Table 1, birdsong**, retraining variability.
 # Ours is over the $\min(K, M - 1)$ leading eigenvalues; the paper's log determinants of ten runs in 32 dimensions are singular, and sizes do not compare.
 
 # %%
-frame = tables.over_templates(rosetta_tables.relative_lsd(own))
-tables.against_paper(frame, published[published.table == 2])
+zebra_finch.study.table(own, number=2)
 
 # %% [markdown]
 # **Table 2, birdsong**, log latent space distortion.
@@ -339,13 +332,8 @@ rosetta_tables.summary(own)
 # Whether Bob is in her space shows in the distance without any map and in the labels that carry over.
 
 # %%
-ours = own.pivot_table(
-    index="method",
-    columns=["recipe", "metric", "part"],
-    values="value",
-    aggfunc="median",
-)
-once, twice = ours["reproducibility"], ours["sequential"]
+median = rosetta_tables.medians(own, columns=["recipe", "metric", "part"])
+once, twice = median["reproducibility"], median["sequential"]
 for metric in ("rv", "rv_relative"):
     lower = once.loc["R-VAE", metric] < once.loc[others, metric].min()
     check(f"zebra finches: R-VAE below VAE and beta-VAE in {metric}", lower.all())
@@ -355,18 +343,13 @@ check(
     carried["R-VAE"] > 0.9,
 )
 check("and by no other method for half", carried.drop("R-VAE").max() < 0.5)
-scale = own.iloc[0]
-print(
-    f"{scale['data']}: {scale.num_data} syllables, {scale.epochs} epochs, "
-    f"{scale.replicas} runs, {own.template.nunique()} template(s), {scale.device}"
-)
+print(rosetta_tables.scale_of(own, "syllables"))
 
 # %% [markdown]
 # The same on the recordings of one Bengalese finch, a random half of its recordings on each side:
 
 # %%
-own = load_results("bengalese_finch")
-rosetta_tables.summary(own)
+bengalese_finch.study.table(load_results("bengalese_finch"))
 
 # %% [markdown]
 # ## Take-aways

@@ -45,17 +45,16 @@ folder = None
 
 # %%
 import numpy as np
-import pandas as pd
 
-from rvae_lite import alignment, fit
-from rvae_lite.reporting import figures, tables
+from rvae_lite import alignment, fit, select_points
+from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import protocols, rosetta_tables
-from rvae_lite.studies.setup import image_setup, methods_of
+from rvae_lite.studies import eight_gaussians, how_many_points, protocols, rosetta_tables
+from rvae_lite.studies.setup import Method, image_setup
 from rvae_lite.studies.study import load_results
 
 figures.use_style()
-methods = {k: v for k, v in methods_of(rho=rho).items() if k != "beta-VAE"}
+methods = {"VAE": Method(), "R-VAE": Method(rho=rho)}
 options = dict(network=network, num_examples=num_examples, keep=folder, side=32)
 options |= dict(epochs=epochs, replicas=replicas, learning_rate=learning_rate)
 setting = image_setup(dataset, methods=methods, loading=dict(size=64), **options)
@@ -77,30 +76,26 @@ setting = image_setup(dataset, methods=methods, loading=dict(size=64), **options
 # %%
 K = setting.model.latent_dim
 random = np.random.default_rng(0)
-z, A, b = (
-    random.normal(size=(500, K)),
-    random.normal(size=(K, K)),
-    random.normal(size=K),
-)
-error = {}
+z, A, b = (random.normal(size=size) for size in ((500, K), (K, K), K))
+mapped, error = z @ A.T + b, {}
 for R in (K // 2, K, K + 1, 2 * K):
-    fitted = alignment.linear_map(z[:R], z[:R] @ A.T + b)
-    error[R] = alignment.mean_squared_distance(fitted(z), z @ A.T + b)
+    fitted = alignment.linear_map(z[:R], mapped[:R])
+    error[R] = alignment.mean_squared_distance(fitted(z), mapped)
 check(f"K = {K}: {K} points do not determine an affine map", error[K] > 0.01)
-check(
-    f"{K + 1} points do, and more change nothing",
-    max(error[K + 1], error[2 * K]) < 1e-12,
-)
+enough = max(error[K + 1], error[2 * K])
+check(f"{K + 1} points do, and more change nothing", enough < 1e-12)
 
 # %%
 import warnings
 
+from rvae_lite.anchors import PointsNotReached
+
 # `fit` warns where a short training stays away from points: expected here.
-warnings.simplefilter("ignore", RuntimeWarning)
+warnings.simplefilter("ignore", PointsNotReached)
 song = setting.dataset
 few, quick = song.x[:256], dict(epochs=3, batch_size=64, learning_rate=learning_rate)
 first = fit(setting.model, few, seed=0, **quick)
-pairs = protocols.select_points(few, first.encode(few)[0], 16, method="random")
+pairs = select_points(few, first.encode(few)[0], 16, method="random")
 anchored = fit(setting.model, few, seed=1, rho=4 * rho, points=pairs, **quick)
 fingerprint(first)
 fingerprint(anchored)
@@ -112,43 +107,36 @@ fingerprint(anchored)
 # The inputs of the points join the data of all methods, so every $R$ has a VAE of its own to be compared with.
 
 # %%
+import pandas as pd
+
 counts = (4, 8, 16, 32, 64)
 studies = {R: protocols.reproducibility(setting._replace(num_points=R)) for R in counts}
 sweep = pd.concat([study.table for study in studies.values()], ignore_index=True)
 
 # %%
 figure, (left, right) = figures.figure_row(2, width=3.4)
+how = dict(metric="unaligned", part="rest", ax=left)
 label = "distance to the template\n/ its variance (lower is better)"
-figures.plot_runs_over_points(
-    sweep, metric="unaligned", part="rest", label=label, ax=left
-)
+figures.plot_runs_over_points(sweep, label=label, **how)
 left.axvline(K + 1, color=figures.INK, linewidth=0.8, linestyle="dotted")
+how = dict(metric="squared_error", part="rest", ax=right)
 label = "squared error\n(lower is better)"
-_ = figures.plot_runs_over_points(
-    sweep, metric="squared_error", part="rest", label=label, ax=right
-)
+_ = figures.plot_runs_over_points(sweep, label=label, **how)
 
 # %% [markdown]
 # **Left**: every run's distance to the template's space on held-out syllables; the dotted line is $K + 1$.
 # **Right**: what anchoring costs in reconstruction.
 
 # %%
-apart = sweep[(sweep.metric == "unaligned") & (sweep.part == "rest")]
-apart = apart.groupby(["method", "num_points"]).value.median().unstack()
-check(
-    "VAEs: beyond the template's variance at every R",
-    (apart.loc["VAE"] > 1).all(),
-)
+over_points = ["metric", "part", "num_points"]
+median = rosetta_tables.medians(sweep, columns=over_points)
+apart, error = median["unaligned", "rest"], median["squared_error", "rest"]
+check("VAEs: beyond the template's variance at every R", (apart.loc["VAE"] > 1).all())
 check(
     "R-VAE: four points already halve the distance of the VAE",
     apart.loc["R-VAE", 4] < apart.loc["VAE", 4] / 2,
 )
-check(
-    "and 32 come closer than 4",
-    apart.loc["R-VAE", 32] < apart.loc["R-VAE", 4],
-)
-error = sweep[sweep.metric == "squared_error"]
-error = error.groupby(["method", "num_points"]).value.median().unstack()
+check("and 32 come closer than 4", apart.loc["R-VAE", 32] < apart.loc["R-VAE", 4])
 cost = error.loc["R-VAE"] / error.loc["VAE"]
 check("no R costs more than 5 % of reconstruction", (cost < 1.05).all())
 
@@ -160,44 +148,24 @@ check("no R costs more than 5 % of reconstruction", (cost < 1.05).all())
 # Every column is relative to the median VAE that was trained with the same $R$.
 # All medians are over templates where there are several, interquartile ranges in brackets.
 
-
 # %%
-def frames_of(table):
-    """Retraining variability and log distortion relative to the VAE, the paper's methods."""
-    table = table[table.method.isin(["VAE", "beta-VAE", "R-VAE"])]
-    return [
-        tables.over_templates(rosetta_tables.relative_rv(table)),
-        tables.over_templates(rosetta_tables.relative_lsd(table)),
-    ]
-
-
-def scale_of(table):
-    one, templates = table.iloc[0], table.template.nunique()
-    runs = f"{one.epochs} epochs, {one.replicas} runs, {templates} template(s), {one.device}"
-    print(f"{one['data']}: {one.num_data} examples, {runs}")
-
-
-committed = {
-    name: load_results(name) for name in ("eight_gaussians", "mnist", "how_many_points")
-}
-published = load_results("published")
-toy = published[published.data == "8 Gaussians"]
-rv, lsd = frames_of(committed["eight_gaussians"])
-scale_of(committed["eight_gaussians"])
-tables.against_paper(rv[rv.part == "rest"], toy[toy.table == 3])
+toy = load_results("eight_gaussians")
+print(rosetta_tables.scale_of(toy))
+eight_gaussians.study.table(toy, number=3)
 
 # %% [markdown]
 # **Table 3, 8 Gaussians**, retraining variability on held-out data.
 
 # %%
-tables.against_paper(lsd[lsd.part == "D1"], toy[toy.table == 6])
+eight_gaussians.study.table(toy, number=6)
 
 # %% [markdown]
 # **Table 6, 8 Gaussians**, log distortion on the first laboratory's data.
 
 # %%
-scale_of(committed["mnist"])
-rosetta_tables.by_num_points(frames_of(committed["mnist"]))
+images = load_results("mnist")
+print(rosetta_tables.scale_of(images))
+how_many_points.study.table(images)
 
 # %% [markdown]
 # **Tables 4 and 7, MNIST.**
@@ -205,8 +173,9 @@ rosetta_tables.by_num_points(frames_of(committed["mnist"]))
 # So our numbers stand alone here, without a verdict.
 
 # %%
-scale_of(committed["how_many_points"])
-rosetta_tables.by_num_points(frames_of(committed["how_many_points"]))
+own = load_results("how_many_points")
+print(rosetta_tables.scale_of(own))
+how_many_points.study.table(own)
 
 # %% [markdown]
 # **Tables 5 and 8, birdsong.**
@@ -214,18 +183,10 @@ rosetta_tables.by_num_points(frames_of(committed["how_many_points"]))
 # The unaligned distance {eq}`eq-unaligned`, which the paper does not show, says more plainly what the number of points buys:
 
 # %%
-own = committed["how_many_points"]
-figure, (left, right) = figures.figure_row(2, width=3.4)
-label = "distance to the template\n/ its variance (lower is better)"
-figures.plot_runs_over_points(own, metric="unaligned", part="rest", label=label, ax=left)
-label = "labels carried over, D1\n(higher is better)"
-_ = figures.plot_runs_over_points(
-    own, metric="label_transfer", part="D1", label=label, ax=right
-)
+_ = how_many_points.study.figure(own)
 
 # %%
-apart = own[(own.metric == "unaligned") & (own.part == "rest")]
-apart = apart.groupby(["method", "num_points"]).value.median().unstack()
+apart = rosetta_tables.medians(own, columns=over_points)["unaligned", "rest"]
 check("ten runs: R-VAE nearest at every R", (apart.idxmin() == "R-VAE").all())
 check(
     "from 4 to 16 points its distance falls to a tenth",
@@ -278,9 +239,7 @@ assert left_over["R-VAE"] < left_over["VAE"]
 
 # %% tags=["hide-cell"]
 one = setting._replace(num_points=16, selection="random", methods=methods, replicas=2)
-drawn = protocols.reproducibility(one).table
-drawn = drawn[(drawn.metric == "unaligned") & (drawn.part == "rest")]
-drawn = drawn.groupby("method").value.median()
+drawn = rosetta_tables.medians(protocols.reproducibility(one).table)["unaligned", "rest"]
 assert drawn["R-VAE"] < drawn["VAE"]
 
 # %% [markdown]

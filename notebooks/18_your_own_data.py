@@ -45,6 +45,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from rvae_lite import VAE, RosettaPoints, alignment, fit, select_points
 from rvae_lite.birdsong import annotations, ava, colony, spectrograms, syllables
@@ -97,8 +98,7 @@ print((birds["finch0"] / "song000.csv").read_text()[:90])
 # %%
 spec = spectrograms.SpectrogramSpec(num_freqs=64, num_times=64)
 song = syllables.load_birds(birds, spec=spec, progress=False)
-counts = syllables.counts(song).pivot(index="bird", columns="type", values="count")
-counts.fillna(0).astype(int)
+pd.crosstab(song.birds, song.labels, rownames=["bird"], colnames=["type"])
 
 # %%
 some = [np.flatnonzero(song.labels == label)[:12] for label in "abc"]
@@ -110,20 +110,16 @@ _ = figures.plot_spectrograms(shown, columns=12, rows=["a", "b", "c"])
 # What is new is the header ({ref}`rosetta-file`): say how the inputs were made, and the next laboratory's program can check it.
 
 # %%
-songs = VAE.patch(
-    song.spectrograms.shape[1:], 8, patch_size=8, channels=16, hidden=(64,)
-)
+patches = dict(patch_size=8, channels=16, hidden=(64,))
+songs = VAE.patch(song.spectrograms.shape[1:], 8, **patches)
 here = song.birds == "finch0"
 plan["batch_size"] = 16  # or a few hundred examples would make few steps
-alice = fit(songs, song.spectrograms[here], epochs=epochs, seed=1, **plan)
-header = dict(
-    preprocessing=song.info["preprocessing"], licence="CC0", source="synthetic"
-)
-means = alice.encode(song.spectrograms[here])[0]
+x, ids = song.spectrograms[here], song.ids[here]
+alice = fit(songs, x, epochs=epochs, seed=1, **plan)
+header = dict(preprocessing=song.info["preprocessing"], licence="CC0", source="synthetic")
+means = alice.encode(x)[0]
 file = folder / "alice.npz"
-select_points(
-    song.spectrograms[here], means, 32, ids=song.ids[here], header=header
-).save(file)
+select_points(x, means, 32, ids=ids, header=header).save(file)
 print(f"{file.name}: {file.stat().st_size / 1000:.0f} kB")
 
 # %% [markdown]
@@ -142,17 +138,14 @@ print(wrong)
 check("points made with another axis are refused", bool(wrong.errors))
 
 # %%
+plan |= dict(replicas=replicas, epochs=epochs)
 joined = np.concatenate([own, received.x])
-bob = fit(
-    songs, joined, replicas=replicas, epochs=epochs, points=received, rho=rho, **plan
-)
-lonely = fit(songs, joined, replicas=replicas, epochs=epochs, seed=9, **plan)
-x, z = song.spectrograms[here], means.numpy()
-away = {
-    name: np.median([alignment.mean_squared_distance(run, z) for run in runs.encode(x)])
-    / alignment.total_variance(z)
-    for name, runs in {"with points": bob, "without": lonely}.items()
-}
+bob = fit(songs, joined, points=received, rho=rho, **plan)
+lonely = fit(songs, joined, seed=9, **plan)
+z, away = means.numpy(), {}
+for name, runs in {"with points": bob, "without": lonely}.items():
+    distances = [alignment.mean_squared_distance(run, z) for run in runs.encode(x)]
+    away[name] = np.median(distances) / alignment.total_variance(z)
 check(
     "with points: Bob puts Alice's bird within a third of her variance",
     away["with points"] < 1 / 3,
@@ -169,10 +162,8 @@ check("without: beyond all of it", away["without"] > 1)
 ava.write_ava(folder / "specs", song)
 print(sorted(path.name for path in (folder / "specs").iterdir())[:3], "...")
 again = ava.read_ava(folder / "specs")
-check(
-    "what was written is read back",
-    np.allclose(np.sort(again.onsets), np.sort(song.onsets)),
-)
+same = np.allclose(np.sort(again.onsets), np.sort(song.onsets))
+check("what was written is read back", same)
 
 # %% [markdown]
 # ## When something is wrong

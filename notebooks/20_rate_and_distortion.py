@@ -45,12 +45,11 @@ learning_rate = 3e-3
 
 # %%
 import numpy as np
-import pandas as pd
 import torch
 
 from rvae_lite import VAE, data, fit, laws
 from rvae_lite.metrics import active_units, rate_distortion_curve
-from rvae_lite.reporting import figures
+from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.claims import check, fingerprint, provenance
 
 figures.use_style()
@@ -181,7 +180,6 @@ fair = seen[:num_betas]
 alive = (fair.rate > 0.1).sum()
 low, high = betas[: alive - 1], betas[1:alive]
 slope = -np.diff(fair.distortion[:alive]) / np.diff(fair.rate[:alive])
-secants = pd.DataFrame(dict(low=low, slope=slope, high=high))
 inside = (slope > 0.9 * low) & (slope < 1.1 * high)
 check(f"{alive - 1} secants lie between their prices, within a tenth", inside.all())
 
@@ -348,9 +346,8 @@ told = {
     "reconstructions blur as β grows": (np.diff(curve.squared_error) > 0).all(),
     "large β collapses to the prior": curve.rate.iloc[-1] < 0.01,
 }
-verdicts = ["agrees" if holds else "differs" for holds in told.values()]
-columns = dict(paper="Figure 1, Section 2.1", here=f"{num_betas} trainings")
-pd.DataFrame(columns | dict(verdict=verdicts), index=pd.Index(told, name="statement"))
+shared = ("Figure 1, Section 2.1", f"{num_betas} trainings")
+tables.statements({name: (*shared, holds) for name, holds in told.items()})
 
 # %%
 check("all four statements hold here", all(told.values()))

@@ -49,9 +49,9 @@ import torch
 from torch import nn
 
 from rvae_lite import VAE, fit, gates, metrics, multirate
-from rvae_lite.reporting import figures
+from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import over_beta, over_beta_tables
+from rvae_lite.studies import linear_multirate, multi_rate, over_beta
 from rvae_lite.studies.setup import MR_VAE
 from rvae_lite.studies.study import load_results
 
@@ -201,22 +201,16 @@ _ = figures.plot_over_beta(losses, label=label, lines=["MR-VAE"], ax=right)
 # `metrics.area_between` integrates the difference in distortion over the rates that both reach, `metrics.dominance` is the share of them where one curve lies below the other.
 
 # %%
-shared = multi[np.isclose(multi.beta.to_numpy()[:, None], plain.beta).any(1)]
-area = metrics.area_between(shared, plain)
-reach = min(shared.rate.max(), plain.rate.max()) - max(
-    shared.rate.min(), plain.rate.min()
-)
+shared = over_beta.at_betas_of(plain, multi)
+area, reach = metrics.area_between(shared, plain), over_beta.common_rates(shared, plain)
 check("both reach a common range of 10 nats of rate", reach > 10)
-check(
-    "the curves are on average within 1.5 nats of distortion", abs(area) / reach < 1.5
-)
+near = abs(area) / reach
+check("the curves are on average within 1.5 nats of distortion", near < 1.5)
 check("at the lowest β it uses less rate", shared.rate.max() < plain.rate.max())
 check("at the highest β it uses more", shared.rate.min() > plain.rate.min())
 close = np.abs(shared.loss.to_numpy() / plain.loss.to_numpy() - 1)
-check(
-    "near β = 1 their losses are within 10 %",
-    close[np.abs(np.log(plain.beta)) < 1].max() < 0.1,
-)
+middle = np.abs(np.log(plain.beta)) < 1
+check("near β = 1 their losses are within 10 %", close[middle].max() < 0.1)
 
 # %% [markdown]
 # The range is narrower because weights are shared: the average over {eq}`eq-multirate-objective` is ruled by its large losses, those at high $\beta$, and the gates have to learn the difference.
@@ -246,7 +240,7 @@ for beta in (0.01, 0.05, 0.3, 1.0, 4.0, 10.0):
     ):
         worst = max(worst, float((ours - gated).abs().max()))
 check("folded and gated models agree to 1e-5 at six betas", worst < 1e-5)
-sizes = folded.rows.shape[1], study.fits["beta-VAE"][0].rows.shape[1]
+sizes = folded.weights.shape[1], study.fits["beta-VAE"][0].weights.shape[1]
 check("a folded model is as large as a plain one", sizes[0] == sizes[1])
 
 # %% [markdown]
@@ -255,8 +249,7 @@ check("a folded model is as large as a plain one", sizes[0] == sizes[1])
 # A gate is two numbers per channel, so it hardly counts where layers are wide; one training replaces ten.
 
 # %%
-once = study.table[study.table.beta.isna() & (study.table.seed == 0)]
-cost = once.pivot_table(index="method", columns="metric", values="value")
+cost = over_beta.whole_of(study.table)
 cost[["trainings", "parameters"]].astype(int)
 
 # %%
@@ -277,26 +270,15 @@ check("after training no channel is closed", cost.closed_share["MR-VAE"] < 0.02)
 # One multi-rate training is shown twice: for as many epochs as each of the ten, as in the paper, and for four times as many, which still costs half of the ten together.
 
 # %%
-own, published = load_results("multi_rate"), load_results("published")
-longer = "MR-VAE, 4 times as long"
-over_beta_tables.curves_against_paper(own, published, named={longer: "MR-VAE"})
+own, longer = load_results("multi_rate"), multi_rate.LONG
+multi_rate.study.table(own)
 
 # %%
-pairs = own[own.metric.isin(["area", "dominance"])]
-index = ["method", "data", "network", "against"]
-
-
-def spread(values):
-    return f"{values.median():.2f} ({values.min():.2f} to {values.max():.2f})"
-
-
-pairs.groupby([*index, "metric"], sort=False).value.agg(spread).unstack()
+multi_rate.spreads(own)
 
 # %%
-lower = pairs[pairs.metric == "dominance"].groupby(index).value.median()
+lower, best = multi_rate.dominances(own), multi_rate.lowest(own)
 check("after as many epochs the plain curves lie lower", lower["MR-VAE"].max() < 0.1)
-best = over_beta_tables.best_negative_elbos(own).groupby(["method", "data", "network"])
-best = best.value.median().unstack("method")
 check(
     "four times as long, its lowest −ELBO is below that of ten trainings",
     (best[longer] < best["beta-VAE"]).all(),
@@ -308,31 +290,13 @@ check("and its curve is the lower at most rates", lower[longer].min() > 0.5)
 # Median, least and most over the seeds.
 
 # %%
-whole = own[
-    own.beta.isna() & own.metric.isin(["seconds", "parameters", "closed_share"])
-]
-index = ["data", "network", "metric"]
-costs = whole.pivot_table(index=index, columns="method", values="value")
-for metric in ("seconds", "parameters"):
-    part = costs.xs(metric, level="metric")
-    each = part["beta-VAE"] / (10 if metric == "seconds" else 1)
-    ratio = part["MR-VAE"] / each
-    print(f"{metric}, gated over plain: {ratio.min():.2f} to {ratio.max():.2f}")
-seconds = costs.xs("seconds", level="metric")
-ratio = seconds[longer] / seconds["beta-VAE"]
-print(f"four times as long, over ten: {ratio.min():.2f} to {ratio.max():.2f}")
-scale = own.groupby(["data", "network"], sort=False).first()
-shown = ["num_data", "num_test", "width", "epochs", "batch_size", "replicas"]
-scale[shown].rename(columns=dict(replicas="seeds"))
+for name, ratio in multi_rate.costs(own).items():
+    print(f"{name}: {ratio.min():.2f} to {ratio.max():.2f}")
+scale = ["num_data", "num_test", "width", "epochs", "batch_size", "replicas"]
+tables.scales(own, *scale, by=multi_rate.CASE).rename(columns=dict(replicas="seeds"))
 
 # %%
-figure, axes = figures.figure_row(4)
-for ax, (name, part) in zip(axes, own.groupby(["data", "network"], sort=False)):
-    found = {method: over_beta.curve_of(part, method) for method in part.method.unique()}
-    figures.plot_rate_distortion(found, lines=["MR-VAE", longer], ax=ax)
-    ax.set_title(", ".join(name))
-    if ax is not axes[0]:
-        ax.get_legend().remove()
+_ = multi_rate.study.figure(own)
 
 # %% [markdown]
 # **Figure 5, our scale**: medians over seeds.
@@ -341,14 +305,11 @@ for ax, (name, part) in zip(axes, own.groupby(["data", "network"], sort=False)):
 
 # %%
 linear = load_results("linear_multirate")
-keys = ["data", "latent_dim", "training"]
-percent = linear.assign(gap=100 * linear.gap).groupby(keys).gap
-typical = linear.groupby("training").gap.median()
-worst = linear.groupby("training").gap.max()
-check("sampled: within 1 % of the optimum at every β", worst["sampled"] < 0.01)
-check("and typically within 0.2 %", typical["sampled"] < 0.002)
-check("exact: within 0.7 %", worst["exact"] < 0.007)
-percent.agg(["median", "max"]).round(2).rename(columns="{}, per cent".format)
+gaps = linear_multirate.gaps(linear)
+check("sampled: within 1 % of the optimum at every β", gaps["max"]["sampled"] < 0.01)
+check("and typically within 0.2 %", gaps["median"]["sampled"] < 0.002)
+check("exact: within 0.7 %", gaps["max"]["exact"] < 0.007)
+linear_multirate.study.table(linear)
 
 # %% [markdown]
 # On MNIST the worst of the 25 is the largest $\beta$, where nearly all latents have collapsed.

@@ -44,14 +44,12 @@ learning_rate = 3e-3
 
 # %%
 import numpy as np
-import pandas as pd
 import torch
 
 from rvae_lite import metrics
-from rvae_lite.reporting import figures
+from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import over_beta
-from rvae_lite.studies.features import features_of, quarter_turns
+from rvae_lite.studies import features, multi_rate, over_beta
 from rvae_lite.studies.setup import MR_VAE
 from rvae_lite.studies.study import load_results
 
@@ -133,13 +131,12 @@ check("eigenvalues do not notice a turn", eigen[0] == eigen[1])
 # Such distances rank models of one page; they do not compare with anyone else's.
 
 # %%
-turned, turns = quarter_turns(setting.train[:1024])
+turned, turns = features.quarter_turns(setting.train[:1024])
 sets = [x[:179], x[180:], 255 * np.random.default_rng(0).integers(0, 2, x.shape)]
 sets = [images.astype(np.float32) / 255 for images in sets]
-features, encoder = features_of(
-    np.concatenate(sets), reference=turned, labels=turns
-)
-half, other, noise = np.split(features, np.cumsum([len(s) for s in sets])[:-1])
+together = np.concatenate(sets)
+found, encoder = features.features_of(together, reference=turned, labels=turns)
+half, other, noise = np.split(found, np.cumsum([len(s) for s in sets])[:-1])
 check(
     "half of the test set is nearer to the other half than noise is, a tenth at most",
     metrics.frechet_distance(half, other) < metrics.frechet_distance(half, noise) / 10,
@@ -153,12 +150,11 @@ check(
 figure, axes = figures.figure_row(3, width=2.8)
 counts = {name: (betas, values) for name, values in units.items()}
 figures.plot_over_beta(counts, label="active units", ax=axes[0])
-found = {name: over_beta.curve_of(study.table, name) for name in setting.methods}
+at = {}
+for name in setting.methods:
+    at[name] = over_beta.curve_of(study.table, name).dropna(subset="frechet_samples")
 for ax, kind in zip(axes[1:], ("samples", "reconstructions")):
-    values = {
-        name: (c.beta, c[f"frechet_{kind}"])
-        for name, c in ((n, c[c.frechet_samples.notna()]) for n, c in found.items())
-    }
+    values = {name: (curve.beta, curve[f"frechet_{kind}"]) for name, curve in at.items()}
     label = f"Fréchet distance of {kind}\n(lower is better)"
     figures.plot_over_beta(values, label=label, ax=ax)
 
@@ -168,7 +164,6 @@ for ax, kind in zip(axes[1:], ("samples", "reconstructions")):
 # The multi-rate model's curve is flatter, better at the far end and worse at the optimum, since its range of rates is narrower.
 
 # %%
-at = {name: c[c.frechet_samples.notna()] for name, c in found.items()}
 one = at["beta-VAE"]
 best = one.frechet_samples.to_numpy().argmin()
 check("the best samples are at neither end", 0 < best < len(betas) - 1)
@@ -240,48 +235,31 @@ check("and at least doubles up to the highest", errors[-1] > 2 * min(errors))
 
 # %%
 own = load_results("multi_rate")
-figure, axes = figures.figure_row(4)
-for ax, (name, part) in zip(axes, own.groupby(["data", "network"], sort=False)):
-    found = {method: over_beta.curve_of(part, method) for method in part.method.unique()}
-    values = {method: (c.beta, c.active_units) for method, c in found.items()}
-    figures.plot_over_beta(values, label="active units", ax=ax)
-    ax.set_title(", ".join(name))
+_ = multi_rate.study.figure(own, metric="active_units", label="active units")
 
 # %%
-figure, axes = figures.figure_row(4)
-for ax, (name, part) in zip(axes, own.groupby(["data", "network"], sort=False)):
-    found = {method: over_beta.curve_of(part, method) for method in part.method.unique()}
-    found = {method: c[c.frechet_samples.notna()] for method, c in found.items()}
-    values = {method: (c.beta, c.frechet_samples) for method, c in found.items()}
-    figures.plot_over_beta(values, label="Fréchet distance of samples", ax=ax)
-    ax.set_title(", ".join(name))
+label = "Fréchet distance of samples"
+_ = multi_rate.study.figure(own, metric="frechet_samples", label=label)
 
 
 # %%
-def at_end(metric, end, method):
+def at_end(metric, end):
     """Per data set and network: a metric at the lowest or highest beta, median over seeds."""
-    rows = own[(own.metric == metric) & (own.method == method)]
-    rows = rows[np.isclose(rows.beta, getattr(rows.beta, end)())]
-    return rows.groupby(["data", "network"], sort=False).value.median()
+    return [multi_rate.at_end(own, metric, name, end) for name in setting.methods]
 
 
-def verdict(better):
-    return {len(better): "agrees", 0: "differs"}.get(int(better.sum()), "mixed")
-
-
-high = [at_end("active_units", "max", m) for m in ("MR-VAE", "beta-VAE")]
-low = [at_end("frechet_samples", "min", m) for m in ("MR-VAE", "beta-VAE")]
-rows = [
-    ("more active units at high β", "Figure 6", high[0] > high[1]),
-    ("better samples at low β", "Figure 6", low[0] < low[1]),
-    ("samples consistent over β", "Figure 7", np.array([step(drawn) < step(apart)])),
-]
-table = [
-    (claim, where, f"{int(found.sum())} of {len(found)}", verdict(found))
-    for claim, where, found in rows
-]
-columns = ["the multi-rate VAE has", "paper", "here, cases", "verdict"]
-pd.DataFrame(table, columns=columns).set_index("the multi-rate VAE has")
+high, low = at_end("active_units", "max"), at_end("frechet_samples", "min")
+told = {
+    "more active units at high β": ("Figure 6", high[0] > high[1]),
+    "better samples at low β": ("Figure 6", low[0] < low[1]),
+    "samples consistent over β": ("Figure 7", np.array([step(drawn) < step(apart)])),
+}
+verdicts = {1.0: "agrees", 0.0: "differs"}
+for name, (where, cases) in told.items():
+    verdict = verdicts.get(cases.mean(), "mixed")
+    told[name] = (where, f"{cases.sum()} of {len(cases)}", verdict)
+columns, name = ["paper", "here, cases"], "the multi-rate VAE has"
+tables.statements(told, columns=columns, name=name)
 
 # %% [markdown]
 # *Deviations.* The paper's Figure 6 shows colour photographs with Inception features, Figure 7 SVHN and CelebA; ours are binary images with features of their own, and what is compared are the decoder's probabilities, which are grey where the model is unsure.

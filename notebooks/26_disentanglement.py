@@ -281,25 +281,13 @@ check("of noise it is near 0", gap(noise, factors) < 0.02)
 # %%
 measured = dict(seeds=[0], num_samples=500, num_rated=1024)
 study = sprites.over_beta_sprites(setting, **measured)
-methods = ("MR-VAE", "beta-TCVAE")
-
-
-def curve(metric):
-    found = {
-        name: sprites.gap_curve(study.table, name, metric=metric) for name in methods
-    }
-    return {name: (part.beta, part["median"]) for name, part in found.items()}
-
-
-# %%
-figure, axes = figures.figure_row(3, width=2.9)
 labels = {
     "total_correlation": "total correlation, nats",
     "rate": "rate, nats",
     "mig_sampled": "MIG, sampled (higher is better)",
 }
-for ax, (metric, label) in zip(axes, labels.items(), strict=True):
-    figures.plot_over_beta(curve(metric), label=label, lines=["MR-VAE"], ax=ax)
+axes = figures.figure_row(3, width=2.9)[1]
+sprites.study.figure(study.table, axes=axes, labels=labels)
 axes[0].set_yscale("log")
 for ax in axes[1:]:
     ax.set_ylim(0, None)
@@ -313,15 +301,16 @@ for ax in axes[1:]:
 # The multi-rate model shares its weights with larger $\beta$ and does not go as far; its axes are the same at all $\beta$, and so is most of its gap.
 
 # %%
-correlation, rate, gaps = map(curve, labels)
-for name in methods:
-    values = correlation[name][1].to_numpy()
-    less = values[-1] < values[0] / 2
+found = sprites.medians(study.table)
+for name in sprites.METHODS:
+    values = found.loc["total_correlation", name].dropna()
+    less = values.iloc[-1] < values.iloc[0] / 2
     check(f"{name}: the largest β leaves less than half the total correlation", less)
-lowest, alone = rate["MR-VAE"][1].max(), rate["beta-TCVAE"][1].max()
-check("trained at a low β alone, a model spends twice the rate", alone > 2 * lowest)
-spread, alone = (np.ptp(gaps[name][1]) for name in methods)
-check("the gap depends on β less in the one training", spread < alone)
+rate, spread = found.loc["rate"].max(), sprites.spreads(study.table)["over β"]
+twice = rate["beta-TCVAE"] > 2 * rate["MR-VAE"]
+check("trained at a low β alone, a model spends twice the rate", twice)
+less = spread["MR-VAE"] < spread["beta-TCVAE"]
+check("the gap depends on β less in the one training", less)
 
 # %% [markdown]
 # Which latent tells which factor?
@@ -391,7 +380,7 @@ check("every walk changes the picture", change.min() > 1)
 
 # %%
 own, published = load_results("disentanglement"), load_results("published")
-over_beta_tables.gaps_against_paper(own, published)
+sprites.study.table(own, published)
 
 # %%
 scale = own.iloc[0]
@@ -399,21 +388,12 @@ print(
     f"{scale['data']}, {scale.side} x {scale.side}; encoder {scale.hidden}, decoder {scale.decoder}; "
     f"{scale.steps} steps of batch {scale.batch_size}, {own.seed.nunique()} seed(s), {scale.device}"
 )
-medians = own.groupby(["metric", "beta", "method"]).value.median().unstack()
 
 # %%
-figure, axes = figures.figure_row(4, width=2.5)
 labels |= {"mig_histogram": "MIG, histogram (higher is better)"}
-for ax, (metric, label) in zip(axes, labels.items(), strict=True):
-    found = {name: medians.loc[metric, name].dropna() for name in methods}
-    found = {name: (part.index, part) for name, part in found.items()}
-    figures.plot_over_beta(found, label=label, lines=["MR-VAE"], ax=ax)
-    for (name, _), run in own[own.metric == metric].groupby(["method", "seed"]):
-        thin = dict(color=figures.colour_of(name), linewidth=0.6, alpha=0.5)
-        ax.plot(run.beta, run.value, **thin)
-theirs = published[published.metric == "mig_sampled"]
-at = theirs.part.astype(float)
-axes[2].plot(at, theirs["median"], "x", color=figures.INK, label="paper")
+axes = sprites.study.figure(own, labels=labels)
+theirs = over_beta_tables.published_gaps(published)
+axes[2].plot(theirs.index, theirs, "x", color=figures.INK, label="paper")
 _ = axes[2].legend()
 
 # %% [markdown]
@@ -424,18 +404,13 @@ _ = axes[2].legend()
 # Below $\beta = 1$, where separate models are rewarded for dependence, its median gap is the larger one; above, no method is ahead at every $\beta$.
 
 # %%
-gaps = own[own.metric == "mig_sampled"].pivot_table(
-    index="beta", columns=["method", "seed"], values="value"
-)
-best = gaps["MR-VAE"].max().max()
-check("every gap of ours lies below the published ones", best < theirs["median"].min())
-spread = {name: np.ptp(gaps[name].dropna(), axis=0).median() for name in methods}
-check("one training depends on β less", spread["MR-VAE"] < spread["beta-TCVAE"] / 2)
-check(
-    "and less than on the seed",
-    spread["MR-VAE"] < np.ptp(gaps["MR-VAE"], axis=1).median(),
-)
-paired = medians.loc["mig_sampled"].dropna()
+best = sprites.gap_curve(own, "MR-VAE")["max"].max()
+check("every gap of ours lies below the published ones", best < theirs.min())
+spread = sprites.spreads(own)
+one, apart = (spread.loc[name, "over β"] for name in ("MR-VAE", "beta-TCVAE"))
+check("one training depends on β less", one < apart / 2)
+check("and less than on the seed", one < spread.loc["MR-VAE", "over seeds"])
+paired = sprites.medians(own).loc["mig_sampled"].dropna()
 low = paired[paired.index < 1]
 check("below β = 1 its gap is larger", (low["MR-VAE"] > low["beta-TCVAE"]).all())
 

@@ -300,15 +300,12 @@ def per_replica(name: str, value, replicas: int) -> Tensor:
     return values
 
 
-def choose_compiled(compile, device: torch.device, replica_steps: int, *, slow: bool):
-    """Whether a training's step is compiled: True, False, or "auto" (try, and go on without).
-
-    slow: compiling this model takes longer than it saves.
-    """
+def choose_compiled(compile, model: nn.Module, device: torch.device, replica_steps: int):
+    """Whether a training's step is compiled: True, False, or "auto" (try, and go on without)."""
     if compile not in (True, False, "auto"):
         raise ValueError(f"compile must be True, False or 'auto', not {compile!r}")
     if compile == "auto":
-        pays = replica_steps >= COMPILE_ABOVE and not slow
+        pays = replica_steps >= COMPILE_ABOVE and not compiles_slowly(model, device)
         return "auto" if pays and compiler_available(device) else False
     if compile and not compiler_available(device):
         message = "compile=True needs a C++ compiler (Triton on CUDA): install one, or "

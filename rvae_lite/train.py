@@ -86,8 +86,8 @@ def fit(
         torch.Size([3, 6400, 2])
     """
     # Refuse what does not fit, before anything is computed.
-    x = check_data(model, x, minimum=2)
     checks.check_counts(replicas=replicas, epochs=epochs, batch_size=batch_size)
+    x = check_data(model, x, minimum=2)
     seeds = engine.replica_seeds(seed, replicas)
     rate_law, law = _learning_rate_law(learning_rate, epochs), _beta_law(model, beta)
     beta, rho = _numbers(law, replicas), checks.per_replica("rho", rho, replicas)
@@ -98,7 +98,6 @@ def fit(
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     batches = engine.Batches.of(len(x), batch_size)
     num_steps = replicas * epochs * batches.num_batches
-    slow = checks.compiles_slowly(model, device)
     course = dict(epochs=epochs, law=law, beta=beta, rho=rho, learning_rate=rate_law)
     trainer = engine.Trainer(
         loss=ReplicaLoss(copy.deepcopy(model).train(), objective, num_data=len(x)),
@@ -107,7 +106,7 @@ def fit(
         batches=batches,
         **course,
         anchoring=weighted and Anchoring(weighted, model, device, beta=beta, law=law),
-        compiled=checks.choose_compiled(compile, device, num_steps, slow=slow),
+        compiled=checks.choose_compiled(compile, model, device, num_steps),
     )
     state = engine.State.initial(model, seeds, device)
     keeper = Checkpoint(checkpoint, trainer, weighted)
@@ -119,12 +118,10 @@ def fit(
         state.history.append(trainer.run_epoch(state, epoch))
         checks.check_finite_loss(trainer, state.history[-1][0], epoch)
         keeper.after_epoch(state)
-    seconds = round(time.monotonic() - started, 3)
 
     # Hand over the trained replicas.
-    result = Fit.of(model, trainer, state, seconds=seconds)
-    if weighted is not None:
-        _warn_of_unreached(result, weighted.points)
+    result = Fit.of(model, trainer, state, seconds=round(time.monotonic() - started, 3))
+    _warn_of_unreached(result, weighted)
     return result
 
 
@@ -170,11 +167,13 @@ def _progress_bar(first: int, epochs: int, progress: bool | str):
     return tqdm(range(first, epochs), initial=first, total=epochs, desc=label, unit="epoch")
 
 
-def _warn_of_unreached(result: Fit, points: RosettaPoints) -> None:
+def _warn_of_unreached(result: Fit, weighted: Weighted | None) -> None:
+    if weighted is None:
+        return
     middle = None  # of a multi-rate model's range
     if is_multirate(result.model):
         middle = float(np.sqrt(np.prod(result.model.beta_range)))
-    distance = result.anchor_distance(points, beta=middle)
+    distance = result.anchor_distance(weighted.points, beta=middle)
     missed = np.flatnonzero((result.rho > 0) & (distance > UNREACHED))
     if missed.size:
         text = checks.not_reached(missed.tolist(), max(distance[missed]))

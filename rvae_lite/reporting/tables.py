@@ -25,6 +25,20 @@ def over_templates(frame):
     return result.reset_index()
 
 
+def scales(own, *columns: str, by=("data",)):
+    """The scale of a study's runs, as it stands on their rows: a row for each data set.
+
+    Args:
+        own: the study's table.
+        columns: what to show, for example "num_data".
+        by: columns that tell the runs of different scale apart.
+    """
+    whole = own.groupby(list(by), sort=False)[list(columns)].first()
+    numbers = whole.select_dtypes("number")
+    counts = [name for name in numbers if (numbers[name] % 1 == 0).all()]
+    return whole.astype(dict.fromkeys(counts, int))
+
+
 def verdict(ours: float, our_iqr: float, paper: float, paper_iqr: float) -> str:
     """How ours compares with the paper's.
 
@@ -33,6 +47,25 @@ def verdict(ours: float, our_iqr: float, paper: float, paper_iqr: float) -> str:
     if abs(ours - paper) <= (our_iqr + paper_iqr) / 2:
         return "agrees"
     return "same trend" if ours * paper > 0 else "differs"
+
+
+def statements(rows: dict, *, columns=("paper", "here"), name: str = "statement"):
+    """What a paper says beside what was found here, a row each.
+
+    Args:
+        rows: statement -> (where the paper has it, what was found, verdict); a verdict is a text,
+            or whether the statement holds here: "agrees" or "differs".
+        columns: what to call the first two columns.
+        name: what to call the statements.
+    """
+    import pandas as pd
+
+    cells = []
+    for where, found, holds in rows.values():
+        judged = holds if isinstance(holds, str) else "agrees" if holds else "differs"
+        cells.append((where, found, judged))
+    index = pd.Index(rows, name=name)
+    return pd.DataFrame(cells, index=index, columns=[*columns, "verdict"])
 
 
 def against_paper(frame, published, *, baseline: str = "VAE"):

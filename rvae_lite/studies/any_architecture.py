@@ -2,7 +2,7 @@
 
 from rvae_lite.models.vae import VAE
 from rvae_lite.studies.protocols import sequential
-from rvae_lite.studies.rosetta_tables import ablation_table
+from rvae_lite.studies.rosetta_tables import ablation_table, medians
 from rvae_lite.studies.setup import BIRDSONG, COMPLEX, SIMPLE
 from rvae_lite.studies.song_setup import ABLATION, song_setup
 from rvae_lite.studies.study import Study
@@ -37,9 +37,18 @@ def unit(profile, architecture, keep):
     return sequential(setup._replace(methods={"R-VAE": setup.methods["R-VAE"]}, **models))
 
 
+def by_architecture(own):
+    """The study's table with the architecture as its method."""
+    return own.assign(method=own.architecture)
+
+
 @study.table
 def table(own, published, *, metric="LSD"):
     """Table 10, log distortion ("LSD") or retraining variability ("RV")."""
-    own = own.assign(method=own.architecture)
     options = dict(number=10, metric=metric, baseline="same architecture")
-    return ablation_table(own, published, **options)
+    return ablation_table(by_architecture(own), published, **options)
+
+
+def closeness(own):
+    """Labels carried over, R^2, distance to the first laboratory: medians, a row per network."""
+    return medians(by_architecture(own), "label_transfer", "r_squared", "unaligned_first")

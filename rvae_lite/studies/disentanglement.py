@@ -185,6 +185,11 @@ def table(own, published):
     return over_beta_tables.gaps_against_paper(own, published)
 
 
+def medians(own):
+    """Medians over the seeds: a row per metric and beta, a column per method."""
+    return own.groupby(["metric", "beta", "method"]).value.median().unstack()
+
+
 def spreads(own):
     """How far the gap moves over beta with a seed, and over the seeds at a beta: medians."""
     gaps = own[own.metric == "mig_sampled"]

@@ -50,6 +50,12 @@ def table(own, published, *, number=1):
     return rosetta_table(own, published, number=number, data="8 Gaussians")
 
 
+def lost_runs(own, method: str = "R-VAE, rho 2.75") -> float:
+    """The share of runs that did not reach the points: farther off than a tenth of the variance."""
+    far = own[(own.method == method) & (own.metric == "unaligned") & (own.part == "R1")]
+    return (far.value > 0.1).mean()
+
+
 @study.figure
 def figure(own, axes=None):
     """Tables 3 and 6 as curves over the number of points: variability, distortion on D1 and D2."""

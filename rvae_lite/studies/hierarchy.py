@@ -4,7 +4,14 @@ import numpy as np
 
 from rvae_lite.multirate import BETA_RANGE
 from rvae_lite.reporting import figures
-from rvae_lite.studies.over_beta import METHODS, PLAIN, curve_of, over_beta, rate_setup
+from rvae_lite.studies.over_beta import (
+    METHODS,
+    PLAIN,
+    common_rates,
+    curve_of,
+    over_beta,
+    rate_setup,
+)
 from rvae_lite.studies.setup import MR_VAE, Method
 from rvae_lite.studies.study import Study
 
@@ -52,22 +59,31 @@ def excess(own):
         area, dominance = (
             pairs[pairs.metric == metric].value.median() for metric in ("area", "dominance")
         )
-        low = max(ours.rate.min(), theirs.rate.min())
-        common = min(ours.rate.max(), theirs.rate.max()) - low
-        reached = ours.rate.max() / theirs.rate.max()
-        rows[name] = dict(excess=area / common, dominance=dominance, reached=reached)
+        excess, reached = area / common_rates(ours, theirs), ours.rate.max() / theirs.rate.max()
+        rows[name] = dict(excess=excess, dominance=dominance, reached=reached)
     return pd.DataFrame(rows).T.rename_axis("one training")
 
 
 @study.table
 def table(own, published):
-    """The excess as in `excess`, with a verdict on "competitive"; the paper has no number.
+    """The excess as in `excess`, as text, with a verdict on "competitive"; the paper has no number.
 
     Above 0 and below a tenth of the plain distortions' range is the same trend.
     """
     found, distortion = excess(own), curve_of(own, "beta-VAE").distortion
     limits = [(found.excess <= 0), (found.excess < np.ptp(distortion) / 10)]
-    return found.assign(verdict=np.select(limits, ["agrees", "same trend"], "differs"))
+    shown = found[[]].assign(paper="no number")
+    shown["excess distortion, nats"] = found.excess.map("{:.1f}".format)
+    shown["below at"] = found.dominance.map("{:.0%}".format)
+    shown["highest rate"] = found.reached.map("{:.0%}".format)
+    return shown.assign(verdict=np.select(limits, ["agrees", "same trend"], "differs"))
+
+
+def fine_rates(own):
+    """The fine scale's rate at the lowest beta, nats: a row per seed, a column per method."""
+    rows = own[own.metric == f"rate_{len(SCALES)}"]
+    rows = rows[rows.beta < 1.1 * rows.beta.min()]
+    return rows.pivot_table(index="seed", columns="method", values="value")
 
 
 @study.figure

@@ -33,6 +33,11 @@ def unit(profile, data, K, keep):
     return stamp(linear_gaps(x, latent_dim=K, **course), **scale)
 
 
+def gaps(own):
+    """The gap of each training over all data and betas, shares of the loss: median and worst."""
+    return own.groupby("training").gap.agg(["median", "max"])
+
+
 @study.table
 def table(own, published):
     """The gap in per cent over the betas, typical and worst; the paper has a figure only."""

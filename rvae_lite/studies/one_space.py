@@ -14,7 +14,7 @@ from torch import nn
 
 from rvae_lite.data import Dataset, load
 from rvae_lite.fitted import Fit
-from rvae_lite.reporting import figures
+from rvae_lite.reporting import figures, tables
 from rvae_lite.studies.linear import TARGETS, anchored_gaps
 from rvae_lite.studies.measure import distance_rows, run_rows, variability_rows
 from rvae_lite.studies.protocols import distil, halves
@@ -102,13 +102,29 @@ def hold(setup: Setup, *, template: int = 0) -> Result:
         seeds = run_seeds(template, name, replicas=setup.replicas)
         options = dict(method=method, seed=seeds, label=f"{name} {template}")
         fits[name] = train_held(setup, training.x, chosen, **options)
-    rows = []
-    for beta in BETAS:
-        rows += _rows_at(beta, space, fits, validation)
-    for row in rows:
-        row["rho"] = setup.methods[row["method"]].rho
-    table = tidy(setup, rows, space, template=template)
+    measured, rhos = measure(space, fits, validation), {}
+    for name, method in setup.methods.items():
+        rhos[name] = method.rho
+    measured["rho"] = measured.method.map(rhos)
+    table = tidy(setup, measured, space, template=template)
     return Result(table, fits, space, points, validation)
+
+
+def measure(space: Fit, fits: dict[str, Fit], validation: Dataset, *, betas=BETAS):
+    """The metrics of `hold` at each beta: a pandas DataFrame.
+
+    Args:
+        space: the template, one replica.
+        fits: method -> its runs, the one without points first.
+        validation: held-out data.
+        betas: where they are measured.
+    """
+    import pandas as pd
+
+    rows = []
+    for beta in betas:
+        rows += _rows_at(beta, space, fits, validation)
+    return pd.DataFrame(rows).assign(data=validation.info["title"])
 
 
 def _rows_at(beta: float, space: Fit, fits: dict[str, Fit], validation: Dataset) -> list[dict]:
@@ -152,21 +168,40 @@ def typical(own, *metrics: str):
     """Medians over the runs: a row per data, metric and beta, a column per method."""
     own = own[own.metric.isin(metrics or ("unaligned", "cost")) & (own["data"] != LINEAR)]
     keys = ["data", "metric", "method", "beta"]
-    return own.groupby(keys, sort=False).value.median().unstack("method")
+    found = own.groupby(keys, sort=False).value.median().unstack("method")
+    return found[own.method.unique()]
 
 
-@study.table
-def table(own, published):
-    """Distance and extra loss with curves, over the ten betas: median (IQR) and worst.
+def ratios(own):
+    """How many times further from the template plain points are than curves, over the ten betas."""
+    found = typical(own, "unaligned")
+    groups = (found["plain points"] / found.curves).groupby("data", sort=False)
+    return groups.agg(["min", "median", "max"])
 
-    Neither paper has this experiment.
-    """
+
+def over_betas(own):
+    """Distance and extra loss with curves, over the ten betas: median, IQR and worst."""
     found = typical(own).curves.unstack("metric")
     found["cost"] *= 100
     groups = found.rename(columns=dict(unaligned="distance", cost="extra loss, %")).stack()
     groups = groups.groupby(["data", "metric"], sort=False)
     iqr = groups.quantile(0.75) - groups.quantile(0.25)
     return groups.median().to_frame("median").assign(iqr=iqr, worst=groups.max())
+
+
+@study.table
+def table(own, published):
+    """What `over_betas` finds, as text; neither paper has this experiment."""
+    import pandas as pd
+
+    rows = []
+    scale = tables.scales(own[own.method == "curves"], "replicas", "epochs")
+    for (data, quantity), (median, iqr, worst) in over_betas(own).iterrows():
+        row = {"data": data, "quantity, with curves": quantity, "paper": "none"}
+        row["here"] = f"{median:.2g} ({iqr:.2g}), at most {worst:.2g}"
+        row["scale"] = "{replicas} runs, {epochs} epochs".format(**scale.loc[data])
+        rows.append(row | dict(verdict="new"))
+    return pd.DataFrame(rows).set_index("data")
 
 
 def variants(own):
@@ -179,9 +214,10 @@ def variants(own):
 
 
 @study.figure
-def figure(own, axes=None, *, metric, label, log=False):
-    """One metric over beta, a panel per data set, a line per method."""
+def figure(own, axes=None, *, metric, label, log=False, legend=True):
+    """One metric over beta, a panel per data set, a line per method; costs in per cent."""
     found = typical(own[own.method.isin(ARMS)], metric).droplevel("metric")
+    found *= 100 if metric == "cost" else 1
     titles = found.index.unique("data")
     axes = figures.figure_row(len(titles), height=2.3)[1] if axes is None else axes
     for ax, title in zip(axes, titles, strict=True):
@@ -189,4 +225,8 @@ def figure(own, axes=None, *, metric, label, log=False):
         lines = {name: (part.index, part[name]) for name in part}
         figures.plot_over_beta(lines, label=label, log=log, ax=ax)
         ax.set_title(title)
+        if ax is not axes[0] or not legend:
+            ax.get_legend().remove()
+        if not ax.get_subplotspec().is_first_col():
+            ax.set_ylabel("")
     return axes

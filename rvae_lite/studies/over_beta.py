@@ -210,6 +210,26 @@ def curve_of(table, method: str, *, seed: int | None = None):
     return rows.pivot_table(**index, aggfunc="median").reset_index()
 
 
+def whole_of(table):
+    """What belongs to a whole curve, medians over seeds: a row per method, a column per metric."""
+    rows = table[table.beta.isna()]
+    rows = rows[rows.against.isna()] if "against" in rows else rows
+    index = dict(index="method", columns="metric", values="value", sort=False)
+    return rows.pivot_table(**index, aggfunc="median")
+
+
+def at_betas_of(other, curve):
+    """The points of a curve at the betas of another one."""
+    same = np.isclose(curve.beta.to_numpy()[:, None], other.beta.to_numpy())
+    return curve[same.any(1)]
+
+
+def common_rates(ours, theirs) -> float:
+    """How long the range of rates is that two curves both reach, nats; negative where apart."""
+    low = max(ours.rate.min(), theirs.rate.min())
+    return float(min(ours.rate.max(), theirs.rate.max()) - low)
+
+
 def compare_curves(setup: Setup, curves: dict) -> list[dict]:
     """Area and dominance of every multi-rate curve against every plain one, at the plain betas.
 
@@ -218,11 +238,10 @@ def compare_curves(setup: Setup, curves: dict) -> list[dict]:
     gated = [name for name in curves if setup.methods[name].gates is not None]
     rows = []
     for name, against in ((a, b) for a in gated for b in curves if b not in gated):
-        ours, theirs = curves[name], curves[against]
-        ours = ours[np.isclose(ours.beta.to_numpy()[:, None], theirs.beta.to_numpy()).any(1)]
-        common = max(ours.rate.min(), theirs.rate.min()) < min(ours.rate.max(), theirs.rate.max())
+        theirs = curves[against]
+        ours = at_betas_of(theirs, curves[name])
         for metric, measure in (("area", area_between), ("dominance", dominance)):
-            value = measure(ours, theirs) if common else np.nan
+            value = measure(ours, theirs) if common_rates(ours, theirs) > 0 else np.nan
             rows.append(dict(method=name, against=against, metric=metric, value=value))
     return rows
 

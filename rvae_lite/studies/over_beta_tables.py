@@ -59,6 +59,15 @@ def curves_against_paper(
     return pd.DataFrame(rows, columns=[*keys, "paper", "here", "verdict"]).set_index("data")
 
 
+def published_gaps(published):
+    """The published mutual information gap, in the sampled form, by beta: a pandas Series."""
+    import pandas as pd
+
+    rows = published[published.metric == "mig_sampled"]
+    values = rows["median"].to_numpy()
+    return pd.Series(values, index=rows.part.astype(float).to_numpy()).sort_index()
+
+
 def gaps_against_paper(table, published, *, method: str = "MR-VAE", tolerance: float = 0.05):
     """The mutual information gap over beta beside the published one, in the sampled form.
 
@@ -73,9 +82,7 @@ def gaps_against_paper(table, published, *, method: str = "MR-VAE", tolerance: f
 
     rows = table[(table.method == method) & (table.metric == "mig_sampled")]
     ours = rows.groupby("beta").value.quantile([0.25, 0.5, 0.75]).unstack()
-    theirs = published[published.metric == "mig_sampled"]
-    theirs = pd.Series(theirs["median"].to_numpy(), index=theirs.part.astype(float)).sort_index()
-    shown = {}
+    theirs, shown = published_gaps(published), {}
     for beta, (low, value, high) in ours.iterrows():
         paper = theirs.iloc[np.abs(np.log(theirs.index / beta)).argmin()]
         rise = min(value - ours[0.5].iloc[0], paper - theirs.iloc[0])

@@ -143,8 +143,23 @@ def ablation_table(own, published, *, number: int, metric: str, baseline: str):
     return against_paper(frame, theirs, baseline=baseline)
 
 
-def medians(own, *metrics: str, columns=("metric",)):
-    """The median over runs and templates of some metrics: a row per method."""
-    own = own[own.metric.isin(metrics)]
-    wide = own.pivot_table(index="method", columns=list(columns), values="value", aggfunc="median")
-    return wide
+def medians(table, *metrics: str, columns=("metric", "part")):
+    """Medians over runs and templates: a row per method, a column per metric and part.
+
+    Args:
+        table: tidy, a row per run and metric; what is of the whole ensemble stays as it is.
+        metrics: which ones, by default all.
+        columns: of the table, that name those of the result.
+    """
+    if metrics:
+        table = table[table.metric.isin(metrics)]
+    layout = dict(index="method", columns=list(columns), values="value")
+    return table.pivot_table(aggfunc="median", **layout)
+
+
+def scale_of(table, examples: str = "examples") -> str:
+    """What a study's table rests on, as a line of text; `examples` is what its data are called."""
+    one, count = table.iloc[0], table.template.nunique()
+    templates = f"{count} template{'s' * (count > 1)}"
+    size = f"{one.num_data} {examples}, {one.epochs} epochs, {one.replicas} runs"
+    return f"{one['data']}: {size}, {templates}, {one.device}"

@@ -41,15 +41,17 @@ def unit(profile, data, keep):
     return over_beta(setup)
 
 
-def mean_losses(own):
+def mean_losses(own, *, by=("method", "seed")):
     """Mean loss at the plain trainings' betas, nats: a row per method and seed, a column per range.
 
-    NaN where a method's own range does not cover the column's.
+    NaN where a method's own range does not cover the column's.  By method alone it is the mean of
+    the medians over seeds.
     """
     betas = np.unique(own[own.method == "beta-VAE"].beta.dropna())
     losses = own[own.metric == "loss"]
     losses = losses[np.isclose(losses.beta.to_numpy()[:, None], betas, rtol=1e-4).any(1)]
-    wide = losses.pivot_table(index=["method", "seed"], columns="beta", values="value", sort=False)
+    options = dict(columns="beta", values="value", aggfunc="median", sort=False)
+    wide = losses.pivot_table(index=list(by), **options)
     inside = wide[[beta for beta in wide if 0.099 < beta < 1.01]]
     whole, part = (each.mean(axis=1, skipna=False) for each in (wide, inside))
     return whole.to_frame("β in [0.01, 10]").assign(**{"β in [0.1, 1]": part})

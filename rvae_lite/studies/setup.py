@@ -193,7 +193,7 @@ def run_seeds(*names: int | str, replicas: int) -> list[int]:
     return [int(sequence.generate_state(1)[0]) for sequence in sequences]
 
 
-def tidy(setup: Setup, rows: list[dict], trained: Fit, **columns):
+def tidy(setup: Setup, rows, trained: Fit, **columns):
     """Rows of one setup with its data and scale, a pandas DataFrame: see `stamp`."""
     scale = dict(
         replicas=setup.replicas,

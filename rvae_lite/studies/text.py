@@ -196,8 +196,9 @@ def table(own, published):
     quartiles = groups.quantile([0.25, 0.5, 0.75]).unstack()
     middle, iqr = quartiles[0.5], quartiles[0.75] - quartiles[0.25]
     here = middle.map("{:.2f}".format) + iqr.map(" ({:.2f})".format)
-    wide = here.unstack()
+    wide = here.unstack().rename(columns=dict(area="area, nats²"))
     ahead = middle.unstack().dominance >= 0.5
+    wide.insert(0, "paper", "competitive, no number")
     return wide.assign(verdict=np.where(ahead, "same trend", "differs"))
 
 

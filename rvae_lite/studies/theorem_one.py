@@ -104,7 +104,7 @@ def response_trained(
 ) -> Response:
     """The best that two gated layers do in practice: they minimise the mean excess over log beta.
 
-    Each of E and C is a product of two sigmoid gates and a number, D of two `decoder_gate`s; every
+    Each of E and C is a product of two sigmoid gates and a number, D of two decoder gates; every
     latent is optimised by itself (BFGS, random starts), so the result is an upper bound.
 
     Args:

@@ -5,7 +5,7 @@ from itertools import product
 from rvae_lite.points import SELECTION_METHODS
 from rvae_lite.reporting import figures
 from rvae_lite.studies.protocols import sequential
-from rvae_lite.studies.rosetta_tables import ablation_table
+from rvae_lite.studies.rosetta_tables import ablation_table, medians
 from rvae_lite.studies.song_setup import ABLATION, song_setup
 from rvae_lite.studies.study import Study
 
@@ -45,6 +45,12 @@ def table(own, published, *, metric="LSD"):
     """Table 9, log distortion ("LSD") or retraining variability ("RV")."""
     options = dict(number=9, metric=metric, baseline="k-means")
     return ablation_table(by_selection(own), published, **options)
+
+
+def closeness(own):
+    """Labels carried over, and the distance to the first laboratory: medians, a row per way."""
+    metrics = ("label_transfer", "unaligned_first")
+    return medians(by_selection(own), *metrics, columns=["metric"])
 
 
 @study.figure

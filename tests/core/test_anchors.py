@@ -212,6 +212,7 @@ def test_anchored_multi_rate_replicas_together_equal_replicas_alone(per, points)
     assert (together.weights[2] - unanchored.weights[2]).abs().max() > 1e-3
 
 
+@pytest.mark.slow
 def test_compiled_anchored_multi_rate_replicas_equal_the_eager_ones():
     if not checks.compiler_available(torch.device("cpu")):
         pytest.skip("no C++ compiler")
@@ -288,6 +289,7 @@ def test_a_checkpoint_of_other_curves_is_refused(tmp_path):
             trained(checkpoint=path, points=other)
 
 
+@pytest.mark.slow
 def test_anchored_multi_rate_runs_share_one_space_at_every_beta():
     x = toy_data().float()
     options = dict(beta=LAW, batch_size=32, learning_rate=Cosine(1e-2))

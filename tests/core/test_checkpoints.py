@@ -27,6 +27,7 @@ def count_epochs(monkeypatch):
     return epochs
 
 
+@pytest.mark.slow
 def test_a_training_killed_while_writing_goes_on_to_the_same_bits(tmp_path, monkeypatch):
     # The third checkpoint never reaches the disk: the process is killed in the middle of writing it.
     script = """

@@ -23,6 +23,7 @@ def load_tool():
 tool = load_tool()
 
 
+@pytest.mark.slow
 def test_five_hundred_damaged_files_are_refused_or_harmless(tmp_path):
     before = os.getcwd()
     try:

@@ -75,6 +75,7 @@ def gaussian_data(num_data, latent_dim, correlation):
     return mean, covariance + SCALE**2 * torch.eye(latent_dim, dtype=torch.float64)
 
 
+@pytest.mark.slow
 def test_of_a_gaussian_the_bias_falls_with_the_batch_and_is_within_2_percent_at_2048():
     mean, covariance = gaussian_data(20_000, 3, 0.6)
     exact = 0.5 * (covariance.diagonal().log().sum() - torch.logdet(covariance))

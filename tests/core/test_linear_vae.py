@@ -59,6 +59,7 @@ def flattened(best):
     ).numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100))
 def test_a_numerical_optimiser_finds_the_loss_of_the_closed_form_and_nothing_better(seed):
     covariance, options = random_case(seed)

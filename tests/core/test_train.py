@@ -67,6 +67,7 @@ def test_ten_replicas_equal_ten_single_trainings(eager, singles):
     assert moved.min() > 1e-3  # every replica was trained at all
 
 
+@pytest.mark.slow
 def test_ten_compiled_replicas_equal_the_eager_ones_and_ten_single_trainings(
     compiled, eager, singles
 ):
@@ -212,6 +213,7 @@ def test_every_posterior_and_likelihood_trains(posterior, likelihood):
     assert (last[2] > 0.5).all()  # the latents carry information
 
 
+@pytest.mark.slow
 def test_anchored_replicas_of_different_seeds_share_one_space():
     x = toy_data().float()
     options = dict(replicas=3, epochs=80, batch_size=25, learning_rate=1e-2, compile=False)
@@ -260,6 +262,7 @@ def test_training_in_blocks_changes_nothing(monkeypatch, eager):
     assert_close(terms_of(in_blocks), terms_of(eager))
 
 
+@pytest.mark.slow
 def test_many_models_can_be_compiled_in_one_process(monkeypatch):
     original = torch.compile
     monkeypatch.setattr(

@@ -78,6 +78,7 @@ def test_replicas_together_equal_replicas_alone():
     assert_close(together.weights[1], alone.weights[0])
 
 
+@pytest.mark.slow
 def test_compiled_replicas_equal_the_eager_ones():
     if not checks.compiler_available(torch.device("cpu")):
         pytest.skip("no C++ compiler")
@@ -89,6 +90,7 @@ def test_compiled_replicas_equal_the_eager_ones():
     assert_close(terms_of(compiled), terms_of(eager))
 
 
+@pytest.mark.slow
 def test_the_more_it_weighs_the_less_total_correlation_is_left():
     options = dict(
         epochs=60, batch_size=48, learning_rate=1e-2, replicas=2, beta=[0.2, 8.0], seed=[0, 0]

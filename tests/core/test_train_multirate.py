@@ -56,6 +56,7 @@ def test_multi_rate_replicas_together_equal_replicas_alone(name, law):
     ).min() > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("speed", "replicas", "compiled"), [(1, 1, False), (5, 1, False), (5, 2, True)]
 )
@@ -85,6 +86,7 @@ def test_plain_models_do_not_know_the_speed_of_gates():
     assert torch.equal(slow.weights, fast.weights)
 
 
+@pytest.mark.slow
 def test_compiled_multi_rate_replicas_with_batch_norm_equal_the_eager_ones():
     if not checks.compiler_available(torch.device("cpu")):
         pytest.skip("no C++ compiler")
@@ -182,6 +184,7 @@ def short(**options):
 # Interruptions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mlp", "cnn"])
 def test_a_multi_rate_training_killed_while_writing_goes_on_to_the_same_bits(tmp_path, name):
     script = f"""
@@ -346,6 +349,7 @@ def worst_gap(space, x, betas):
     return max(gaps), min(gaps)
 
 
+@pytest.mark.slow
 def test_a_linear_multi_rate_vae_reaches_the_exact_optimum_at_every_beta():
     x = torch.from_numpy(data.load("digits").x).float().flatten(1)
     x = x - x.mean(0)

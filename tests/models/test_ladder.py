@@ -94,6 +94,7 @@ def test_distortion_and_rates_are_those_of_a_plain_loop(scales):
     assert (rates > 0).all()
 
 
+@pytest.mark.slow
 def test_the_rate_is_the_expected_log_ratio_of_posterior_and_prior():
     model, count = ladder(3), 4000
     x = images(1).expand(count, -1, -1, -1)

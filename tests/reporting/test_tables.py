@@ -48,3 +48,17 @@ def test_a_row_of_the_paper_without_a_number_of_points_stands_beside_any():
     )
     table = tables.against_paper(frame, published, baseline="a")
     assert list(table.verdict) == ["reference", "agrees"]
+
+
+def test_the_scale_of_runs_is_a_row_for_each_data_set_in_their_order():
+    own = pd.DataFrame(dict(data=["b", "a", "a"], epochs=[3.0, 2.0, 2.0], width=[0.5, 1.5, 1.5]))
+    scale = tables.scales(own, "epochs", "width")
+    assert list(scale.index) == ["b", "a"] and list(scale.epochs) == [3, 2]
+    assert scale.epochs.dtype == int and list(scale.width) == [0.5, 1.5]
+
+
+def test_statements_agree_where_they_hold_and_may_have_a_verdict_of_their_own():
+    rows = {"it falls": ("Figure 1", "3 of 3", np.bool_(True)), "it rises": ("Figure 2", "", False)}
+    table = tables.statements(rows | {"it stays": ("Figure 3", "1 of 2", "mixed")}, name="said")
+    assert list(table.columns) == ["paper", "here", "verdict"] and table.index.name == "said"
+    assert list(table.verdict) == ["agrees", "differs", "mixed"]

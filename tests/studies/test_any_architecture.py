@@ -1,6 +1,7 @@
 """Any architecture: the committed table beside the paper's Table 10, and the second network."""
 
 from rvae_lite.studies import any_architecture
+from rvae_lite.studies.any_architecture import closeness
 from rvae_lite.studies.study import load_results
 
 
@@ -21,3 +22,9 @@ def test_the_second_laboratory_has_the_other_network(monkeypatch):
     assert blocks == [[0, 2, 0, 2], [0, 0, 0, 2], [0, 2, 1, 2]]
     assert {tuple(setup.model.config["blocks"]) for setup in seen} == {(0, 2, 0, 2)}
     assert [setup.columns["architecture"] for setup in seen] == [*any_architecture.ARCHITECTURES]
+
+
+def test_no_committed_architecture_strays_beyond_half_of_the_variance():
+    near = closeness(load_results("any_architecture"))
+    assert len(near) == 3 and (near["unaligned_first", "D1"] < 0.5).all()
+    assert set(near["r_squared"]) == {"D1", "D2"}

@@ -15,6 +15,7 @@ from rvae_lite.studies.disentanglement import (
     BETAS,
     gap_curve,
     measure_sprites,
+    medians,
     over_beta_sprites,
     posterior_of,
     spreads,
@@ -129,6 +130,7 @@ def test_a_curve_is_the_median_over_seeds(study):
     curve = gap_curve(study.table, "MR-VAE", metric="rate")
     assert list(curve.beta) == [0.1, 1.0, 10.0]
     assert (curve["min"] <= curve["median"]).all() and (curve["median"] <= curve["max"]).all()
+    assert list(medians(study.table).loc["rate", "MR-VAE"]) == list(curve["median"])
 
 
 def test_the_published_gaps_stand_beside_the_sampled_form_alone():
@@ -141,6 +143,7 @@ def test_the_published_gaps_stand_beside_the_sampled_form_alone():
     ]
     rows += [dict(row, metric="mig_histogram", value=0.9) for row in rows]
     rows += [dict(row, method="beta-TCVAE") for row in rows]
+    assert list(over_beta_tables.published_gaps(published).index)[::9] == [0.1, 10.0]
     table = over_beta_tables.gaps_against_paper(pd.DataFrame(rows), published)
     assert list(table.index)[:3] == ["0.1", "0.17", "0.28"]
     assert list(table.paper) == [

@@ -6,7 +6,7 @@ matplotlib.use("agg")
 
 import pytest
 
-from rvae_lite.studies.eight_gaussians import study
+from rvae_lite.studies.eight_gaussians import lost_runs, study
 from rvae_lite.studies.study import load_results
 
 
@@ -34,3 +34,9 @@ def test_tables_3_and_6_are_over_the_number_of_points(own):
 def test_the_figure_has_a_curve_for_each_of_the_papers_methods(own):
     axes = study.figure(own)
     assert [len(ax.get_legend().get_texts()) for ax in axes] == [3, 3, 3]
+
+
+def test_a_weak_anchor_lost_some_of_the_committed_runs_and_a_strong_one_fewer(own):
+    eight = own[own.num_points == 8]
+    assert 0.05 < lost_runs(own) < 0.5
+    assert lost_runs(eight, "R-VAE") < lost_runs(own) < lost_runs(eight, "VAE")

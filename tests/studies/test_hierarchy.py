@@ -29,9 +29,12 @@ def test_the_hierarchy_is_one_training_against_four(monkeypatch):
 
 def test_the_committed_excess_is_a_few_nats_over_part_of_the_rates():
     own = load_results("hierarchy")
+    found = hierarchy.excess(own)
+    assert list(found.index) == ["MR-VAE", "MR-VAE, no tilt"]
+    assert found.excess.between(0, 5).all() and found.reached.between(0.5, 0.7).all()
     table = hierarchy.study.table(own)
-    assert list(table.index) == ["MR-VAE", "MR-VAE, no tilt"]
-    assert table.excess.between(0, 5).all() and table.reached.between(0.5, 0.7).all()
-    assert set(table.verdict) == {"same trend"}
+    assert set(table.verdict) == {"same trend"} and list(table.index) == list(found.index)
+    assert table["highest rate"]["MR-VAE"] == f"{found.reached['MR-VAE']:.0%}"
+    assert (hierarchy.fine_rates(own)["beta-VAE"] > 1).all()
     left, right = hierarchy.study.figure(own)
     assert len(left.lines) == 3 and len(right.lines) == 6

@@ -4,7 +4,7 @@ import matplotlib
 
 matplotlib.use("agg")
 
-from rvae_lite.studies.linear_multirate import study
+from rvae_lite.studies.linear_multirate import gaps, study
 from rvae_lite.studies.study import load_results
 
 
@@ -13,3 +13,10 @@ def test_the_committed_gaps_are_below_a_per_cent():
     worst = study.table(own)["max, per cent"].unstack("training")
     assert (worst.sampled < 1).all() and (worst.exact < 0.7).all() and len(worst) == 3
     assert len(study.figure(own).lines) == 6
+
+
+def test_gaps_are_over_all_data_and_betas():
+    own = load_results("linear_multirate")
+    found = gaps(own)
+    assert found.loc["sampled", "max"] == own[own.training == "sampled"].gap.max()
+    assert found.loc["exact", "median"] == own[own.training == "exact"].gap.median()

@@ -95,10 +95,16 @@ def test_the_committed_linear_model_is_exact_when_held_by_curves(own):
 def test_the_committed_runs_share_a_space_at_every_rate(own):
     distances = one_space.typical(own, "unaligned")
     assert (distances.curves < 0.05 * distances["MR-VAE"]).all()
-    table = one_space.study.table(own)
-    assert len(table) == 2 * 5 and (table["median"] <= table.worst).all()
-    digits = table.loc[("scikit-learn digits", "distance")]
+    found = one_space.over_betas(own)
+    assert len(found) == 2 * 5 and (found["median"] <= found.worst).all()
+    digits = found.loc[("scikit-learn digits", "distance")]
     assert digits.worst == distances.curves.loc["scikit-learn digits"].max()
+    row = one_space.study.table(own).loc["scikit-learn digits"].iloc[0]
+    assert row.here == f"{digits['median']:.2g} ({digits.iqr:.2g}), at most {digits.worst:.2g}"
+    assert row.scale == "10 runs, 40 epochs" and row["quantity, with curves"] == "distance"
+    ratio = distances["plain points"] / distances.curves
+    least = one_space.ratios(own)["min"]
+    assert least["scikit-learn digits"] == ratio.loc["scikit-learn digits"].min()
 
 
 def test_rho_that_rises_holds_better_at_high_beta_and_one_that_falls_at_low(own):
@@ -111,3 +117,8 @@ def test_rho_that_rises_holds_better_at_high_beta_and_one_that_falls_at_low(own)
 def test_a_panel_for_each_data_set_with_a_line_for_each_arm(own):
     axes = one_space.study.figure(own, metric="unaligned", label="distance", log=True)
     assert [len(ax.lines) for ax in axes] == [3] * 5
+    assert [bool(ax.get_legend()) for ax in axes] == [True] + [False] * 4
+    costs = one_space.study.figure(own, metric="cost", label="cost", legend=False)
+    expected = 100 * one_space.typical(own, "cost").curves.loc["MNIST"]
+    np.testing.assert_array_equal(costs[2].lines[2].get_ydata(), expected)
+    assert not costs[0].get_legend()

@@ -204,3 +204,19 @@ def test_a_ladder_has_a_curve_for_each_of_its_scales():
     assert rows.frechet_samples.count() == 6
     gates = [layer for layer in study.fits["MR-VAE"][0].model.modules() if hasattr(layer, "tilt")]
     assert gates and all(gate.tilt == 2 for gate in gates)
+
+
+def test_what_belongs_to_a_whole_curve_is_a_row_for_each_method(study):
+    whole = over_beta.whole_of(study.table)
+    assert list(whole.index) == list(METHODS) and list(whole.trainings) == [1, 3, 3, 1]
+    assert not {"area", "dominance", "rate"} & set(whole.columns)
+    gated, plain = (study.fits[name][0].weights.shape[1] for name in ("MR-VAE", "beta-VAE"))
+    assert (whole.parameters["MR-VAE"], whole.parameters["beta-VAE"]) == (gated, plain)
+
+
+def test_curves_are_compared_where_both_were_read_and_over_the_rates_that_both_reach():
+    ours = pd.DataFrame(dict(beta=[0.1, 0.3, 1.0], rate=[9.0, 5.0, 2.0]))
+    theirs = pd.DataFrame(dict(beta=[0.1, 1.0], rate=[7.0, 1.0]))
+    assert list(over_beta.at_betas_of(theirs, ours).beta) == [0.1, 1.0]
+    assert over_beta.common_rates(ours, theirs) == 5.0
+    assert over_beta.common_rates(ours, theirs - 2) == 3.0

@@ -6,6 +6,7 @@ import pytest
 
 from rvae_lite.reporting import tables
 from rvae_lite.studies import rosetta_tables
+from rvae_lite.studies.study import load_results
 
 
 def rv_table():
@@ -90,3 +91,25 @@ def test_numbers_of_points_are_columns_in_their_order():
     assert list(table.columns) == ["R = 8", "R = 32", "R = 64"]
     assert table.loc[("RV", "R1", "R-VAE"), "R = 64"] == "−64.00 (1.00)"
     assert table.loc[("log LSD", "R1", "R-VAE"), "R = 8"] == "—"
+
+
+def test_medians_are_over_runs_and_templates():
+    rows = [
+        dict(method=method, metric=metric, part=part, value=shift + value, template=template)
+        for method, shift in (("VAE", 0.0), ("R-VAE", -np.inf))
+        for metric, part in (("rv", "R1"), ("rv", "rest"), ("rate", "rest"))
+        for template, value in ((0, 1.0), (0, 2.0), (1, 6.0))
+    ]
+    table = rosetta_tables.medians(pd.DataFrame(rows))
+    assert table.loc["VAE", "rv"].to_dict() == {"R1": 2.0, "rest": 2.0}
+    assert table["rate", "rest"].to_dict() == {"R-VAE": -np.inf, "VAE": 2.0}
+    by_template = rosetta_tables.medians(pd.DataFrame(rows), "rate", columns=["template"])
+    assert by_template.loc["VAE"].to_dict() == {0: 1.5, 1: 6.0}
+
+
+def test_the_scale_of_a_committed_table_is_one_line():
+    digits = rosetta_tables.scale_of(load_results("digits"), "images")
+    assert digits.startswith("scikit-learn digits: 1797 images, 200 epochs, 10 runs, 3 templates")
+    assert "601 examples, 150 epochs, 10 runs, 1 template, cpu" in rosetta_tables.scale_of(
+        load_results("bengalese_finch")
+    )

@@ -25,6 +25,9 @@ def test_mean_losses_are_over_the_plain_betas_of_a_range_that_is_covered(own):
     assert losses.loc[("FiLM", 1), "β in [0.01, 10]"] == pytest.approx(curve.loss[at].mean())
     narrow = losses.loc["[0.1, 1]"]
     assert narrow["β in [0.01, 10]"].isna().all() and narrow["β in [0.1, 1]"].notna().all()
+    typical = sensitivity.mean_losses(own, by=["method"])["β in [0.01, 10]"]
+    plain = curve_of(own, "beta-VAE")
+    assert typical["beta-VAE"] == pytest.approx(plain.loss.mean())
 
 
 def test_the_table_says_which_range_a_variant_does_not_cover(own):

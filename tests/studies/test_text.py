@@ -157,6 +157,7 @@ def test_the_committed_curves_keep_to_the_entropy_and_show_the_collapse():
 def test_the_committed_curves_beside_the_papers_statement():
     own = load_results("text")
     table = text.study.table(own)
+    assert list(table.columns) == ["paper", "area, nats²", "dominance", "verdict"]
     assert set(table.loc["MR-VAE"].verdict) == {"differs"}
     assert set(table.loc["MR-VAE, 4 times as long"].verdict) == {"same trend"}
     shares = own[(own.metric == "dominance") & (own.method == "MR-VAE")]
