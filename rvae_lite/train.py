@@ -98,16 +98,13 @@ def fit(
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     batches = engine.Batches.of(len(x), batch_size)
     num_steps = replicas * epochs * batches.num_batches
+    course = dict(epochs=epochs, law=law, beta=beta, rho=rho, learning_rate=rate_law)
     trainer = engine.Trainer(
         loss=ReplicaLoss(copy.deepcopy(model).train(), objective, num_data=len(x)),
         x=x.to(device),
         seeds=seeds,
         batches=batches,
-        epochs=epochs,
-        law=law,
-        beta=beta,
-        rho=rho,
-        learning_rate=rate_law,
+        **course,
         anchoring=weighted and Anchoring(weighted, model, device, beta=beta, law=law),
         compiled=checks.choose_compiled(compile, model, device, num_steps),
     )
