@@ -63,7 +63,7 @@ def fit(
             to the data.  Curves (see `points.curve_points`) have their latents at beta, and
             decode(z_r) is trained towards the template's own reconstruction at beta.
         learning_rate: of Adam: a number or `Cosine`.
-        objective: what weighs what; `disentanglement.BetaTCVAE()` is another.
+        objective: terms and weights of the loss; `disentanglement.BetaTCVAE()` is another.
         seed: an integer from which each replica's seed is derived, or one per replica; replica m of
             [s0, s1, ...] equals a single training with [s_m].
         device: "cpu", "cuda", ...; by default a CUDA device where there is one.
