@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from rvae_lite.checks import is_number, per_replica
+from rvae_lite.checks import check_positive_betas, is_number, per_replica
 from rvae_lite.engine import ANCHOR_RATE, Batches, to_units
 from rvae_lite.gates import standardise
 from rvae_lite.laws import LogUniform
@@ -41,7 +41,8 @@ class Weighted:
         if not is_number(power) or not math.isfinite(power):
             raise ValueError(f"power must be a finite number, not {power!r}")
         self.points, self.power = points, power
-        self.x, self.z = (float(per_replica(name, w, 1)) for name, w in (("x", x), ("z", z)))
+        weights = (("Weighted's x", x), ("Weighted's z", z))
+        self.x, self.z = (float(per_replica(name, weight, 1)) for name, weight in weights)
 
 
 class Anchoring:
@@ -59,6 +60,8 @@ class Anchoring:
         points, like = weighted.points, next(model.parameters()).to(device)
         self.weighted, self.beta = weighted, beta.to(like.device)
         self.law = law if isinstance(law, LogUniform) else None
+        if self.law is None and points.betas is not None:
+            check_positive_betas(beta)
         self.x = to_units(torch.as_tensor(points.x), like)
         self.z = torch.as_tensor(points.z).to(like)
         self.betas = self.recon = None

@@ -105,25 +105,27 @@ def settings_of(trainer, weighted) -> dict:
     ]
     shapes = [[name, list(parameter.shape)] for name, parameter in model.named_parameters()]
     data = np.ascontiguousarray(trainer.x.cpu().numpy())
-    points = None
+    points = weights = None
     if weighted is not None:
         named = ("x", "z", "betas", "recon")
         arrays = {name: getattr(weighted.points, name) for name in named}
         known = {name: array for name, array in arrays.items() if array is not None}
-        points = [content_hash({}, known), weighted.x, weighted.z, weighted.power]
+        points = content_hash({}, known)
+        weights = [weighted.x, weighted.z, weighted.power]
     return dict(
         model=dict(config=getattr(model, "config", None), layers=layers, shapes=shapes),
         likelihood=[model.likelihood, model.noise_variance],
         dtype=str(next(model.parameters()).dtype),
         data=hashlib.sha256(data.tobytes()).hexdigest(),
         points=points,
+        **{"weights of the points": weights},
         seeds=trainer.seeds,
         batch_size=trainer.batches.batch_size,
         # A law that spans the training ties it to its length; others may be prolonged.
-        epochs=trainer.epochs if any(law.spans_training for law in laws) else None,
+        epochs=int(trainer.epochs) if any(law.spans_training for law in laws) else None,
         beta=[repr(trainer.law), [f"{beta:.17g}" for beta in trainer.beta.tolist()]],
         rho=trainer.rho.tolist(),
-        learning_rate=[repr(trainer.learning_rate), trainer.learning_rate.value],
+        learning_rate=[repr(trainer.learning_rate), float(trainer.learning_rate.value)],
         objective=trainer.loss.objective.name,
     )
 
@@ -131,8 +133,8 @@ def settings_of(trainer, weighted) -> dict:
 def info_of(trainer, *, seconds: float) -> dict:
     """What a `Fit` tells about its training, as JSON."""
     law, learning_rate, objective = trainer.law, trainer.learning_rate, trainer.loss.objective
-    info = dict(trainer.batches._asdict(), epochs=trainer.epochs, beta=repr(law))
-    info |= dict(learning_rate=learning_rate.value, schedule=repr(learning_rate))
+    info = dict(trainer.batches._asdict(), epochs=int(trainer.epochs), beta=repr(law))
+    info |= dict(learning_rate=float(learning_rate.value), schedule=repr(learning_rate))
     info["device"] = str(trainer.x.device)
     info["engine"] = "compiled" if trainer.compiled else "eager"
     info |= dict(torch=torch.__version__, seconds=seconds)

@@ -40,6 +40,13 @@ def check_points(model, x: Tensor, weighted, *, gated: bool) -> None:
         raise ValueError("points do not fit the data: " + "; ".join(report.errors))
 
 
+def check_positive_betas(beta: Tensor) -> None:
+    """Raises ValueError where curves over beta would meet a model of beta 0."""
+    if not (beta > 0).all():
+        remedy = "pass plain points, such as points.at_beta(0.01)"
+        raise ValueError(f"points over beta hold no model of beta 0: {remedy}")
+
+
 def check_objective(objective, model, law) -> None:
     """Raises ValueError for what is no objective, or does not suit the model or the law of beta."""
     if not hasattr(objective, "combine"):

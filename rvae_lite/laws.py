@@ -42,7 +42,9 @@ class LogUniform:
         self.per = per
 
     def __repr__(self) -> str:
-        return f"LogUniform({self.low:g}, {self.high:g}{', per=batch' * (self.per == 'batch')})"
+        return (
+            f"LogUniform({self.low:.12g}, {self.high:.12g}{', per=batch' * (self.per == 'batch')})"
+        )
 
     def quantile(self, uniform: Tensor) -> Tensor:
         """The betas that belong to uniform numbers in [0, 1), any shape."""
@@ -65,7 +67,7 @@ class Annealed:
         self.value, self.share = value, share
 
     def __repr__(self) -> str:
-        return f"Annealed(share={self.share:g})"
+        return f"Annealed(share={self.share:.12g})"
 
     def factor(self, step: int, *, num_steps: int, steps_per_epoch: int) -> float:
         """What the value is multiplied by at a step, counted from 1."""
@@ -86,7 +88,7 @@ class Cosine:
         self.value, self.warmup_epochs = peak, warmup_epochs
 
     def __repr__(self) -> str:
-        return f"Cosine({self.value:g}, warmup_epochs={self.warmup_epochs})"
+        return f"Cosine({self.value:.12g}, warmup_epochs={self.warmup_epochs})"
 
     def factor(self, step: int, *, num_steps: int, steps_per_epoch: int) -> float:
         """What the peak is multiplied by at a step, counted from 1."""

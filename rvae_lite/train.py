@@ -63,7 +63,7 @@ def fit(
             to the data.  Curves (see `points.curve_points`) have their latents at beta, and
             decode(z_r) is trained towards the template's own reconstruction at beta.
         learning_rate: of Adam: a number or `Cosine`.
-        objective: what weighs what; `disentanglement.BetaTCVAE()` is another.
+        objective: terms and weights of the loss; `disentanglement.BetaTCVAE()` is another.
         seed: an integer from which each replica's seed is derived, or one per replica; replica m of
             [s0, s1, ...] equals a single training with [s_m].
         device: "cpu", "cuda", ...; by default a CUDA device where there is one.
@@ -98,16 +98,13 @@ def fit(
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     batches = engine.Batches.of(len(x), batch_size)
     num_steps = replicas * epochs * batches.num_batches
+    course = dict(epochs=epochs, law=law, beta=beta, rho=rho, learning_rate=rate_law)
     trainer = engine.Trainer(
         loss=ReplicaLoss(copy.deepcopy(model).train(), objective, num_data=len(x)),
         x=x.to(device),
         seeds=seeds,
         batches=batches,
-        epochs=epochs,
-        law=law,
-        beta=beta,
-        rho=rho,
-        learning_rate=rate_law,
+        **course,
         anchoring=weighted and Anchoring(weighted, model, device, beta=beta, law=law),
         compiled=checks.choose_compiled(compile, model, device, num_steps),
     )

@@ -144,12 +144,9 @@ def ablation_table(own, published, *, number: int, metric: str, baseline: str):
 
 
 def medians(table, *metrics: str, columns=("metric", "part")):
-    """Medians over runs and templates: a row per method, a column per metric and part.
+    """Medians over runs and templates of all metrics, or of some: a row per method.
 
-    Args:
-        table: tidy, a row per run and metric; what is of the whole ensemble stays as it is.
-        metrics: which ones, by default all.
-        columns: of the table, that name those of the result.
+    `columns` of the table name those of the result.
     """
     if metrics:
         table = table[table.metric.isin(metrics)]

@@ -85,11 +85,14 @@ class Study:
 
         A name joins the cell's values by "-", each number after the name of the unit's argument.
         """
-        arguments = list(inspect.signature(self._function("unit")).parameters)[1:]
+        arguments = list(inspect.signature(self._function("unit")).parameters)[1:-1]
         cells = {}
         for cell in self._function("grid")(self._profile(profile)):
             values = cell if isinstance(cell, tuple) else (cell,)
-            pairs = zip(arguments, values, strict=False)
+            if len(values) != len(arguments):
+                counts = f"cells of {len(values)} values, its unit takes {len(arguments)}"
+                raise ValueError(f"study {self.name!r} has {counts}: {', '.join(arguments)}")
+            pairs = zip(arguments, values, strict=True)
             texts = [value if isinstance(value, str) else f"{key}{value}" for key, value in pairs]
             name = "-".join(re.sub(r"[^\w.]+", "-", text).strip("-") for text in texts)
             if name in cells:
@@ -125,6 +128,8 @@ def study_files() -> dict[str, Path]:
     """Name -> file of every study, without loading any."""
     folders, files = [FOLDER, os.environ.get(OWN_FOLDER)], {}
     for folder in filter(None, folders):
+        if not Path(folder).is_dir():
+            raise ValueError(f"{OWN_FOLDER} names {folder}, which is no folder: name another")
         for path in sorted(Path(folder).glob("*.py")):
             if not DECLARATION.search(path.read_text(encoding="utf-8")):
                 continue
@@ -173,6 +178,8 @@ def readme_table() -> str:
     head = "| in the paper | `notebooks/` | `rvae-lite study` | one core |"
     lines = [head, "|---|---|---|---|"]
     for reproduces, chapter, name, minutes in study_lines():
+        if study_files()[name].parent != FOLDER:
+            continue
         chapters = chapter.replace(" ", "`, `")
         lines.append(f"| {reproduces} | `{chapters}` | `{name}` | {minutes} |")
     return "\n".join(lines)
@@ -215,6 +222,8 @@ def run_study(name: str, profile: str, *, out=None, only: str | None = None, pro
     folder = results_folder() if out is None else Path(out)
     kept, cells = folder / "units" / f"{name}-{profile}", study.cells(profile)
     chosen = [unit for unit in cells if only is None or only in unit]
+    if not chosen:
+        raise ValueError(f"no unit's name contains {only!r}: there are {', '.join(cells)}")
     tables = []
     for unit in tqdm(chosen, desc=f"{name}, {profile}", unit="unit", disable=not progress):
         path = kept / f"{unit}.csv"

@@ -282,9 +282,10 @@ def test_a_checkpoint_of_other_curves_is_refused(tmp_path):
     trained(checkpoint=path, epochs=1)
     assert_close(trained(checkpoint=path).weights, trained().weights)
     moved = RosettaPoints(points.x, points.z, betas=points.betas, recon=points.recon + 1)
-    for other in (moved, Weighted(points, power=0.5)):
+    others = {"points": moved, "weights of the points": Weighted(points, power=0.5)}
+    for name, other in others.items():
         with pytest.raises(
-            ValueError, match="belongs to a training with another points: delete it"
+            ValueError, match=f"belongs to a training with another {name}: delete it"
         ):
             trained(checkpoint=path, points=other)
 
@@ -333,8 +334,11 @@ def test_the_exact_curve_is_what_the_optimum_encodes_and_decodes():
     ("call", "message"),
     [
         (lambda: Weighted(None, x=2.0), "Weighted weighs RosettaPoints, not None: pass points, or"),
-        (lambda: Weighted(toy_points(), x=-1.0), "x must be finite and not negative"),
-        (lambda: Weighted(toy_points(), z=float("nan")), "z must be finite and not negative"),
+        (lambda: Weighted(toy_points(), x=-1.0), "Weighted's x must be finite and not negative"),
+        (
+            lambda: Weighted(toy_points(), z=float("nan")),
+            "Weighted's z must be finite and not negative",
+        ),
         (
             lambda: Weighted(toy_points(), power=float("nan")),
             "power must be a finite number, not nan",
@@ -344,3 +348,9 @@ def test_the_exact_curve_is_what_the_optimum_encodes_and_decodes():
 def test_impossible_weights_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_curves_refuse_a_model_of_beta_0_before_it_is_trained():
+    options = dict(epochs=1, batch_size=50, beta=[0.0, 1.0], replicas=2, rho=1.0, points=curved())
+    with pytest.raises(ValueError, match="points over beta hold no model of beta 0: pass plain"):
+        fit(toy_model(), toy_data(), **options)

@@ -240,8 +240,13 @@ def test_numbers_are_named_in_the_units_of_a_study():
 def test_no_module_imports_a_study_so_that_it_can_be_deleted(path):
     leaves = {f"rvae_lite.studies.{name}" for name in study_files()}
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    modules = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    assert not leaves & set(modules)
+    modules = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            modules |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+    assert not leaves & modules
 
 
 @pytest.mark.parametrize("name", sorted(study_files()))
@@ -310,3 +315,13 @@ def test_the_table_of_the_readme_is_the_studies_own():
 def test_every_chapter_of_a_study_is_a_notebook():
     chapters = {chapter for study in all_studies() for chapter in study.chapter.split()}
     assert chapters <= {path.stem for path in (ROOT / "notebooks").glob("*.py")}
+
+
+def test_a_cell_of_another_length_and_a_part_of_no_name_are_refused(tmp_path):
+    study = Study("odd", reproduces="nothing", profiles=dict(quick={}))
+    study.grid(lambda profile: [(1, 2)])
+    study.unit(lambda profile, width, keep: None)
+    with pytest.raises(ValueError, match="'odd' has cells of 2 values, its unit takes 1: width"):
+        study.cells("quick")
+    with pytest.raises(ValueError, match="no unit's name contains 'nowhere': there are reprod"):
+        run_study("digits", "quick", out=tmp_path, only="nowhere")
