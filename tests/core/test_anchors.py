@@ -73,6 +73,7 @@ def test_a_curve_is_read_off_linearly_in_log_beta():
     np.testing.assert_allclose(points.z_at(each), rows, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_beyond_its_ends_a_curve_stays_and_a_warning_says_so():
     points = curved()
     with pytest.warns(
