@@ -63,8 +63,7 @@ def check_likelihood(likelihood: str, noise_variance: float) -> None:
 
 def check_scales(shape: tuple, channels: tuple, latent_channels: tuple, cells: int) -> None:
     """Raises ValueError for sizes of which no `LadderVAE` can be built."""
-    if len(shape) != 3 or min(shape) < 1:
-        raise ValueError(f"data_shape must be (channels, height, width), not {shape}")
+    check_image(shape)
     wanted = "channels must be positive, one number per scale and one scale at least"
     if not channels or min(channels) < 1:
         raise ValueError(f"{wanted}, not {channels}")

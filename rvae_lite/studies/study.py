@@ -177,8 +177,9 @@ def readme_table() -> str:
     """The README's table from paper to chapter, in Markdown."""
     head = "| in the paper | `notebooks/` | `rvae-lite study` | one core |"
     lines = [head, "|---|---|---|---|"]
+    files = study_files()
     for reproduces, chapter, name, minutes in study_lines():
-        if study_files()[name].parent != FOLDER:
+        if files[name].parent != FOLDER:
             continue
         chapters = chapter.replace(" ", "`, `")
         lines.append(f"| {reproduces} | `{chapters}` | `{name}` | {minutes} |")
