@@ -11,6 +11,8 @@ import zlib
 import numpy as np
 import torch
 
+from rvae_lite.reporting.screens import use_svg
+
 COLOURS = {
     "VAE": "#3b8bc4",
     "beta-VAE": "#e69f00",
@@ -26,7 +28,7 @@ COLOURS = {
 PALETTE = [*COLOURS.values(), "#4f9d3a", "#b59a00"]
 SALT = 1266  # with it no two lines of one figure of the book have the same colour
 GROUPS = ["#8c8c8c", "#3b8bc4", "#e69f00", "#2a9d74", "#d6336c"]  # bars within a group
-INK = "#7f8790"  # grey that reads on white and on black
+INK = "#4a5058"  # letters and axes; pages of the book have a light one in dark mode
 
 
 def colour_of(method: str) -> str:
@@ -46,6 +48,7 @@ def use_style() -> None:
     plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False})
     plt.rcParams.update({"font.size": 9, "axes.titlesize": 9, "figure.dpi": 110})
     plt.rcParams.update({"legend.frameon": False, "figure.constrained_layout.use": True})
+    use_svg()
 
 
 def warmth():
@@ -305,7 +308,8 @@ def plot_images(images, *, columns: int = 16, size: float = 0.5, rows=None, cmap
     for ax in axes.flat:
         ax.axis("off")
     for ax, image in zip(axes.flat, images, strict=False):
-        ax.imshow(image, cmap=cmap, vmin=0, vmax=255 if images.dtype == np.uint8 else 1)
+        white = 255 if images.dtype == np.uint8 else 1
+        ax.imshow(image, cmap=cmap, vmin=0, vmax=white, interpolation="none")
     for ax, name in zip(axes[:, 0], rows or [], strict=False):
         ax.text(-0.15, 0.5, name, transform=ax.transAxes, ha="right", va="center")
     return figure

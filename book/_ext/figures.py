@@ -1,0 +1,81 @@
+"""Figures for every screen: one picture of a notebook becomes four, by width and by theme.
+
+A notebook's SVG holds its drawing for narrow screens (rvae_lite/reporting/screens.py), in ink that
+reads on white.  A figure's alternative text is the first sentence of its caption.
+"""
+
+import re
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.util import logging
+
+from rvae_lite.reporting.figures import INK
+from rvae_lite.reporting.screens import HIDDEN
+
+LIGHT_INK = "#ced3da"  # the same letters and axes on a dark page
+OURS = re.compile(r'<img [^>]*?src="([^"]*_images/[0-9a-f]{64})\.svg"[^>]*>')
+SENTENCE = re.compile(r".*?[.!?](?=\s|$)", flags=re.DOTALL)
+
+logger = logging.getLogger(__name__)
+
+
+def describe(app, doctree, docname) -> None:
+    """Give each figure of a notebook its alternative text, and name those without a caption."""
+    for image in doctree.findall(nodes.image):
+        if not re.search(r"[0-9a-f]{64}\.(svg|png)$", image["uri"]):
+            continue
+        figure = image.parent
+        while figure is not None and not isinstance(figure, nodes.figure):
+            figure = figure.parent
+        if figure is None:
+            logger.warning("a figure without a caption", location=image)
+            continue
+        caption = next(figure.findall(nodes.caption)).astext()
+        image["alt"] = SENTENCE.match(caption + ".").group().replace("\n", " ")
+
+
+def picture(found: re.Match) -> str:
+    """An <img> as two <picture>s, of which a page shows one."""
+    image, address = found.group(), found.group(1)
+    image = image.replace("<img ", '<img loading="lazy" ')
+    source = '<source media="(max-width: 600px)" srcset="{}-narrow.svg">'
+    dark = image.replace(address, f"{address}-dark")
+    return (
+        f'<picture class="on-light">{source.format(address)}{image}</picture>'
+        f'<picture class="on-dark">{source.format(address + "-dark")}{dark}</picture>'
+    )
+
+
+def choose(app, pagename, templatename, context, doctree) -> None:
+    """Let a page choose among the four drawings of each of its figures."""
+    if "body" in context:
+        context["body"] = OURS.sub(picture, context["body"])
+
+
+def drawings(svg: str) -> tuple[str, str]:
+    """The wide and the narrow drawing that an SVG holds; the same one twice where it is small."""
+    start = svg.find(HIDDEN)
+    if start < 0:
+        return svg, svg
+    end = svg.index("</svg></defs>", start)
+    narrow = svg[start + len(HIDDEN) : end] + "</svg>"
+    return svg[:start] + svg[end + len("</svg></defs>") :], narrow
+
+
+def write(app, error) -> None:
+    """Write the four drawings of each figure beside it."""
+    for path in Path(app.outdir, "_images").glob("*.svg"):
+        if error or not re.fullmatch(r"[0-9a-f]{64}", path.stem):
+            continue
+        for ending, svg in zip(("", "-narrow"), drawings(path.read_text()), strict=True):
+            path.with_name(f"{path.stem}{ending}.svg").write_text(svg)
+            dark = svg.replace(INK, LIGHT_INK)
+            path.with_name(f"{path.stem}-dark{ending}.svg").write_text(dark)
+
+
+def setup(app) -> dict:
+    app.connect("doctree-resolved", describe)
+    app.connect("html-page-context", choose)
+    app.connect("build-finished", write)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
