@@ -73,9 +73,8 @@ def _draw_clouds_as_pixels(figure) -> None:
 
     for ax in figure.axes:
         for artist in ax.collections:
-            if isinstance(artist, QuadMesh):
-                artist.set_rasterized(True)
-            elif isinstance(artist, PathCollection) and len(artist.get_offsets()) > MANY:
+            cloud = isinstance(artist, PathCollection) and len(artist.get_offsets()) > MANY
+            if cloud or isinstance(artist, QuadMesh):
                 artist.set_rasterized(True)
 
 
