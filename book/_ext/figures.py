@@ -10,10 +10,8 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.util import logging
 
-from rvae_lite.reporting.figures import INK
-from rvae_lite.reporting.screens import HIDDEN
+from rvae_lite.reporting.screens import HIDDEN, INK, LIGHT_INK
 
-LIGHT_INK = "#ced3da"  # the same letters and axes on a dark page
 OURS = re.compile(r'<img [^>]*?src="([^"]*_images/[0-9a-f]{64})\.svg"[^>]*>')
 SENTENCE = re.compile(r".*?[.!?](?=\s|$)", flags=re.DOTALL)
 

@@ -4,12 +4,11 @@ They follow the light or dark page around them, and need no network.
 """
 
 import base64
-import io
 from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.reporting import figures
+from rvae_lite.reporting import figures, screens
 
 
 class Picture(NamedTuple):
@@ -26,12 +25,10 @@ def picture(draw, caption: str, *, height: float = 3.2) -> Picture:
 
     with matplotlib.rc_context():
         figures.use_style()
-        matplotlib.rcParams["svg.hashsalt"] = "rvae_lite"
-        canvas = Figure(figsize=(4.2, height), dpi=160)
+        canvas = Figure(figsize=(4.2, height))
         draw(canvas.subplots())
-        file = io.BytesIO()
-        canvas.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    return Picture(base64.b64encode(file.getvalue()).decode(), caption)
+        svg = screens.in_two_inks(screens.drawing(canvas))
+    return Picture(base64.b64encode(svg.encode()).decode(), caption)
 
 
 def latent_plane(latents: np.ndarray):

@@ -11,7 +11,7 @@ import zlib
 import numpy as np
 import torch
 
-from rvae_lite.reporting.screens import use_svg
+from rvae_lite.reporting.screens import INK, use_svg
 
 COLOURS = {
     "VAE": "#3b8bc4",
@@ -28,7 +28,6 @@ COLOURS = {
 PALETTE = [*COLOURS.values(), "#4f9d3a", "#b59a00"]
 SALT = 1266  # with it no two lines of one figure of the book have the same colour
 GROUPS = ["#8c8c8c", "#3b8bc4", "#e69f00", "#2a9d74", "#d6336c"]  # bars within a group
-INK = "#4a5058"  # letters and axes; pages of the book have a light one in dark mode
 
 
 def colour_of(method: str) -> str:

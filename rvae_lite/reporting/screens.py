@@ -10,6 +10,8 @@ import re
 import sys
 from contextlib import contextmanager
 
+INK = "#4a5058"  # letters and axes on a light page
+LIGHT_INK = "#ced3da"  # and on a dark one
 NARROW = 3.5  # inches: as wide as a telephone's page, so that letters of 9 points have 12 pixels
 DPI = 160  # of what is drawn as pixels: clouds of dots
 MANY = 300  # marks of one kind: more of them are drawn as pixels
@@ -33,20 +35,28 @@ def use_svg() -> None:
 
 def svg(figure) -> str:
     """The figure as one SVG that holds its narrow drawing too, where it is wider than that."""
-    _draw_clouds_as_pixels(figure)
-    wide = _saved(figure)
+    wide = drawing(figure)
     if figure.get_figwidth() <= NARROW:
         return wide
     with narrowed(figure):
-        narrow = _saved(figure)
+        narrow = drawing(figure)
     start = wide.index(">", wide.index("<svg")) + 1
     inner = narrow[narrow.index("<svg") :].strip()
     return f"{wide[:start]}{HIDDEN}{inner}</defs>{wide[start:]}"
 
 
-def _saved(figure) -> str:
+def in_two_inks(svg: str) -> str:
+    """An SVG whose letters and axes follow the reader's choice of light or dark pages."""
+    inks = f"svg{{--ink:{INK}}}@media(prefers-color-scheme:dark){{svg{{--ink:{LIGHT_INK}}}}}"
+    start = svg.index(">", svg.index("<svg")) + 1
+    return f"{svg[:start]}<style>{inks}</style>{svg[start:].replace(INK, 'var(--ink)')}"
+
+
+def drawing(figure) -> str:
+    """The figure as an SVG; clouds of dots in it are pixels.  The same figure, the same letters."""
     import matplotlib
 
+    _draw_clouds_as_pixels(figure)
     file = io.StringIO()
     nothing = dict.fromkeys(["Date", "Creator", "Format", "Type"])
     with matplotlib.rc_context({"svg.hashsalt": "rvae_lite"}):
