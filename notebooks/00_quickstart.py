@@ -77,7 +77,7 @@ bob = fit(model, bob_data.x, seed=seed + 1, **options)
 # To compare two spaces, both encode the *same* data, here Bob's.
 # The **unaligned distance** {eq}`eq-unaligned` is the mean squared distance between the two latents of one datum, in units of Alice's total variance: 0 is the same map, and independent maps of one shape come out near 2.
 
-# %%
+# %% mystnb={"figure": {"caption": "Two trainings with different seeds put the same data in different places. The panels are the latent planes of Alice's training and of Bob's, on one scale. A dot is one of Bob's data, its colour its group.", "name": "fig-quickstart-two-maps"}}
 hers = alice.encode(bob_data.x)[0].numpy()
 his = bob.encode(bob_data.x)[0].numpy()
 apart = alignment.mean_squared_distance(his, hers) / alignment.total_variance(hers)
@@ -160,7 +160,7 @@ library = sum(
 )
 check("these two lines are the library's Rosetta penalty", torch.isclose(ours, library))
 
-# %%
+# %% mystnb={"figure": {"caption": "The second laboratory lands on the first one's map with the file of Rosetta points. The panels are the latent planes of one training each, on one scale. A dot is one of Bob's data, its colour its group. The crosses are the eight latents that travelled.", "name": "fig-quickstart-landing"}}
 anchored = fit(model, bob_data.x, rho=rho, points=received, seed=seed + 1, **options)
 landed = anchored.encode(bob_data.x)[0].numpy()
 left = alignment.mean_squared_distance(landed, hers) / alignment.total_variance(hers)
@@ -188,7 +188,7 @@ check(
 # This book ships Rosetta points of its own, and everybody who runs this page trains into the book's latent space.
 # The next cell verifies it on *witness points*: pairs from the book's model that take no part in the training.
 
-# %%
+# %% mystnb={"figure": {"caption": "A training anchored to the book's Rosetta points lands in the book's latent space. A dot is a fresh datum in that training's latent plane, its colour its group. The crosses are the latents of the book's Rosetta points.", "name": "fig-quickstart-book"}}
 book = RosettaPoints.load("book:eight_gaussians")
 witness = RosettaPoints.load("book:eight_gaussians_witness")
 yours = fit(model, alice_data.x, rho=rho, points=book, seed=seed, **options)

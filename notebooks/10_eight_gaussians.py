@@ -78,7 +78,7 @@ check(
     "the noise has unit variance in all dimensions", np.allclose(variance, 1, atol=0.05)
 )
 
-# %%
+# %% mystnb={"figure": {"caption": "The eight groups of data lie far apart on a circle. A dot is a data point in the first two of five dimensions, its colour its group. The labels say which groups belong to the first laboratory (D1) and which to the second (D2).", "name": "fig-toy-data"}}
 title = "dimensions 1 and 2 of the data"
 ax = figures.plot_space(dataset.x[:, :2], dataset.labels, title=title)
 for k, (x, y) in enumerate(0.8 * centres[:, :2]):
@@ -108,7 +108,7 @@ for replica in range(3):
 # We train one model, the *template*, distil it into eight Rosetta points by k-means, and retrain every method on the same data from several seeds.
 # Plain and beta-VAE see the points' inputs too, as ordinary data; only the R-VAE {eq}`eq-rosetta-loss` is told their latents.
 
-# %%
+# %% mystnb={"figure": {"caption": "Anchored trainings (R-VAE) repeat the template's map; the others turn, mirror and permute its groups. The panels are latent planes, two runs of each method, as in the paper's Figure 2, first row. A dot is a held-out datum of the 8 Gaussians, its colour its group. The crosses are the Rosetta points' latents in the template.", "name": "fig-toy-planes"}}
 study = protocols.reproducibility(setting, template=template)
 target = study.target.encode(study.validation.x)[0].numpy()
 spaces = {"template": target}
@@ -120,8 +120,6 @@ for run in range(2):
 _ = figures.plot_spaces(spaces, study.validation.labels, points=study.points.z)
 
 # %% [markdown]
-# This is the first row of the paper's Figure 2, two runs per method.
-# The crosses are the points' latents in the template.
 # Every run of the R-VAE is the template again; the others turn, mirror and permute the groups.
 #
 # ### Retraining variability, built by hand
@@ -202,7 +200,7 @@ check(
 )
 check("and by less than a half", elbo["R-VAE"] < 1.5 * elbo["VAE"])
 
-# %%
+# %% mystnb={"figure": {"caption": "Anchored trainings (R-VAE) land on the template and pay for it with distortion. The panels show distance to the template, distortion and rate, on held-out data of the 8 Gaussians. A dot is a run, a bar the median of the runs. The axis of the distance is logarithmic.", "name": "fig-toy-price"}}
 figure, axes = figures.figure_row(3, width=2.8)
 panels = dict(
     unaligned="distance to template\n/ its variance (lower is better)",
@@ -223,7 +221,7 @@ for ax, (metric, label) in zip(axes, panels.items(), strict=True):
 # The validation ELBO cannot be the criterion for $\rho$, since it would always say $\rho = 0$.
 # Ours takes the $\beta > 0$ with the best ELBO, and the largest $\rho$ that costs at most 2 % of it.
 
-# %%
+# %% mystnb={"figure": {"caption": "The validation loss is lowest at moderate weights of the rate and of the Rosetta points. The left panel varies the rate's weight beta, the right panel the Rosetta points' weight rho. The vertical axes are logarithmic and show the validation −ELBO at beta = 1. A dot is the median of three runs of 20 epochs of the 8 Gaussians.", "name": "fig-toy-choice"}}
 short = setting._replace(epochs=20, replicas=3)
 best_beta, best_rho, grid = protocols.select_beta_rho(
     short, study.points, betas=(0, 1, 2.5, 5, 25), rhos=(0, 0.75, 3, 9, 15)
@@ -250,7 +248,7 @@ check("the chosen rho is between 0.75 and 9", 0.75 <= best_rho <= 9)
 # The ideal is a **joint** model that saw everything, and the question is how far Bob's space is from it.
 # A control joins in: a plain VAE that meets the points' inputs as often as the R-VAE does, once per batch, but is not told their latents.
 
-# %%
+# %% mystnb={"figure": {"caption": "The second laboratory's anchored training (R-VAE) repeats the first one's map, not the joint model's. The panels are latent planes of the joint model, of Alice, and of Bob's three methods. A dot is a held-out datum of the 8 Gaussians, its colour its group. The spaces are uncorrected, one run each, as in the paper's Figure 5, first row.", "name": "fig-toy-sequential"}}
 sequel = protocols.sequential(
     setting._replace(methods=methods | protocols.REPEATED_ANCHORS), template=template
 )
@@ -265,7 +263,6 @@ raw |= {
 _ = figures.plot_spaces(raw, labels, columns=5, size=1.8)
 
 # %% [markdown]
-# The paper's Figure 5, first row: uncorrected spaces of one run each.
 # Bob's R-VAE repeats *Alice's* map, as it should, and not the joint one.
 #
 # ### Latent space distortion, built by hand
@@ -273,7 +270,7 @@ _ = figures.plot_spaces(raw, labels, columns=5, size=1.8)
 # Equation {eq}`eq-lsd` forgives any linear map: it fits the best $A$ and $b$ by least squares and measures what remains.
 
 
-# %%
+# %% mystnb={"figure": {"caption": "The spaces of all methods resemble the joint one after the best linear map. The panels are latent planes of one run each, mapped onto the joint model by least squares. A dot is a held-out datum of the 8 Gaussians, its colour its group. The panels follow the paper's Figure 4, first row.", "name": "fig-toy-corrected"}}
 def latent_space_distortion(source, target):
     design = np.column_stack([source, np.ones(len(source))])  # (N, K + 1)
     solution = np.linalg.lstsq(design, target, rcond=None)[0]
@@ -293,11 +290,10 @@ corrected = {
 _ = figures.plot_spaces(corrected, labels, columns=5, size=1.8)
 
 # %% [markdown]
-# Figure 4, first row: the same spaces after their best linear map onto the joint one.
 # Everything looks alike now, which is the paper's remark, and also its trap: a fit through *all* points hides what anchoring buys.
 # Without any map, by the unaligned distance to Alice's space {eq}`eq-unaligned` and by the labels that a nearest neighbour carries over from it, the picture is another one.
 
-# %%
+# %% mystnb={"figure": {"caption": "Only anchored training (R-VAE) lands in the first laboratory's space without a map. The upper panels show latent space distortion on D2 and distance to Alice on D1. The lower panels show that distance after an affine map, and the share of labels carried over. Dots are runs on the 8 Gaussians, bars medians; all axes but the last are logarithmic.", "name": "fig-toy-portability"}}
 figure, axes = figures.figure_row(4)
 panels = dict(
     lsd="LSD on D2 (lower is better)",
@@ -376,14 +372,13 @@ check(
 # Write $A = U P$ with $U$ orthogonal.
 # If two spaces differed by a rotation and one global scale, all eigenvalues of $P$ would be equal.
 
-# %%
+# %% mystnb={"figure": {"caption": "The best linear map onto the joint space stretches the R-VAE more evenly than the VAE. The left panel shows the map's eigenvalues of stretch, runs thin and medians bold. The other panels show its distance to the identity and its shift; dots are runs, bars medians. The panels are the paper's Figure 6, top and bottom, and Figure 7, on the 8 Gaussians.", "name": "fig-toy-linear-maps"}}
 runs = sequel.table[sequel.table.method.isin(methods)]
 _ = linear_maps.plot_linear_maps(runs)
 flat = median["spectrum_1", "all"] / median["spectrum_0", "all"]
 check("the R-VAE's spectrum is flatter than the VAE's", flat["R-VAE"] > flat["VAE"])
 
 # %% [markdown]
-# The left panel is the paper's Figure 6 (top) for this data set, the middle one its bottom row, the right one Figure 7.
 # A flat spectrum does not make $A$ the identity: Alice's map may be turned against the joint one, and then so is Bob's.
 #
 # ## Against the paper
@@ -419,7 +414,7 @@ eight_gaussians.study.table(paper_scale, number=6)
 # %% [markdown]
 # **Table 6**, log distortion on $\mathcal D_1$ over the number of points.
 
-# %%
+# %% mystnb={"figure": {"caption": "Eight Rosetta points bring most of the gain in reproducibility, and two bring little. The panels show retraining variability, then log latent space distortion on D1 and on D2. Values are relative to the median VAE, over the number of Rosetta points. Dots are medians over five templates, bars their range; a template has ten runs of 200 epochs.", "name": "fig-toy-num-points"}}
 _ = eight_gaussians.study.figure(paper_scale)
 
 # %%

@@ -66,7 +66,7 @@ setting = image_setup(dataset, num_points, methods=methods_of(rho=rho), **option
 # The smaller the noise variance of the likelihood, the more the latents have to remember.
 # The paper's 0.1 suits 784 pixels; an 8×8 image has 64, and the same value would leave most latent dimensions unused, so the small digits take 0.02.
 
-# %%
+# %% mystnb={"figure": {"caption": "The data are small grey images of the ten handwritten digits. The first 32 images are shown, from black (0) to white (1).", "name": "fig-digits-data"}}
 images = setting.dataset
 print(images.info["title"], images.x.shape, "K =", setting.model.latent_dim)
 _ = figures.plot_images(images.x[:32])
@@ -86,7 +86,7 @@ fingerprint(anchored)
 # As on the toy: train a template, cluster its latents by k-means, retrain every method from several seeds.
 # These are the points that would travel, each with its latent:
 
-# %%
+# %% mystnb={"figure": {"caption": "The Rosetta points are typical digits, chosen where the data are dense. An image is the input of one Rosetta point; its latent is not drawn. The points are nearest to the centres of clusters in the template's latent space.", "name": "fig-digits-points"}}
 study = protocols.reproducibility(setting)
 _ = figures.plot_images(study.points.x)
 
@@ -96,7 +96,7 @@ _ = figures.plot_images(study.points.x)
 # The space has more than two dimensions, so we look at it through a window: the plane of the template's two leading principal components.
 # The window is fitted on the template alone and the same for all panels, so a map that has turned shows as turned.
 
-# %%
+# %% mystnb={"figure": {"caption": "Anchored training (R-VAE) lands on the template's map; VAE and beta-VAE land elsewhere. The panels show the plane of the template's two leading principal components, one run each. A dot is a held-out image, its colour the digit. The crosses are the Rosetta points' latents.", "name": "fig-digits-planes"}}
 validation = study.validation
 target = study.target.encode(validation.x)[0].numpy()
 window = figures.plane_of(target)
@@ -159,14 +159,14 @@ check(
 # The paper says that the R-VAE reconstructs as well as the VAE.
 # First row: held-out digits; then VAE, beta-VAE and R-VAE, one run each.
 
-# %%
+# %% mystnb={"figure": {"caption": "The R-VAE reconstructs held-out digits about as well as the VAE. The first row is sixteen held-out images. The other rows are reconstructions by VAE, beta-VAE and R-VAE, one run each.", "name": "fig-digits-reconstructions"}}
 some = validation.x[:16]
 scale = 255 if some.dtype == np.uint8 else 1
 rows = [some / scale]
 rows += [runs.select([0]).reconstruct(some)[0] for runs in study.fits.values()]
 _ = figures.plot_images(np.clip(np.concatenate(rows), 0, 1))
 
-# %%
+# %% mystnb={"figure": {"caption": "The R-VAE's distortion is no worse than the VAE's; the beta-VAE's is clearly higher. The panels show distortion and rate on held-out digits, in nats. A dot is a run, a bar the median of the runs.", "name": "fig-digits-rate-distortion"}}
 figure, axes = figures.figure_row(2)
 panels = dict(
     distortion="distortion in nats (lower is better)",
@@ -188,7 +188,7 @@ check(
 # Alice has the digits 0 to 4, Bob 5 to 9.
 # Bob receives Alice's points and never sees her images; the control meets the points' images just as often, without their latents.
 
-# %%
+# %% mystnb={"figure": {"caption": "Only anchored training (R-VAE) places the first laboratory's digits as that laboratory does. The upper panels show latent space distortion and distance to Alice, on her digits (D1). The lower panels show labels carried over on D1, and distance to the joint model on D2. A dot is a run, a bar the median of the runs.", "name": "fig-digits-second-laboratory"}}
 plan = setting._replace(methods=setting.methods | protocols.REPEATED_ANCHORS)
 sequel = protocols.sequential(plan)
 figure, axes = figures.figure_row(4)

@@ -105,7 +105,7 @@ fingerprint(anchored)
 # A template is trained, its latents are clustered, and the image nearest to each centre becomes a Rosetta point.
 # This is the whole message that one laboratory sends:
 
-# %%
+# %% mystnb={"figure": {"caption": "One laboratory's whole message to the next is 64 typical digits with their latents. An image is the input of one Rosetta point; its latent is not drawn. The images are nearest to the centres of 64 clusters in the template's latent space.", "name": "fig-mnist-points"}}
 study = protocols.reproducibility(setting)
 _ = figures.plot_images(study.points.x)
 
@@ -127,7 +127,7 @@ for name, runs in study.fits.items():
     spaces |= {f"{name}, run {run + 1}": means[run] for run in (0, 1)}
 del spaces["VAE (same seed), run 2"]
 
-# %%
+# %% mystnb={"figure": {"caption": "The digits of anchored trainings (R-VAE) fall on their own islands in the template's window. The window is a UMAP fitted once, on the template's latents. A dot is a held-out image, its colour the digit. The panels are two runs of each method, one of the same seed (the paper's Figure 2).", "name": "fig-mnist-template-window"}}
 _ = figures.plot_spaces(figures.through(window, spaces), held_out.labels)
 
 # %%
@@ -142,8 +142,6 @@ best = max(share for name, share in carried.items() if name != "R-VAE")
 check("no other method carries half of them", best < 0.5)
 
 # %% [markdown]
-# **Figure 2, in small.** Held-out images in four ways of training, through the template's window.
-#
 # ## "Same seed" is not a method
 #
 # The paper's row "VAE (same seed)" trains the same model from the same initial weights, in the same order of the data, with the same noise.
@@ -180,7 +178,7 @@ check(
 )
 check("VAE and beta-VAE: beyond all of it", (apart.loc[others] > 1).all(axis=None))
 
-# %%
+# %% mystnb={"figure": {"caption": "Anchored runs (R-VAE) are near the template and reconstruct as well as the other methods. The left panel shows the distance to the template's space, on a logarithmic axis. The right panel shows the squared error of the decoded posterior mean. A dot is a run on held-out images, a bar the median of the runs.", "name": "fig-mnist-price"}}
 figure, (left, right) = figures.figure_row(2, width=3.2)
 how = dict(metric="unaligned", part="rest", log=True, ax=left)
 label = "distance to the template\n/ its variance (lower is better)"
@@ -189,10 +187,7 @@ how = dict(metric="squared_error", part="rest", ax=right)
 label = "squared error\n(lower is better)"
 _ = figures.plot_by_method(study.table, label=label, **how)
 
-# %% [markdown]
-# **Every run on held-out images**: left how far it is from the template's space, right what reproducing it costs in reconstruction, the squared error of the decoded posterior mean.
-
-# %%
+# %% mystnb={"figure": {"caption": "Anchored training (R-VAE) reconstructs held-out digits as well as the VAE does. The first row is twelve held-out images. Each other row is their reconstruction by one run of the method named.", "name": "fig-mnist-reconstructions"}}
 error = median["squared_error", "rest"]
 check(
     "the R-VAE reconstructs within 2 % of the VAE, or better",
@@ -212,7 +207,7 @@ _ = figures.plot_images(strip, columns=12, rows=list(rows))
 # If two models share a space, the same latent means the same image to both.
 # We walk in a straight line from one Rosetta point's latent to the farthest other one, and let several decoders draw what they see on the way.
 
-# %%
+# %% mystnb={"figure": {"caption": "Anchored decoders (R-VAE) draw the template's images on the way between two Rosetta points. Each row decodes the same twelve latents, from one Rosetta point to the farthest other one. The rows are the template, two runs of the R-VAE and two of the VAE.", "name": "fig-mnist-walk"}}
 z = study.points.z
 end = np.argmax(np.square(z - z[0]).sum(1))
 path = z[0] + np.linspace(0, 1, 12)[:, None] * (z[end] - z[0])
@@ -252,17 +247,17 @@ for name, means in ({"Alice": alice} | bob).items():
     mapping = alignment.linear_map(means, joint)
     corrected[f"{name}, corrected"] = mapping(means)
 
-# %%
+# %% mystnb={"figure": {"caption": "A linear map fitted on all held-out digits brings every method near the joint space. The upper row, the paper's Figure 5, has the joint model and Bob's spaces without a map. The lower row, its Figure 4, has Alice's and Bob's spaces after their best linear maps. Dots are held-out images in the joint model's UMAP window, coloured by digit, one run each.", "name": "fig-mnist-joint-window"}}
 spaces = {"joint": joint} | bob | corrected
 window = figures.umap_of(joint)
 _ = figures.plot_spaces(figures.through(window, spaces), held_out.labels)
 
 # %% [markdown]
-# **Figures 4 and 5, in small.** A linear map brings every method's digits near their places, for it sees all of them while it is fitted.
+# A linear map brings every method's digits near their places, for it sees all of them while it is fitted.
 # That is why the distortion after such a map says little about anchoring: the control, which saw the anchors' images and not their latents, gains as well.
 # What Bob needs in practice is that *no* map is necessary, and the space to compare with is Alice's, on the digits she knows:
 
-# %%
+# %% mystnb={"figure": {"caption": "Only anchored training (R-VAE) puts the first laboratory's digits on that laboratory's islands. The panels show Alice and one run of each of Bob's methods, on her held-out digits. The window is a UMAP fitted on Alice's latents; colours are digits.", "name": "fig-mnist-first-window"}}
 hers = held_out.part == 1
 window = figures.umap_of(alice[hers])
 spaces = {"Alice": alice[hers]} | {name: means[hers] for name, means in bob.items()}
@@ -288,12 +283,10 @@ check(
 # If two spaces agreed but for a turn, the eigenvalues of $P$ would all be one; where a direction carries nothing the map squashes it.
 # The norm of $A$ minus the identity, $A$ scaled to a largest singular value of one, tells how much there is to do, and the norm of $b$ how far the space has to be shifted.
 
-# %%
+# %% mystnb={"figure": {"caption": "The best linear map onto the joint space stretches the R-VAE less than VAE or beta-VAE. The left panel shows eigenvalues of the stretch, runs thin and medians bold. The other panels show distance to the identity and shift; dots are runs, bars medians. The panels follow the paper's Figures 6 and 7, in small.", "name": "fig-mnist-linear-maps"}}
 _ = linear_maps.plot_linear_maps(sequel.table)
 
 # %% [markdown]
-# **Figures 6 and 7, in small**, for the maps onto the joint model.
-#
 # ## Against the paper
 #
 # Ten runs of each method with the network above, on the number of images and epochs printed below the tables: a smaller scale than the paper's 70,000 and 200, and one template.

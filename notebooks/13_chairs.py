@@ -66,7 +66,7 @@ setting = image_setup(dataset, 128, methods=methods, batch_size=64, **options)
 # Their archive is large and has to be fetched by hand, so this page draws chairs of its own, from the same directions: 200 designs with seats, backs, legs, arms and stretchers of random sizes.
 # They are plainer than the real ones; results on them say something about the method and nothing about the paper's numbers.
 
-# %%
+# %% mystnb={"figure": {"caption": "The chairs differ in design, in shade and in the direction they are seen from. The 48 images are drawn at random from the data, before they are averaged down and inverted.", "name": "fig-chairs-data"}}
 whole = data.load(dataset)
 order = np.random.default_rng(1).permutation(len(whole.x))
 _ = figures.plot_images(whole.x[order[:48]], columns=12, size=0.62)
@@ -108,7 +108,7 @@ fingerprint(anchored)
 # Bob trains on these and on his own half.
 # The yardstick of the paper is a joint model of both halves.
 
-# %%
+# %% mystnb={"figure": {"caption": "The Rosetta points show chairs from all sides, dark and light, wide and narrow. An image is the input of one of the 128 Rosetta points of Alice's model. The images have 32×32 pixels and are inverted, bright on black.", "name": "fig-chairs-points"}}
 study = protocols.sequential(setting)
 _ = figures.plot_images(study.points.x, columns=16)
 
@@ -120,7 +120,7 @@ _ = figures.plot_images(study.points.x, columns=16)
 # Three dimensions or so carry most of the variance, so a linear window, the plane of two leading principal components, suffices.
 # It is fitted on Alice's space and used for all:
 
-# %%
+# %% mystnb={"figure": {"caption": "Anchored training (R-VAE) puts the chairs' directions where the first laboratory has them. The panels show the plane of Alice's two leading principal components, one run each. A dot is a held-out chair; neighbouring colours are neighbouring directions. The panels follow the paper's Figure 5, in Alice's coordinates and in small.", "name": "fig-chairs-directions"}}
 held_out = study.validation
 turn = azimuth(held_out) / 360
 alice = study.first.encode(held_out.x)[0].numpy()
@@ -131,12 +131,11 @@ planes |= {name: window(means) for name, means in bobs.items() if "," not in nam
 _ = figures.plot_spaces(planes, turn)
 
 # %% [markdown]
-# **Figure 5, in small, in Alice's own coordinates**: neighbouring colours are neighbouring directions.
 # Bob's R-VAE puts the directions where Alice has them; the others have found arrangements of their own.
 #
 # And in the joint model's window, fitted by UMAP, each space after the linear map that suits it best:
 
-# %%
+# %% mystnb={"figure": {"caption": "The maps of all methods look alike after a linear map onto the joint space. The window is a UMAP fitted on the joint model's latents. A dot is a held-out chair, its colour the direction, one run each.", "name": "fig-chairs-corrected"}}
 joint = study.target.encode(held_out.x)[0].numpy()
 spaces = {"joint": joint}
 for name, means in bobs.items():
@@ -150,7 +149,7 @@ _ = figures.plot_spaces(figures.through(window, spaces), turn)
 # Both laboratories drew from the same kind of chairs, their models learn the same things, and a linear map translates one into the other.
 # The gain is in not *needing* the map:
 
-# %%
+# %% mystnb={"figure": {"caption": "Only anchored training (R-VAE) lands in the first laboratory's space without a map. The upper panels show latent space distortion and distance to Alice, on her chairs (D1). The lower panels show designs carried over on D1, and squared error on D2. A dot is a run, a bar the median of the runs.", "name": "fig-chairs-second-laboratory"}}
 figure, axes = figures.figure_row(4)
 panels = dict(
     lsd=("D1", "LSD on D1 (lower is better)"),
@@ -210,7 +209,7 @@ for name, one in {"random half": study, "half of the chairs": harder}.items():
 #
 # A straight line between two of Alice's anchors, drawn by her decoder, by two of Bob's R-VAEs, and by two of his VAEs:
 
-# %%
+# %% mystnb={"figure": {"caption": "Anchored decoders (R-VAE) draw the first laboratory's images on the way between two Rosetta points. Each row decodes the same twelve latents, from one Rosetta point to the farthest other one. The rows are Alice, two of Bob's R-VAEs and two of his VAEs.", "name": "fig-chairs-walk"}}
 z = study.points.z
 end = np.argmax(np.square(z - z[0]).sum(1))
 path = z[0] + np.linspace(0, 1, 12)[:, None] * (z[end] - z[0])
@@ -230,12 +229,10 @@ check("R-VAEs draw what Alice draws", astray["R-VAE"] < astray["VAE"] / 2)
 # %% [markdown]
 # ## What the linear maps look like
 
-# %%
+# %% mystnb={"figure": {"caption": "The best linear map onto the joint space stretches the R-VAE least. The left panel shows eigenvalues of the stretch, large where the source hardly varies; medians are bold. The other panels show distance to the identity and shift; dots are runs, bars medians. The panels follow the paper's Figures 6 and 7, in small.", "name": "fig-chairs-linear-maps"}}
 _ = linear_maps.plot_linear_maps(study.table)
 
 # %% [markdown]
-# **Figures 6 and 7, in small.** Eigenvalues of the stretch in the best linear map onto the joint space; large ones belong to directions in which the source hardly varies.
-#
 # ## Against the paper
 #
 # Ten runs of the paper's residual network; data, image size and epochs are printed below the table.

@@ -75,7 +75,7 @@ from rvae_lite.studies import song_figures
 song = colony.sing(0, song=4)
 Audio(song.samples, rate=song.rate)
 
-# %%
+# %% mystnb={"figure": {"caption": "A synthetic finch sings its motif of a few syllables again and again. The picture is the spectrogram of one song, time across and frequency up. The letters name the syllables; the grey lines mark their duration.", "name": "fig-birdsong-song"}}
 _ = song_figures.plot_song(song.samples, song.rate, song.onsets, song.offsets, song.labels)
 
 # %% [markdown]
@@ -160,7 +160,7 @@ print(syllables.info["title"], syllables.x.shape, f"{len(names)} types of syllab
 bird, _, kind = np.char.partition(names[syllables.labels], "/").T
 pd.crosstab(bird, kind, rownames=["bird"], colnames=["type"])
 
-# %%
+# %% mystnb={"figure": {"caption": "Syllables of one type look alike, and syllables of different types do not. Each row has ten syllables of one type of one bird. An image is a spectrogram, low frequencies below, brighter where louder.", "name": "fig-birdsong-types"}}
 some = [np.flatnonzero(syllables.labels == kind)[:10] for kind in range(4)]
 rows = names[:4].tolist()
 _ = figures.plot_spectrograms(syllables.x[np.concatenate(some)], columns=10, rows=rows)
@@ -180,11 +180,11 @@ fingerprint(anchored)
 # A template is trained on all birds, its space distilled, and every method retrained.
 # These points are what one laboratory would send to the next:
 
-# %%
+# %% mystnb={"figure": {"caption": "The Rosetta points are 64 syllables of many types. An image is the spectrogram of one point's input, low frequencies below. The points are nearest to the centres of clusters in the template's latent space.", "name": "fig-birdsong-points"}}
 study = protocols.reproducibility(setting)
 _ = figures.plot_spectrograms(study.points.x)
 
-# %%
+# %% mystnb={"figure": {"caption": "Anchored trainings (R-VAE) put held-out syllables where the template has them. The window is the plane of the template's two leading principal components. A dot is a held-out syllable; ten colours stand for the types in turn. The panels are two runs of each method, as in the paper's Figure 2, which has a UMAP.", "name": "fig-birdsong-planes"}}
 held_out = study.validation
 target = study.target.encode(held_out.x)[0].numpy()
 spaces = {"template": target}
@@ -193,9 +193,6 @@ for name, runs in study.fits.items():
     spaces |= {f"{name}, run {run + 1}": means[run] for run in (0, 1)}
 window = figures.plane_of(target)
 _ = figures.plot_spaces(figures.through(window, spaces), held_out.labels)
-
-# %% [markdown]
-# **Figure 2, birdsong, in small.** Held-out syllables, coloured by type, through one window, the plane of the template's leading principal components (the paper has a UMAP).
 
 # %%
 median = rosetta_tables.medians(study.table)
@@ -216,7 +213,7 @@ check("VAE and beta-VAE: beyond all of it", (apart.loc[others] > 1).all(axis=Non
 # The mean over all syllables hides that some types have many points and some none.
 # For every type: its number of points, and how far its held-out syllables are from the template's place, as a share of the template's variance.
 
-# %%
+# %% mystnb={"figure": {"caption": "Every type of syllable is nearer to the template with Rosetta points than without. A dot is the median over held-out syllables of one type, for VAE or R-VAE. Distances are means over runs, as a share of the template's variance, on a logarithmic axis. The number in brackets counts the type's Rosetta points.", "name": "fig-birdsong-by-type"}}
 label_of = dict(zip(syllables.ids, syllables.labels, strict=True))
 points_of = np.bincount([label_of[i] for i in study.points.ids], minlength=len(names))
 far = {}
@@ -238,7 +235,7 @@ check("every type is nearer with the points than without", nearer.all())
 # Alice records the birds of D1, Bob those of D2.
 # He receives 32 syllables of birds that he has never heard, and trains on these and on his own.
 
-# %%
+# %% mystnb={"figure": {"caption": "A linear map brings every method's syllables near the joint model's places. The upper row, the paper's Figure 5, has the joint model and Bob's spaces without a map. The lower row, its Figure 4, has Bob's spaces after the best linear map of each. Dots are held-out syllables in the joint model's UMAP window, coloured by type, one run each.", "name": "fig-birdsong-joint-window"}}
 import warnings
 
 from rvae_lite.anchors import PointsNotReached
@@ -262,10 +259,9 @@ spaces = figures.through(window, {"joint": joint} | bob | {"joint ": joint} | co
 _ = figures.plot_spaces(spaces, held_out.labels)
 
 # %% [markdown]
-# **Figures 5 (above) and 4 (below), in small**: Bob's spaces through the joint model's window, as they come and after the linear map that suits each best.
 # The space that Bob can share is Alice's, on her birds:
 
-# %%
+# %% mystnb={"figure": {"caption": "Only anchored training (R-VAE) puts the first laboratory's syllables where that laboratory has them. The panels show Alice and one run of each of Bob's methods, on her held-out syllables. The window is a UMAP fitted on Alice's latents; colours are types.", "name": "fig-birdsong-first-window"}}
 hers = held_out.part == 1
 spaces = {"Alice": alice[hers]} | {name: means[hers] for name, means in bob.items()}
 window = figures.umap_of(alice[hers])
@@ -291,7 +287,7 @@ check(
 # Two laboratories that both train on her points and on Bob's birds: do they agree about *his*?
 # For each part of the data, the variance over runs as a share of all variance; 1 means that runs know nothing of each other.
 
-# %%
+# %% mystnb={"figure": {"caption": "Rosetta points hold the first laboratory's birds more firmly than the second's. A bar is the variance over runs as a share of all variance. Unrelated runs have a share of about 1. The Rosetta points come from the first laboratory's birds (D1), none from the second's (D2).", "name": "fig-birdsong-limit"}}
 within = median["within_fraction"]
 label = "variance over runs / total\n(lower is better)"
 _ = figures.plot_groups(within.loc[list(setting.methods)], label=label)

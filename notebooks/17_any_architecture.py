@@ -114,7 +114,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", PointsNotReached)  # one stays a little away
     bobs = {name: fit(one, joined, **anchors, **plan) for name, one in networks.items()}
 
-# %%
+# %% mystnb={"figure": {"caption": "Five different networks put the first laboratory's syllables near the same places. The panels are Alice's space and one training of each of Bob's five networks. The window is the plane of Alice's two leading principal components. A dot is one of Alice's syllables; ten colours stand for the kinds in turn.", "name": "fig-architectures-planes"}}
 hers = alice.encode(known.x)[0].numpy()
 spaces = {"Alice": hers}
 spaces |= {f"Bob, {n}": bob.encode(known.x)[0].numpy() for n, bob in bobs.items()}
@@ -127,8 +127,7 @@ farthest = max(away) / alignment.total_variance(hers)
 check("every network within half of Alice's variance", farthest < 1 / 2)
 
 # %% [markdown]
-# **Alice's syllables in her space and in Bob's**, coloured by kind.
-# Without the points' latents, even her very own network would land elsewhere:
+# Without the points' latents, even Alice's very own network would land elsewhere:
 
 # %%
 lonely = fit(networks["patches"], joined, seed=1, **plan).encode(known.x)[0].numpy()

@@ -100,7 +100,7 @@ spec = spectrograms.SpectrogramSpec(num_freqs=64, num_times=64)
 song = syllables.load_birds(birds, spec=spec, progress=False)
 pd.crosstab(song.birds, song.labels, rownames=["bird"], colnames=["type"])
 
-# %%
+# %% mystnb={"figure": {"caption": "Syllables with one label look alike once they are spectrograms of equal size. Each row has twelve syllables with the label named, low frequencies below. They are read from the sound files that this page has written.", "name": "fig-own-data-syllables"}}
 some = [np.flatnonzero(song.labels == label)[:12] for label in "abc"]
 shown = song.spectrograms[np.concatenate(some)]
 _ = figures.plot_spectrograms(shown, columns=12, rows=["a", "b", "c"])

@@ -152,12 +152,11 @@ check("at the lowest price the rate is over four times the entropy", most > 4 * 
 # Draw distortion over rate, a dot per model.
 # Through each dot goes a line of slope $-\beta$, because all points on it have the same loss, and the optimum at $\beta$ is where the lowest such line touches what is possible.
 
-# %%
+# %% mystnb={"figure": {"caption": "Separate trainings lie on one falling curve, whose slope at each is minus its beta. A dot is one training at its rate and distortion on held-out digits, with its beta beside it. The grey segment through a dot has slope minus beta.", "name": "fig-rate-distortion-curve"}}
 ax = figures.plot_rate_distortion({"beta-VAE": curve}, betas="beta-VAE")
 _ = figures.plot_tangents(curve, length=0.22, ax=ax)
 
 # %% [markdown]
-# **Held-out digits, one dot per training**, with $\beta$ written beside it and a grey segment of slope $-\beta$ through it.
 # The segments hug the curve although no two of the models know of each other.
 #
 # There is a proof in two lines.
@@ -189,7 +188,7 @@ check(f"{alive - 1} secants lie between their prices, within a tenth", inside.al
 # What does a nat buy?
 # Here are twelve held-out digits and their reconstructions, a row per model, cheap nats first.
 
-# %%
+# %% mystnb={"figure": {"caption": "Reconstructions lose individual strokes and end in one grey ghost as beta grows. The first row is twelve held-out digits. Each other row is their reconstruction by one training, lowest beta first. The rows are the images of the paper's Figure 1, in small.", "name": "fig-rate-distortion-images"}}
 x = torch.as_tensor(test[:12]).float() / 255
 drawn = [x, *ensemble.reconstruct(test[:12])[:num_betas]]
 rows = ["data", *(f"β = {b:.2g}" for b in betas[:num_betas])]
@@ -197,7 +196,6 @@ strip = torch.cat([images.clamp(0, 1) for images in drawn])
 _ = figures.plot_images(strip, columns=12, rows=rows, size=0.45)
 
 # %% [markdown]
-# **The images of the paper's Figure 1, in small.**
 # Strokes first lose their individual shape, then digits of similar form become one, and in the last row all digits are the same grey ghost.
 #
 # The ghost is no accident.
@@ -222,7 +220,7 @@ check("and the distortion is that of independent pixels, within 1 %", reached)
 # This state is called **posterior collapse**.
 # It comes latent by latent, which the count of active units {eq}`eq-active-units` shows: directions in which the posterior mean has a variance of at least 0.01.
 
-# %%
+# %% mystnb={"figure": {"caption": "The rate falls to zero and all latents fall silent as beta grows. The left panel shows rate (solid) and distortion (dashed) on held-out digits, in nats. The right panel counts active units; a dot is one training. The axis of beta is logarithmic.", "name": "fig-rate-distortion-collapse"}}
 figure, (left, right) = figures.figure_row(2, width=3.4)
 quantities = {"rate": curve.rate, "distortion": curve.distortion}
 for name, values in quantities.items():

@@ -273,7 +273,7 @@ check("rate as from the matrices", np.isclose(rate, rate_of(Sigma, E_star, C_sta
 matrices = distortion_of(Sigma, E_star, D_star, C_star)
 check("distortion as from the matrices", np.isclose(distortion, matrices))
 
-# %%
+# %% mystnb={"figure": {"caption": "The water level rises with beta and drowns the principal components, smallest first. A bar is the variance of one of the first twenty principal components of the digits. Grey is given up as distortion, colour is kept as rate, the line is the level. The model has eight latents, so components beyond the eighth are always lost.", "name": "fig-linear-water-filling"}}
 figure, axes = figures.figure_row(3, width=2.9, height=2.6)
 for ax, price in zip(axes, (0.3, 1.5, 4.5), strict=True):
     figures.plot_water_filling(values[:20], price * s2, latent_dim=K, ax=ax)
@@ -281,7 +281,6 @@ for ax, price in zip(axes, (0.3, 1.5, 4.5), strict=True):
 _ = axes[0].legend()
 
 # %% [markdown]
-# **The first twenty principal components of the digits at three water levels**, with $K = 8$ latents.
 # From left to right the water rises and the components drown, smallest first.
 # Those beyond the eighth have no latent and are lost at any price.
 #
@@ -324,7 +323,7 @@ first_steps = fit(model, x[:1000], epochs=20, **plan)
 for replica in (0, num_betas - 1):
     fingerprint(first_steps, replica=replica)
 
-# %%
+# %% mystnb={"figure": {"caption": "Trained linear VAEs land on the closed form. The lines are the exact solution, the dots seven trainings at seven values of beta. The panels show distortion over rate, the rate, and the latents in use, on 8×8 digits.", "name": "fig-linear-trained"}}
 trained = fit(model, x, epochs=epochs, **plan)
 reached = linear_curve(trained, x)
 best = linear_vae.rate_distortion(Sigma, betas=betas, **options)
@@ -339,7 +338,6 @@ units = {"exact": (dense, active), "beta-VAE": (betas, used)}
 _ = figures.plot_over_beta(units, label="active units", lines=["exact"], ax=right)
 
 # %% [markdown]
-# **Seven trainings (dots) on the closed form (line)**: the curve, the rate, and the latents in use.
 # How close, in numbers?
 # The constant $\tfrac n2 \log(2\pi\sigma^2)$ is negative here and lets the loss pass through zero, where a relative gap means nothing; we leave it out of
 #
@@ -430,7 +428,7 @@ means_ratio = pair.mean() / np.sqrt(pair.prod())
 peak = np.isclose(pairs[15, 0], beta * np.log(means_ratio))
 check("45 degrees cost β log (arithmetic / geometric mean)", peak)
 
-# %%
+# %% mystnb={"figure": {"caption": "Turning two latents of the optimum against each other costs a fraction of a nat. The lines show the extra loss at beta = 1 over the angle of the turn. The solid line turns the first and the last latent, the dashed line the first two. A quarter turn swaps two latents and costs nothing.", "name": "fig-linear-rotation"}}
 ax = figures.figure_row(1, width=4.2)[1]
 for name, (i, j) in {f"1 and {K}": (0, K - 1), "1 and 2": (0, 1)}.items():
     costs = [cost_of(turned(i, j, a), beta)[0] for a in angles]
@@ -441,8 +439,7 @@ ax.set_xticks([0, 45, 90, 135, 180])
 _ = ax.legend(title="latents turned")
 
 # %% [markdown]
-# **The price of turning two latents of the optimum against each other.**
-# It is a fraction of a nat, smaller still for components of similar variance, and it vanishes with $\beta$: at small $\beta$ the axes are held by a thread.
+# The price of the turn is a fraction of a nat, smaller still for components of similar variance, and it vanishes with $\beta$: at small $\beta$ the axes are held by a thread.
 # So much for the mixed latents: their decoder's $M$, put into {eq}`eq-rotation`, tells what their axes cost.
 #
 

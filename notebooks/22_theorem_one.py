@@ -129,7 +129,7 @@ check("D is that of the joint optimum", np.allclose(decoder, joint))
 # The three together are the optimum of $\mathcal L_\beta$ only if $d$ in {eq}`eq-sigmoid-responses` is the length of $D$, and that length changes with $\beta$.
 # Here is one latent with $\lambda = 1$, and $d = \sqrt\lambda$, which is right in the limit $\beta \to 0$.
 
-# %%
+# %% mystnb={"figure": {"caption": "The proof's encoder and posterior variance miss the optimum where the latent collapses. The panels show encoder, posterior variance and decoder of one latent over beta. The lines are the exact response and the proof's weights. The decoder is the same in both.", "name": "fig-theorem-one-response"}}
 one = dict(eigenvalues=values[1:2], noise_variance=s2)
 published = theorem_one.response_published(log_beta, **one)
 corrected = theorem_one.response_corrected(log_beta, **one)
@@ -143,8 +143,6 @@ for ax, (field, label) in zip(axes, {**names, "decoder": "decoder D"}.items()):
     figures.plot_over_beta(lines, label=label, lines=list(lines), ax=ax)
 
 # %% [markdown]
-# **The response of one latent**: what the optimum is (line), and what the proof names.
-# The decoder is the same in both.
 # Around the collapse at $\beta = \lambda / \sigma^2 = 1$ the sigmoids have no corner to offer: they keep some encoder weight where the decoder has none left, and too little posterior variance.
 
 # %%
@@ -214,15 +212,12 @@ cells = {k: [told(gap.mean(), 0.01), told(gap.max(), 0.05)] for k, gap in excess
 columns = ["mean excess, nats", "largest excess, nats"]
 pd.DataFrame.from_dict(cells, orient="index", columns=columns)
 
-# %%
+# %% mystnb={"figure": {"caption": "The proof's weights cost far more loss on average than the same gates, optimised. A line is the loss above the exact optimum over beta, for three latents. Both axes are logarithmic, and values are clipped at $10^{-5}$ nats. The corrected gates lie at zero and are not drawn.", "name": "fig-theorem-one-excess"}}
 ax = figures.figure_row(1, width=4.6)[1]
 shown = {name: (beta, np.maximum(gap, 1e-5)) for name, gap in excess.items()}
 del shown["corrected"]
 style = dict(lines=list(shown), log=True, ax=ax)
 _ = figures.plot_over_beta(shown, label="excess loss in nats", **style)
-
-# %% [markdown]
-# **Loss above the optimum over $\beta$**, clipped at $10^{-5}$ nats; the corrected gates would lie at zero.
 
 # %%
 proof = excess["proof's weights"]
@@ -362,7 +357,7 @@ reached = {name: linear_curve(one, x, read_off) for name, one in trained.items()
 # How good is it at each $\beta$?
 # We compute rate and distortion in full expectation, no sampling, and compare with the exact curve {eq}`eq-exact-curve` by the relative gap {eq}`eq-relative-gap`, which leaves the constant out.
 
-# %%
+# %% mystnb={"figure": {"caption": "One training is within one per cent of the exact optimum at every beta. The left panel shows 25 models read off one training (dots) and the exact curve (line). The right panel shows the relative gap for the corrected gates and two kinds with sigmoids. The panels are the paper's Figure 4 on 8×8 digits, against the exact curve.", "name": "fig-theorem-one-training"}}
 Sigma = np.cov(x.T.astype(float), bias=True)
 options = dict(latent_dim=latent_dim, noise_variance=variance)
 solution = linear_vae.rate_distortion(Sigma, betas=read_off, **options)
@@ -379,11 +374,6 @@ percent = {name: (read_off, 100 * gap) for name, gap in gaps.items()}
 label = "gap to the optimum in per cent\n(lower is better)"
 figures.plot_over_beta(percent, label=label, lines=list(percent), log=True, ax=right)
 _ = right.set_ylim(1e-2, 10)
-
-# %% [markdown]
-# **Figure 4, against the exact curve.**
-# Left: 25 models read off *one* training (dots), and the solution (line).
-# Right: the relative gap over $\beta$, for the corrected gates and two kinds with sigmoids.
 
 # %%
 worst = {name: gap.max() for name, gap in gaps.items()}

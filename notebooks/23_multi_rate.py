@@ -184,7 +184,7 @@ study = over_beta.over_beta(setting)
 multi, plain = (over_beta.curve_of(study.table, name) for name in setting.methods)
 both = {"MR-VAE": multi, "beta-VAE": plain}
 
-# %%
+# %% mystnb={"figure": {"caption": "One multi-rate training follows the curve of ten separate trainings up to moderate rates. The left panel shows distortion over rate on test digits, as in the paper's Figure 5. The right panel shows the loss that each was trained for, over beta. The line is read off at nineteen values of beta; a dot is a training of its own.", "name": "fig-multi-rate-live"}}
 figure, (left, right) = figures.figure_row(2, width=3.6)
 figures.plot_rate_distortion(both, lines=["MR-VAE"], ax=left)
 losses = {name: (curve.beta, curve.loss) for name, curve in both.items()}
@@ -192,9 +192,6 @@ label = "distortion + beta · rate,\nnats (lower is better)"
 _ = figures.plot_over_beta(losses, label=label, lines=["MR-VAE"], ax=right)
 
 # %% [markdown]
-# **Figure 5, in small.** Left, test rate and distortion: the line is one model, read off at nineteen values of $\beta$; each dot on the other is a training of its own.
-# Right, the loss that each was trained for.
-#
 # Up to moderate rates the two curves coincide; at both ends of the range the multi-rate model pays for what its weights have to share.
 # And equal $\beta$ are *not* at equal places: at low $\beta$ it uses less rate than the plain model, at high $\beta$ more.
 # So rows of equal $\beta$ must not be compared; what can be compared is the curve.
@@ -295,12 +292,10 @@ for name, ratio in multi_rate.costs(own).items():
 scale = ["num_data", "num_test", "width", "epochs", "batch_size", "replicas"]
 tables.scales(own, *scale, by=multi_rate.CASE).rename(columns=dict(replicas="seeds"))
 
-# %%
+# %% mystnb={"figure": {"caption": "One multi-rate training, four times as long, lies below ten separate ones at most rates. The panels follow the paper's Figure 5: distortion over rate for two data sets and two networks. A plain line is one multi-rate training, a dot a training at one beta. Values are medians over three seeds of 20 epochs on MNIST and 10 on Omniglot.", "name": "fig-multi-rate-larger"}}
 _ = multi_rate.study.figure(own)
 
 # %% [markdown]
-# **Figure 5, our scale**: medians over seeds.
-#
 # And the linear VAE, whose exact optimum is known from {ref}`linear-vae`, on the digits and on all of MNIST, there with the paper's 200 epochs and 32 latents: by how much the loss of one multi-rate training exceeds it, over 25 betas.
 
 # %%

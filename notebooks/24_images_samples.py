@@ -146,7 +146,7 @@ check(
 # Note that the distance between two halves of one data set is not 0: few images bias it upwards.
 # All sets below have as many images as the test set, so the bias is the same.
 
-# %%
+# %% mystnb={"figure": {"caption": "The multi-rate VAE keeps active units where separate trainings have collapsed. The panels show active units and the Fréchet distances of samples and of reconstructions, over beta. The dots are one multi-rate training read off at ten betas, and ten separate trainings. The panels follow the paper's Figure 6, in small.", "name": "fig-images-quality"}}
 figure, axes = figures.figure_row(3, width=2.8)
 counts = {name: (betas, values) for name, values in units.items()}
 figures.plot_over_beta(counts, label="active units", ax=axes[0])
@@ -159,7 +159,7 @@ for ax, kind in zip(axes[1:], ("samples", "reconstructions")):
     figures.plot_over_beta(values, label=label, ax=ax)
 
 # %% [markdown]
-# **Figure 6, in small.** Reconstructions get worse with every step of $\beta$, since less is said about the image.
+# Reconstructions get worse with every step of $\beta$, since less is said about the image.
 # Samples of the plain models have an optimum in between: at low $\beta$ the posteriors fill only a part of the prior, from which samples are drawn, and at high $\beta$ the decoder has nothing to go by.
 # The multi-rate model's curve is flatter, better at the far end and worse at the optimum, since its range of rates is narrower.
 
@@ -183,7 +183,7 @@ check("at the best β they are worse", multi_samples.min() > one.frechet_samples
 # The prior does not depend on $\beta$, so one may draw a $z$ and decode it at every rate.
 # With separate trainings the ten decoders have nothing to do with each other; the multi-rate model has one set of weights.
 
-# %%
+# %% mystnb={"figure": {"caption": "One latent decoded at ten rates stays one digit in the multi-rate VAE alone. Each row is one latent, decoded at ten values of beta from 0.01 (left) to 10 (right). The upper rows are one multi-rate training, the lower rows ten separate ones. The rows follow the paper's Figure 7, in small.", "name": "fig-images-one-latent"}}
 random = torch.Generator().manual_seed(1)
 z = torch.randn(5, latent_dim, generator=random)
 drawn = torch.stack([multi.decode(z, beta=float(b))[0] for b in betas], 1)
@@ -193,8 +193,7 @@ rows = [f"{name}, z{i + 1}" for name in ("MR-VAE", "beta-VAE") for i in range(5)
 _ = figures.plot_images(strip, columns=len(betas), rows=rows)
 
 # %% [markdown]
-# **Figure 7, in small**: each row is one latent, decoded at ten $\beta$ from 0.01, left, to 10, right.
-# Along a row of the multi-rate model it stays one digit that fades into the average of all; along a row of the plain ones, neighbours need not have anything in common.
+# Along a row of the multi-rate model the image stays one digit that fades into the average of all; along a row of the plain ones, neighbours need not have anything in common.
 # Over many latents, how much do neighbouring $\beta$ differ?
 
 
@@ -216,7 +215,7 @@ check("separate trainings: five times as much", step(apart) > 5 * step(drawn))
 #
 # Eight test images, above, and what remains of them as $\beta$ grows:
 
-# %%
+# %% mystnb={"figure": {"caption": "Reconstructions of one multi-rate training blur as beta grows. The first row is eight test images. Each other row is their reconstruction at the beta named.", "name": "fig-images-reconstructions"}}
 shown = x[:8]
 again = [multi.reconstruct(shown, beta=float(b))[0].numpy() for b in betas[::2]]
 strip = np.concatenate([shown.astype(np.float32) / 255, *again])
@@ -233,11 +232,11 @@ check("and at least doubles up to the highest", errors[-1] > 2 * min(errors))
 #
 # Binary MNIST and Omniglot, medians over seeds; the networks and their scale are those of {ref}`multi-rate`.
 
-# %%
+# %% mystnb={"figure": {"caption": "The multi-rate VAE keeps more active units at the highest beta than separate trainings. The panels show active units over beta, for two data sets and two networks. A dot is the median over three seeds.", "name": "fig-images-active-units"}}
 own = load_results("multi_rate")
 _ = multi_rate.study.figure(own, metric="active_units", label="active units")
 
-# %%
+# %% mystnb={"figure": {"caption": "The quality of samples changes less over beta in the multi-rate VAE than in separate trainings. The panels show the Fréchet distance of samples over beta, for two data sets and two networks. A dot is the median over three seeds; lower is better.", "name": "fig-images-frechet"}}
 label = "Fréchet distance of samples"
 _ = multi_rate.study.figure(own, metric="frechet_samples", label=label)
 

@@ -101,7 +101,7 @@ whole, inside = losses["β in [0.01, 10]"], losses["β in [0.1, 1]"]
 #
 # with twice as many parameters a channel.
 
-# %%
+# %% mystnb={"figure": {"caption": "The square-root gate closes altogether at high beta, and the sigmoid never does. A line is the factor on a layer's output over beta, with a slope that closes the gate. The FiLM gate has no bounds and may change sign.", "name": "fig-sensitivity-gates"}}
 axis = np.linspace(-np.sqrt(3), np.sqrt(3), 61)
 h = torch.from_numpy(axis)
 beta = 10 ** (1.5 * axis / np.sqrt(3) - 0.5)
@@ -113,10 +113,7 @@ opened = {
 ax = figures.plot_over_beta(opened, label="factor", lines=list(opened))
 _ = ax.legend(["sigmoid", "sqrt", "FiLM"])
 
-# %% [markdown]
-# **Three gates** with a slope that closes them as $\beta$ grows: a sigmoid never closes altogether, a square root does, and FiLM may change sign.
-
-# %%
+# %% mystnb={"figure": {"caption": "The kind of gate hardly changes the mean loss of a multi-rate training. The left panel shows distortion over rate on test digits, the right panel the loss over beta. A plain line is a multi-rate training with one kind of gate. A dot is a separate training at one beta.", "name": "fig-sensitivity-kinds"}}
 _ = sensitivity.study.figure(study.table, names=gate_kinds)
 
 # %%
@@ -150,7 +147,7 @@ for low, high in ((0.1, 1), (0.01, 1), (0.01, 10), (0.001, 100)):
     assert abs(drawn.mean() / mean - 1) < 0.02
     print(f"[{low:g}, {high:g}]: mean β {mean:.2g}")
 
-# %%
+# %% mystnb={"figure": {"caption": "A range of beta as wide as five decades costs loss in a short training. The left panel shows distortion over rate on test digits, the right panel the loss over beta. A plain line is a multi-rate training over one range; the default is 0.01 to 10. A dot is a separate training at one beta.", "name": "fig-sensitivity-ranges"}}
 _ = sensitivity.study.figure(study.table, names=ranges)
 
 # %%
@@ -205,7 +202,7 @@ check("the two means agree within their errors", apart < 4 * error)
 # %% [markdown]
 # In the loss the difference is large, in its gradient smaller, because the examples' gradients point different ways.
 
-# %%
+# %% mystnb={"figure": {"caption": "Training with one beta for a whole batch is behind training with one for each example. The left panel shows distortion over rate on test digits, the right panel the loss over beta. A plain line is a multi-rate training, a dot a separate training at one beta.", "name": "fig-sensitivity-drawing"}}
 sensitivity.study.figure(study.table, names=drawing)
 batch = inside["one beta a batch"]
 check("one a batch is behind after as many epochs", batch > default)
@@ -217,7 +214,7 @@ check("one a batch is behind after as many epochs", batch > default)
 # A weight of a layer needs few such steps; a gate that shall close at one end of the range has to bring $w\,h$ from 0 to beyond 2.
 # So `make_multirate` gives the sigmoid and square root gates five times the learning rate of the rest (`gate_speed=5`), which the paper does not; "slow gates" are the paper's.
 
-# %%
+# %% mystnb={"figure": {"caption": "Slow gates leave a higher mean loss than gates with five times the learning rate. The left panel shows distortion over rate on test digits, the right panel the loss over beta. A plain line is a multi-rate training, a dot a separate training at one beta.", "name": "fig-sensitivity-speed"}}
 _ = sensitivity.study.figure(study.table, names=speed)
 
 # %%

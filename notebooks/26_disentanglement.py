@@ -162,7 +162,7 @@ for dims in (2, 4, 6):
         values.append(float(torch.stack(each).mean()) / exact)
     estimates[dims] = np.array(values)
 
-# %%
+# %% mystnb={"figure": {"caption": "Small batches underestimate the total correlation, and more so with more latents. A dot is the estimate as a share of the exact value, over the batch size. It averages 4,096 samples; the data are 20,000 posteriors of standard deviation 0.5. The colours are numbers of latents, and the grey line is no bias.", "name": "fig-disentanglement-bias"}}
 figure, ax = figures.figure_row(1, width=4.4)
 for (dims, values), shade in zip(estimates.items(), figures.GROUPS[1:], strict=False):
     ax.plot(batches, values, marker="o", markersize=4, color=shade, label=f"K = {dims}")
@@ -172,8 +172,7 @@ ax.set_xscale("log", base=2)
 _ = ax.legend()
 
 # %% [markdown]
-# **The bias falls with the batch and grows with the number of latents**: 20,000 posteriors of standard deviation 0.5, 4,096 samples for every dot.
-# This is why {cite:t}`chen2018isolating` use batches of 2048, and why a total correlation estimated from 64 images may well come out negative.
+# The bias is why {cite:t}`chen2018isolating` use batches of 2048, and why a total correlation estimated from 64 images may well come out negative.
 
 # %%
 worst = {dims: abs(values - 1) for dims, values in estimates.items()}
@@ -223,13 +222,11 @@ check("the loss is the equation above", abs(terms.loss - total) < 1e-3 * terms.l
 # Procedural sprites are squares, ellipses and hearts at three scales, eight orientations and 8 × 8 positions, one image for each combination, as in dSprites ({cite:t}`matthey2017dsprites`) but coarser.
 # Whoever drew them knows their factors, so that we can ask which latent follows which.
 
-# %%
+# %% mystnb={"figure": {"caption": "The sprites differ in shape, scale, orientation and position. The twenty images are drawn at random from the data.", "name": "fig-disentanglement-sprites"}}
 show = np.random.default_rng(0).permutation(len(images))[:20]
 _ = figures.plot_images(images[show], columns=10, size=0.6)
 
 # %% [markdown]
-# **Twenty of the images**, at random.
-#
 # ## The mutual information gap
 #
 # A factor $v$ has a latent of its own if one latent tells much about it and the next best little:
@@ -278,7 +275,7 @@ check("of noise it is near 0", gap(noise, factors) < 0.02)
 #
 # A multi-rate beta-TCVAE and three plain ones, all with the same number of steps.
 
-# %%
+# %% mystnb={"figure": {"caption": "The total correlation falls as beta rises, in one training as in separate ones. The panels show total correlation on a logarithmic axis, rate, and mutual information gap (MIG), over beta. The line is one multi-rate model read off at ten values of beta. A dot is a training of its own; there is one seed.", "name": "fig-disentanglement-one-training"}}
 measured = dict(seeds=[0], num_samples=500, num_rated=1024)
 study = sprites.over_beta_sprites(setting, **measured)
 labels = {
@@ -293,9 +290,6 @@ for ax in axes[1:]:
     ax.set_ylim(0, None)
 
 # %% [markdown]
-# **In one training as in separate ones the total correlation falls as $\beta$ rises, and the gap of the one training hardly depends on $\beta$.**
-# Lines: one multi-rate model read off at ten values; dots: a training each; one seed.
-#
 # Below $\beta = 1$ the weight of the total correlation is negative: dependence is rewarded.
 # A model trained there alone takes the reward and lets its latents repeat each other, at many times the rate.
 # The multi-rate model shares its weights with larger $\beta$ and does not go as far; its axes are the same at all $\beta$, and so is most of its gap.
@@ -316,7 +310,7 @@ check("the gap depends on β less in the one training", less)
 # Which latent tells which factor?
 # The table of mutual informations is the gap's source, here at the largest $\beta$, as a share of each factor's entropy.
 
-# %%
+# %% mystnb={"figure": {"caption": "A few latents carry the position and the scale, and most latents are empty. A cell is the mutual information of latent and factor, as a share of the factor's entropy. The latents stand in the order of how much they tell, at beta = 10.", "name": "fig-disentanglement-information"}}
 model = study.fits["MR-VAE"][0]
 posterior = sprites.posterior_of(model.at_beta(10.0), images)
 options = dict(estimator="sampled", log_scales=posterior.log_scale, num_samples=500)
@@ -333,7 +327,6 @@ ax.set(xlabel="latent, most telling first")
 _ = figure.colorbar(picture, ax=ax, label="I(z; factor) / H(factor)", shrink=0.8)
 
 # %% [markdown]
-# **A few latents carry the position and the scale; most are empty.**
 # Orientation and shape hardly show: a square looks the same after a quarter turn, and telling shapes apart is worth few nats of distortion.
 
 # %%
@@ -349,7 +342,7 @@ check("position and scale are told better than the rest", min(told) > 1.5 * max(
 #
 # Start from one image's latents, move the three most telling ones, each between −2 and 2, and decode; the same model answers at every $\beta$.
 
-# %%
+# %% mystnb={"figure": {"caption": "The walk along a latent looks alike at three values of beta of one model. Each row moves one latent from −2 to 2, and the others stay where the image put them. The rows are the three most telling latents at each beta.", "name": "fig-disentanglement-walks"}}
 start, walked, rows = images[len(images) // 2 + 27][None], [], []
 steps = torch.linspace(-2, 2, 11)
 for beta in (0.1, 1.0, 10.0):
@@ -363,7 +356,6 @@ pictures = torch.cat(walked)
 _ = figures.plot_images(pictures, columns=len(steps), size=0.6, rows=rows)
 
 # %% [markdown]
-# **A latent's walk, at three values of $\beta$ of one model**: each row moves one latent, the others stay where the image put them.
 # Pure walks change one thing; where a sprite moves along a diagonal, or shrinks on the way, its latents are still entangled.
 # The walks of one latent look alike at all three values: the axes belong to the one network, $\beta$ only decides how much they carry.
 
@@ -389,7 +381,7 @@ print(
     f"{scale.steps} steps of batch {scale.batch_size}, {own.seed.nunique()} seed(s), {scale.device}"
 )
 
-# %%
+# %% mystnb={"figure": {"caption": "The mutual information gap stays far below the published one after a short training. The panels show total correlation, rate, and the mutual information gap (MIG) in two forms, over beta. Thin lines are three seeds of 4 epochs of dSprites, heavier lines and dots their medians. The crosses are the published multi-rate model, as in the paper's Figure 8.", "name": "fig-disentanglement-larger"}}
 labels |= {"mig_histogram": "MIG, histogram (higher is better)"}
 axes = sprites.study.figure(own, labels=labels)
 theirs = over_beta_tables.published_gaps(published)
@@ -397,8 +389,6 @@ axes[2].plot(theirs.index, theirs, "x", color=figures.INK, label="paper")
 _ = axes[2].legend()
 
 # %% [markdown]
-# **Figure 8, our scale: gaps far below the published ones, and in one training nearly the same at all $\beta$**; seeds thin, their median bold, crosses are the published MR-VAE.
-#
 # The absolute gap differs at every $\beta$: after so short a training $x$ and $y$ still share their latents, and how far depends on the seed.
 # What the paper says of the curve's *shape* holds: the multi-rate model is less sensitive to $\beta$ than separate trainings are, so little that the seed matters more.
 # Below $\beta = 1$, where separate models are rewarded for dependence, its median gap is the larger one; above, no method is ahead at every $\beta$.

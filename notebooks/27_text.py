@@ -114,15 +114,14 @@ check(
     "a draw agrees within three standard errors", abs(surprise.mean() - H) < 3 * error
 )
 
-# %%
+# %% mystnb={"figure": {"caption": "Sentences differ in how surprising they are, and their mean surprise is the language's entropy. The bars count 2,000 sentences of the grammar by their exact negative log probability. The line is the entropy of the grammar.", "name": "fig-text-surprise"}}
 ax = figures.figure_row(1, width=4.2)[1]
 ax.hist(surprise, bins=30, color=figures.INK, alpha=0.5)
 ax.axvline(H, color=figures.colour_of("exact"), linewidth=2)
 _ = ax.set(xlabel="-log p(x), nats", ylabel="sentences of 2000")
 
 # %% [markdown]
-# **Sentences differ in how surprising they are**; their mean surprise is the entropy (line).
-# No model can need fewer nats on average, and a VAE needs rate and distortion; this is {eq}`eq-sandwich` with its two ends put together:
+# No model can need fewer nats than the entropy on average, and a VAE needs rate and distortion; this is {eq}`eq-sandwich` with its two ends put together:
 #
 # $$
 # \begin{aligned}
@@ -238,7 +237,7 @@ found = {
 }
 
 
-# %%
+# %% mystnb={"figure": {"caption": "No model falls below the entropy of the language. The left panel shows rate and distortion of fresh sentences; on the line they sum to the entropy. The right panel shows perplexity, the exponential of rate plus distortion per token; its line is the language's. Dots are one multi-rate training read off at seven betas, and three separate trainings.", "name": "fig-text-curve"}}
 def draw_bound(ax, H):
     end = max(curve.rate.max() for curve in found.values())
     ax.plot(
@@ -260,9 +259,7 @@ best = np.exp(H / (language.mean_length + 1))
 _ = right.axhline(best, color=figures.colour_of("exact"))
 
 # %% [markdown]
-# **No model crosses the line.** Left, rate and distortion of fresh sentences, one multi-rate training read off at seven $\beta$ and three separate trainings; the line is {eq}`eq-text-bound`.
-# Right, perplexity: the exponential of rate plus distortion per token, compared with the language's own.
-#
+# The line on the left is {eq}`eq-text-bound`.
 # Perplexity is what language models are judged by; here it is an upper bound, and the more the latent says, the less tight.
 
 # %%
@@ -288,7 +285,7 @@ check("and pays with distortion", multi.distortion[0] > plain.distortion[0])
 # On the line {eq}`eq-text-bound` a nat of rate saves exactly one nat of distortion, so a perfect model takes all the rate where $\beta < 1$ and none where $\beta > 1$.
 # That is *posterior collapse* {cite:p}`bowman2016generating`, and at $\beta > 1$ it is no accident but the optimum.
 
-# %%
+# %% mystnb={"figure": {"caption": "The latent falls silent where beta reaches 1. The panels show rate, active units, and the share of words recovered from the posterior mean, over beta. Dots are one multi-rate training read off at seven betas, and three separate trainings. The grey line marks beta = 1.", "name": "fig-text-collapse"}}
 figure, axes = figures.figure_row(3, width=2.8)
 panels = dict(
     rate="rate, nats", active_units="active units", words="share of words recovered"
@@ -299,7 +296,6 @@ for ax, (metric, label) in zip(axes, panels.items(), strict=True):
     ax.axvline(1, color=figures.INK, linewidth=0.6)
 
 # %% [markdown]
-# **Around $\beta = 1$ the latent falls silent**: rate, active units, and the share of words that come back when the posterior mean is decoded.
 # What is left on the right is what one can guess of a sentence without having seen it: "the".
 
 # %%
@@ -334,7 +330,7 @@ path = torch.stack([torch.lerp(*ends, share) for share in np.linspace(0, 1, 5)])
 between = vocabulary.decode(writer.decode(path)[0])
 
 
-# %%
+# %% mystnb={"figure": {"caption": "A model trained at a low beta returns most of a sentence, at beta 1 another one. The left column is one fresh sentence, decoded from its posterior mean by each model. The right column is the straight way between two sentences' latents, decoded at beta = 0.01.", "name": "fig-text-sentences"}}
 def show_lines(ax, lines, title):
     ax.axis("off")
     ax.set_title(title, loc="left")
@@ -353,7 +349,6 @@ show_lines(
 )
 
 # %% [markdown]
-# **The cheaper the rate, the more of the sentence arrives.** Left, one fresh sentence as each model gives it back; right, the way between two sentences.
 # A collapsed model writes the same sentence whatever it was sent, and it is still a good sentence.
 
 # %%
@@ -379,12 +374,10 @@ print(
 )
 text.study.table(own)
 
-# %%
+# %% mystnb={"figure": {"caption": "Training four times as long closes most of the multi-rate model's gap in distortion. The left panel is the paper's Figure 5 on sentences; on its line the sum is the entropy. The right panel shows perplexity over beta, on a logarithmic axis. Values are medians over three seeds; trainings last 10 epochs, the long one 40.", "name": "fig-text-larger"}}
 _ = text.study.figure(own)
 
 # %% [markdown]
-# **Figure 5 on sentences of the grammar, our scale**: medians over seeds; the scale is printed above.
-#
 # Dominance is the share of the common rates where the multi-rate curve lies lower, area the integral of the difference, negative where it is better.
 # After as many steps as each of the others has, the multi-rate model is far behind at low $\beta$; after four times as many, the cost of the four trainings together, most of the gap is closed.
 # What holds at any scale is the bound:

@@ -221,7 +221,7 @@ multi = fit(tilted, train, beta=law, **options)
 no_tilt = fit(flat, train, beta=law, **options)
 plain = fit(ladder, train, replicas=2, beta=apart, seed=[0, 0], **options)
 
-# %%
+# %% mystnb={"figure": {"caption": "Tilted gates let one training reach low distortions that flat gates do not reach. The left panel shows distortion over rate on test digits, as in the paper's Figure 5. The right panel shows the loss that each was trained for, over beta. Lines are multi-rate trainings, dots separate trainings labelled by beta, with one run per model.", "name": "fig-hierarchy-curve"}}
 betas = np.geomspace(0.01, 10, 13)
 lines = ("MR-VAE", "MR-VAE, no tilt")
 pairs = zip(lines, (multi, no_tilt), strict=True)
@@ -240,10 +240,6 @@ right.plot(separate.beta, separate.loss, "o", **dots)
 _ = [ax.legend() for ax in (left, right)]
 
 # %% [markdown]
-# **Figure 5, in small: with tilted gates one training gets down to low distortions, with flat ones it does not.**
-# Left, test rate and distortion, the separate trainings as dots labelled by their $\beta$; right, the loss that each was trained for.
-# One run per model.
-#
 # At $\beta = 0.1$ the separate training is still the better one: all its steps were for that $\beta$.
 
 # %%
@@ -263,7 +259,7 @@ for beta in (0.01, 1.0):
 #
 # `rates_by_scale` takes {eq}`eq-ladder-rate` apart, and `Fit.measure` averages it over the data.
 
-# %%
+# %% mystnb={"figure": {"caption": "The fine scale speaks at low beta and is silent at high beta with tilted gates. The panels show the rate of each scale over beta, with tilted gates and with flat ones. Lines are one multi-rate training each, dots the separate trainings, with one run each.", "name": "fig-hierarchy-scales"}}
 names = ("coarse", "fine")
 figure, axes = figures.figure_row(2, width=3.4)
 shares = {}
@@ -279,8 +275,6 @@ for ax, name, trained in zip(axes, lines, (multi, no_tilt), strict=True):
     ax.set_ylim(-1, 1.05 * shares["MR-VAE"].max())
 
 # %% [markdown]
-# **The fine scale speaks at low $\beta$ and is silent at high.**
-# Lines are one multi-rate training each, with and without a tilt; dots are the separate trainings, one run each.
 # With flat gates the fine scale is lost at every $\beta$, and the coarse one has to say everything.
 
 # %%
@@ -297,7 +291,7 @@ check("the scales sum to the rate", np.allclose(total, tilt.rate, rtol=1e-4))
 #
 # Above all it is one model: the same standard normal noise, sent down the path at ten rates, gives ten relatives of one image.
 
-# %%
+# %% mystnb={"figure": {"caption": "An image drawn from one model loses its detail and then its identity as beta grows. Each row is one draw of noise, decoded at seven values of beta. The values run from 0.01 (left) to 10 (right).", "name": "fig-hierarchy-one-draw"}}
 noise = torch.randn(4, ladder.noise_dim, generator=random)
 shown = betas[::2]
 strip = torch.stack([multi.sample(noise, beta=float(b))[0] for b in shown], 1)
@@ -306,11 +300,9 @@ strip = strip.flatten(0, 1).numpy()
 _ = figures.plot_images(strip, columns=len(shown), rows=rows, size=0.8)
 
 # %% [markdown]
-# **One draw, seven rates**, from $\beta = 0.01$, left, to 10, right: an image that loses its detail and then its identity.
-#
 # A hierarchy can do what a flat model cannot: hold the coarse latents and draw the fine ones anew.
 
-# %%
+# %% mystnb={"figure": {"caption": "New fine latents change an image whose coarse latents are held. The images of a row differ in the fine latents alone, at beta = 0.01. The three rows are three draws of the coarse latents.", "name": "fig-hierarchy-fine-latents"}}
 size = int(np.prod(ladder.latent_shapes[0]))
 held = noise[:3].repeat_interleave(7, 0)
 held[:, size:] = torch.randn(21, ladder.noise_dim - size, generator=random)
@@ -334,14 +326,12 @@ check("at β = 0.01 fine latents matter", share[0.01] > 0.2)
 check("more than at β = 1", share[0.01] > share[1.0])
 
 # %% [markdown]
-# **Within a row only the fine latents differ**, at $\beta = 0.01$.
-#
 # ## Against the paper
 #
 # The paper gives no number for its hierarchical models, only the curves of Figure 5 and the statement that one training is competitive with separate ones, on MNIST better.
 # Ours is a much smaller network on part of binary MNIST:
 
-# %%
+# %% mystnb={"figure": {"caption": "One multi-rate training is behind separate ones at the lowest beta, on binary MNIST. The left panel, the paper's Figure 5, shows distortion over rate; separate trainings are labelled by beta. The right panel shows each scale's rate: solid with tilt, dotted without, dots for separate trainings. Values are medians over three seeds of 40 epochs.", "name": "fig-hierarchy-larger"}}
 own = load_results("hierarchy")
 scale = own[own.method == "MR-VAE"].iloc[0]
 print(
@@ -350,10 +340,6 @@ print(
     f"{own.seed.nunique()} seeds, {scale.device}"
 )
 _ = hierarchy.study.figure(own)
-
-# %% [markdown]
-# **Figure 5, our scale, on static binary MNIST**: left, the curves, separate trainings labelled by $\beta$; right, the rate of each scale.
-# The scale of the runs is printed above the figure.
 
 # %%
 hierarchy.study.table(own)

@@ -112,7 +112,7 @@ best = linear_vae.optimum(covariance, beta=float(betas[6]), **options)
 encoded = (digits[:8] - mean) @ best.encoder.numpy().T
 check("and they are what the optimum encodes", np.allclose(encoded, exact[6]))
 
-# %%
+# %% mystnb={"figure": {"caption": "The place of a datum in the latent space depends on the rate. The left panel shows the exact curves of eight digits, a dot for each of ten betas. They run from beta = 0.01 (outside) to 10 (at the cross, the origin). The right panel shows the factor by which each latent shrinks as beta grows.", "name": "fig-one-space-anchor-curves"}}
 figure, (left, right) = figures.figure_row(2, width=3.6, height=3)
 for r in range(8):
     left.plot(*exact[:, r].T, color=figures.GROUPS[r % 5], marker="o", markersize=3)
@@ -126,8 +126,6 @@ right.set(xscale="log", xlabel="beta", ylabel="size of the means, g")
 _ = right.legend()
 
 # %% [markdown]
-# **Where a datum stands depends on the rate.** Left, the exact curves of eight digits, ten betas from 0.01 (outside) to 10 (at the cross); right, the factor by which each latent shrinks.
-#
 # ## The Rosetta term at every rate
 #
 # So let the file hold the curve.
@@ -147,7 +145,7 @@ _ = right.legend()
 # For the linear model we can see both.
 # There the term vanishes at the exact optimum {eq}`eq-anchor-curve`, so that a model held by the curve should lose nothing and have no freedom left: no sign, no order of the latents.
 
-# %%
+# %% mystnb={"figure": {"caption": "Curves hold a linear model near its exact optimum; raw inputs leave larger errors. The panels show relative errors of loss, encoder and decoder against the closed form, over beta. The model is a multi-rate VAE with three latents in six dimensions. It is trained on 400 data, 64 of them Rosetta points.", "name": "fig-one-space-linear"}}
 random = torch.Generator().manual_seed(0)
 x = torch.randn(400, 6, generator=random)
 x = x * torch.tensor([3.0, 2.0, 1.4, 0.5, 0.4, 0.3])
@@ -164,8 +162,6 @@ check("the encoder is the optimum's to 5 %", held.encoder.max() < 0.05)
 check("drawn to the raw inputs the decoder is not", raw.decoder.max() > 0.05)
 
 # %% [markdown]
-# **The curve is exact, the raw inputs are not.** Relative errors against the closed form (lower is better) of a linear multi-rate VAE with three latents in six dimensions, 400 data, 64 of them Rosetta points.
-#
 # At a larger scale, on the digits with four latents, in per cent:
 
 # %%
@@ -227,7 +223,7 @@ for seed, (name, (held, weight)) in enumerate(arms.items(), start=1):
     ensemble = dict(replicas=replicas, seed=seed, points=held, rho=weight)
     runs[name] = fit(gated, x, epochs=epochs, **ensemble, **course)
 
-# %%
+# %% mystnb={"figure": {"caption": "Runs anchored by curves share one map at every rate. The panels are latent planes of two runs (rows) at three betas (columns), on one scale. The upper two rows have no Rosetta points, the lower two have curves. The colours are the eight groups of the 8 Gaussians.", "name": "fig-one-space-planes"}}
 planes = {}
 for name in ("MR-VAE", "curves"):
     for m in range(2):
@@ -237,8 +233,6 @@ for name in ("MR-VAE", "curves"):
 _ = figures.plot_spaces(planes, labels, columns=3, size=2.3)
 
 # %% [markdown]
-# **With curves the runs share one map at every rate.** Latent planes of two runs (rows) at three betas (columns), all on one scale; above without points, below with curves; colours are the eight classes.
-#
 # The planes shrink towards high $\beta$ in both, but only below do two runs put a class in the same place.
 # In numbers, against $\beta$: the retraining variability relative to the spread of all points, the distance to the template, and the loss.
 
@@ -252,15 +246,12 @@ panels = {"RV, relative (lower is better)": rv}
 panels["distance to template / variance\n(lower is better)"] = distance
 panels["extra loss in nats\n(lower is better)"] = costs
 
-# %%
+# %% mystnb={"figure": {"caption": "Curves hold the space at every rate, plain points near their own beta alone. The panels show retraining variability (RV), distance to the template, and loss against runs without points. A dot is the median over the runs at one of ten betas; RV is over all runs. The data are the 8 Gaussians; the distance has a logarithmic axis.", "name": "fig-one-space-live"}}
 figure, axes = figures.figure_row(3, width=2.9)
 for ax, (label, part) in zip(axes, panels.items()):
     lines = {name: (betas, part[name]) for name in runs}
     figures.plot_over_beta(lines, label=label, log=part is distance, ax=ax)
 _ = [ax.get_legend().remove() for ax in axes[1:]]
-
-# %% [markdown]
-# **Curves hold the space at every rate.** Each point is the median over the runs (RV: over all of them) at one of ten betas; the extra loss is measured against the ensemble without points.
 
 # %%
 near = distance[betas < 5]
@@ -279,18 +270,17 @@ check("at the highest β plain points cost more", last["plain points"] > last.cu
 # The same three methods on held-out data: the 8 Gaussians as {cite:t}`martinez2021rosetta` have them, radius 40 and unit noise, and in units of their radius; scikit-learn's digits; MNIST; the syllables of three zebra finches.
 # One template each; the finches with a network of patches, the others with fully connected ones.
 
-# %%
-labels_of = {
-    "rv_relative": "RV, relative\n(lower is better)",
-    "unaligned": "distance / variance\n(lower is better)",
-    "cost": "extra loss, per cent\n(lower is better)",
-}
-for metric, label in labels_of.items():
-    style = dict(log=metric == "unaligned", legend=metric == "rv_relative")
-    one_space.study.figure(results, metric=metric, label=label, **style)
+# %% mystnb={"figure": {"caption": "Anchored runs vary far less than runs without points, at every rate and on five data sets. The panels show retraining variability relative to the spread of all points, on held-out data. A dot is the value over ten runs at one of ten betas. The lines are no points (MR-VAE), plain points of beta = 1, and curves.", "name": "fig-one-space-variability"}}
+label = "RV, relative\n(lower is better)"
+_ = one_space.study.figure(results, metric="rv_relative", label=label)
 
-# %% [markdown]
-# **Held by curves, runs agree at every rate, on every data set.** Medians over the runs, on held-out data; above, retraining variability relative to the spread of all points; middle, unaligned distance ({eq}`eq-unaligned`) to the template as a share of its total variance; below, the extra loss against the ensemble without points.
+# %% mystnb={"figure": {"caption": "Runs anchored by curves are near the template at every rate, on five data sets. The panels show the unaligned distance to the template as a share of its total variance. A dot is the median over ten runs on held-out data, at one of ten betas. The vertical axes are logarithmic.", "name": "fig-one-space-distance"}}
+label = "distance / variance\n(lower is better)"
+_ = one_space.study.figure(results, metric="unaligned", label=label, log=True)
+
+# %% mystnb={"figure": {"caption": "Anchored runs mostly have the lower loss on digits, MNIST and zebra finches. The panels show the extra loss against the runs without points, in per cent. A dot is the median over ten runs on held-out data, at one of ten betas. Plain points cost more than curves at beta = 10 on all but one data set.", "name": "fig-one-space-cost"}}
+label = "extra loss, per cent\n(lower is better)"
+_ = one_space.study.figure(results, metric="cost", label=label)
 
 # %%
 scale = ["num_data", "latent_dim", "num_points", "replicas", "epochs", "batch_size"]
@@ -394,12 +384,10 @@ check("and pays for it with a higher loss of his own", dear > cheap)
 # %% [markdown]
 # At a larger scale, on held-out data, a training for every $\rho$ draws the frontier between fit and fidelity:
 
-# %%
+# %% mystnb={"figure": {"caption": "The runs nearest to the first laboratory's space pay the highest loss of their own. The horizontal axis is the distance to Alice's space on D1, the vertical axis Bob's loss on D2. A line joins the Rosetta points' weights 100, 10, 1 and 0.1, at beta = 1. A dot is the median over five runs on held-out data; lower and left are better.", "name": "fig-one-space-frontier"}}
 _ = frontier.study.figure(load_results("frontier"))
 
 # %% [markdown]
-# **To be nearer to Alice, Bob gives up some of his own loss.** Each line joins $\rho = 0.1, 1, 10, 100$, at $\beta = 1$; to the left is nearer to Alice's space on $D_1$, below a lower loss on $D_2$. Medians over five runs.
-#
 # We also tried to get the whole frontier from one training, with gates that respond to $\log\rho$ as they do to $\log\beta$.
 # On the toy it worked; on the digits its distances spanned a factor of 1.3, where trainings apart spanned 129.
 # So the idea left the package; commit 81f09be has it.

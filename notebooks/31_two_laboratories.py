@@ -96,14 +96,12 @@ print(
     "files:", {name: len(list((folder / name).iterdir())) for name in ("alice", "bob")}
 )
 
-# %%
+# %% mystnb={"figure": {"caption": "The two laboratories' birds sing different syllables. Each row shows fourteen syllables of one laboratory, low frequencies below.", "name": "fig-laboratories-data"}}
 chosen = [np.flatnonzero(part)[:: part.sum() // 14][:14] for part in (hers, his)]
 both = song.x[np.concatenate(chosen)]
 _ = figures.plot_spectrograms(both, columns=14, rows=["Alice", "Bob"])
 
 # %% [markdown]
-# *The two laboratories' birds sing different syllables.* Fourteen of each, low frequencies below.
-#
 # ## Alice distils
 #
 # `distil` trains a VAE, unless it is given one, and writes two files: the model, which stays, and the Rosetta file, which travels.
@@ -198,7 +196,7 @@ pairs = {
 }
 
 
-# %%
+# %% mystnb={"figure": {"caption": "Rosetta points bring the second laboratory into the first one's space as it is. The left panel shows distances as shares of Alice's variance, the right panel measures of likeness. A dot is a value, a bar its 95 % interval over Alice's syllables. Bob was trained with Alice's points, Bob alone without, one training each.", "name": "fig-laboratories-measures"}}
 def plot_measures(metrics, *, ax, names=("Bob", "Bob alone")):
     for position, name in enumerate(names):
         rows = [pairs[name, metric] for metric in metrics]
@@ -239,15 +237,13 @@ check(
 )
 
 # %% [markdown]
-# *On Alice's birds, points bring Bob into her space as it is; alone he is only like her up to a map that somebody would have to find.* Dots are values, bars 95 % intervals over her syllables; one training each, quick profile.
-#
 # An interval says how sure the number is for *these* two trainings; how much trainings differ among themselves is the business of {ref}`birdsong`.
 #
 # ## What they do not agree on
 #
 # The file holds syllables of Alice's birds and of nobody else's. What of Bob's?
 
-# %%
+# %% mystnb={"figure": {"caption": "The laboratories agree where the Rosetta points are, and drift apart where there are none. A dot is a syllable in the plane of Alice's two leading principal components. Its colour is the squared distance between its two places, as a share of Alice's variance. All points come from Alice's birds, on the left.", "name": "fig-laboratories-reach"}}
 variance = alignment.total_variance(spaces["Alice"])
 apart = np.square(spaces["Bob"] - spaces["Alice"]).sum(1) / variance
 plane = figures.plane_of(spaces["Alice"])(spaces["Alice"])
@@ -272,8 +268,6 @@ from_her = {x.tobytes() for x in song.x[hers]}
 check("and every point is hers", {x.tobytes() for x in received.x} <= from_her)
 
 # %% [markdown]
-# *The laboratories agree where the points are, and drift apart where there are none.* Every dot a syllable in the plane of Alice's two leading principal components, its colour the distance between its two places.
-#
 # A space is shared as far as its points reach. Two laboratories that want to share all of it distil from the data of both, or exchange two files.
 #
 # ## Each choosing its own beta
@@ -299,7 +293,7 @@ across = rvae_lite(
 )
 to_alice = {r["metric"]: r["value"] for r in across["pairs"] if r["target"] == "Alice"}
 
-# %%
+# %% mystnb={"figure": {"caption": "The second laboratory's space is the first one's drawn smaller, and the file's map enlarges it. The panels are Alice at beta 0.01, Bob at beta 10, and Bob after the map. A dot is one of Alice's syllables in her leading principal plane, coloured by type. All panels have one scale, with one training each.", "name": "fig-laboratories-two-betas"}}
 points = RosettaPoints.load(folder / "curves.npz")
 A_b = alignment.linear_map(points.z_at(10.0), points.z_at(0.01))
 low = Fit.load(folder / "curves.model.npz").encode(song.x[hers], beta=0.01)[0]
@@ -316,8 +310,6 @@ planes = {name: window(np.asarray(z)) for name, z in shown.items()}
 _ = figures.plot_spaces(planes, song.labels[hers], columns=3, size=2.6)
 
 # %% [markdown]
-# *Bob's space is Alice's, drawn smaller, and the file knows by how much.* Alice's birds in the plane of her two leading principal components, all on one scale, colours are syllable types; one training each, quick profile.
-#
 # With `train --multi-rate` Bob would be held at every $\beta$, and `compare` would draw the distance over $\beta$.
 #
 # ## Keeping the recordings at home
@@ -325,7 +317,7 @@ _ = figures.plot_spaces(planes, song.labels[hers], columns=3, size=2.6)
 # The inputs in a Rosetta file are data, and data may not be anybody's to send.
 # `--share decoded` ships what Alice's decoder makes of each latent, $\hat x_r = \mathrm{decode}(z_r)$, in place of $x_r$, and no names.
 
-# %%
+# %% mystnb={"figure": {"caption": "Decoded inputs keep what the model keeps and lose the rest. The upper row shows the inputs of the first fourteen Rosetta points, low frequencies below. The lower row shows what Alice's decoder makes of their latents.", "name": "fig-laboratories-decoded"}}
 veil = "distil alice -o veiled.npz --model alice.model.npz --share decoded"
 cost = rvae_lite(veil)["share"]
 print("the header says what it costs:", sorted(cost))
@@ -346,8 +338,6 @@ _ = figures.plot_spectrograms(
 )
 
 # %% [markdown]
-# *Decoded inputs keep what the model keeps and lose the rest.* The first fourteen points.
-#
 # Three things are lost: detail; a little of the agreement between $x_r$ and $z_r$, since Alice's own encoder puts $\hat x_r$ beside $z_r$ and not on it; and, since Bob's encoder learns from pictures cleaner than any recording, some of the way into her space.
 
 # %%
