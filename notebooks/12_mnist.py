@@ -112,22 +112,26 @@ _ = figures.plot_images(study.points.x)
 # %% [markdown]
 # ## One window for all maps
 #
-# UMAP {cite:p}`mcinnes2018umap` draws pretty islands from any latent space, and drawn anew for each model it would hide what we want to see: two spaces that are turned against each other give the same islands.
-# So the map is fitted *once*, on the template's space, and every other model's latents are put through that one map.
-# Where a model agrees with the template its digits fall on their own islands; where it does not, they are scattered over the islands of others.
+# A latent space has more dimensions than a page.
+# The paper draws it with UMAP {cite:p}`mcinnes2018umap`, which makes pretty islands from any latent space.
+# A UMAP drawn anew for each model would hide what we want to see: two spaces that are turned against each other give the same islands.
+# So the window is fitted *once*, on the template's space, and every other model's latents are put through it.
+# Here the window is the plane of the template's two leading principal components; with a thousand images or more it is a UMAP, as in the paper.
+# A model that agrees with the template puts each digit where the template has it.
+# A model that does not agree scatters it.
 
 # %%
-shown = slice(0, 400)
+shown = slice(0, 2000)
 held_out = study.validation.take(shown)
 target = study.target.encode(held_out.x)[0].numpy()
-window = figures.umap_of(target)
+window = figures.window_of(target)
 spaces = {"template": target}
 for name, runs in study.fits.items():
     means = runs.encode(held_out.x).numpy()
     spaces |= {f"{name}, run {run + 1}": means[run] for run in (0, 1)}
 del spaces["VAE (same seed), run 2"]
 
-# %% mystnb={"figure": {"caption": "The digits of anchored trainings (R-VAE) fall on their own islands in the template's window. The window is a UMAP fitted once, on the template's latents. A dot is a held-out image, its colour the digit. The panels are two runs of each method, one of the same seed (the paper's Figure 2).", "name": "fig-mnist-template-window"}}
+# %% mystnb={"figure": {"caption": "Anchored trainings (R-VAE) put held-out digits where the template has them. The window is fitted once, on the template's latents: a plane, or UMAP in a large run. A dot is a held-out image, its colour the digit. The panels are two runs of each method, one of the same seed (the paper's Figure 2).", "name": "fig-mnist-template-window"}}
 _ = figures.plot_spaces(figures.through(window, spaces), held_out.labels)
 
 # %%
@@ -247,9 +251,9 @@ for name, means in ({"Alice": alice} | bob).items():
     mapping = alignment.linear_map(means, joint)
     corrected[f"{name}, corrected"] = mapping(means)
 
-# %% mystnb={"figure": {"caption": "A linear map fitted on all held-out digits brings every method near the joint space. The upper row, the paper's Figure 5, has the joint model and Bob's spaces without a map. The lower row, its Figure 4, has Alice's and Bob's spaces after their best linear maps. Dots are held-out images in the joint model's UMAP window, coloured by digit, one run each.", "name": "fig-mnist-joint-window"}}
+# %% mystnb={"figure": {"caption": "A linear map fitted on all held-out digits brings every method near the joint space. The upper row, the paper's Figure 5, has the joint model and Bob's spaces without a map. The lower row, its Figure 4, has Alice's and Bob's spaces after their best linear maps. Dots are held-out images in the joint model's window, coloured by digit, one run each.", "name": "fig-mnist-joint-window"}}
 spaces = {"joint": joint} | bob | corrected
-window = figures.umap_of(joint)
+window = figures.window_of(joint)
 _ = figures.plot_spaces(figures.through(window, spaces), held_out.labels)
 
 # %% [markdown]
@@ -257,9 +261,9 @@ _ = figures.plot_spaces(figures.through(window, spaces), held_out.labels)
 # That is why the distortion after such a map says little about anchoring: the control, which saw the anchors' images and not their latents, gains as well.
 # What Bob needs in practice is that *no* map is necessary, and the space to compare with is Alice's, on the digits she knows:
 
-# %% mystnb={"figure": {"caption": "Only anchored training (R-VAE) puts the first laboratory's digits on that laboratory's islands. The panels show Alice and one run of each of Bob's methods, on her held-out digits. The window is a UMAP fitted on Alice's latents; colours are digits.", "name": "fig-mnist-first-window"}}
+# %% mystnb={"figure": {"caption": "Only anchored training (R-VAE) puts the first laboratory's digits where that laboratory has them. The panels show Alice and one run of each of Bob's methods, on her held-out digits. The window is fitted on Alice's latents; colours are digits.", "name": "fig-mnist-first-window"}}
 hers = held_out.part == 1
-window = figures.umap_of(alice[hers])
+window = figures.window_of(alice[hers])
 spaces = {"Alice": alice[hers]} | {name: means[hers] for name, means in bob.items()}
 _ = figures.plot_spaces(figures.through(window, spaces), held_out.labels[hers])
 
@@ -338,7 +342,7 @@ print(rosetta_tables.scale_of(own, "images"), "residual network", sep=", ")
 # %% [markdown]
 # ## Take-aways
 #
-# * A window fitted once shows whether two maps agree; a window fitted for each shows nothing but islands.
+# * A window fitted once shows whether two maps agree; a window fitted for each model hides it.
 # * Sixty-four anchors hold a convolutional network's space as they hold a small one's, at no cost in reconstruction, and decoders then agree along whole paths between anchors.
 # * "Same seed" is reproducible where nothing changes, which is nowhere that matters.
 #
@@ -364,10 +368,10 @@ for name in ("VAE", "R-VAE"):
 assert left_over["R-VAE"] < left_over["VAE"]
 
 # %% [markdown]
-# **Change.** Fit UMAP anew on a VAE's latents. What do you see, and what have you lost?
+# **Change.** Fit the window anew on a VAE's latents. What do you see, and what have you lost?
 #
 # ```{dropdown} Solution
-# The islands look as good as the template's, in other places: `figures.umap_of(means)(means)` shows that digits are separated, and hides that the two spaces disagree.
+# The map looks as good as the template's, with the digits in other places: `figures.plane_of(means)(means)`, or `figures.umap_of`, shows that digits are separated, and hides that the two spaces disagree.
 # ```
 
 # %% tags=["hide-cell"]

@@ -133,15 +133,15 @@ _ = figures.plot_spaces(planes, turn)
 # %% [markdown]
 # Bob's R-VAE puts the directions where Alice has them; the others have found arrangements of their own.
 #
-# And in the joint model's window, fitted by UMAP, each space after the linear map that suits it best:
+# And in the joint model's window, each space after the linear map that suits it best:
 
-# %% mystnb={"figure": {"caption": "The maps of all methods look alike after a linear map onto the joint space. The window is a UMAP fitted on the joint model's latents. A dot is a held-out chair, its colour the direction, one run each.", "name": "fig-chairs-corrected"}}
+# %% mystnb={"figure": {"caption": "The maps of all methods look alike after a linear map onto the joint space. The window is fitted on the joint model's latents. A dot is a held-out chair, its colour the direction, one run each.", "name": "fig-chairs-corrected"}}
 joint = study.target.encode(held_out.x)[0].numpy()
 spaces = {"joint": joint}
 for name, means in bobs.items():
     if "," not in name:
         spaces[f"{name}, corrected"] = alignment.linear_map(means, joint)(means)
-window = figures.umap_of(joint)
+window = figures.window_of(joint)
 _ = figures.plot_spaces(figures.through(window, spaces), turn)
 
 # %% [markdown]

@@ -235,7 +235,7 @@ check("every type is nearer with the points than without", nearer.all())
 # Alice records the birds of D1, Bob those of D2.
 # He receives 32 syllables of birds that he has never heard, and trains on these and on his own.
 
-# %% mystnb={"figure": {"caption": "A linear map brings every method's syllables near the joint model's places. The upper row, the paper's Figure 5, has the joint model and Bob's spaces without a map. The lower row, its Figure 4, has Bob's spaces after the best linear map of each. Dots are held-out syllables in the joint model's UMAP window, coloured by type, one run each.", "name": "fig-birdsong-joint-window"}}
+# %% mystnb={"figure": {"caption": "A linear map brings every method's syllables near the joint model's places. The upper row, the paper's Figure 5, has the joint model and Bob's spaces without a map. The lower row, its Figure 4, has Bob's spaces after the best linear map of each. Dots are held-out syllables in the joint model's window, coloured by type, one run each.", "name": "fig-birdsong-joint-window"}}
 import warnings
 
 from rvae_lite.anchors import PointsNotReached
@@ -254,17 +254,17 @@ corrected = {}
 for name, means in bob.items():
     mapping = alignment.linear_map(means, joint)
     corrected[f"{name}, corrected"] = mapping(means)
-window = figures.umap_of(joint)
+window = figures.window_of(joint)
 spaces = figures.through(window, {"joint": joint} | bob | {"joint ": joint} | corrected)
 _ = figures.plot_spaces(spaces, held_out.labels)
 
 # %% [markdown]
 # The space that Bob can share is Alice's, on her birds:
 
-# %% mystnb={"figure": {"caption": "Only anchored training (R-VAE) puts the first laboratory's syllables where that laboratory has them. The panels show Alice and one run of each of Bob's methods, on her held-out syllables. The window is a UMAP fitted on Alice's latents; colours are types.", "name": "fig-birdsong-first-window"}}
+# %% mystnb={"figure": {"caption": "Only anchored training (R-VAE) puts the first laboratory's syllables where that laboratory has them. The panels show Alice and one run of each of Bob's methods, on her held-out syllables. The window is fitted on Alice's latents: a plane, or UMAP in a large run. Colours are types.", "name": "fig-birdsong-first-window"}}
 hers = held_out.part == 1
 spaces = {"Alice": alice[hers]} | {name: means[hers] for name, means in bob.items()}
-window = figures.umap_of(alice[hers])
+window = figures.window_of(alice[hers])
 _ = figures.plot_spaces(figures.through(window, spaces), held_out.labels[hers])
 
 # %%

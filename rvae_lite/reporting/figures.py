@@ -27,6 +27,7 @@ COLOURS = {
 }
 PALETTE = [*COLOURS.values(), "#4f9d3a", "#b59a00"]
 SALT = 1266  # with it no two lines of one figure of the book have the same colour
+LARGE = 1000  # latents in a figure that are worth a UMAP
 GROUPS = ["#8c8c8c", "#3b8bc4", "#e69f00", "#2a9d74", "#d6336c"]  # bars within a group
 
 
@@ -145,6 +146,14 @@ def umap_of(target, *, seed: int = 0):
         return planes
 
     return window
+
+
+def window_of(target, *, seed: int = 0):
+    """The window on a target space (N, K): UMAP of 1,000 latents or more, else `plane_of`.
+
+    UMAP's first use in a process takes half a minute, whatever it draws.
+    """
+    return umap_of(target, seed=seed) if len(target) >= LARGE else plane_of(target)
 
 
 def through(window, spaces: dict) -> dict:
