@@ -263,25 +263,22 @@ def make_step(loss: ReplicaLoss, *, compiled: bool, anchor_axes: Anchors | None 
         return value, (terms, changed)
 
     in_dims = (0, 0, Batch(0, 0, 0, 0, anchor_axes))
-    of_all = vmap(replica_loss, in_dims=in_dims)
     to_compile = vmap(grad_and_value(replica_loss, has_aux=True), in_dims=in_dims)
 
-    def eager(state: State, batch: Batch):
-        weights = state.weights.detach().requires_grad_()
+    def gradients_of_all(weights: Tensor, *rest):
+        if compiled:
+            gradients, (_, own) = to_compile(weights, *rest)
+            return gradients, *own
+        weights = weights.detach().requires_grad_()
         if len(weights) > 1:
-            values, (terms, changed) = of_all(weights, state.buffers, batch)
+            losses, (terms, changed) = vmap(replica_loss, in_dims=in_dims)(weights, *rest)
         else:  # a single replica needs no vmap: the same sums in half the time
-            own = pick((weights, state.buffers, batch), in_dims, 0)
-            values, (terms, changed) = replica_loss(*own)
-            terms = terms.unsqueeze(0)
-        gradients = torch.autograd.grad(values.sum(), weights)[0]  # a replica's loss is its own
-        return gradients, terms.detach(), changed
+            losses, (terms, changed) = replica_loss(*pick((weights, *rest), in_dims, 0))
+        terms = terms.detach().view(len(weights), -1)
+        return torch.autograd.grad(losses.sum(), weights)[0], terms, changed
 
     def step(state: State, batch: Batch, step_size: Tensor, correction: Tensor) -> Tensor:
-        if compiled:
-            gradients, (_, (terms, changed)) = to_compile(state.weights, state.buffers, batch)
-        else:
-            gradients, terms, changed = eager(state, batch)
+        gradients, terms, changed = gradients_of_all(state.weights, state.buffers, batch)
         with torch.no_grad():
             for name, buffer in state.buffers.items():
                 buffer.copy_(changed[name])

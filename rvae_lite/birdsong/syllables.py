@@ -134,14 +134,6 @@ def as_dataset(syllables: Syllables, part, **info) -> Dataset:
     return Dataset(syllables.spectrograms, labels, syllables.ids, np.asarray(part), info)
 
 
-def counts(syllables: Syllables):
-    """Number of syllables of each bird and type: a table with columns bird, type, count."""
-    import pandas as pd
-
-    table = pd.DataFrame(dict(bird=syllables.birds, type=syllables.labels))
-    return table.groupby(["bird", "type"]).size().rename("count").reset_index()
-
-
 def _report(problems: list[Problem], on_problem: str) -> dict[str, int]:
     """Refuse or warn, naming the first few; returns the number of syllables for each reason."""
     count = Counter()

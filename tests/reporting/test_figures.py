@@ -105,22 +105,31 @@ def test_classes_take_ten_colours_and_directions_a_circle():
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_umap_is_fitted_on_the_target_and_applied_to_the_others():
-    target = np.repeat(np.eye(3, 6), 20, axis=0) + np.random.default_rng(0).normal(
-        scale=0.01, size=(60, 6)
-    )
-    threads = torch.get_num_threads()
+def test_umap_is_fitted_on_the_target_and_applied_to_the_others(monkeypatch):
+    import numba
+
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", True)  # sixty points: compiling takes longer
+    import umap
+
+    def fit(reducer, *arguments, original=umap.UMAP.fit):
+        torch.set_num_threads(threads + 1)  # as Numba does when it compiles
+        return original(reducer, *arguments)
+
+    monkeypatch.setattr(umap.UMAP, "fit", fit)
+    threads, noise = torch.get_num_threads(), np.random.default_rng(0).normal(size=(60, 6))
+    target = np.repeat(np.eye(3, 6), 20, axis=0) + 0.01 * noise
     window = figures.umap_of(target)
     planes = window(np.stack([target, target[::-1]]))
     assert planes.shape == (2, 60, 2)
-    assert (
-        torch.get_num_threads() == threads
-    )  # or trainings side by side would stand in each other's way
-    centres = planes[0].reshape(3, 20, 2).mean(1)
-    reversed_centres = planes[1].reshape(3, 20, 2).mean(1)
-    assert np.allclose(
-        centres, reversed_centres[::-1], atol=2
-    )  # the same islands, reached in another order
+    assert torch.get_num_threads() == threads  # trainings side by side stay out of each other's way
+    forwards, backwards = (plane.reshape(3, 20, 2).mean(1) for plane in planes)
+    assert np.allclose(forwards, backwards[::-1], atol=2)  # the same islands in another order
+
+
+def test_a_large_window_is_a_umap_and_a_small_one_a_plane(monkeypatch):
+    monkeypatch.setattr(figures, "umap_of", lambda target, *, seed: "umap")
+    assert figures.window_of(np.zeros((figures.LARGE, 3))) == "umap"
+    assert figures.window_of(np.eye(3))(np.zeros((5, 3))).shape == (5, 2)
 
 
 TOGETHER = [  # lines of one figure
