@@ -7,7 +7,21 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 import torch
 
+from rvae_lite import checks
+
 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+
+
+@pytest.fixture
+def traced(monkeypatch):
+    """`compile=True` traces a step, forwards and backwards, and generates no C++.
+
+    `test_train` compiles one training in earnest; the others ask whether a step can be traced.
+    """
+    original = torch.compile
+    traced = lambda function, **options: original(function, backend="aot_eager", **options)  # noqa: E731
+    monkeypatch.setattr(torch, "compile", traced)
+    monkeypatch.setattr(checks, "compiler_available", lambda device: True)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ from toy import assert_close, batch_loss, fit_quietly, terms_of, toy_data, toy_m
 from rvae_lite import (
     VAE,
     RosettaPoints,
-    checks,
     curve_points,
     data,
     engine,
@@ -214,9 +213,7 @@ def test_anchored_multi_rate_replicas_together_equal_replicas_alone(per, points)
 
 
 @pytest.mark.slow
-def test_compiled_anchored_multi_rate_replicas_equal_the_eager_ones():
-    if not checks.compiler_available(torch.device("cpu")):
-        pytest.skip("no C++ compiler")
+def test_compiled_anchored_multi_rate_replicas_equal_the_eager_ones(traced):
     compiled = trained(compile=True, points=Weighted(curved(), power=0.5))
     assert compiled.info["engine"] == "compiled"
     assert_close(compiled.weights, trained(points=Weighted(curved(), power=0.5)).weights)
@@ -294,16 +291,16 @@ def test_a_checkpoint_of_other_curves_is_refused(tmp_path):
 @pytest.mark.slow
 def test_anchored_multi_rate_runs_share_one_space_at_every_beta():
     x = toy_data().float()
-    options = dict(beta=LAW, batch_size=32, learning_rate=Cosine(1e-2))
+    options = dict(beta=LAW, batch_size=32, learning_rate=Cosine(2e-2))
     gated = make_multirate(VAE.mlp(5, 2, (16,), noise_variance=0.01))
-    template = fit(gated, x, epochs=150, **options)
+    template = fit(gated, x, epochs=100, **options)
     points = curve_points(template, x, 24)
     runs = fit_quietly(
-        gated, x, epochs=150, replicas=3, seed=9, rho=[5.0, 5.0, 0.0], points=points, **options
+        gated, x, epochs=100, replicas=2, seed=9, rho=[5.0, 0.0], points=points, **options
     )
     for beta in (0.02, 0.3, 2.0):
         distance = runs.anchor_distance(points, beta=beta)
-        assert distance[:2].max() < 0.05 < distance[2]
+        assert distance[0] < 0.05 < distance[1]
 
 
 def test_curves_that_are_not_reached_are_a_warning():

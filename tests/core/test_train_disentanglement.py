@@ -6,7 +6,7 @@ import reference
 import torch
 from toy import assert_close, batch_loss, terms_of, toy_data, toy_model
 
-from rvae_lite import VAE, Fit, RosettaPoints, checks, fit, losses
+from rvae_lite import VAE, Fit, RosettaPoints, fit, losses
 from rvae_lite.checks import check_objective
 from rvae_lite.disentanglement import BetaTCVAE
 from rvae_lite.multirate import LogUniform, make_multirate
@@ -79,9 +79,7 @@ def test_replicas_together_equal_replicas_alone():
 
 
 @pytest.mark.slow
-def test_compiled_replicas_equal_the_eager_ones():
-    if not checks.compiler_available(torch.device("cpu")):
-        pytest.skip("no C++ compiler")
+def test_compiled_replicas_equal_the_eager_ones(traced):
     eager, compiled = (
         tc_fit(replicas=2, beta=[0.5, 4.0], compile=compiled) for compiled in (False, True)
     )
