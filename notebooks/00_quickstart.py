@@ -34,9 +34,10 @@ if "google.colab" in sys.modules:
     get_ipython().run_line_magic("pip", "install -q git+REPOSITORY_URL")
 
 # %% tags=["parameters"]
-epochs = 30
+num_examples = 1600
+epochs = 40
 batch_size = 100
-learning_rate = 1e-3
+learning_rate = 2e-3
 beta = 1.0
 rho = 15.0
 num_points = 8
@@ -66,8 +67,8 @@ options |= dict(learning_rate=learning_rate)
 # Only the random seed differs.
 
 # %%
-alice_data = data.load("eight_gaussians", seed=1)
-bob_data = data.load("eight_gaussians", seed=2)
+alice_data = data.load("eight_gaussians", seed=1, num_examples=num_examples)
+bob_data = data.load("eight_gaussians", seed=2, num_examples=num_examples)
 model = VAE.mlp(5, 2)
 
 alice = fit(model, alice_data.x, seed=seed, **options)
