@@ -66,7 +66,9 @@ def parts() -> list[tuple[str | None, list[Path]]]:
 
 def title(page: Path) -> str:
     """The text of a page's first heading."""
-    found = re.search(r"<h1>(.*?)<a class=\"headerlink\"", page.read_text(encoding="utf-8"), re.S)
+    found = re.search(
+        r"<h1>((?:(?!<h1>).)*?)<a class=\"headerlink\"", page.read_text(encoding="utf-8"), re.S
+    )
     return html.unescape(re.sub(r"<[^>]+>", "", found[1])).strip() if found else page.stem
 
 
