@@ -193,8 +193,8 @@ def join(listed, readers: dict[Path, PdfReader], opening: PdfReader) -> PdfWrite
             for sheet in readers[page].pages:
                 writer.add_page(sheet)
             if caption and parent is None:
-                parent = writer.add_outline_item(caption, page_number=chapters[page][0])
-            writer.add_outline_item(title(page), page_number=chapters[page][0], parent=parent)
+                parent = writer.add_outline_item(title=caption, page_number=chapters[page][0])
+            writer.add_outline_item(title=title(page), page_number=chapters[page][0], parent=parent)
     relink(writer, chapters)
     number(writer)
     return writer
