@@ -77,8 +77,11 @@ def run(
 
     Example: rvae-lite run 11_digits --profile paper --out executed
     """
-    import papermill
-    import yaml
+    try:
+        import papermill
+        import yaml
+    except ImportError as error:
+        raise ImportError('papermill is missing: pip install "rvae_lite[notebooks]"') from error
 
     known = sorted(path.stem for path in folder.glob("*.ipynb"))
     unknown = [name for name in notebooks or [] if name not in known]
@@ -114,7 +117,7 @@ def main() -> None:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "rvae-lite"
         sys.exit(f"rvae-lite: {_sentence(error.format_message())} (see {command} --help)")
-    except (ValueError, OSError, FloatingPointError, MemoryError) as error:
+    except (ValueError, OSError, FloatingPointError, MemoryError, ImportError) as error:
         reason = _sentence(getattr(error, "strerror", None) or error)
         sys.exit(f"rvae-lite: {reason or type(error).__name__}")
     except (KeyboardInterrupt, typer.Abort):

@@ -2,10 +2,13 @@
 
 import ast
 import importlib.util
+import io
 import os
 import re
 import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import nbformat
@@ -16,14 +19,14 @@ ROOT = Path(__file__).resolve().parent.parent
 CODE_LINES, SETUP_LINES, PARAMETERS = 30, 12, 8
 
 
-def load_tool():
-    spec = importlib.util.spec_from_file_location("notebooks_tool", ROOT / "tools" / "notebooks.py")
+def load_tool(name):
+    spec = importlib.util.spec_from_file_location(f"{name}_tool", ROOT / "tools" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-tool = load_tool()
+tool, layout = load_tool("notebooks"), load_tool("book")
 notebook_names = pytest.mark.parametrize("name", tool.names())
 
 
@@ -216,6 +219,116 @@ def test_the_version_is_the_same_everywhere():
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert f'__version__ = "{version}"' in (ROOT / "rvae_lite" / "__init__.py").read_text()
     assert str(yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"]) == version
+
+
+# ---------------------------------------------------------------- make
+
+
+def make(*arguments):
+    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.fixture
+def environment(tmp_path):
+    """An installed environment by its stamp, whose Python is this one."""
+    (tmp_path / "bin").mkdir()
+    python = tmp_path / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    (tmp_path / ".installed").touch()
+    return f"VENV={tmp_path}"
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        (["NB=no_such"], r"no notebook source notebooks/no_such.py; there are: 00_quickstart, .*"),
+        (["PROFILE=huge"], r"no profile huge; there are: quick, cpu, paper"),
+    ],
+)
+def test_make_run_refuses_in_one_sentence(environment, arguments, sentence):
+    result = make("run", environment, *arguments)
+    said = [line for line in result.stderr.splitlines() if not line.startswith("make")]
+    assert result.returncode and re.fullmatch(sentence, "\n".join(said))
+
+
+def test_make_refuses_an_old_python_in_one_sentence(tmp_path):
+    python = tmp_path / "python"
+    script = "import sys; sys.version_info = (3, 10, 0); exec(sys.argv[1])"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{script}" "$2"\n')
+    python.chmod(0o755)
+    result = make("env", f"VENV={tmp_path}/env", f"PYTHON={python}")
+    said = [line for line in result.stderr.splitlines() if not line.startswith("make")]
+    assert result.returncode and not (tmp_path / "env").exists()
+    assert len(said) == 1 and "needs Python 3.11 or newer" in said[0]
+
+
+def test_make_pdf_names_the_remedy_where_there_is_no_browser(tmp_path, monkeypatch):
+    monkeypatch.setenv("CHROMIUM", str(tmp_path / "nowhere"))
+    command = [sys.executable, "tools/pdf.py"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 1 and len(result.stderr.splitlines()) == 1
+    assert "no Chromium" in result.stderr and "install it" in result.stderr
+
+
+@pytest.mark.parametrize("state", ["unfinished", "python gone"])
+def test_a_broken_environment_is_installed_again(environment, tmp_path, state):
+    if state == "unfinished":
+        (tmp_path / ".unfinished").touch()
+        (tmp_path / ".installed").unlink()
+    else:
+        (tmp_path / "bin" / "python").unlink()
+        (tmp_path / "bin" / "python").symlink_to(tmp_path / "nowhere")
+    assert "-m venv --clear" in make("-n", "env", environment).stdout
+
+
+def test_make_book_executes_nothing(environment):
+    commands = make("-n", "book", environment).stdout
+    assert "jupyter-book build" in commands and "notebooks.py" not in commands
+
+
+def test_help_lists_every_target():
+    text = (ROOT / "Makefile").read_text()
+    targets = set(re.search(r"^.PHONY: (.*)$", text, re.MULTILINE)[1].split()) - {"lint"}
+    assert set(re.findall(r"^  (\w+) ", make("help").stdout, re.MULTILINE)) == targets
+
+
+def test_sources_are_laid_out_again_only_where_they_changed(tmp_path):
+    contents = {"a.md": b"a", "book/b.md": b"b"}
+    layout.lay_out(contents, tmp_path)
+    os.utime(tmp_path / "a.md", (1, 1))
+    os.utime(tmp_path / "book" / "b.md", (1, 1))
+    layout.lay_out({"book/b.md": b"c"}, tmp_path)
+    assert not (tmp_path / "a.md").exists() and (tmp_path / "book/b.md").stat().st_mtime > 1
+    os.utime(tmp_path / "book" / "b.md", (1, 1))
+    layout.lay_out({"book/b.md": b"c"}, tmp_path)
+    assert (tmp_path / "book/b.md").stat().st_mtime == 1
+
+
+def test_the_archive_of_notebooks_is_the_same_for_the_same_notebooks():
+    notebooks = sorted((ROOT / "notebooks").glob("0*.ipynb"))
+    archive = layout.archive(notebooks)
+    assert archive == layout.archive(notebooks)
+    inside = zipfile.ZipFile(io.BytesIO(archive)).namelist()
+    assert inside == [f"rvae_lite/{path.name}" for path in notebooks]
+
+
+def test_the_front_page_cites_as_the_bibliography_does():
+    entries = re.search(r"```bibtex\n(.*?)```", (ROOT / "book/index.md").read_text(), re.S)[1]
+    papers, software = entries.split("@software")
+    known = (ROOT / "book" / "references.bib").read_text()
+    assert all(entry in known for entry in papers.strip().split("\n\n"))
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    for value in (citation["version"], citation["license"], citation["title"]):
+        assert f"{{{value}}}" in software.replace("\\_", "_")
+
+
+def test_the_card_for_links_has_its_size():
+    from PIL import Image
+
+    path = ROOT / "book" / "_static" / "card.png"
+    with Image.open(path) as card:
+        assert card.size == (1200, 630) and path.stat().st_size < 100_000
 
 
 def test_continuous_integration_runs_the_same_command_as_a_reader():

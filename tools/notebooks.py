@@ -6,7 +6,8 @@ nothing but their numbers, and copied into place only when every cell has succee
 
     python tools/notebooks.py build [NAME ...]          rebuild committed notebooks (quick profile)
     python tools/notebooks.py check                     are all pairs in sync?
-    python tools/notebooks.py execute --out FOLDER      executed copies, unchanged ones kept
+    python tools/notebooks.py run [NAME ...]            executed copies in _build/run/PROFILE,
+                                                        unchanged ones kept
     python tools/notebooks.py paper NAME [--executed FILE]
                                                         book/paper/NAME.ipynb, `cpu` or `paper`
 """
@@ -29,6 +30,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 PAPER = ROOT / "book" / "paper"
+RUN = ROOT / "_build" / "run"
 CELL_METADATA = ("tags", "mystnb", "slideshow")
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -161,15 +163,23 @@ def executed(
     return normalise(result)
 
 
-def run_all(chosen: list[str], folder: Path, jobs: int, keys: dict[str, str] | None = None) -> None:
+def run_all(
+    chosen: list[str],
+    folder: Path,
+    jobs: int,
+    *,
+    profile: str = "quick",
+    keys: dict[str, str] | None = None,
+) -> None:
     """Execute notebooks side by side into a folder; given keys are kept beside the copies."""
 
     def one(name: str) -> str | None:
         start = time.monotonic()
         try:
-            write(executed(read_source(name), name), folder / f"{name}.ipynb")
+            notebook = executed(read_source(name), name, parameters(name, profile))
         except RuntimeError as error:
             return str(error)
+        write(without_remarks(notebook), folder / f"{name}.ipynb")
         if keys:
             (folder / f"{name}.key").write_text(keys[name])
         print(f"  {name}: {time.monotonic() - start:.0f} s", flush=True)
@@ -181,9 +191,18 @@ def run_all(chosen: list[str], folder: Path, jobs: int, keys: dict[str, str] | N
         raise SystemExit("\n\n".join(errors))
 
 
-def key(name: str) -> str:
-    """A digest of a notebook's source, the package, the committed tables and the versions."""
+def parameters(name: str, profile: str) -> dict:
+    """A notebook's parameters in a profile, beyond the defaults that it states itself."""
+    profiles = {"quick": {}} | yaml.safe_load((NOTEBOOKS / "profiles.yml").read_text())
+    if profile not in profiles:
+        raise SystemExit(f"no profile {profile}; there are: {', '.join(profiles)}")
+    return profiles[profile].get(name, {})
+
+
+def key(name: str, profile: str) -> str:
+    """A digest of a notebook's source, parameters, the package, tables and versions."""
     digest = hashlib.sha256(nbformat.writes(read_source(name)).encode())
+    digest.update(repr(parameters(name, profile)).encode())
     package = sorted(
         p for p in (ROOT / "rvae_lite").rglob("*") if p.is_file() and "__pycache__" not in p.parts
     )
@@ -248,21 +267,21 @@ def paper_copy(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookN
                 line = title.group()
                 cell.source = cell.source.replace(line, f"{line} (larger run)\n\n{opening}", 1)
                 titled = True
-        elif "outputs" in cell:
-            cell.outputs = [
-                output for output in map(without_remarks, cell.outputs) if output.get("text") != ""
-            ]
-    return normalise(notebook)
+    return normalise(without_remarks(notebook))
 
 
 REMARKS = re.compile(r"^[WI]\d{4} .*\n?|^.*TqdmWarning: .*\n(?:  .*\n?)?", flags=re.MULTILINE)
 
 
-def without_remarks(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """An output without the remarks of torch.compile and tqdm; warnings of ours stay."""
-    if output.get("name") == "stderr":
-        output.text = REMARKS.sub("", output.text)
-    return output
+def without_remarks(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """A notebook without the remarks of torch.compile and tqdm; warnings of ours stay."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr":
+                output.text = REMARKS.sub("", output.text)
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if output.get("text") != ""]
+    return notebook
 
 
 # ---------------------------------------------------------------- command line
@@ -279,11 +298,12 @@ def check() -> None:
     print(f"{len(names())} pairs in sync")
 
 
-def execute(folder: Path, jobs: int) -> None:
+def run(chosen: list[str], profile: str, jobs: int) -> None:
+    folder = RUN / profile
+    keys = {name: key(name, profile) for name in chosen or names()}
     folder.mkdir(parents=True, exist_ok=True)
-    keys = {name: key(name) for name in names()}
     for path in folder.iterdir():  # notebooks whose source is gone
-        if path.stem not in keys:
+        if path.stem not in names():
             path.unlink()
 
     def fresh(name: str) -> bool:
@@ -294,17 +314,15 @@ def execute(folder: Path, jobs: int) -> None:
 
     stale = [name for name in keys if not fresh(name)]
     print(f"{len(stale)} of {len(keys)} notebooks to execute, {jobs} at a time", flush=True)
-    run_all(stale, folder, jobs, keys)
+    run_all(stale, folder, jobs, profile=profile, keys=keys)
 
 
-def paper(name: str, parameters: Path | None, done: Path | None, profile: str) -> None:
+def paper(name: str, given: Path | None, done: Path | None, profile: str) -> None:
     if done:
         notebook = nbformat.read(done, as_version=4)
-    elif parameters:
-        notebook = executed(read_source(name), name, yaml.safe_load(parameters.read_text()))
     else:
-        profiles = yaml.safe_load((NOTEBOOKS / "profiles.yml").read_text())
-        notebook = executed(read_source(name), name, profiles[profile].get(name, {}))
+        chosen = yaml.safe_load(given.read_text()) if given else parameters(name, profile)
+        notebook = executed(read_source(name), name, chosen)
     write(paper_copy(notebook, name), PAPER / f"{name}.ipynb")
     print(f"book/paper/{name}.ipynb written; its entry in _toc.yml is: file: book/paper/{name}")
 
@@ -322,9 +340,10 @@ def main() -> None:
     command.add_argument("--jobs", type=int, default=2, help="notebooks executed at a time")
     commands.add_parser("check", help="compare each notebook with its source")
     command = commands.add_parser(
-        "execute", help="write executed copies for the book, keeping unchanged ones"
+        "run", help="write executed copies to _build/run, keeping unchanged ones"
     )
-    command.add_argument("--out", type=Path, required=True, help="folder of the copies")
+    command.add_argument("names", nargs="*", help="such as 00_quickstart; all when none is named")
+    command.add_argument("--profile", default="quick", help="quick, or one of profiles.yml")
     command.add_argument("--jobs", type=int, default=2, help="notebooks executed at a time")
     command = commands.add_parser("paper", help="write book/paper/NAME.ipynb")
     command.add_argument("name")
@@ -340,8 +359,8 @@ def main() -> None:
         build([Path(name).stem for name in options.names], options.jobs)
     elif options.command == "check":
         check()
-    elif options.command == "execute":
-        execute(options.out, options.jobs)
+    elif options.command == "run":
+        run([Path(name).stem for name in options.names], options.profile, options.jobs)
     else:
         paper(Path(options.name).stem, options.parameters, options.executed, options.profile)
 

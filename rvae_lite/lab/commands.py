@@ -14,7 +14,6 @@ import typer
 from rvae_lite.lab.options import Header, Output, Preprocessing, Progress, Reading, with_options
 from rvae_lite.lab.outputs import as_json, check_outputs, in_words, uninterrupted
 from rvae_lite.lab.plan import RHO, Choice, Plan, Seed, beta_range_of
-from rvae_lite.lab.reading import read_data
 
 Option, Argument = typer.Option, typer.Argument
 DATA_HELP = ".npy, .npz, .h5, .csv, or a folder of .png/.jpg images or of .npy arrays."
@@ -79,7 +78,7 @@ def distil(
     kept = model_out or out.with_suffix(".model.npz")
     check_outputs(out, *([] if model else [kept]), force=output.force)
     header = header._replace(preprocessing=read_preprocessing(header.preprocessing))
-    examples = read_data(data, **reading._asdict())
+    examples = reading.read(data)
 
     from rvae_lite.lab.distilling import distil_space, load_space
     from rvae_lite.lab.training import train_space
@@ -148,7 +147,7 @@ def train(
     report = report or out.with_suffix(".report.json")
     check_outputs(out, report, force=output.force)
     preprocessing = read_preprocessing(preprocessing)
-    examples = read_data(data, **reading._asdict())
+    examples = reading.read(data)
 
     from rvae_lite.lab.training import train_space
     from rvae_lite.rosetta import RosettaPoints
@@ -210,7 +209,7 @@ def compare(
     rvae-lite compare alice=a.npy bob=b.npy carol=c.npy -o report.html
     """
     check_outputs(out, force=output.force)
-    x = None if data is None else read_data(data, **reading._asdict()).x
+    x = None if data is None else reading.read(data).x
 
     from rvae_lite.lab.comparing import compare_spaces, verdicts
     from rvae_lite.lab.report import comparison_page

@@ -27,6 +27,12 @@ class Reading(NamedTuple):
         float | None, Choice("Divide the values by this, for example 65535.")
     ] = None
 
+    def read(self, path):
+        """The examples at a path, as `reading.read_data` reads them."""
+        from rvae_lite.lab.reading import read_data
+
+        return read_data(path, **self._asdict())
+
 
 class Header(NamedTuple):
     """What the maker of a Rosetta file tells of the data."""

@@ -6,9 +6,9 @@ So two laboratories that have never met choose alike.  Letters: N examples, K la
 import math
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
+
     from rvae_lite.models.vae import VAE
     from rvae_lite.multirate import MultiRate
     from rvae_lite.rosetta import RosettaPoints
@@ -72,7 +72,7 @@ class Plan(NamedTuple):
     seed: Seed = 0
 
 
-def complete(plan: Plan, x: np.ndarray, points: "RosettaPoints | None" = None) -> Plan:
+def complete(plan: Plan, x: "np.ndarray", points: "RosettaPoints | None" = None) -> Plan:
     """The plan with every None filled in from the data's shape and spread, and from the points.
 
     Args:
@@ -117,15 +117,15 @@ def beta_range_of(points: "RosettaPoints | None" = None) -> tuple[float, float]:
     return BETA_RANGE
 
 
-def check_units(x: np.ndarray) -> float:
+def check_units(x: "np.ndarray") -> float:
     """The mean over numbers of the data's variance, uint8 divided by 255.
 
     Raises:
         ValueError: all examples are the same, or their root mean square is far from 1.
     """
     values = in_units(x)
-    variance = float(values.var(0, dtype=np.float64).mean())
-    size = float(np.sqrt(np.square(values, dtype=np.float64).mean()))
+    variance = float(values.var(0, dtype="float64").mean())
+    size = math.sqrt((values.astype("float64") ** 2).mean())
     if not variance > 0:
         raise ValueError("the data are all the same: pass examples that differ")
     if not SMALLEST <= size <= LARGEST:
@@ -135,12 +135,12 @@ def check_units(x: np.ndarray) -> float:
     return variance
 
 
-def in_units(x: np.ndarray) -> np.ndarray:
+def in_units(x: "np.ndarray") -> "np.ndarray":
     """Data in the units of a model: uint8 divided by 255, anything else as it is."""
-    return x.astype(np.float32) / np.float32(255) if x.dtype == np.uint8 else x
+    return x.astype("float32") / 255 if x.dtype == "uint8" else x
 
 
-def are_bounded_images(x: np.ndarray, points: "RosettaPoints | None" = None) -> bool:
+def are_bounded_images(x: "np.ndarray", points: "RosettaPoints | None" = None) -> bool:
     """Whether data, and the points' inputs, are images with values from 0 to 1."""
     found = [in_units(x)] if points is None else [in_units(x), in_units(points.x)]
     return x.ndim == 4 and all(each.min() >= 0 and each.max() <= 1 for each in found)

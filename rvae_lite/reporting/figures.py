@@ -134,7 +134,10 @@ def umap_of(target, *, seed: int = 0):
     threads = torch.get_num_threads()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the remarks of UMAP's own imports on widgets
-        import umap
+        try:
+            import umap
+        except ImportError as error:
+            raise ImportError('UMAP is missing: pip install "rvae_lite[umap]"') from error
 
     reducer = umap.UMAP(random_state=seed, n_jobs=1).fit(np.asarray(target, dtype=np.float32))
     torch.set_num_threads(threads)  # Numba, below UMAP, sets OpenMP's threads for PyTorch as well
