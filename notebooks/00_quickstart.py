@@ -275,4 +275,4 @@ assert len(refused) == 1
 # {cite:t}`martinez2021rosetta`; the {doc}`bibliography <../book/bibliography>` has the details.
 
 # %%
-provenance(data="8 Gaussians, generated", profile="quick" if epochs == 30 else "paper")
+provenance(data="8 Gaussians, generated", profile="quick" if num_examples else "paper")

@@ -34,13 +34,13 @@ if "google.colab" in sys.modules:
     get_ipython().run_line_magic("pip", "install -q git+REPOSITORY_URL")
 
 # %% tags=["parameters"]
-epochs = 30
+num_examples = 1600
+epochs = 50
 replicas = 5
 beta = 2.5
 rho = 15.0
 num_points = 8
-learning_rate = 1e-3
-template = 0
+learning_rate = 2e-3
 compiled = False
 
 # %%
@@ -56,7 +56,8 @@ from rvae_lite.studies.study import load_results
 figures.use_style()
 methods = methods_of(beta=beta, rho=rho)
 options = dict(epochs=epochs, replicas=replicas, learning_rate=learning_rate)
-setting = toy_setup(num_points, methods=methods, compile=compiled, **options)
+options |= dict(num_examples=num_examples, compile=compiled)
+setting = toy_setup(num_points, methods=methods, **options)
 
 # %% [markdown]
 # ## The data
@@ -109,7 +110,7 @@ for replica in range(3):
 # Plain and beta-VAE see the points' inputs too, as ordinary data; only the R-VAE {eq}`eq-rosetta-loss` is told their latents.
 
 # %% mystnb={"figure": {"caption": "Anchored trainings (R-VAE) repeat the template's map; the others turn, mirror and permute its groups. The panels are latent planes, two runs of each method, as in the paper's Figure 2, first row. A dot is a held-out datum of the 8 Gaussians, its colour its group. The crosses are the Rosetta points' latents in the template.", "name": "fig-toy-planes"}}
-study = protocols.reproducibility(setting, template=template)
+study = protocols.reproducibility(setting)
 target = study.target.encode(study.validation.x)[0].numpy()
 spaces = {"template": target}
 for run in range(2):
@@ -250,7 +251,7 @@ check("the chosen rho is between 0.75 and 9", 0.75 <= best_rho <= 9)
 
 # %% mystnb={"figure": {"caption": "The second laboratory's anchored training (R-VAE) repeats the first one's map, not the joint model's. The panels are latent planes of the joint model, of Alice, and of Bob's three methods. A dot is a held-out datum of the 8 Gaussians, its colour its group. The spaces are uncorrected, one run each, as in the paper's Figure 5, first row.", "name": "fig-toy-sequential"}}
 sequel = protocols.sequential(
-    setting._replace(methods=methods | protocols.REPEATED_ANCHORS), template=template
+    setting._replace(methods=methods | protocols.REPEATED_ANCHORS)
 )
 x, labels = sequel.validation.x, sequel.validation.labels
 joint = sequel.target.encode(x)[0].numpy()
@@ -351,7 +352,7 @@ check(
 )
 pair = {name: methods[name] for name in ("VAE", "R-VAE")}
 oracle = protocols.sequential(
-    setting._replace(methods=pair), template=template, points_from="joint"
+    setting._replace(methods=pair), points_from="joint"
 )
 known = rosetta_tables.medians(oracle.table)["lsd"]
 check(

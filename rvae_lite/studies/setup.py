@@ -210,9 +210,10 @@ def tidy(setup: Setup, rows, trained: Fit, **columns):
     return stamp(rows, trained=trained, data=setup.dataset.info["title"], **scale)
 
 
-def toy_setup(num_points: int = 8, **changes) -> Setup:
+def toy_setup(num_points: int = 8, num_examples: int | None = None, **changes) -> Setup:
     """8 Gaussians as the paper has them (Appendix A; batch, beta, rho from the authors' code)."""
-    base = Setup(load("eight_gaussians"), VAE.mlp(5, 2), 200, 100, methods_of())
+    dataset = load("eight_gaussians", num_examples=num_examples)
+    base = Setup(dataset, VAE.mlp(5, 2), 200, 100, methods_of())
     return base._replace(**dict(num_points=num_points) | changes)
 
 
