@@ -8,8 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 WIDTHS, THEMES = (1400, 400), ("light", "dark")
 # The sandbox needs rights that a container lacks; the others keep the browser off the network.
-SWITCHES = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync
---disable-background-networking --disable-component-update""".split()
+SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+SWITCHES += ["--disable-background-networking", "--disable-component-update"]
 BAD = {"serious", "critical"}
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 # The theme sets what scrolls, and so takes the keyboard's focus, a moment after a new width.
@@ -21,6 +21,12 @@ AXE = """([rules, colours]) => axe.run(colours ? window.coloured : document,
     {resultTypes: ["violations"], preload: false, ...rules}).then(found =>
     found.violations.flatMap(rule => rule.nodes.map(node =>
         [rule.id, rule.impact, node.target.join(" "), node.failureSummary])))"""
+# Axe takes a while for each element: after their colours, what only colours code goes, and then
+# the drawings of formulas, which screen readers do not see.
+UNCOLOUR = """document.querySelectorAll("pre, dt.sig > *").forEach(code => {
+    if (!code.matches("a") && !code.querySelector("a")) code.textContent = code.textContent;
+})"""
+UNDRAW = 'document.querySelectorAll(".katex-html").forEach(drawing => drawing.remove())'
 # Contrast is slow to check, and depends on these alone: one text of each kind is enough.
 KINDS = """() => {
     const ground = new Map([[null, "none"]]), kinds = {};
@@ -33,8 +39,9 @@ KINDS = """() => {
         }
         return ground.get(element);
     };
-    for (const element of document.body.querySelectorAll("*")) {
-        const text = [...element.childNodes].some(n => n.nodeType == 3 && n.data.trim());
+    for (const element of document.body.querySelectorAll("*:not(.katex *), .katex-html")) {
+        const text = element.matches(".katex-html")
+            || [...element.childNodes].some(n => n.nodeType == 3 && n.data.trim());
         if (!text || !element.checkVisibility({visibilityProperty: true})) continue;
         const {color, fontSize, fontWeight} = getComputedStyle(element);
         kinds[[color, fontSize, fontWeight, below(element)]] ??= element;
@@ -99,17 +106,23 @@ class Survey:
         self.find_formulas()
         page.add_style_tag(content=STILL)
         page.evaluate(self.script)
-        self.check(RULES)
         for width in WIDTHS:
-            page.set_viewport_size(dict(width=width, height=900))
-            page.wait_for_timeout(SETTLING)
-            if width != WIDTHS[0]:
-                self.check(dict(runOnly=["scrollable-region-focusable"]), width)
+            self.resize(width)
             if (excess := page.evaluate(OVERFLOW)) > 0:
                 self.overflow.append(f"{name}: {excess} px at {width} px")
             for theme in THEMES:
                 page.emulate_media(color_scheme=theme)
                 self.check_colours(width, theme)
+        page.evaluate(UNCOLOUR)
+        self.check(dict(runOnly=["scrollable-region-focusable"]), WIDTHS[-1])
+        page.evaluate(UNDRAW)
+        self.resize(WIDTHS[0])
+        self.check(RULES, WIDTHS[0])
+
+    def resize(self, width):
+        """Let the page settle at a width."""
+        self.page.set_viewport_size(dict(width=width, height=900))
+        self.page.wait_for_timeout(SETTLING)
 
     def weigh(self):
         """Add up the files of this machine that were asked for, and note all others."""

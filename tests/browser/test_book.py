@@ -40,7 +40,7 @@ def address(book):
 @pytest.fixture(scope="module")
 def survey(chromium, book, address):
     survey = Survey(chromium, book, address)
-    for name in pages_of(book):
+    for name in sorted(pages := pages_of(book), key=lambda name: len(pages[name])):
         survey.visit(name)
     survey.page.close()
     return survey
