@@ -14,6 +14,11 @@ BAD = {"serious", "critical"}
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 # The theme sets what scrolls, and so takes the keyboard's focus, a moment after a new width.
 SETTLING = 400
+# Elements that scroll and that keys do not reach of themselves.
+SCROLLING = """() => [...document.body.querySelectorAll("*:not(.katex *)")].filter(element =>
+    element.tabIndex < 0 && (element.scrollWidth > element.clientWidth
+        || element.scrollHeight > element.clientHeight)
+    && /auto|scroll/.test(getComputedStyle(element).overflow)).length"""
 STILL = "*, ::before, ::after { transition: none !important; animation: none !important; }"
 # Alternative texts of figures are held where figures are made.
 RULES = dict(rules={"color-contrast": dict(enabled=False), "image-alt": dict(enabled=False)})
@@ -27,8 +32,10 @@ UNCOLOUR = """document.querySelectorAll("pre, dt.sig > *").forEach(code => {
     if (!code.matches("a") && !code.querySelector("a")) code.textContent = code.textContent;
 })"""
 UNDRAW = 'document.querySelectorAll(".katex-html").forEach(drawing => drawing.remove())'
-# Contrast is slow to check, and depends on these alone: one text of each kind is enough.
-KINDS = """() => {
+# Contrast is slow to check, and depends on these alone: one text of each kind is enough, and at
+# another width those texts that did not show before.
+KINDS = """(again) => {
+    const shown = window.shown ??= new Set();
     const ground = new Map([[null, "none"]]), kinds = {};
     const below = (element) => {
         if (!ground.has(element)) {
@@ -42,7 +49,9 @@ KINDS = """() => {
     for (const element of document.body.querySelectorAll("*:not(.katex *), .katex-html")) {
         const text = element.matches(".katex-html")
             || [...element.childNodes].some(n => n.nodeType == 3 && n.data.trim());
-        if (!text || !element.checkVisibility({visibilityProperty: true})) continue;
+        if (!text || again && shown.has(element)) continue;
+        if (!element.checkVisibility({visibilityProperty: true})) continue;
+        if (!again) shown.add(element);
         const {color, fontSize, fontWeight} = getComputedStyle(element);
         kinds[[color, fontSize, fontWeight, below(element)]] ??= element;
     }
@@ -114,7 +123,8 @@ class Survey:
                 page.emulate_media(color_scheme=theme)
                 self.check_colours(width, theme)
         page.evaluate(UNCOLOUR)
-        self.check(dict(runOnly=["scrollable-region-focusable"]), WIDTHS[-1])
+        if page.evaluate(SCROLLING):
+            self.check(dict(runOnly=["scrollable-region-focusable"]), WIDTHS[-1])
         page.evaluate(UNDRAW)
         self.resize(WIDTHS[0])
         self.check(RULES, WIDTHS[0])
@@ -145,7 +155,7 @@ class Survey:
 
     def check_colours(self, *where):
         """Run its rule of contrast on one text of each kind that was not seen before."""
-        new = set(self.page.evaluate(KINDS)) - self.known
+        new = set(self.page.evaluate(KINDS, where[0] != WIDTHS[0])) - self.known
         if new:
             self.known |= new
             self.page.evaluate("keys => window.coloured = keys.map(key => kinds[key])", list(new))

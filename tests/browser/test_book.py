@@ -16,7 +16,7 @@ REDIRECT = 'http-equiv="Refresh"'
 # What a reader types, and the page that says what it is.
 SEARCHED = {
     "Rosetta points": "book/papers",
-    "active units": "book/notation",
+    "active units": "notebooks/24_images_samples",
     "posterior collapse": "book/notation",
     "install": "book/index",
 }
