@@ -18,6 +18,7 @@ SETTLING = 400
 SCROLLING = """() => [...document.body.querySelectorAll("*:not(.katex *)")].filter(element =>
     element.tabIndex < 0 && (element.scrollWidth > element.clientWidth
         || element.scrollHeight > element.clientHeight)
+    && !element.querySelector("a, button, input, [tabindex='0']")
     && /auto|scroll/.test(getComputedStyle(element).overflow)).length"""
 STILL = "*, ::before, ::after { transition: none !important; animation: none !important; }"
 # Alternative texts of figures are held where figures are made.
