@@ -43,7 +43,8 @@ KINDS = """(again) => {
             const {backgroundColor, backgroundImage, opacity} = getComputedStyle(element);
             const clear = backgroundColor == "rgba(0, 0, 0, 0)" && backgroundImage == "none";
             const own = clear && opacity == 1 ? "" : [backgroundColor, backgroundImage, opacity];
-            ground.set(element, own + (own && clear == false ? "" : below(element.parentElement)));
+            const opaque = backgroundColor.startsWith("rgb(") && opacity == 1;
+            ground.set(element, own + (opaque ? "" : below(element.parentElement)));
         }
         return ground.get(element);
     };
