@@ -193,10 +193,13 @@ def test_every_notebook_is_in_the_table_of_contents():
     assert {f"notebooks/{name}" for name in tool.names()} <= set(toc_files())
 
 
-def test_the_book_loads_nothing_from_the_network():
-    config = yaml.safe_load((ROOT / "_config.yml").read_text())
-    script = ROOT / "book" / "_static" / config["sphinx"]["config"]["mathjax_path"]
-    assert script.is_file() and (script.parent / "LICENSE").is_file()
+def test_what_draws_formulas_lies_beside_the_book():
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]
+    assert config["config"]["html_math_renderer"] == "katex"
+    vendored = ROOT / "book" / "_static" / "vendor" / "katex"
+    assert {"LICENSE", "katex.min.js", "katex.min.css"} <= {p.name for p in vendored.iterdir()}
+    style = (vendored / "katex.min.css").read_text()
+    assert all((vendored / name).is_file() for name in re.findall(r"url\(([^)]*)\)", style))
 
 
 # ---------------------------------------------------------------- whole repository

@@ -1,4 +1,10 @@
-"""Leave out thebe, the one script that points to another server: the book has no live cells."""
+"""Leave out scripts that the pages do not need.
+
+Thebe's point to another server, and the book has no live cells. FontAwesome's, 1.5 MB, draws icons
+that the theme's style sheet draws from a font as well.
+"""
+
+from pathlib import Path
 
 
 def live(file) -> bool:
@@ -13,6 +19,14 @@ def drop(app, pagename, templatename, context, doctree) -> None:
             context[kind] = [file for file in context[kind] if not live(file)]
 
 
+def empty(app, exception) -> None:
+    """Empty FontAwesome's script, which the theme's template names on every page."""
+    script = Path(app.outdir) / "_static" / "scripts" / "fontawesome.js"
+    if app.builder.format == "html" and script.exists():
+        script.write_text("// Icons come from the font that the theme's style sheet names.\n")
+
+
 def setup(app) -> dict:
     app.connect("html-page-context", drop, priority=900)
+    app.connect("build-finished", empty)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

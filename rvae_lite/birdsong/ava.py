@@ -57,7 +57,7 @@ def read_ava(folder, *, bird: str | None = None, preprocessing: dict | None = No
             info["preprocessing"].  AVA's files do not have them, those of `write_ava` do.
 
     Returns:
-        The syllables in the order of the files, without labels; ids are bird/file:row, from row 0.
+        The syllables in the order of the files, unlabelled; ids are `bird/file:row`, from row 0.
 
     Raises:
         FileNotFoundError: there is no such folder, or no .hdf5 file in it.

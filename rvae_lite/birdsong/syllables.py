@@ -26,7 +26,7 @@ class Syllables(NamedTuple):
     Attributes:
         spectrograms: (n, 1, num_freqs, num_times) float32 in [0, 1].
         labels: type of each, (n,) text; those of different birds are unrelated.
-        ids: bird/file:row of its annotation, (n,) text, stable from load to load.
+        ids: `bird/file:row` of its annotation, (n,) text, stable from load to load.
         birds, files: name, and recording below the bird's folder, (n,) text.
         onsets, offsets: seconds in the recording, (n,).
         info: value_range; preprocessing, the settings with each bird's range of log-amplitudes as

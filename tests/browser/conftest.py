@@ -1,0 +1,41 @@
+"""A browser, and the book as readers get it; skipped where a part is missing."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = Path("/usr/bin/chromium")
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A browser without a window."""
+    from browsing import SWITCHES
+
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is missing")
+    pytest.importorskip("axe_playwright_python", reason="axe-core is missing")
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is missing")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory):
+    """The folder of the book's pages, rendered from the committed notebooks without a warning."""
+    folder = tmp_path_factory.mktemp("book")
+    for name in ("book", "notebooks"):
+        shutil.copytree(ROOT / name, folder / "source" / name)
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy(ROOT / name, folder / "source")
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", folder / "source"]
+    command += ["--path-output", folder, "-W", "-n", "--keep-going"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return folder / "_build" / "html"
