@@ -60,7 +60,7 @@ def drawing(figure) -> str:
     file = io.StringIO()
     nothing = dict.fromkeys(["Date", "Creator", "Format", "Type"])
     with matplotlib.rc_context({"svg.hashsalt": "rvae_lite"}):
-        figure.savefig(file, format="svg", dpi=DPI, metadata=nothing)
+        figure.savefig(file, format="svg", dpi=DPI, bbox_inches="tight", metadata=nothing)
     return re.sub(r"(?<=data:image/png;base64,)[^\"]+", _fewer_colours, file.getvalue())
 
 
