@@ -38,9 +38,9 @@ dataset = "binary_digits"
 network = "mlp"
 width = 0.5
 latent_dim = 8
-epochs = 100
+epochs = 60
 batch_size = 64
-learning_rate = 3e-3
+learning_rate = 6e-3
 
 # %%
 import numpy as np
