@@ -39,8 +39,8 @@ latent_dim = 16
 noise_variance = 0.1
 lowest = 0.01
 highest = 10.0
-epochs = 1000
-learning_rate = 0.02
+epochs = 600
+learning_rate = 0.03
 starts = 3
 
 # %%
