@@ -23,7 +23,7 @@ def setup():
         width=0.25, latent_dim=4, num_train=200, num_test=80, betas=BETAS, methods=METHODS
     )
     scale = dict(
-        epochs=30, batch_size=20, learning_rate=1e-2, replicas=2, num_images=30, compile=False
+        epochs=15, batch_size=20, learning_rate=2e-2, replicas=2, num_images=30, compile=False
     )
     return over_beta.rate_setup("binary_digits", network="mlp", **options, **scale)
 
@@ -117,7 +117,7 @@ def test_the_scale_stands_beside_every_number(study):
     assert (row.network, row.width, row.epochs, row.num_data, row.num_test) == (
         "mlp",
         0.25,
-        30,
+        15,
         200,
         80,
     )
