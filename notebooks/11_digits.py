@@ -36,11 +36,11 @@ if "google.colab" in sys.modules:
 # %% tags=["parameters"]
 dataset = "digits"
 num_examples = None
-epochs = 60
-replicas = 5
+epochs = 14
+replicas = 3
 rho = 2.75
 num_points = 64
-learning_rate = 1e-3
+learning_rate = 4e-3
 compiled = False
 
 # %%
@@ -73,10 +73,10 @@ _ = figures.plot_images(images.x[:32])
 
 # %%
 few, quick = images.x[:512], dict(batch_size=64, learning_rate=learning_rate)
-first = fit(setting.model, few, seed=0, epochs=18, **quick)
+first = fit(setting.model, few, seed=0, epochs=12, **quick)
 pairs = select_points(few, first.encode(few)[0], 16, method="random")
 anchors = dict(rho=4 * rho, points=pairs)
-anchored = fit(setting.model, few, seed=1, epochs=36, **anchors, **quick)
+anchored = fit(setting.model, few, seed=1, epochs=24, **anchors, **quick)
 fingerprint(first)
 fingerprint(anchored)
 
@@ -144,8 +144,8 @@ check("and says how many", result.rank == rank)
 
 # %%
 gain = median.loc["R-VAE"] - median.loc["VAE"]
-check("R-VAE below VAE at the points and away from them", (gain["rv"] < -8).all())
-check("in the scale-free form as well", (gain["rv_relative"] < -8).all())
+check("R-VAE below VAE at the points and away from them", (gain["rv"] < -2 * rank).all())
+check("in the scale-free form as well", (gain["rv_relative"] < -2 * rank).all())
 free = median["rv_relative"]
 check("R-VAE below the beta-VAE", (free.loc["R-VAE"] < free.loc["beta-VAE"]).all())
 check(
@@ -159,12 +159,12 @@ check(
 # The paper says that the R-VAE reconstructs as well as the VAE.
 # First row: held-out digits; then VAE, beta-VAE and R-VAE, one run each.
 
-# %% mystnb={"figure": {"caption": "The R-VAE reconstructs held-out digits about as well as the VAE. The first row is sixteen held-out images. The other rows are reconstructions by VAE, beta-VAE and R-VAE, one run each.", "name": "fig-digits-reconstructions"}}
-some = validation.x[:16]
+# %% mystnb={"figure": {"caption": "The R-VAE reconstructs held-out digits about as well as the VAE. The first row is eight held-out images. The other rows are reconstructions by VAE, beta-VAE and R-VAE, one run each.", "name": "fig-digits-reconstructions"}}
+some = validation.x[:8]
 scale = 255 if some.dtype == np.uint8 else 1
 rows = [some / scale]
 rows += [runs.select([0]).reconstruct(some)[0] for runs in study.fits.values()]
-_ = figures.plot_images(np.clip(np.concatenate(rows), 0, 1))
+_ = figures.plot_images(np.clip(np.concatenate(rows), 0, 1), columns=8)
 
 # %% mystnb={"figure": {"caption": "The R-VAE's distortion is no worse than the VAE's; the beta-VAE's is clearly higher. The panels show distortion and rate on held-out digits, in nats. A dot is a run, a bar the median of the runs.", "name": "fig-digits-rate-distortion"}}
 figure, axes = figures.figure_row(2)
