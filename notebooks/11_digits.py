@@ -36,7 +36,7 @@ if "google.colab" in sys.modules:
 # %% tags=["parameters"]
 dataset = "digits"
 num_examples = None
-epochs = 14
+epochs = 20
 replicas = 3
 rho = 2.75
 num_points = 64
@@ -45,7 +45,6 @@ compiled = False
 
 # %%
 import numpy as np
-import pandas as pd
 
 from rvae_lite import RosettaPoints, alignment, fit, select_points
 from rvae_lite.reporting import figures
@@ -235,6 +234,8 @@ check("without a map, D2 is off by more than the joint variance everywhere", now
 # For the small digits the tables come from the committed results, so the comparison is of directions only.
 
 # %%
+import pandas as pd
+
 live = pd.concat([study.table, sequel.table])
 own = load_results("digits") if dataset == "digits" else live
 digits.study.table(own, number=1)

@@ -35,9 +35,9 @@ if "google.colab" in sys.modules:
 
 # %% tags=["parameters"]
 dataset = "digits"
-num_examples = 1200
+num_examples = None
 network = "patch"
-epochs = 16
+epochs = 14
 replicas = 3
 rho = 2.75
 learning_rate = 4e-3
@@ -51,7 +51,6 @@ from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import linear_maps, mnist, protocols, rosetta_tables
 from rvae_lite.studies.setup import image_setup, methods_of
-from rvae_lite.studies.study import load_results
 
 figures.use_style()
 methods = methods_of(rho=rho) | protocols.SAME_SEED
@@ -297,6 +296,8 @@ _ = linear_maps.plot_linear_maps(sequel.table)
 # Medians and interquartile ranges relative to the median plain VAE.
 
 # %%
+from rvae_lite.studies.study import load_results
+
 own = load_results("mnist")
 mnist.study.table(own, number=1)
 

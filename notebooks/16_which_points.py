@@ -141,6 +141,7 @@ check(
 # For each way of choosing, Bob trains on Alice's 32 points and on his own birds, as in Section 3.2 of the paper.
 # We look at Alice's coordinates of *her* syllables, and at the rare kinds apart.
 
+
 # %% mystnb={"figure": {"caption": "Rare kinds of syllables are farthest from their place when the points are drawn at random. A bar is the mean distance to Alice on held-out syllables, as a share of her variance. Grey bars are common kinds, blue bars kinds below 4 % of the data. Distances are medians of the runs of an R-VAE with 32 points.", "name": "fig-which-points-distance"}}
 def bobs_with(points, name):
     """Bob's R-VAEs, trained on Alice's points and on his own birds."""
