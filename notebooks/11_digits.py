@@ -22,7 +22,7 @@
 #
 # **Before.** {ref}`eight-gaussians`.
 #
-# **Time.** Ten minutes to read, one minute to run.
+# **Time.** Ten minutes to read, half a minute to run.
 #
 # **Reproduces.** In small, the MNIST rows of Tables 1 and 2 and of Figure 2 of {cite:t}`martinez2021rosetta`, on the 8×8 digits that scikit-learn ships; with `dataset = "mnist"` the same page runs on MNIST.
 # :::

@@ -22,7 +22,7 @@
 #
 # **Before.** {ref}`digits`, for the metrics where there are more dimensions than runs.
 #
-# **Time.** Fifteen minutes to read, one minute to run.
+# **Time.** Fifteen minutes to read, half a minute to run.
 #
 # **Reproduces.** The MNIST parts of Figures 2 and 4 to 7 and of Tables 1, 2, 4 and 7 of {cite:t}`martinez2021rosetta`; live on the 8×8 digits, the tables from real MNIST.
 # :::

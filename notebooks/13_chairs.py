@@ -37,10 +37,10 @@ if "google.colab" in sys.modules:
 dataset = "procedural_chairs"
 num_examples = 1200
 network = "patch"
-epochs = 26
+epochs = 36
 replicas = 3
 rho = 2.75
-learning_rate = 1e-2
+learning_rate = 2e-3
 folder = None
 
 # %%
@@ -50,14 +50,13 @@ from rvae_lite import alignment, data, fit, select_points
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import chairs, linear_maps, protocols, rosetta_tables
-from rvae_lite.studies.setup import image_setup, methods_of
+from rvae_lite.studies.setup import image_setup, methods_of, train
 
 figures.use_style()
 methods = methods_of(rho=rho)
 options = dict(network=network, num_examples=num_examples, keep=folder, side=32)
 options |= dict(epochs=epochs, replicas=replicas, learning_rate=learning_rate)
-options |= dict(num_points=128, cosine=network == "patch")
-setting = image_setup(dataset, methods=methods, batch_size=64, **options)
+setting = image_setup(dataset, 128, methods=methods, batch_size=64, **options)
 
 # %% [markdown]
 # ## The data
@@ -184,7 +183,13 @@ anchored_only = {"R-VAE": methods["R-VAE"]}
 by_model = image_setup(dataset, loading=dict(partition="model"), **options)
 divided = setting._replace(dataset=by_model.dataset, methods=anchored_only)
 divided = divided._replace(keep=folder and f"{folder}/by-model")
-harder = protocols.sequential(divided)
+training, held_out = protocols.halves(divided)
+d1, d2 = (training.take(training.part == part) for part in (1, 2))
+first = train(divided, d1.x, seed=0, label="first laboratory 0")
+points = protocols.distil(divided, first, d1)
+how = dict(template=0, label=f"sequential 0 R{len(points)}")
+bobs_by_model = protocols.train_methods(divided, d2.x, points, **how)
+harder = study._replace(fits=bobs_by_model, first=first, validation=held_out)
 
 
 # %%

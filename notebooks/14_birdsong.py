@@ -22,7 +22,7 @@
 #
 # **Before.** {ref}`mnist`; nothing about birds.
 #
-# **Time.** Twenty minutes to read, one minute to run.
+# **Time.** Twenty minutes to read, half a minute to run.
 #
 # **Reproduces.** The birdsong parts of Figures 2, 4 and 5 and of Tables 1 and 2 of {cite:t}`martinez2021rosetta`; live on synthetic finches, which anyone can generate and listen to, the tables on recorded zebra finches.
 # :::

@@ -22,7 +22,7 @@
 #
 # **Before.** {ref}`eight-gaussians` and {ref}`mnist`.
 #
-# **Time.** Ten minutes to read, one minute to run.
+# **Time.** Ten minutes to read, half a minute to run.
 #
 # **Reproduces.** Appendix D of {cite:t}`martinez2021rosetta`, Tables 3 to 8: 8 Gaussians, MNIST and birdsong; a sweep of its own on synthetic finches runs live.
 # :::

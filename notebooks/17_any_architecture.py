@@ -36,9 +36,9 @@ if "google.colab" in sys.modules:
 # %% tags=["parameters"]
 dataset = "synthetic_finch"
 num_examples = 300
-epochs = 10
+epochs = 30
 rho = 2.75
-learning_rate = 5e-3
+learning_rate = 1e-3
 
 # %%
 import numpy as np
@@ -50,8 +50,7 @@ from rvae_lite.studies import any_architecture, rosetta_tables, setup
 from rvae_lite.studies.study import load_results
 
 figures.use_style()
-side = 16 if num_examples else 32  # pixels
-options = dict(num_examples=num_examples, side=side, epochs=epochs)
+options = dict(num_examples=num_examples, side=32, epochs=epochs)
 options |= dict(loading=dict(size=64), learning_rate=learning_rate)
 setting = setup.image_setup(dataset, 32, **options)
 shape, K = setting.model.data_shape, setting.model.latent_dim
@@ -64,16 +63,16 @@ shape, K = setting.model.data_shape, setting.model.latent_dim
 # So nothing in a Rosetta file names a network, and the only agreement that two laboratories need is the shape of an input and the dimension of the latent space.
 #
 # The paper tries three networks for birdsong: the template's own, a simpler one without its first two residual blocks, and a more complex one with one block more, between the third and the fourth convolution.
-# The live part of this page has them at a third of the width and adds two networks that have no convolutions at all.
+# The live part of this page has them at half the width and adds two networks that have no convolutions at all.
 
 # %%
-narrow = dict(channels=(4, 8, 16, 32), hidden=(128,), head_dim=32)
+narrow = dict(channels=(6, 12, 24, 48), hidden=(128,), head_dim=32)
 noise = dict(noise_variance=setting.model.noise_variance, value_range=(0.0, 1.0))
 named = dict(simple=setup.SIMPLE, same=setup.BIRDSONG, complex=setup.COMPLEX)
 networks, blocks = {}, {}
 for name, how in named.items():
     networks[name] = VAE.residual(shape, K, **how | narrow, **noise)
-patches = dict(patch_size=side // 4, channels=16, hidden=(64,))
+patches = dict(patch_size=8, channels=16, hidden=(64,))
 networks["patches"] = VAE.patch(shape, K, **patches, **noise)
 networks["dense"] = VAE.mlp(shape, K, (128, 64), **noise)
 for name, network in networks.items():

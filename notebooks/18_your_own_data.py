@@ -22,7 +22,7 @@
 #
 # **Before.** {ref}`quickstart`.
 #
-# **Time.** Ten minutes to read, one minute to run.
+# **Time.** Ten minutes to read, half a minute to run.
 #
 # **Reproduces.** Nothing: this is the page to copy from.
 # :::
