@@ -71,11 +71,11 @@ print(images.info["title"], images.x.shape, "K =", setting.model.latent_dim)
 _ = figures.plot_images(images.x[:32])
 
 # %%
-few, quick = images.x[:512], dict(batch_size=64, learning_rate=learning_rate)
-first = fit(setting.model, few, seed=0, epochs=12, **quick)
+few, quick = images.x[:512], dict(batch_size=64, learning_rate=1e-3)
+first = fit(setting.model, few, seed=0, epochs=18, **quick)
 pairs = select_points(few, first.encode(few)[0], 16, method="random")
 anchors = dict(rho=4 * rho, points=pairs)
-anchored = fit(setting.model, few, seed=1, epochs=24, **anchors, **quick)
+anchored = fit(setting.model, few, seed=1, epochs=36, **anchors, **quick)
 fingerprint(first)
 fingerprint(anchored)
 

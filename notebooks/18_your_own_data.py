@@ -34,7 +34,7 @@ if "google.colab" in sys.modules:
     get_ipython().run_line_magic("pip", "install -q git+REPOSITORY_URL")
 
 # %% tags=["parameters"]
-epochs = 12
+epochs = 24
 replicas = 3
 rho = 2.75
 learning_rate = 4e-3
