@@ -22,7 +22,7 @@
 #
 # **Before.** {ref}`eight-gaussians`.
 #
-# **Time.** Ten minutes to read, one minute to run.
+# **Time.** Ten minutes to read, half a minute to run.
 #
 # **Reproduces.** In small, the MNIST rows of Tables 1 and 2 and of Figure 2 of {cite:t}`martinez2021rosetta`, on the 8×8 digits that scikit-learn ships; with `dataset = "mnist"` the same page runs on MNIST.
 # :::
@@ -36,16 +36,15 @@ if "google.colab" in sys.modules:
 # %% tags=["parameters"]
 dataset = "digits"
 num_examples = None
-epochs = 60
-replicas = 5
+epochs = 20
+replicas = 3
 rho = 2.75
 num_points = 64
-learning_rate = 1e-3
+learning_rate = 4e-3
 compiled = False
 
 # %%
 import numpy as np
-import pandas as pd
 
 from rvae_lite import RosettaPoints, alignment, fit, select_points
 from rvae_lite.reporting import figures
@@ -72,7 +71,7 @@ print(images.info["title"], images.x.shape, "K =", setting.model.latent_dim)
 _ = figures.plot_images(images.x[:32])
 
 # %%
-few, quick = images.x[:512], dict(batch_size=64, learning_rate=learning_rate)
+few, quick = images.x[:512], dict(batch_size=64, learning_rate=1e-3)
 first = fit(setting.model, few, seed=0, epochs=18, **quick)
 pairs = select_points(few, first.encode(few)[0], 16, method="random")
 anchors = dict(rho=4 * rho, points=pairs)
@@ -144,8 +143,8 @@ check("and says how many", result.rank == rank)
 
 # %%
 gain = median.loc["R-VAE"] - median.loc["VAE"]
-check("R-VAE below VAE at the points and away from them", (gain["rv"] < -8).all())
-check("in the scale-free form as well", (gain["rv_relative"] < -8).all())
+check("R-VAE below VAE at the points and away from them", (gain["rv"] < -2 * rank).all())
+check("in the scale-free form as well", (gain["rv_relative"] < -2 * rank).all())
 free = median["rv_relative"]
 check("R-VAE below the beta-VAE", (free.loc["R-VAE"] < free.loc["beta-VAE"]).all())
 check(
@@ -159,12 +158,12 @@ check(
 # The paper says that the R-VAE reconstructs as well as the VAE.
 # First row: held-out digits; then VAE, beta-VAE and R-VAE, one run each.
 
-# %% mystnb={"figure": {"caption": "The R-VAE reconstructs held-out digits about as well as the VAE. The first row is sixteen held-out images. The other rows are reconstructions by VAE, beta-VAE and R-VAE, one run each.", "name": "fig-digits-reconstructions"}}
-some = validation.x[:16]
+# %% mystnb={"figure": {"caption": "The R-VAE reconstructs held-out digits about as well as the VAE. The first row is eight held-out images. The other rows are reconstructions by VAE, beta-VAE and R-VAE, one run each.", "name": "fig-digits-reconstructions"}}
+some = validation.x[:8]
 scale = 255 if some.dtype == np.uint8 else 1
 rows = [some / scale]
 rows += [runs.select([0]).reconstruct(some)[0] for runs in study.fits.values()]
-_ = figures.plot_images(np.clip(np.concatenate(rows), 0, 1))
+_ = figures.plot_images(np.clip(np.concatenate(rows), 0, 1), columns=8)
 
 # %% mystnb={"figure": {"caption": "The R-VAE's distortion is no worse than the VAE's; the beta-VAE's is clearly higher. The panels show distortion and rate on held-out digits, in nats. A dot is a run, a bar the median of the runs.", "name": "fig-digits-rate-distortion"}}
 figure, axes = figures.figure_row(2)
@@ -235,6 +234,8 @@ check("without a map, D2 is off by more than the joint variance everywhere", now
 # For the small digits the tables come from the committed results, so the comparison is of directions only.
 
 # %%
+import pandas as pd
+
 live = pd.concat([study.table, sequel.table])
 own = load_results("digits") if dataset == "digits" else live
 digits.study.table(own, number=1)

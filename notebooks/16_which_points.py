@@ -22,7 +22,7 @@
 #
 # **Before.** {ref}`how-many-points`.
 #
-# **Time.** Ten minutes to read, one minute to run.
+# **Time.** Ten minutes to read, half a minute to run.
 #
 # **Reproduces.** Appendix E of {cite:t}`martinez2021rosetta`, Table 9; the live part on synthetic finches, the table on recorded birds.
 # :::
@@ -37,10 +37,10 @@ if "google.colab" in sys.modules:
 dataset = "synthetic_finch"
 num_examples = None
 network = "patch"
-epochs = 30
+epochs = 12
 replicas = 3
 rho = 2.75
-learning_rate = 1e-3
+learning_rate = 3e-3
 folder = None
 
 # %%
@@ -68,7 +68,8 @@ setting = image_setup(dataset, 32, side=32, methods={"R-VAE": Method(rho=rho)}, 
 
 # %%
 song = setting.dataset
-alice_knows = song.take(song.part == 1)
+training, held_out = protocols.halves(setting)
+alice_knows, bob_knows = (training.take(training.part == part) for part in (1, 2))
 plan = dict(epochs=epochs, batch_size=64, learning_rate=learning_rate)
 alice = fit(setting.model, alice_knows.x, seed=0, **plan)
 means = alice.encode(alice_knows.x)[0].numpy()
@@ -87,6 +88,12 @@ check("`select_points` has the same points, but for one at most", same >= 31)
 # (Where two centres share their nearest datum, `select_points` gives the later one its next nearest.)
 
 # %%
+import warnings
+
+from rvae_lite.anchors import PointsNotReached
+
+# `fit` warns where a short training stays away from points: expected here.
+warnings.simplefilter("ignore", PointsNotReached)
 few, quick = song.x[:256], dict(epochs=12, batch_size=64, learning_rate=learning_rate)
 first = fit(setting.model, few, seed=0, **quick)
 pairs = select_points(few, first.encode(few)[0], 16, method="random")
@@ -110,10 +117,10 @@ def share_of_kinds(labels):
     return [(labels == kind).mean() for kind in kinds]
 
 
-shares = {"share of data": share_of_kinds(alice_knows.labels)}
+shares, sent = {"share of data": share_of_kinds(alice_knows.labels)}, {}
 for way in ways:
-    chosen = select_points(alice_knows.x, means, 32, method=way, ids=alice_knows.ids)
-    is_chosen = np.isin(alice_knows.ids, chosen.ids)
+    sent[way] = select_points(alice_knows.x, means, 32, method=way, ids=alice_knows.ids)
+    is_chosen = np.isin(alice_knows.ids, sent[way].ids)
     shares[way] = share_of_kinds(alice_knows.labels[is_chosen])
 shares = pd.DataFrame(shares, index=names[kinds]).sort_values("share of data")
 _ = figures.plot_groups(shares, label="share")
@@ -123,7 +130,7 @@ rare = shares[shares["share of data"] < 0.04]
 rare_kinds = np.isin(names, rare.index).nonzero()[0]
 print(f"rare, below 4 %: {', '.join(rare.index)}")
 total = rare.sum()
-check("the random choice has one point on them", total["random"] == 1 / 32)
+check("the random choice has no point on them", total["random"] == 0)
 check("some way leaves a kind without a point", (shares == 0).any(axis=None))
 check(
     "the clusterings give rare kinds at least their share",
@@ -137,28 +144,34 @@ check(
 #
 # ## Does it matter?
 #
-# For each way of choosing, sequential training as in Section 3.2 of the paper: Bob trains on Alice's 32 points and on his own birds.
+# For each way of choosing, Bob trains on Alice's 32 points and on his own birds, as in Section 3.2 of the paper.
 # We look at Alice's coordinates of *her* syllables, and at the rare kinds apart.
 
-# %% mystnb={"figure": {"caption": "Rare kinds of syllables are farthest from their place when the points are drawn at random. A bar is the median distance to Alice on held-out syllables, as a share of her variance. Grey bars are common kinds, blue bars kinds below 4 % of the data. Distances are means over the runs of an R-VAE with 32 points.", "name": "fig-which-points-distance"}}
-studies = {way: protocols.sequential(setting._replace(selection=way)) for way in ways}
+
+# %% mystnb={"figure": {"caption": "Rare kinds of syllables are farthest from their place when the points are drawn at random. A bar is the mean distance to Alice on held-out syllables, as a share of her variance. Grey bars are common kinds, blue bars kinds below 4 % of the data. Distances are medians of the runs of an R-VAE with 32 points.", "name": "fig-which-points-distance"}}
+def bobs_with(points, name):
+    """Bob's R-VAEs, trained on Alice's points and on his own birds."""
+    how = dict(template=0, label=name)
+    return protocols.train_methods(setting, bob_knows.x, points, **how)["R-VAE"]
 
 
-def distance_to_alice(study, kinds):
-    """Median distance to Alice on held-out syllables of some kinds / her variance."""
-    part = study.validation
-    known = part.take((part.part == 1) & np.isin(part.labels, kinds))
-    hers = study.first.encode(known.x)[0].numpy()
-    everything = study.first.encode(part.x[part.part == 1])[0].numpy()
-    bobs = study.fits["R-VAE"].encode(known.x).numpy()
-    distance = np.square(bobs - hers).sum(-1).mean(1)
-    return np.median(distance / everything.var(0).sum())
+known = held_out.take(held_out.part == 1)
+hers = alice.encode(known.x)[0].numpy()
 
 
+def distance_to_alice(bobs, kinds):
+    """Distance to Alice on held-out syllables of some kinds / her variance, median of runs."""
+    asked = np.isin(known.labels, kinds)
+    means = bobs.encode(known.x[asked]).numpy()
+    distance = np.square(means - hers[asked]).sum(-1).mean(1)
+    return np.median(distance) / hers.var(0).sum()
+
+
+bobs = {way: bobs_with(points, way) for way, points in sent.items()}
 groups = {"common kinds": np.setdiff1d(kinds, rare_kinds), "rare kinds": rare_kinds}
 away = pd.DataFrame(index=ways)
 for name, some in groups.items():
-    away[name] = [distance_to_alice(studies[way], some) for way in ways]
+    away[name] = [distance_to_alice(bobs[way], some) for way in ways]
 _ = figures.plot_groups(away, label="distance to Alice\n/ her variance (lower is better)")
 
 # %%
@@ -177,13 +190,7 @@ is_rare = np.isin(alice_knows.labels, rare_kinds)
 rarely_sung = alice_knows.x[is_rare]
 extra = select_points(rarely_sung, means[is_rare], 8, method="random")
 x, z = np.concatenate([points.x, extra.x]), np.concatenate([points.z, extra.z])
-both = RosettaPoints(x, z)
-joined = np.concatenate([song.x[song.part == 2], x])
-anchors = dict(points=both, rho=rho, replicas=replicas)
-bob = fit(setting.model, joined, seed=1, **anchors, **plan)
-hers = alice.encode(rarely_sung)[0]
-moved = (bob.encode(rarely_sung) - hers).square().sum(-1).mean(1) / means.var(0).sum()
-by_hand = float(moved.median())
+by_hand = distance_to_alice(bobs_with(RosettaPoints(x, z), "by hand"), rare_kinds)
 check("eight points by hand bring the rare kinds closer", by_hand < far["kmeans"])
 
 # %% [markdown]

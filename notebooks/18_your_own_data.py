@@ -22,7 +22,7 @@
 #
 # **Before.** {ref}`quickstart`.
 #
-# **Time.** Ten minutes to read, one minute to run.
+# **Time.** Ten minutes to read, half a minute to run.
 #
 # **Reproduces.** Nothing: this is the page to copy from.
 # :::
@@ -34,10 +34,10 @@ if "google.colab" in sys.modules:
     get_ipython().run_line_magic("pip", "install -q git+REPOSITORY_URL")
 
 # %% tags=["parameters"]
-epochs = 40
+epochs = 24
 replicas = 3
 rho = 2.75
-learning_rate = 1e-3
+learning_rate = 4e-3
 
 # %%
 import tempfile
@@ -90,7 +90,7 @@ fingerprint(fit(model, x, epochs=12, seed=1, **plan))
 # This page has no recordings, so it writes some: songs of synthetic finches.
 
 # %%
-birds = colony.write_songs(folder / "songs", num_birds=2, songs_per_bird=12)
+birds = colony.write_songs(folder / "songs", num_birds=2, songs_per_bird=10)
 for name, place in birds.items():
     print(name, sorted(path.name for path in place.iterdir())[:4], "...")
 print((birds["finch0"] / "song000.csv").read_text()[:90])
