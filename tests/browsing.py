@@ -1,6 +1,7 @@
 """What a real browser finds on pages that a loopback server hands out."""
 
 import http.server
+import re
 import threading
 from functools import partial
 from importlib.resources import files
@@ -21,8 +22,17 @@ SCROLLING = """() => [...document.body.querySelectorAll("*:not(.katex *)")].filt
     && !element.querySelector("a, button, input, [tabindex='0']")
     && /auto|scroll/.test(getComputedStyle(element).overflow)).length"""
 STILL = "*, ::before, ::after { transition: none !important; animation: none !important; }"
-# Alternative texts of figures are held where figures are made.
-RULES = dict(rules={"color-contrast": dict(enabled=False), "image-alt": dict(enabled=False)})
+RULES = dict(rules={"color-contrast": dict(enabled=False)})
+# The drawing that each figure of a notebook shows, and the width it has for it.
+FIGURES = """() => [...document.querySelectorAll(".on-light")].map(picture =>
+    [(picture.querySelector("source")?.srcset ?? picture.querySelector("img").src),
+     picture.parentElement.clientWidth])"""
+LETTERS = re.compile(r'<g style="fill[^"]*" transform="[^"]*scale\(([\d.]+) -')
+SIZE = re.compile(r'<svg [^>]*?width="([\d.]+)pt"')
+EAGER = """() => Promise.all([...document.querySelectorAll("img:not(.on-dark img)")].map(image => {
+    image.loading = "eager";
+    return image.decode().catch(() => null);
+}))"""
 AXE = """([rules, colours]) => axe.run(colours ? window.coloured : document,
     {resultTypes: ["violations"], preload: false, ...rules}).then(found =>
     found.violations.flatMap(rule => rule.nodes.map(node =>
@@ -87,13 +97,14 @@ class Survey:
         overflow: pages wider than the window.
         axe: findings of axe-core, "rule impact page ...".
         formulas: formulas that KaTeX could not draw, or did not.
-        weights: page -> bytes of all files that it loads.
+        labels: the smallest letters of each figure on a telephone, pixels: (page, file, size).
+        weights: page -> bytes of all files that it loads, as far down as it goes.
     """
 
     def __init__(self, browser, folder, address):
         self.folder, self.address = folder, address
         self.console, self.elsewhere, self.overflow, self.axe, self.formulas = [], [], [], [], []
-        self.weights, self.known = {}, set()
+        self.weights, self.labels, self.known = {}, [], set()
         self.script = files("axe_playwright_python").joinpath("axe.min.js").read_text()
         self.page = browser.new_page()
         self.name, self.requested = "", set()
@@ -113,6 +124,7 @@ class Survey:
         page.set_viewport_size(dict(width=WIDTHS[0], height=900))
         page.goto(self.address + name)
         page.evaluate("document.fonts.ready.then(() => null)")
+        page.evaluate(EAGER)
         self.weigh()
         self.find_formulas()
         page.add_style_tag(content=STILL)
@@ -124,6 +136,7 @@ class Survey:
             for theme in THEMES:
                 page.emulate_media(color_scheme=theme)
                 self.check_colours(width, theme)
+        self.measure_labels()
         page.evaluate(UNCOLOUR)
         if page.evaluate(SCROLLING):
             self.check(dict(runOnly=["scrollable-region-focusable"]), WIDTHS[-1])
@@ -143,6 +156,16 @@ class Survey:
         self.weights[self.name] = sum(path.stat().st_size for path in paths if path.is_file())
         others = {url for url in self.requested - ours if not url.startswith("data:")}
         self.elsewhere += [f"{self.name}: {url}" for url in sorted(others)]
+
+    def measure_labels(self):
+        """Note the size of the smallest letters of each figure, exponents aside."""
+        for address, room in self.page.evaluate(FIGURES):
+            if address.endswith(".svg"):
+                svg = (self.folder / self.name).parent.joinpath(address).read_text()
+                wide = float(SIZE.search(svg).group(1)) * 4 / 3
+                letters = [float(scale) * 100 * 4 / 3 for scale in LETTERS.findall(svg)]
+                size = min(letters, default=99) * min(1, room / wide)
+                self.labels.append((self.name, address, size))
 
     def find_formulas(self):
         """Note formulas that are not drawn."""

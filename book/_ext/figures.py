@@ -1,18 +1,22 @@
 """Figures for every screen: one picture of a notebook becomes four, by width and by theme.
 
 A notebook's SVG holds its drawing for narrow screens (rvae_lite/reporting/screens.py), in ink that
-reads on white.  A figure's alternative text is the first sentence of its caption.
+reads on white; a picture of pixels has no such drawing and gets a dark copy alone.
+A figure's alternative text is the first sentence of its caption.
 """
 
 import re
 from pathlib import Path
 
+import numpy as np
 from docutils import nodes
+from PIL import Image, ImageColor
 from sphinx.util import logging
 
 from rvae_lite.reporting.screens import HIDDEN, INK, LIGHT_INK
 
-OURS = re.compile(r'<img [^>]*?src="([^"]*_images/[0-9a-f]{64})\.svg"[^>]*>')
+NAME = r"[0-9a-f]{64}"
+OURS = re.compile(rf'<img [^>]*?src="([^"]*_images/{NAME})\.(svg|png)"[^>]*>')
 SENTENCE = re.compile(r".*?[.!?](?=\s|$)", flags=re.DOTALL)
 
 logger = logging.getLogger(__name__)
@@ -21,7 +25,7 @@ logger = logging.getLogger(__name__)
 def describe(app, doctree, docname) -> None:
     """Give each figure of a notebook its alternative text, and name those without a caption."""
     for image in doctree.findall(nodes.image):
-        if not re.search(r"[0-9a-f]{64}\.(svg|png)$", image["uri"]):
+        if not re.search(rf"{NAME}\.(svg|png)$", image["uri"]):
             continue
         figure = image.parent
         while figure is not None and not isinstance(figure, nodes.figure):
@@ -35,9 +39,9 @@ def describe(app, doctree, docname) -> None:
 
 def picture(found: re.Match) -> str:
     """An <img> as two <picture>s, of which a page shows one."""
-    image, address = found.group(), found.group(1)
+    image, (address, kind) = found.group(), found.groups()
     image = image.replace("<img ", '<img loading="lazy" ')
-    source = '<source media="(max-width: 600px)" srcset="{}-narrow.svg">'
+    source = '<source media="(max-width: 600px)" srcset="{}-narrow.svg">' if kind == "svg" else ""
     dark = image.replace(address, f"{address}-dark")
     return (
         f'<picture class="on-light">{source.format(address)}{image}</picture>'
@@ -62,14 +66,25 @@ def drawings(svg: str) -> tuple[str, str]:
 
 
 def write(app, error) -> None:
-    """Write the four drawings of each figure beside it."""
-    for path in Path(app.outdir, "_images").glob("*.svg"):
-        if error or not re.fullmatch(r"[0-9a-f]{64}", path.stem):
+    """Write the drawings of each figure beside it."""
+    for path in Path(app.outdir, "_images").glob("*.*"):
+        if error or not re.fullmatch(NAME, path.stem):
+            continue
+        if path.suffix == ".png":
+            in_light_ink(Image.open(path)).save(path.with_name(f"{path.stem}-dark.png"))
             continue
         for ending, svg in zip(("", "-narrow"), drawings(path.read_text()), strict=True):
             path.with_name(f"{path.stem}{ending}.svg").write_text(svg)
             dark = svg.replace(INK, LIGHT_INK)
             path.with_name(f"{path.stem}-dark{ending}.svg").write_text(dark)
+
+
+def in_light_ink(image: Image.Image) -> Image.Image:
+    """A picture of pixels with a transparent ground, its ink exchanged."""
+    pixels = np.array(image.convert("RGBA"))
+    inked = (pixels[..., :3] == ImageColor.getrgb(INK)).all(-1)
+    pixels[inked, :3] = ImageColor.getrgb(LIGHT_INK)
+    return Image.fromarray(pixels)
 
 
 def setup(app) -> dict:

@@ -1,5 +1,6 @@
 """A browser, and the book as readers get it; skipped where a part is missing."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -8,7 +9,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = Path("/usr/bin/chromium")
 
 
 @pytest.fixture(scope="session")
@@ -18,10 +18,12 @@ def chromium():
 
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is missing")
     pytest.importorskip("axe_playwright_python", reason="axe-core is missing")
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is missing")
+    names = [os.environ.get("CHROMIUM", "chromium"), "chromium-browser", "google-chrome", "chrome"]
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.skip("Chromium is missing")
     with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        browser = started.chromium.launch(executable_path=found, args=SWITCHES)
         yield browser
         browser.close()
 

@@ -10,6 +10,7 @@ from browsing import BAD, Survey, serve
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 MEGABYTES = 3
+PIXELS = 9
 TARGETS = re.compile(r'\b(?:id|name)="([^"]+)"')
 LINKS = re.compile(r'\b(?:href|src)="([^"]+)"')
 REDIRECT = 'http-equiv="Refresh"'
@@ -72,6 +73,21 @@ def test_axe_finds_nothing_serious(survey):
 
 def test_no_header_of_a_table_is_empty(survey):
     assert [finding for finding in survey.axe if "empty-table-header" in finding] == []
+
+
+def test_letters_of_figures_can_be_read_on_a_telephone(survey):
+    assert len(survey.labels) > 80
+    assert [found for found in survey.labels if found[-1] < PIXELS] == []
+
+
+def test_every_figure_of_a_notebook_says_what_it_shows(book):
+    pages = {name: text for name, text in pages_of(book).items() if "<picture" in text}
+    for name, text in pages.items():
+        alts = re.findall(r'<picture class="on-light">.*?alt="([^"]*)"', text)
+        assert (
+            len(alts) == text.count('<picture class="on-light">') == text.count("figcaption>") / 2
+        )
+        assert all(alt.endswith(".") and " " in alt for alt in alts), name
 
 
 def test_pages_are_light(survey):
