@@ -111,8 +111,8 @@ def _rearrange(figure, undo: list) -> None:
         figure.set_size_inches(NARROW, height * NARROW / width)
         return
     rows, columns = grids.pop().get_geometry()
-    across = min(columns, _columns(panels))
-    folds = -(-columns // across)
+    folds = -(-columns // _columns(panels))
+    across = -(-columns // folds)
     grid = figure.add_gridspec(rows * folds, across)
     places = {ax: divmod(ax.get_subplotspec().num1, columns) for ax in panels}
     labels = {row: ax.get_ylabel() for ax, (row, column) in places.items() if column == 0}

@@ -24,13 +24,15 @@ def plot_song(samples, rate: int, onsets, offsets, labels, *, ax=None):
 
 
 def plot_by_type(frame, *, label: str, ax=None):
-    """Numbers of each type of syllable: a dot per row and method; "points" joins the row's name."""
-    ax = figures.figure_row(1, width=8, height=3)[1] if ax is None else ax
+    """Numbers of each type of syllable, a line each: a dot per method; "points" joins its name."""
+    height = 1 + 0.17 * len(frame)
+    ax = figures.figure_row(1, width=5, height=height)[1] if ax is None else ax
     for method in frame.columns.drop("points"):
         colour = figures.colour_of(method)
-        ax.scatter(range(len(frame)), frame[method], s=16, color=colour, label=method)
+        ax.scatter(frame[method], range(len(frame)), s=16, color=colour, label=method)
     names = [f"{name} ({count})" for name, count in zip(frame.index, frame["points"], strict=True)]
-    ax.set_xticks(range(len(frame)), names, rotation=90)
-    ax.set(xlabel="type (number of points)", ylabel=label, yscale="log")
+    ax.set_yticks(range(len(frame)), names)
+    ax.invert_yaxis()
+    ax.set(xlabel=label, ylabel="type (number of points)", xscale="log")
     ax.legend()
     return ax

@@ -28,5 +28,5 @@ def test_a_song_has_a_name_and_a_line_for_each_syllable():
 def test_a_type_is_named_with_its_number_of_points():
     frame = pd.DataFrame({"VAE": [1.0, 2.0], "R-VAE": [0.1, 0.2], "points": [3, 0]}, ["a", "b"])
     ax = song_figures.plot_by_type(frame, label="distance")
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["a (3)", "b (0)"]
-    assert len(ax.collections) == 2 and ax.get_yscale() == "log"
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a (3)", "b (0)"]
+    assert len(ax.collections) == 2 and ax.get_xscale() == "log"
