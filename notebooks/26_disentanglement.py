@@ -38,9 +38,9 @@ dataset = "procedural_sprites"
 hidden_dim = 64
 activation = "relu"
 latent_dim = 10
-epochs = 14
+epochs = 12
 batch_size = 64
-learning_rate = 3e-3
+learning_rate = 4e-3
 num_samples = 200
 
 # %%
