@@ -267,15 +267,15 @@ def make_step(loss: ReplicaLoss, *, compiled: bool, anchor_axes: Anchors | None 
 
     def gradients_of_all(weights: Tensor, *rest):
         if compiled:
-            gradients, (_, own) = to_compile(weights, *rest)
-            return gradients, *own
+            gradients, (_, (terms, changed)) = to_compile(weights, *rest)
+            return gradients, terms, changed
         weights = weights.detach().requires_grad_()
         if len(weights) > 1:
             losses, (terms, changed) = vmap(replica_loss, in_dims=in_dims)(weights, *rest)
         else:  # a single replica needs no vmap: the same sums in half the time
             losses, (terms, changed) = replica_loss(*pick((weights, *rest), in_dims, 0))
-        terms = terms.detach().view(len(weights), -1)
-        return torch.autograd.grad(losses.sum(), weights)[0], terms, changed
+        gradients = torch.autograd.grad(losses.sum(), weights)[0]
+        return gradients, terms.detach().view(len(weights), -1), changed
 
     def step(state: State, batch: Batch, step_size: Tensor, correction: Tensor) -> Tensor:
         gradients, terms, changed = gradients_of_all(state.weights, state.buffers, batch)
@@ -288,8 +288,7 @@ def make_step(loss: ReplicaLoss, *, compiled: bool, anchor_axes: Anchors | None 
     if not compiled:
         return step
     # PyTorch limits recompilations per code object: a copy gives each training a cache of its own.
-    code = step.__code__.replace()
-    own = types.FunctionType(code, step.__globals__, "step", None, step.__closure__)
+    own = types.FunctionType(step.__code__.replace(), step.__globals__, closure=step.__closure__)
     return torch.compile(own, dynamic=False, fullgraph=True)
 
 

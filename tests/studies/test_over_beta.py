@@ -121,7 +121,7 @@ def test_the_scale_stands_beside_every_number(study):
         200,
         80,
     )
-    assert (row.batch_size, row.learning_rate, row.replicas, row.latent_dim) == (20, 1e-2, 2, 4)
+    assert (row.batch_size, row.learning_rate, row.replicas, row.latent_dim) == (20, 2e-2, 2, 4)
 
 
 def test_trainings_kept_in_a_folder_are_not_run_again(setup, tmp_path, monkeypatch):
