@@ -331,14 +331,14 @@ path = torch.stack([torch.lerp(*ends, share) for share in np.linspace(0, 1, 5)])
 between = vocabulary.decode(writer.decode(path)[0])
 
 
-# %% mystnb={"figure": {"caption": "A model trained at a low beta returns most of a sentence, at beta 1 another one. The left column is one fresh sentence, decoded from its posterior mean by each model. The right column is the straight way between two sentences' latents, decoded at beta = 0.01.", "name": "fig-text-sentences"}}
+# %% mystnb={"figure": {"caption": "A model trained at a low beta returns most of a sentence, at beta 1 another one. The first panel is one fresh sentence, decoded from its posterior mean by each model. The second panel is the straight way between two sentences' latents, decoded at beta = 0.01.", "name": "fig-text-sentences"}}
 def show_lines(ax, lines, title):
     ax.axis("off")
     ax.set_title(title, loc="left")
     for row, (name, sentence) in enumerate(lines):
         height = 0.95 - row / len(lines)
         ax.text(0.0, height, name, transform=ax.transAxes, va="top", fontsize=8)
-        ax.text(0.2, height, sentence, transform=ax.transAxes, va="top", fontsize=8)
+        ax.text(0.3, height, sentence, transform=ax.transAxes, va="top", fontsize=8)
 
 
 figure, (left, right) = figures.figure_row(2, width=4.4, height=2.2)

@@ -126,9 +126,9 @@ def _rearrange(figure, undo: list) -> None:
 
 
 def _columns(panels) -> int:
-    """How many panels fit side by side: eight images, two planes without ticks, one graph."""
+    """How many panels fit side by side: eight images, two planes without ticks, else one."""
     if not any(ax.axison for ax in panels):
-        return 8
+        return 8 if any(ax.images for ax in panels) else 1
     ticks = any(len(ax.get_xticks()) or len(ax.get_yticks()) for ax in panels if ax.axison)
     return 1 if ticks else 2
 
