@@ -52,6 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="executed notebooks to take; by default all")
     parser.add_argument("--executed", type=Path, help="folder of executed copies")
+    parser.add_argument("--target", type=Path, default=TARGET, help="by default _build/src")
     options = parser.parse_args()
     files = sources()
     if options.executed:
@@ -61,7 +62,7 @@ def main() -> None:
     notebooks = [path for name, path in files.items() if name.startswith("notebooks/")]
     contents = {name: path.read_bytes() for name, path in files.items()}
     contents["book/notebooks.zip"] = archive(notebooks)
-    lay_out(contents, TARGET)
+    lay_out(contents, options.target)
 
 
 if __name__ == "__main__":

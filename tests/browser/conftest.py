@@ -32,10 +32,8 @@ def chromium():
 def book(tmp_path_factory):
     """The folder of the book's pages, rendered from the committed notebooks without a warning."""
     folder = tmp_path_factory.mktemp("book")
-    for name in ("book", "notebooks"):
-        shutil.copytree(ROOT / name, folder / "source" / name)
-    for name in ("_config.yml", "_toc.yml"):
-        shutil.copy(ROOT / name, folder / "source")
+    layout = [sys.executable, ROOT / "tools" / "book.py", "--target", folder / "source"]
+    subprocess.run(layout, check=True)
     command = [Path(sys.executable).with_name("jupyter-book"), "build", folder / "source"]
     command += ["--path-output", folder, "-W", "-n", "--keep-going"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
