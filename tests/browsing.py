@@ -7,7 +7,7 @@ from functools import partial
 from importlib.resources import files
 from urllib.parse import unquote, urlsplit
 
-WIDTHS, THEMES = (1400, 400), ("light", "dark")
+WIDTHS, THEMES = (400, 1400), ("light", "dark")
 # The sandbox needs rights that a container lacks; the others keep the browser off the network.
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 SWITCHES += ["--disable-background-networking", "--disable-component-update"]
@@ -129,25 +129,25 @@ class Survey:
         self.find_formulas()
         page.add_style_tag(content=STILL)
         page.evaluate(self.script)
-        for width in WIDTHS:
-            self.resize(width)
-            if (excess := page.evaluate(OVERFLOW)) > 0:
-                self.overflow.append(f"{name}: {excess} px at {width} px")
-            for theme in THEMES:
-                page.emulate_media(color_scheme=theme)
-                self.check_colours(width, theme)
+        narrow, wide = WIDTHS
+        self.look(narrow)
         self.measure_labels()
         page.evaluate(UNCOLOUR)
         if page.evaluate(SCROLLING):
-            self.check(dict(runOnly=["scrollable-region-focusable"]), WIDTHS[-1])
+            self.check(dict(runOnly=["scrollable-region-focusable"]), narrow)
+        page.set_viewport_size(dict(width=wide, height=900))
+        page.wait_for_timeout(SETTLING)
+        self.look(wide)
         page.evaluate(UNDRAW)
-        self.resize(WIDTHS[0])
-        self.check(RULES, WIDTHS[0])
+        self.check(RULES, wide)
 
-    def resize(self, width):
-        """Let the page settle at a width."""
-        self.page.set_viewport_size(dict(width=width, height=900))
-        self.page.wait_for_timeout(SETTLING)
+    def look(self, width):
+        """At one width: does the page fit, can its texts be read in both themes?"""
+        if (excess := self.page.evaluate(OVERFLOW)) > 0:
+            self.overflow.append(f"{self.name}: {excess} px at {width} px")
+        for theme in THEMES:
+            self.page.emulate_media(color_scheme=theme)
+            self.check_colours(width, theme)
 
     def weigh(self):
         """Add up the files of this machine that were asked for, and note all others."""
