@@ -73,7 +73,10 @@ def write(app, error) -> None:
         if path.suffix == ".png":
             in_light_ink(Image.open(path)).save(path.with_name(f"{path.stem}-dark.png"))
             continue
-        for ending, svg in zip(("", "-narrow"), drawings(path.read_text()), strict=True):
+        text = path.read_text()
+        if HIDDEN not in text and path.with_name(f"{path.stem}-narrow.svg").exists():
+            continue  # of a page that did not change: taken apart before
+        for ending, svg in zip(("", "-narrow"), drawings(text), strict=True):
             path.with_name(f"{path.stem}{ending}.svg").write_text(svg)
             dark = svg.replace(INK, LIGHT_INK)
             path.with_name(f"{path.stem}-dark{ending}.svg").write_text(dark)

@@ -5,6 +5,10 @@ import io
 import re
 import xml.etree.ElementTree as ElementTree
 
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import SimpleNamespace
+
 import matplotlib
 
 matplotlib.use("agg")
@@ -97,3 +101,18 @@ def test_a_picture_of_256_greys_stays_as_it_is():
     before = re.match(".*", base64.b64encode(file.getvalue()).decode())
     after = Image.open(io.BytesIO(base64.b64decode(screens._fewer_colours(before))))
     assert after.mode == "L" and np.array_equal(np.asarray(after), greys)
+
+
+def test_the_books_pages_get_four_drawings_and_keep_them_when_built_again(tmp_path):
+    path = Path(__file__).resolve().parents[2] / "book" / "_ext" / "figures.py"
+    spec = spec_from_file_location("book_figures", path)
+    spec.loader.exec_module(extension := module_from_spec(spec))
+    (tmp_path / "_images").mkdir()
+    (tmp_path / "_images" / f"{'a' * 64}.svg").write_text(screens.svg(graphs(3)[0]))
+    for _ in range(2):
+        extension.write(SimpleNamespace(outdir=tmp_path), None)
+        found = {file.stem[64:]: file.read_text() for file in (tmp_path / "_images").iterdir()}
+        assert sorted(found) == ["", "-dark", "-dark-narrow", "-narrow"]
+        assert size(found[""])[0] == size(found["-dark"])[0] > 8
+        assert size(found["-narrow"])[0] == size(found["-dark-narrow"])[0] < 4
+        assert screens.INK in found["-narrow"] and screens.INK not in found["-dark-narrow"]
