@@ -4,7 +4,6 @@ import base64
 import io
 import re
 import xml.etree.ElementTree as ElementTree
-
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import SimpleNamespace
