@@ -117,6 +117,14 @@ class Survey:
         if message.type == "error":
             self.console.append(f"{self.name}: {message.text} {message.location.get('url', '')}")
 
+    def serious(self):
+        """Axe's findings that keep somebody from reading."""
+        return [finding for finding in self.axe if BAD & set(finding)]
+
+    def empty_headers(self):
+        """Headers of tables that say nothing."""
+        return [finding for finding in self.axe if "empty-table-header" in finding]
+
     def visit(self, name):
         """Load a page and look at it."""
         self.name, page = name, self.page

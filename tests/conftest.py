@@ -13,6 +13,19 @@ torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 
 @pytest.fixture
+def book_style():
+    """Figures in the book's style, closed afterwards."""
+    import matplotlib.pyplot as plt
+
+    from rvae_lite.reporting import figures
+
+    with plt.rc_context():
+        figures.use_style()
+        yield
+        plt.close("all")
+
+
+@pytest.fixture
 def traced(monkeypatch):
     """`compile=True` traces a step, forwards and backwards, and generates no C++.
 

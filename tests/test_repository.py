@@ -1,7 +1,6 @@
 """The repository keeps its own promises: pairs in sync, notebooks complete and short, one address, one version."""
 
 import ast
-import importlib.util
 import io
 import os
 import re
@@ -14,19 +13,13 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from loading import load_file
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE_LINES, SETUP_LINES, PARAMETERS = 30, 12, 8
 
 
-def load_tool(name):
-    spec = importlib.util.spec_from_file_location(f"{name}_tool", ROOT / "tools" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tool, layout = load_tool("notebooks"), load_tool("book")
+tool, layout = load_file("tools/notebooks.py"), load_file("tools/book.py")
 notebook_names = pytest.mark.parametrize("name", tool.names())
 
 

@@ -67,14 +67,18 @@ def drawings(svg: str) -> tuple[str, str]:
 
 def write(app, error) -> None:
     """Write the drawings of each figure beside it."""
+    if error:
+        return
     for path in Path(app.outdir, "_images").glob("*.*"):
-        if error or not re.fullmatch(NAME, path.stem):
+        if not re.fullmatch(NAME, path.stem):
             continue
+        done = path.with_name(f"{path.stem}-dark{path.suffix}").exists()  # names tell contents
         if path.suffix == ".png":
-            in_light_ink(Image.open(path)).save(path.with_name(f"{path.stem}-dark.png"))
+            if not done:
+                in_light_ink(Image.open(path)).save(path.with_name(f"{path.stem}-dark.png"))
             continue
         text = path.read_text()
-        if HIDDEN not in text and path.with_name(f"{path.stem}-narrow.svg").exists():
+        if done and HIDDEN not in text:
             continue  # of a page that did not change: taken apart before
         for ending, svg in zip(("", "-narrow"), drawings(text), strict=True):
             path.with_name(f"{path.stem}{ending}.svg").write_text(svg)

@@ -1,12 +1,11 @@
 """A browser, and the book as readers get it; skipped where a part is missing."""
 
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from loading import load_file
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -18,10 +17,10 @@ def chromium():
 
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is missing")
     pytest.importorskip("axe_playwright_python", reason="axe-core is missing")
-    names = [os.environ.get("CHROMIUM", "chromium"), "chromium-browser", "google-chrome", "chrome"]
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        pytest.skip("Chromium is missing")
+    try:
+        found = load_file("tools/pdf.py").browser()
+    except SystemExit as missing:
+        pytest.skip(str(missing))
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=found, args=SWITCHES)
         yield browser

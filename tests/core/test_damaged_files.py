@@ -1,26 +1,15 @@
 """Damaged Rosetta files are refused in one sentence or load equal to the original; the benchmark reads 10,000."""
 
-import importlib.util
 import os
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
+from loading import load_file
 
 from rvae_lite import RosettaPoints, storage
 
-TOOL = Path(__file__).resolve().parents[2] / "benchmarks" / "damaged_files.py"
-
-
-def load_tool():
-    spec = importlib.util.spec_from_file_location("damaged_files", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = load_tool()
+tool = load_file("benchmarks/damaged_files.py")
 
 
 @pytest.mark.slow

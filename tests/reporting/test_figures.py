@@ -12,13 +12,7 @@ import torch
 
 from rvae_lite.reporting import figures
 
-
-@pytest.fixture(autouse=True)
-def closed_figures():
-    with plt.rc_context():
-        figures.use_style()
-        yield
-        plt.close("all")
+pytestmark = pytest.mark.usefixtures("book_style")
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ import base64
 import io
 import re
 import xml.etree.ElementTree as ElementTree
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 from types import SimpleNamespace
 
 import matplotlib
@@ -15,17 +13,12 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from loading import load_file
 from PIL import Image
 
 from rvae_lite.reporting import figures, screens
 
-
-@pytest.fixture(autouse=True)
-def style():
-    with plt.rc_context():
-        figures.use_style()
-        yield
-        plt.close("all")
+pytestmark = pytest.mark.usefixtures("book_style")
 
 
 def size(svg: str) -> tuple[float, float]:
@@ -103,9 +96,7 @@ def test_a_picture_of_256_greys_stays_as_it_is():
 
 
 def test_the_books_pages_get_four_drawings_and_keep_them_when_built_again(tmp_path):
-    path = Path(__file__).resolve().parents[2] / "book" / "_ext" / "figures.py"
-    spec = spec_from_file_location("book_figures", path)
-    spec.loader.exec_module(extension := module_from_spec(spec))
+    extension = load_file("book/_ext/figures.py")
     (tmp_path / "_images").mkdir()
     (tmp_path / "_images" / f"{'a' * 64}.svg").write_text(screens.svg(graphs(3)[0]))
     for _ in range(2):

@@ -4,20 +4,12 @@ import matplotlib
 
 matplotlib.use("agg")
 
-import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from rvae_lite.reporting import figures
 from rvae_lite.studies import linear_maps
 
-
-@pytest.fixture(autouse=True)
-def closed_figures():
-    with plt.rc_context():
-        figures.use_style()
-        yield
-        plt.close("all")
+pytestmark = pytest.mark.usefixtures("book_style")
 
 
 @pytest.fixture

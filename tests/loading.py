@@ -1,0 +1,14 @@
+"""Scripts and extensions outside the package, as modules."""
+
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def load_file(path):
+    """The module of a Python file, named from the repository's root."""
+    spec = spec_from_file_location(path.replace("/", "_").removesuffix(".py"), ROOT / path)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
