@@ -1,0 +1,136 @@
+"""Any array of a user as checked numbers: the one door of data, latents, points and measures.
+
+Letters: N examples.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+SMALLEST, LARGEST = 1e-3, 1e3  # root mean squares outside of which values are in unsuitable units
+LOST = 0.01  # rounding error of a cast, as a share of a feature's standard deviation
+ROUNDING = 1e-13  # standard deviation / size of a feature below which it is rounding itself
+MATTERS = 1e-4  # standard deviation / that of the most varying feature from which one counts
+
+
+def as_array(name: str, values) -> np.ndarray:
+    """Numbers of any kind as a numpy array, with nothing dropped on the way.
+
+    Args:
+        name: of the argument, for the sentences.
+        values: an array, a tensor of any type on any device, a table, or lists of numbers.
+
+    Raises:
+        ValueError: no numbers (text, dates, objects), complex or masked ones, a sparse matrix, or
+            rows of several lengths.
+    """
+    if isinstance(values, Tensor):
+        values = _from_tensor(name, values)
+    if isinstance(values, np.ma.MaskedArray):
+        values = _unmasked(name, values)
+    if hasattr(getattr(values, "dtypes", None), "items"):
+        values = _from_table(name, values)
+    if hasattr(values, "toarray"):
+        raise ValueError(f"{name} is a sparse matrix: pass {name}.toarray()")
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{name} must be a numeric array, (N, *data): {reason}") from error
+    if array.dtype.kind in "biuf":
+        return array
+    found = f"{name} must be a numeric array, not {array.dtype}"
+    if array.dtype.kind == "c":
+        raise ValueError(f"{found}: pass real and imaginary parts side by side")
+    raise ValueError(f"{found}: convert it, as by {name}.astype(float)")
+
+
+def _from_tensor(name: str, tensor: Tensor) -> np.ndarray:
+    if tensor.layout != torch.strided:
+        raise ValueError(f"{name} is a sparse tensor: pass {name}.to_dense()")
+    tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
+    if tensor.is_floating_point() and tensor.itemsize < 4:
+        tensor = tensor.float()  # numpy has no bfloat16
+    return tensor.numpy()
+
+
+def _unmasked(name: str, masked: np.ma.MaskedArray) -> np.ndarray:
+    mask = np.ma.getmaskarray(masked)
+    if not mask.any():
+        return masked.data
+    count = int(mask.reshape(len(mask), -1).any(1).sum()) if mask.ndim else 1
+    raise ValueError(f"{name} has masked values in {count} examples: drop them")
+
+
+def _from_table(name: str, table) -> np.ndarray:
+    """A pandas table as floats where all columns are numbers; missing values become NaN."""
+    text = [str(column) for column, kind in table.dtypes.items() if kind.kind not in "biuf"]
+    if text:
+        found = f"columns that are no numbers ({', '.join(text[:4])})"
+        raise ValueError(f"{name} has {found}: drop or encode them")
+    kinds = set(table.dtypes)
+    if len(kinds) == 1 and isinstance(next(iter(kinds)), np.dtype):
+        return table.to_numpy()
+    return table.to_numpy(np.float64, na_value=np.nan)
+
+
+def as_finite(name: str, values) -> np.ndarray:
+    """Numbers as float64.  Raises ValueError where some are NaN or infinite, as `as_array` else."""
+    array = as_array(name, values).astype(np.float64, copy=False)
+    if not np.isfinite(array).all():
+        wrong = f"{name} holds NaN or infinite values"
+        raise ValueError(f"{wrong}: check the training that it comes from")
+    return array
+
+
+def check_finite(name: str, array: np.ndarray) -> None:
+    """Raises ValueError where examples, (N, *data), hold NaN or infinite values."""
+    bad = ~np.isfinite(array).reshape(len(array), -1).all(1)
+    if bad.any():
+        where = f"in {int(bad.sum())} examples, first in {int(bad.argmax())}"
+        raise ValueError(f"{name} has NaN or infinite values {where}: drop them")
+
+
+def as_float32(name: str, array: np.ndarray) -> np.ndarray:
+    """Numbers as float32.  Raises ValueError where finite ones become infinite."""
+    if array.dtype == np.float32:
+        return array
+    with np.errstate(over="ignore"):
+        cast = array.astype(np.float32)
+    if np.isinf(cast).sum() > np.isinf(array).sum():
+        largest = np.abs(array[np.isfinite(array)]).max()
+        found = f"{name} has values up to {largest:.3g}, which do not fit float32"
+        raise ValueError(f"{found}: divide them by a value_scale such as {largest:.0e}")
+    return cast
+
+
+def check_kept(name: str, array: np.ndarray) -> None:
+    """Raises ValueError where float32 cannot hold what distinguishes examples, (N, *data).
+
+    Values near 1e8 that vary by 1 become equal: a time stamp, a position, a mass.
+    """
+    if array.dtype.kind != "f" or array.dtype.itemsize <= 4 or len(array) < 2:
+        return
+    values = array.reshape(len(array), -1)
+    spread, size = values.std(0), np.abs(values).max(0)
+    varies = (spread > ROUNDING * size) & (spread > MATTERS * spread.max())
+    error = np.sqrt(np.square(values - values.astype(np.float32)).mean(0))
+    lost = varies & (error > LOST * spread)
+    if not lost.any():
+        return
+    worst = int(np.argmax(lost * size))
+    found = f"{name} has values near {size[worst]:.2g} that vary by only {spread[worst]:.2g}"
+    remedy = "subtract the mean and divide by the standard deviation"
+    raise ValueError(f"{found}, which float32 cannot hold: {remedy}")
+
+
+def unsuitable_units(array: np.ndarray) -> str | None:
+    """What to say of data whose root mean square is too far from 1 to train on; None if it suits."""
+    if array.dtype == np.uint8 or not array.size:
+        return None
+    with np.errstate(over="ignore"):
+        size = float(np.sqrt(np.mean(np.square(array, dtype=np.float64))))
+    if not size or SMALLEST <= size <= LARGEST:
+        return None
+    remedy = "subtract the mean and divide by the standard deviation, or divide by a unit"
+    return f"the root mean square of the data is {size:.2g}, too far from 1 to train on: {remedy}"
