@@ -7,7 +7,6 @@ Letters: N images.
 """
 
 import hashlib
-import io
 import os
 import re
 import tarfile
@@ -19,6 +18,7 @@ import numpy as np
 
 from rvae_lite.data.dataset import Dataset, select_partition
 from rvae_lite.data.folders import another_root, data_root, info_of, permission_explained
+from rvae_lite.data.pictures import decode
 from rvae_lite.storage import load_arrays, save_arrays
 
 PAGE = "https://www.di.ens.fr/willow/research/seeing3Dchairs/"
@@ -206,11 +206,10 @@ def shrink(content: bytes) -> np.ndarray:
     """
     from PIL import Image
 
-    with Image.open(io.BytesIO(content)) as image:
-        image.verify()  # the checksums; the image must be opened again after it
-    with Image.open(io.BytesIO(content)) as image:
-        if image.size != (SOURCE_SIZE, SOURCE_SIZE):
-            raise ValueError(f"it is {image.width}x{image.height}, not {SOURCE_SIZE}x{SOURCE_SIZE}")
-        low, high = (SOURCE_SIZE - CROP) // 2, (SOURCE_SIZE + CROP) // 2
-        grey = image.convert("RGB").convert("L")
-        return np.asarray(grey.crop((low, low, high, high)).reduce(CROP // IMAGE_SIZE))
+    pixels, _ = decode(content)
+    image = Image.fromarray(pixels)
+    if image.size != (SOURCE_SIZE, SOURCE_SIZE):
+        raise ValueError(f"it is {image.width}x{image.height}, not {SOURCE_SIZE}x{SOURCE_SIZE}")
+    low, high = (SOURCE_SIZE - CROP) // 2, (SOURCE_SIZE + CROP) // 2
+    grey = image.convert("L").crop((low, low, high, high))
+    return np.asarray(grey.reduce(CROP // IMAGE_SIZE))

@@ -18,6 +18,8 @@ import numpy as np
 
 from rvae_lite.data.dataset import TEST, TRAIN, VALID, Dataset, draw_validation, in_parts, numbered
 from rvae_lite.data.folders import damaged, folder_of, info_of, sources, verified
+from rvae_lite.data.limits import Unsuitable, check_memory, limit_of
+from rvae_lite.data.pictures import decode
 
 BINARY_MNIST_COUNTS = (50_000, 10_000, 10_000)
 OMNIGLOT_COUNTS = dict(images_background=19_280, images_evaluation=13_180)
@@ -133,12 +135,13 @@ def _omniglot_drawings(folder: Path, which: str) -> Iterator[tuple[str, np.ndarr
                 found = f"{len(names):,} images instead of {OMNIGLOT_COUNTS[which]:,}"
                 raise damaged("omniglot", path, found)
             for name in names:
-                paper = Image.open(io.BytesIO(archive.read(name))).convert("L")
+                check_memory(archive.getinfo(name).file_size, limit_of(0))
+                paper = Image.fromarray(decode(archive.read(name))[0]).convert("L")
                 paper = paper.resize((28, 28), Image.Resampling.BOX)
                 yield name.removesuffix(".png").split("/", 1)[1], 255 - np.asarray(paper)
     except PermissionError:
         raise
-    except (zipfile.BadZipFile, zlib.error, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, SyntaxError, Unsuitable) as error:
         raise damaged("omniglot", path, error) from error
 
 
@@ -239,13 +242,13 @@ def _read_face(path: Path) -> np.ndarray:
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
-            left, top = ((side - CELEBA_CROP) // 2 for side in image.size)
-            face = image.convert("RGB").crop((left, top, left + CELEBA_CROP, top + CELEBA_CROP))
-            face = face.resize((CELEBA_SIZE, CELEBA_SIZE), Image.Resampling.BOX)
-            return np.asarray(face).transpose(2, 0, 1)
+        image = Image.fromarray(decode(path.read_bytes())[0]).convert("RGB")
     except PermissionError:
         raise
-    except (OSError, SyntaxError) as error:
+    except (OSError, SyntaxError, ValueError) as error:
         page = sources()["celeba"]["page"]
         raise ValueError(f"{path} cannot be read ({error}): get it again from {page}") from error
+    left, top = ((side - CELEBA_CROP) // 2 for side in image.size)
+    face = image.crop((left, top, left + CELEBA_CROP, top + CELEBA_CROP))
+    face = face.resize((CELEBA_SIZE, CELEBA_SIZE), Image.Resampling.BOX)
+    return np.asarray(face).transpose(2, 0, 1)
