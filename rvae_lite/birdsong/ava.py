@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from rvae_lite.birdsong.syllables import Syllables
+from rvae_lite.data.hdf5 import read_hdf5_files
 from rvae_lite.storage import differences, write_atomically
 
 KEYS = ("specs", "onsets", "offsets", "audio_filenames")
@@ -66,7 +67,8 @@ def read_ava(folder, *, bird: str | None = None, preprocessing: dict | None = No
             offset; or settings differ.
     """
     folder = Path(folder)
-    parts = {path: _read_file(path) for path in _files(folder)}
+    found = read_hdf5_files(_files(folder), keys=KEYS, attribute="preprocessing")
+    parts = {path: _checked(path, part, settings) for path, part, settings in found}
     if not parts:
         remedy = "name the folder with syllables_0000.hdf5"
         raise FileNotFoundError(f"there are no .hdf5 files in {folder}: {remedy}")
@@ -100,20 +102,13 @@ def _content(syllables: Syllables) -> bytes:
     return buffer.getvalue()
 
 
-def _read_file(path: Path) -> dict:
+def _checked(path: Path, part: dict, settings: str | None) -> dict:
     """The four arrays of one file, checked, and the settings or None."""
-    import h5py
-
     try:
-        with h5py.File(path, "r") as file:
-            part = {key: file[key][()] for key in KEYS if isinstance(file.get(key), h5py.Dataset)}
-            settings = json.loads(file.attrs.get("preprocessing", "null"))
-    except PermissionError:
-        raise
-    except Exception as error:  # damage makes h5py raise many kinds
-        reason = " ".join(str(error).split())
-        remedy = "get a fresh copy of it"
-        raise ValueError(f"{path} cannot be read as HDF5 ({reason}): {remedy}") from error
+        settings = json.loads(settings or "null")
+    except ValueError as error:
+        wrong = f"{path} has settings that are no JSON ({error})"
+        raise ValueError(f"{wrong}: get a fresh copy of it") from error
     if missing := [repr(key) for key in KEYS if key not in part]:
         lacks = " and no ".join(missing)
         raise ValueError(f"{path} has no {lacks}: is it one of AVA's files of syllables?")
