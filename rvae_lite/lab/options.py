@@ -18,13 +18,20 @@ class Reading(NamedTuple):
     """How data are read."""
 
     key: Annotated[
-        str | None, Choice("Which array of a .npz or HDF5 file; for .csv, which columns (a,b,c).")
+        str | None, Choice("Which array of a .npz or HDF5 file; of a table, which columns (a,b,c).")
     ] = None
     per_file: Annotated[
         str, Choice("In a folder of .npy: one example a file, or many (first axis).")
     ] = "one"
     value_scale: Annotated[
         float | None, Choice("Divide the values by this, for example 65535.")
+    ] = None
+    memory: Annotated[
+        float | None,
+        Choice("GiB that data may unfold to; by default 0.5 or 4 times the size of the files."),
+    ] = None
+    header: Annotated[
+        bool | None, Choice("The first row of a table names its columns; by default found out.")
     ] = None
 
     def read(self, path):
@@ -67,9 +74,11 @@ def with_options(command):
 
     @wraps(command)
     def called(**given):
-        for name, (group, fields) in groups.items():
-            given[name] = group(**{field: given.pop(field) for field in fields})
-        command(**given)
+        built = {
+            name: group(**{field: given.pop(field) for field in fields})
+            for name, (group, fields) in groups.items()
+        }
+        command(**given, **built)  # a group may have the name of another one's field
 
     called.__signature__ = inspect.Signature(parameters)
     return called

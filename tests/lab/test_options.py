@@ -5,10 +5,10 @@ import inspect
 import pytest
 
 from rvae_lite.lab import commands
-from rvae_lite.lab.options import Output, with_options
+from rvae_lite.lab.options import Header, Output, Reading, with_options
 from rvae_lite.lab.plan import Plan
 
-READING = {"key", "per_file", "value_scale"}
+READING = {"key", "per_file", "value_scale", "memory", "header"}
 PLAN = {"network", "latent_dim", "likelihood", "noise_variance", "epochs", "batch_size"}
 PLAN |= {"learning_rate", "held_out", "seed"}
 OUTPUT = {"progress", "json", "force"}
@@ -37,3 +37,16 @@ def test_a_group_is_built_from_what_was_given():
     assert list(inspect.signature(command).parameters) == ["name", "json", "force"]
     command(name="a", json=True, force=False)
     assert seen == [("a", Output(json=True, force=False))] and command.__doc__ == "Say it."
+
+
+def test_a_group_may_be_called_as_a_field_of_another_one():
+    seen = []
+
+    @with_options
+    def command(*, header: Header, reading: Reading):
+        """Say it."""
+        seen.append((header.licence, reading.header))
+
+    given = inspect.signature(command).parameters
+    command(**{name: given[name].default for name in given} | dict(licence="CC0", header=False))
+    assert seen == [("CC0", False)]
