@@ -5,6 +5,7 @@ Martinez & Pearson (2021), Appendix A; Bae et al. (2023), Section 5.  Letters: N
 
 from importlib import import_module
 from inspect import getfullargspec
+from numbers import Integral
 
 import numpy as np
 
@@ -37,7 +38,8 @@ def load(
         options: those of the function `load_<name>`.
 
     Raises:
-        ValueError: an unknown name or option, too many examples asked for, or a damaged file.
+        ValueError: an unknown name or option, a seed or number of examples that is no integer or
+            out of range, or a damaged file.
         FileNotFoundError: files are missing; the message says which, from where, to put where.
         PermissionError: the files may not be read.
 
@@ -45,7 +47,8 @@ def load(
         >>> load("eight_gaussians").x.shape
         (6400, 5)
     """
-    if name not in sources():
+    _check_numbers(seed, num_examples)
+    if not isinstance(name, str) or name not in sources():
         raise ValueError(f"name must be one of {sorted(sources())}, not {name!r}")
     loader = getattr(import_module(f"rvae_lite.{sources()[name]['module']}"), f"load_{name}")
     common = dict(root=root, download=download, seed=seed)
@@ -65,6 +68,15 @@ def load(
         raise ValueError(f"num_examples must be {limits}, not {num_examples}")
     chosen = np.random.default_rng(seed).permutation(count)[:num_examples]
     return dataset.take(np.sort(chosen))
+
+
+def _check_numbers(seed, num_examples) -> None:
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
+        raise ValueError(f"seed must be an integer from 0 on, not {seed!r}")
+    if num_examples is not None and (
+        isinstance(num_examples, bool) or not isinstance(num_examples, Integral)
+    ):
+        raise ValueError(f"num_examples must be an integer, not {num_examples!r}")
 
 
 def split(dataset: Dataset, *, train_fraction: float = 0.6, seed: int = 0) -> np.ndarray:

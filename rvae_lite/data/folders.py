@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from rvae_lite.data.limits import expanded
+
 DATA_VARIABLE = "RVAE_LITE_DATA"
 
 
@@ -27,10 +29,13 @@ def info_of(name: str, **more) -> dict:
 
 
 def data_root(root=None) -> Path:
-    """The folder of the data sets: the argument, else what RVAE_LITE_DATA names, else a cache."""
+    """The folder of the data sets: the argument, else what RVAE_LITE_DATA names, else a cache.
+
+    A leading ~ is the home folder.
+    """
     import pooch
 
-    return Path(root or os.environ.get(DATA_VARIABLE) or pooch.os_cache("rvae_lite"))
+    return expanded(root or os.environ.get(DATA_VARIABLE) or pooch.os_cache("rvae_lite"))
 
 
 def another_root() -> str:
