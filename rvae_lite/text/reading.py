@@ -4,15 +4,23 @@ Bae et al. (2023), Section 5.2: the Yahoo answers in the form of He et al. (2019
 Letters: N texts, T tokens of the longest with its end token.
 """
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from rvae_lite.data.dataset import PARTS, TEST, TRAIN, VALID, Dataset, numbered
+from rvae_lite.data.files import opened
 from rvae_lite.data.folders import folder_of, info_of, sources
+from rvae_lite.data.limits import expanded
 from rvae_lite.text import grammar
 from rvae_lite.text.vocabulary import SPECIAL, Vocabulary
+
+LONGEST = 2**26  # bytes of a line
+CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
+WORD = re.compile(r"\S+")
 
 
 class Texts(NamedTuple):
@@ -36,7 +44,8 @@ def read_texts(
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: bytes that are no UTF-8, a text too long, a missing label: the line is named.
+        ValueError: no regular file; bytes that are no UTF-8, control characters, a text too long, a
+            missing label: the line is named.
     """
     ways = ("refuse", "skip", "cut")
     if on_long not in ways:
@@ -44,14 +53,15 @@ def read_texts(
     if max_words < 1:
         raise ValueError(f"max_words must be positive, not {max_words}")
     texts, labels, lines, skipped = [], [], [], dict(empty=0, long=0)
-    for line, content in enumerate(_lines(Path(path)), start=1):
+    for line, content in enumerate(_lines(expanded(path)), start=1):
         label, tab, text = content.partition("\t") if labelled else ("", "", content)
         if labelled and not tab and content.strip():
             defect = f"line {line} of {path} has no tab between label and text"
             raise ValueError(f"{defect}: say labelled=False")
-        words = text.split()
+        words = text.split(maxsplit=max_words)  # the last holds all that follow
         if len(words) > max_words and on_long == "refuse":
-            defect = f"line {line} of {path} has {len(words)} words, max_words is {max_words}"
+            count = sum(1 for _ in WORD.finditer(text))
+            defect = f"line {line} of {path} has {count} words, max_words is {max_words}"
             raise ValueError(f"{defect}: raise max_words, or say on_long='skip' or 'cut'")
         if not words:
             skipped["empty"] += 1
@@ -66,18 +76,27 @@ def read_texts(
     return Texts(texts, labels, np.array(lines), skipped)
 
 
-def _lines(path: Path) -> list[str]:
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}: check the path")
-    content = path.read_bytes()
-    try:
-        text = content.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        place = f"byte {error.start}, on line {line}, is 0x{content[error.start]:02x}"
-        raise ValueError(f"{path} is no UTF-8: {place}: save the file in UTF-8") from error
-    # Not str.splitlines, which also cuts at characters that editors do not count as ends of lines.
-    return text.removesuffix("\n").split("\n")
+def _lines(path: Path) -> Iterator[str]:
+    """The lines of a file, without their ends, one at a time."""
+    start = 0
+    with opened(path, "file") as file:
+        # Not str.splitlines, which also cuts at characters that editors do not count as ends.
+        for number, line in enumerate(iter(lambda: file.readline(LONGEST), b""), start=1):
+            if len(line) == LONGEST:
+                defect = f"line {number} of {path} has {LONGEST / 2**20:g} MiB or more"
+                raise ValueError(f"{defect}: check that it is a text file")
+            try:
+                text = line.decode("utf-8").removeprefix("" if start else "\ufeff")
+            except UnicodeDecodeError as error:
+                at, byte = start + error.start, error.object[error.start]
+                found = f"{path} is no UTF-8: byte {at}, on line {number}, is 0x{byte:02x}"
+                raise ValueError(f"{found}: save the file in UTF-8") from error
+            text = text.removesuffix("\n").removesuffix("\r")
+            if control := CONTROL.search(text):
+                found = f"line {number} of {path} holds the control character {control[0]!r}"
+                raise ValueError(f"{found}: remove it, or check that it is a text file")
+            start += len(line)
+            yield text
 
 
 def dataset_of(
@@ -143,8 +162,8 @@ def load_yahoo(
     parts = []
     with folder_of("yahoo", root) as folder:
         for name in sources()["yahoo"]["files"]:
-            with (folder / name).open("rb") as file:
-                labelled = b"\t" in file.readline()
+            with opened(folder / name, "file") as file:
+                labelled = b"\t" in file.readline(LONGEST)
             options = dict(max_words=max_words, on_long=on_long, labelled=labelled)
             parts.append(read_texts(folder / name, **options))
     return dataset_of(parts, info=info_of("yahoo"), max_vocabulary=max_vocabulary)
