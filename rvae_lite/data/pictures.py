@@ -75,7 +75,7 @@ def decode(
         try:
             image = Image.open(io.BytesIO(content), formats=FORMATS)
         except Image.DecompressionBombError as error:
-            raise Unsuitable("has hundreds of millions of pixels: make it smaller") from error
+            raise Unsuitable("has over 178 million pixels: make it smaller") from error
         with image:
             _check_kind(image, depth, limit, taken)
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
