@@ -81,10 +81,11 @@ def read_data(
         expected = f"a positive number, not {value_scale!r}"
         raise ValueError(f"value_scale must be {expected}: the values are divided by it")
     ids = names = None
+    settled = False  # which axis holds the channels
     if not os.path.exists(path):
         raise FileNotFoundError(f"there are no data at {shown(path)}: check the path")
     if path.is_dir():
-        array, ids, notes = _read_folder(path, per_file, memory)
+        array, ids, notes, settled = _read_folder(path, per_file, memory)
     elif path.suffix.lower() in READERS:
         size_of(path, "file")
         read = READERS[path.suffix.lower()]
@@ -94,10 +95,9 @@ def read_data(
         raise ValueError(f"{shown(path)} is of no known kind: pass {kinds}")
     _check_examples(array, shown(path), value_scale)
     array, told = _in_units(array, shown(path), value_scale)
-    notes += told
-    array, told = _channels_first(array, images)
+    array, moved = (array, []) if settled else _channels_first(array, images)
     ids = np.arange(len(array)).astype(str) if ids is None else ids
-    return Arrays(array, ids, notes + told, names)
+    return Arrays(array, ids, notes + told + moved, names)
 
 
 # Single files
@@ -146,7 +146,7 @@ READERS = {
 
 
 def _read_folder(folder: Path, per_file: str, memory: float | None) -> tuple:
-    """Examples, their names and what was left out."""
+    """Examples, their names, what was left out, and whether they are images (N, C, H, W)."""
     if per_file not in ("one", "many"):
         raise ValueError(f"per_file must be 'one' or 'many', not {per_file!r}")
     files, notes = _files(folder)
@@ -168,14 +168,18 @@ def _read_folder(folder: Path, per_file: str, memory: float | None) -> tuple:
     many = bool(arrays) and per_file == "many"
     _check_shapes(folder, chosen, pieces, many=many)
     ids = [_id_of(path.relative_to(folder)) for path in chosen]
+    if pictures:
+        x = np.stack(pieces)
+        x = x[:, None] if x.ndim == 3 else np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+        return x, np.array(ids), notes, True  # (N, C, H, W)
     if not many:
-        return np.stack(pieces), np.array(ids), notes
+        return np.stack(pieces), np.array(ids), notes, False
     numbered = [
         f"{name}#{row}"
         for name, piece in zip(ids, pieces, strict=True)
         for row in range(len(piece))
     ]
-    return np.concatenate(pieces), np.array(numbered), notes
+    return np.concatenate(pieces), np.array(numbered), notes, False
 
 
 def _id_of(name: Path) -> str:
@@ -258,15 +262,19 @@ def _in_units(array: np.ndarray, path: str, value_scale: float | None) -> tuple[
         return array, [one] * bool(array.max() == 1)
     if array.dtype.kind == "f":
         check_finite(path, array)
-    wide = array.dtype.kind in "iu" and array.itemsize > 2
-    check_kept(path, array.astype(np.float64) if wide else array)
+    wide = array.itemsize > (4 if array.dtype.kind == "f" else 2)
+    if wide:
+        array = array.astype(np.float64, copy=False)
+    if wide and value_scale is not None:
+        array /= value_scale  # in place, as it may be large
     scaled = np.empty(array.shape, np.float32)
     rows = max(1, BLOCK * len(array) // array.size)
     for start in range(0, len(array), rows):
         block = array[start : start + rows]
-        if value_scale is not None:
+        if not wide and value_scale is not None:
             block = block.astype(np.float64) / value_scale
         scaled[start : start + rows] = as_float32(path, block)
+    check_kept(path, array)
     note = f"values were divided by {value_scale:g}" if value_scale is not None else ""
     return scaled, [note] * bool(note)
 
