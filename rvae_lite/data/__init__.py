@@ -5,7 +5,7 @@ Martinez & Pearson (2021), Appendix A; Bae et al. (2023), Section 5.  Letters: N
 
 from importlib import import_module
 from inspect import getfullargspec
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -38,8 +38,7 @@ def load(
         options: those of the function `load_<name>`.
 
     Raises:
-        ValueError: an unknown name or option, a seed or number of examples that is no integer or
-            out of range, or a damaged file.
+        ValueError: an unknown name or option, one of another type or out of range, a damaged file.
         FileNotFoundError: files are missing; the message says which, from where, to put where.
         PermissionError: the files may not be read.
 
@@ -47,17 +46,20 @@ def load(
         >>> load("eight_gaussians").x.shape
         (6400, 5)
     """
-    _check_numbers(seed, num_examples)
+    _check_types(seed=(seed, 0), num_examples=(0 if num_examples is None else num_examples, 0))
+    if seed < 0:
+        raise ValueError(f"seed must be at least 0, not {seed}")
     if not isinstance(name, str) or name not in sources():
         raise ValueError(f"name must be one of {sorted(sources())}, not {name!r}")
     loader = getattr(import_module(f"rvae_lite.{sources()[name]['module']}"), f"load_{name}")
     common = dict(root=root, download=download, seed=seed)
-    parameters = getfullargspec(loader).kwonlyargs
+    parameters = getfullargspec(loader).kwonlydefaults or {}
     known = sorted(set(parameters) - set(common))
     for option in options:
         if option not in known:
             listed = ", ".join(known) or "none"
             raise ValueError(f"{name} takes no option {option!r}: it takes {listed}")
+    _check_types(**{option: (value, parameters[option]) for option, value in options.items()})
     shared = {key: value for key, value in common.items() if key in parameters}
     dataset = loader(**shared, **options)
     if num_examples is None:
@@ -70,13 +72,13 @@ def load(
     return dataset.take(np.sort(chosen))
 
 
-def _check_numbers(seed, num_examples) -> None:
-    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
-        raise ValueError(f"seed must be an integer from 0 on, not {seed!r}")
-    if num_examples is not None and (
-        isinstance(num_examples, bool) or not isinstance(num_examples, Integral)
-    ):
-        raise ValueError(f"num_examples must be an integer, not {num_examples!r}")
+def _check_types(**options) -> None:
+    """Refuse options that are no integer, number or text; each as (value, its default)."""
+    kinds = {int: (Integral, "an integer"), float: (Real, "a number"), str: (str, "a text")}
+    for name, (value, default) in options.items():
+        kind, told = kinds.get(type(default), (object, ""))
+        if not isinstance(value, kind) or (kind in (Integral, Real) and isinstance(value, bool)):
+            raise ValueError(f"{name} must be {told}, not {value!r}")
 
 
 def split(dataset: Dataset, *, train_fraction: float = 0.6, seed: int = 0) -> np.ndarray:

@@ -14,6 +14,8 @@ def load_eight_gaussians(*, seed: int = 0, num_per_class: int = 800) -> Dataset:
 
     Dimensions 3 and 4 have mean 0, dimension 5 has mean 1; D1 holds the four at 45 to 180 degrees.
     """
+    if num_per_class < 1:
+        raise ValueError(f"num_per_class must be positive, not {num_per_class}")
     labels = np.repeat(np.arange(8), num_per_class)
     angle = np.deg2rad(45.0 * labels)
     zero = np.zeros(len(labels))

@@ -44,6 +44,24 @@ def test_num_examples_out_of_range_is_refused(num_examples):
         data.load("digits", num_examples=num_examples)
 
 
+@pytest.mark.parametrize("value", [5.0, "5", True, np.float32(5), [5]])
+def test_counts_and_seeds_that_are_no_integers_are_refused(value):
+    with pytest.raises(ValueError, match="num_examples must be an integer, not "):
+        data.load("digits", num_examples=value)
+    with pytest.raises(ValueError, match="seed must be an integer, not "):
+        data.load("digits", seed=value)
+
+
+def test_integers_of_numpy_are_integers():
+    one, other = data.load("digits", num_examples=np.int64(5), seed=np.uint8(3)), 5
+    assert np.array_equal(one.ids, data.load("digits", num_examples=other, seed=3).ids)
+    with pytest.raises(ValueError, match="seed must be at least 0, not -1"):
+        data.load("digits", seed=-1)
+    for name in (3, None, ["digits"]):
+        with pytest.raises(ValueError, match="name must be one of"):
+            data.load(name)
+
+
 def test_an_unknown_name_names_the_known_ones():
     known = r"\[.*'digits', .*'eight_gaussians'.*'mnist'.*\]"
     with pytest.raises(ValueError, match=f"name must be one of {known}, not 'cats'"):
@@ -93,6 +111,28 @@ def test_an_unknown_option_names_the_known_ones():
         ValueError, match="chairs takes no option 'num_designs': it takes on_corrupt, partition"
     ):
         data.load("chairs", num_designs=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value", "message"),
+    [
+        ("procedural_chairs", "num_designs", 2.5, "num_designs must be an integer, not 2.5"),
+        (
+            "procedural_chairs",
+            "views_per_design",
+            "4",
+            "views_per_design must be an integer, not '4'",
+        ),
+        ("procedural_chairs", "partition", ["model"], r"partition must be a text, not \['model'\]"),
+        ("grammar_sentences", "num_train", True, "num_train must be an integer, not True"),
+        ("binary_digits", "threshold", "0.5", "threshold must be a number, not '0.5'"),
+        ("eight_gaussians", "num_per_class", 0, "num_per_class must be positive, not 0"),
+        ("eight_gaussians", "num_per_class", "8", "num_per_class must be an integer, not '8'"),
+    ],
+)
+def test_options_of_another_type_are_refused(name, option, value, message):
+    with pytest.raises(ValueError, match=message):
+        data.load(name, **{option: value})
 
 
 def test_an_option_reaches_its_loader():

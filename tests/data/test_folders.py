@@ -20,6 +20,13 @@ def test_the_root_is_the_argument_then_the_variable_then_a_cache(monkeypatch, tm
     assert data.data_root().name == "rvae_lite"
 
 
+def test_the_home_folder_may_be_written_as_a_tilde(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv(data.DATA_VARIABLE, "~/variable")
+    assert data.data_root() == tmp_path / "variable"
+    assert data.data_root("~/argument") == tmp_path / "argument"
+
+
 def forbid(monkeypatch, path):
     """Make the system refuse to list a folder or to open a file, even to the superuser."""
     for module, name in ((os, "scandir"), (io, "open")):
