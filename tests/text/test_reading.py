@@ -52,7 +52,20 @@ def test_long_texts_are_refused_skipped_or_cut(tmp_path):
             {},
             "is no UTF-8: byte 8, on line 2, is 0xef: save the file in UTF-8",
         ),
+        (
+            "\ufeffa\nb".encode() + b"\xff",
+            {},
+            "is no UTF-8: byte 6, on line 2, is 0xff: save the file in UTF-8",
+        ),
+        ("a b".encode("utf-16"), {}, "is no UTF-8: byte 0, on line 1, is 0xff"),
+        (
+            "a\nb \0 c\n",
+            {},
+            r"line 2 of .* holds the control character '.x00': remove it, or check that it is a text",
+        ),
+        ("a\n\x1b[2J", {}, r"line 2 of .* holds the control character '.x1b'"),
         ("\n \n", {}, "holds no texts: check that it is the right file"),
+        ("", {}, "holds no texts: check that it is the right file"),
         (
             "a",
             dict(on_long="stop"),
@@ -64,6 +77,43 @@ def test_long_texts_are_refused_skipped_or_cut(tmp_path):
 def test_defects_are_refused_and_named_by_line(tmp_path, content, options, message):
     with pytest.raises(ValueError, match=message):
         reading.read_texts(written(tmp_path, content), **options)
+
+
+def test_an_endless_line_is_not_unfolded(tmp_path, monkeypatch):
+    path = written(tmp_path, "a b\n" + "a " * 3000)
+    with pytest.raises(ValueError, match="line 2 of .* has 3000 words, max_words is 200: raise"):
+        reading.read_texts(path)
+    assert reading.read_texts(path, on_long="cut").texts == ["a b", " ".join("a" * 200)]
+    assert reading.read_texts(path, max_words=3000).texts[1].count("a") == 3000
+    monkeypatch.setattr(reading, "LONGEST", 2048)
+    with pytest.raises(ValueError, match="line 2 of .* has 0.00195312 MiB or more: check that it"):
+        reading.read_texts(path, on_long="cut")
+
+
+def test_junk_is_texts_or_one_sentence(tmp_path):
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        high = random.choice([127, 256])
+        content = random.integers(random.choice([0, 9, 32]), high, random.integers(1, 60))
+        path = written(tmp_path, content.astype(np.uint8).tobytes())
+        try:
+            found = reading.read_texts(path, on_long="cut", max_words=2)
+            assert len(found.texts) + sum(found.skipped.values()) == content.tolist().count(10) + (
+                content[-1] != 10
+            )
+        except ValueError as error:
+            assert str(path) in str(error) and str(error).isprintable()
+
+
+def test_what_is_no_regular_file_is_never_opened():
+    with pytest.raises(ValueError, match="/dev/zero is no regular file"):
+        reading.read_texts("/dev/zero")
+
+
+def test_the_home_folder_may_be_written_as_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    written(tmp_path, "a b")
+    assert reading.read_texts("~/texts.txt").texts == ["a b"]
 
 
 def test_a_missing_file_is_named(tmp_path):
