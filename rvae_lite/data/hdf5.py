@@ -307,12 +307,11 @@ def _checked_size(key: str, dataset) -> int:
 
 
 def _text(file, attribute: str) -> str | None:
+    """An attribute of the file as text, which a caller may find to be none."""
     value = file.attrs.get(attribute) if attribute else None
     if isinstance(value, bytes):
-        value = value.decode()
-    if value is not None and not isinstance(value, str):
-        raise ValueError(f"its attribute {attribute} is no text")
-    return value
+        return value.decode(errors="replace")
+    return value if value is None else str(value)
 
 
 if __name__ == "__main__":

@@ -120,10 +120,11 @@ def _hdf5(path: Path, options: _Options) -> tuple:
 
 
 def _table(path: Path, options: _Options) -> tuple:
-    from rvae_lite.data.tables import read_numbers
+    from rvae_lite.data.tables import LIMIT, read_numbers
 
+    limit = max(LIMIT, limit_of(0, options.memory))
     columns = None if options.key is None else [name.strip() for name in options.key.split(",")]
-    x, names, notes = read_numbers(path, columns=columns, header=options.header)
+    x, names, notes = read_numbers(path, columns=columns, header=options.header, limit=limit)
     empty = ~np.isfinite(x).all(1)
     if empty.any():
         where = f"in {int(empty.sum())} examples, first in {int(empty.argmax())}"

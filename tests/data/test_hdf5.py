@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
+from rvae_lite.birdsong.ava import read_ava
 from rvae_lite.data import hdf5
 from rvae_lite.data.hdf5 import read_hdf5, read_hdf5_files
 
@@ -147,6 +148,20 @@ def test_one_process_reads_many_files(tmp_path):
     assert all(np.array_equal(arrays["x"], X + i) for i, (_, arrays, _) in enumerate(found))
     assert [attribute for _, _, attribute in found] == [None, "so", None]
     assert list(read_hdf5_files([], keys=["x"])) == []
+
+
+def test_avas_files_point_nowhere_and_unfold_to_no_more_than_the_limit(tmp_path):
+    arrays = dict(onsets=[0.1], offsets=[0.2], audio_filenames=np.array([b"a.wav"]))
+    path = written(tmp_path / "syllables_0000.hdf5", **arrays)
+    with h5py.File(path, "r+") as file:
+        file["specs"] = h5py.ExternalLink("other.hdf5", "/specs")
+    with pytest.raises(ValueError, match="0000.hdf5 has specs in another file, which is not foll"):
+        read_ava(tmp_path)
+    with h5py.File(path, "r+") as file:
+        del file["specs"]
+        file.create_dataset("specs", (1, 10**5, 10**5), "f4", chunks=(1, 100, 100), fillvalue=0.5)
+    with pytest.raises(ValueError, match="0000.hdf5 unfolds to 37.3 GiB, the limit is 0.5 GiB"):
+        read_ava(tmp_path)
 
 
 def script(tmp_path, monkeypatch, text):
