@@ -13,7 +13,7 @@ import numpy as np
 
 from rvae_lite.data.files import size_of
 from rvae_lite.data.hdf5 import read_hdf5
-from rvae_lite.data.limits import expanded, explained, shown
+from rvae_lite.data.limits import expanded, explained, limit_of, shown
 from rvae_lite.data.npy import read_npy, read_npz
 from rvae_lite.data.pictures import read_pictures
 
