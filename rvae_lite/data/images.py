@@ -77,9 +77,10 @@ def load_binary_mnist(*, root=None, download: bool = False) -> Dataset:
 
 def _read_amat(path: Path, count: int) -> np.ndarray:
     """Zeros and ones, (count, 784), from a MATLAB file or the original text."""
-    content = path.read_bytes()
-    if content.startswith(b"MATLAB"):
-        pixels = _read_mat("binary_mnist", path, content).get("X", np.empty(0))
+    with path.open("rb") as file:
+        matlab = file.read(6) == b"MATLAB"
+    if matlab:
+        pixels = _read_matrix(path)
     else:
         characters = np.frombuffer(verified("binary_mnist", path), np.uint8)
         pixels = characters[(characters == ord("0")) | (characters == ord("1"))] - ord("0")
@@ -89,6 +90,16 @@ def _read_amat(path: Path, count: int) -> np.ndarray:
         reason = f"it must hold {count:,} rows of 784 zeros and ones"
         raise damaged("binary_mnist", path, reason)
     return pixels
+
+
+def _read_matrix(path: Path) -> np.ndarray:
+    """The matrix X of a MATLAB file of which no checksum is known; empty if there is none."""
+    from rvae_lite.data.mat5 import read_mat5
+
+    try:
+        return read_mat5(path, ["X"]).get("X", np.empty(0))
+    except ValueError as error:
+        raise damaged("binary_mnist", path, "not a readable MATLAB file") from error
 
 
 def _read_mat(name: str, path: Path, content: bytes) -> dict:

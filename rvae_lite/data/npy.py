@@ -51,7 +51,7 @@ def read_npz(
         if name not in members:
             raise choice(list(members), key)
         check_memory(members[name].file_size, limit)
-        array = _read_member(archive, members[name])
+        array = read_member(archive, members[name])
         others = len(archive.infolist()) - len(members)
     note = f"{others} members of {path.name} are no arrays and were left out"
     return array, [note] * (others > 0)
@@ -69,7 +69,13 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     return members
 
 
-def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    """The array of one member, whose size the caller has compared with a limit.
+
+    Raises:
+        Unsuitable: it is packed as numpy packs none, holds objects, or is no single array.
+        Exception: of many kinds, where it is damaged.
+    """
     if member.compress_type not in PACKED:
         raise Unsuitable("is packed in a way that numpy does not write: write it with numpy.savez")
     with archive.open(member) as file:
@@ -81,7 +87,7 @@ def _is_ours(archive: zipfile.ZipFile, member: zipfile.ZipInfo | None) -> bool:
     if member is None or member.file_size > MOST_HEADER:
         return False
     try:
-        array = _read_member(archive, member)
+        array = read_member(archive, member)
         header = None if array.shape or array.dtype.kind != "U" else json.loads(str(array))
     except (ValueError, RecursionError):
         return False

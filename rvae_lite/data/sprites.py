@@ -15,6 +15,8 @@ import numpy as np
 
 from rvae_lite.data import folders
 from rvae_lite.data.dataset import PARTS, Dataset, draw_parts, numbered
+from rvae_lite.data.limits import Unsuitable
+from rvae_lite.data.npy import read_member
 
 FACTORS = ["shape", "scale", "orientation", "x", "y"]
 SHAPES = ["square", "ellipse", "heart"]
@@ -209,22 +211,16 @@ def _read_dsprites(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _read_member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    """One array, its header looked at first: Python objects are refused, not unpickled."""
+    """One array, of no more bytes than the images of the published file have."""
     if f"{name}.npy" not in archive.namelist():
         raise ValueError(f"it holds no {name}")
-    layout = np.lib.format
-    readers = {(1, 0): layout.read_array_header_1_0, (2, 0): layout.read_array_header_2_0}
-    with archive.open(f"{name}.npy") as file:
-        version = layout.read_magic(file)
-        if version not in readers:
-            raise ValueError(f"{name} is an array of an unknown format")
-        shape, _, dtype = readers[version](file)
-    if dtype.hasobject:
-        raise ValueError(f"{name} holds pickled objects, which are never loaded")
-    if math.prod(shape) * dtype.itemsize > archive.getinfo(f"{name}.npy").file_size:
-        raise ValueError(f"{name} is shorter than its header says")
-    with archive.open(f"{name}.npy") as file:
-        return layout.read_array(file, allow_pickle=False)
+    member = archive.getinfo(f"{name}.npy")
+    if member.file_size > 2 * DSPRITES_COUNT * DSPRITES_SIDE**2:
+        raise ValueError(f"{name} is larger than dSprites")
+    try:
+        return read_member(archive, member)
+    except Unsuitable as error:
+        raise ValueError(f"{name} {error}") from None
 
 
 def _check(images: np.ndarray, classes: np.ndarray, ids: np.ndarray) -> None:
