@@ -87,6 +87,7 @@ def _reader(orders: list[dict], seconds: float) -> Iterator[subprocess.Popen]:
         env=os.environ | ENVIRONMENT,
     )
     timer = threading.Timer(seconds, process.kill)
+    timer.daemon = True
     timer.start()
     try:
         with suppress(BrokenPipeError):  # where it ended at once, as its output will tell
@@ -200,8 +201,8 @@ def _send_blocks(dataset) -> None:
         rows = max(rows // chunk, 1) * chunk
         blocks = [slice(i, i + rows) for i in range(0, len(dataset), rows)]
     for block in blocks:
-        content = np.asarray(dataset[block]).tobytes()
-        _tell(bytes=len(content))
+        content = np.asarray(dataset[block]).reshape(-1).view(np.uint8)
+        _tell(bytes=content.nbytes)
         sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()
 

@@ -8,10 +8,9 @@ unfolded; a folder counts as one file.
 import math
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from numbers import Real
 from pathlib import Path
-
-import numpy as np
 
 GIB = 2**30
 FREE = GIB // 2  # bytes that any file may unfold to
@@ -21,7 +20,9 @@ GROWTH = 4  # and how many times its own size
 def expanded(path) -> Path:
     """A path whose leading ~ is the home folder, unless something of that very name exists."""
     path = Path(path)
-    return path if os.path.lexists(path) else path.expanduser()
+    with suppress(RuntimeError):  # ~ before the name of nobody
+        return path if os.path.lexists(path) else path.expanduser()
+    return path
 
 
 def shown(name) -> str:
@@ -68,10 +69,10 @@ def limit_of(size: int, memory: float | None = None) -> int:
     Raises:
         ValueError: `memory` is no positive number.
     """
-    number = isinstance(memory, (int, float, np.integer, np.floating))
+    number = isinstance(memory, Real)
     if memory is not None and not (number and math.isfinite(memory) and memory > 0):
         raise ValueError(f"memory must be a positive number of GiB, not {memory!r}")
-    return max(FREE, GROWTH * size, int((memory or 0) * GIB))
+    return max(FREE, GROWTH * size, int(float(memory or 0) * GIB))
 
 
 def check_memory(size: int, limit: int, *, taken: int = 0) -> None:
