@@ -97,7 +97,8 @@ def read_data(
     array, told = _in_units(array, shown(path), value_scale)
     array, moved = (array, []) if settled else _channels_first(array, images)
     ids = np.arange(len(array)).astype(str) if ids is None else ids
-    return Arrays(array, ids, notes + told + moved, names)
+    notes = [shown(note) for note in notes + told + moved]
+    return Arrays(array, ids, notes, names and [shown(name) for name in names])
 
 
 # Single files
@@ -160,7 +161,7 @@ def _read_folder(folder: Path, per_file: str, memory: float | None) -> tuple:
     chosen = arrays or pictures
     if len(files) > len(chosen):
         others = len(files) - len(chosen)
-        notes.insert(0, f"{others} other files in {shown(folder.name)} were left out")
+        notes.insert(0, f"{others} other files in {folder.name} were left out")
     if pictures:
         pieces, told = read_pictures(pictures, memory=memory)
         notes += told
@@ -212,7 +213,7 @@ def _files(folder: Path) -> tuple[list[Path], list[str]]:
     notes = []
     for what, left in skipped.items():
         if left:
-            listed = shown(", ".join(sorted(left)[:4]))
+            listed = ", ".join(sorted(left)[:4])
             notes.append(f"{len(left)} entries that are {what} were left out: {listed}")
     return sorted(files), notes
 

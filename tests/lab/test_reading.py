@@ -347,6 +347,17 @@ def test_names_are_told_and_kept_on_one_line_in_one_form(tmp_path):
     refused(tmp_path, r"a\\x1b\[2J\\n.npy cannot be read as .npy")
 
 
+def test_notes_and_names_of_columns_are_told_on_one_line(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["x"], file["a\n\x1b[2Jb"] = rows(), h5py.ExternalLink("y.h5", "/x")
+    (note,) = read_data(tmp_path / "x.h5").notes
+    assert note == r"1 arrays that lie in other files were left out: a\n\x1b[2Jb"
+    os.symlink("/gone", tmp_path / "a\nb.npy")
+    np.save(tmp_path / "c.npy", rows())
+    np.save(tmp_path / "d.npy", rows())
+    assert all(note.isprintable() for note in read_data(tmp_path).notes)
+
+
 def test_the_home_folder_may_be_written_as_a_tilde(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
