@@ -341,3 +341,17 @@ def compiles_slowly(model: nn.Module, device: torch.device) -> bool:
     """Whether compiling costs more than it saves: for replicas trained alone, and for LSTMs."""
     layers = model.modules()
     return one_by_one(model, device) or any(getattr(a, "compiles_slowly", False) for a in layers)
+
+
+def check_layers(model: nn.Module) -> None:
+    """Raises ValueError for what replicas cannot have: a layer under two names, frozen weights."""
+    names = {}
+    for name, layer in model.named_modules(remove_duplicate=False):
+        own = [*layer.parameters(recurse=False), *layer.buffers(recurse=False)]
+        if own and names.setdefault(id(layer), name) != name:
+            first = names[id(layer)]
+            raise ValueError(f"layer {name} is {first}: use it under one name")
+    frozen = [name for name, each in model.named_parameters() if not each.requires_grad]
+    if frozen:
+        wrong = f"{frozen[0]} is frozen, but every replica draws and trains its own"
+        raise ValueError(f"{wrong}: register it as a buffer, or call requires_grad_(True)")

@@ -13,6 +13,7 @@ from torch import Tensor
 from rvae_lite import checks
 from rvae_lite.checkpoints import read_points
 from rvae_lite.checks import CheckReport
+from rvae_lite.models.arrays import as_array, as_float32, as_text, check_kept
 from rvae_lite.storage import save_arrays
 
 # Versions of files: of plain points, which older readers read too, and of curves.
@@ -39,14 +40,17 @@ class RosettaPoints:
     """
 
     def __init__(self, x, z, *, betas=None, recon=None, ids=None, header: dict | None = None):
-        x, z = np.asarray(x), np.asarray(z, dtype=np.float32)
-        x = x if x.dtype == np.uint8 else np.asarray(x, dtype=np.float32)
-        betas = None if betas is None else np.asarray(betas, dtype=np.float64)
-        recon = None if recon is None else np.asarray(recon, dtype=np.float32)
+        x, z = as_array("x", x), as_array("z", z)
+        betas = None if betas is None else as_array("betas", betas).astype(np.float64)
+        recon = None if recon is None else as_float32("recon", as_array("recon", recon))
         checks.check_arrays(x, z, betas, recon)
-        ids = np.asarray([""] * len(x) if ids is None else ids).astype(str)
+        check_kept("x", x)
+        check_kept("z", z if betas is None else z.swapaxes(0, 1))
+        x, z = x if x.dtype == np.uint8 else as_float32("x", x), as_float32("z", z)
+        ids = as_text("ids", [""] * len(x) if ids is None else ids)
         checks.check_ids(ids, len(x))
         self.x, self.z, self.ids, self.betas, self.recon = x, z, ids, betas, recon
+        check_maker(header or {})
         self.header = dict(header or {}, **self._described())
         if betas is None:
             self.header = {k: value for k, value in self.header.items() if k not in OF_CURVES}
@@ -108,8 +112,9 @@ class RosettaPoints:
         return along_beta(nodes, values, at.expand(len(self))).numpy()
 
     def save(self, path) -> None:
-        """Write the points to `path` (.npz) atomically, without pickle, with a SHA-256.
+        """Write the points to `path` (.npz), atomically, without pickle, with a SHA-256.
 
+        path: or a binary file that is open for writing.
         Plain points are written as version 1, which older readers read too; curves as version 2.
         """
         arrays = dict(x=self.x, z=self.z, ids=self.ids, betas=self.betas, recon=self.recon)
@@ -136,6 +141,32 @@ class RosettaPoints:
         instrument.
         """
         return checks.compare_points(self, x, preprocessing)
+
+
+def check_maker(header: dict) -> None:
+    """Raises ValueError where entries that trainings and reports act on are not what they must be.
+
+    `preprocessing` is text or an object; `model` an object with the likelihood and its noise
+    variance; `value_scale` a number; all others may be any JSON.
+    """
+    model = header.get("model") or {}
+    noise = model.get("noise_variance") if isinstance(model, dict) else None
+    scale = header.get("value_scale")
+    if not isinstance(header.get("preprocessing"), str | dict | list | None):
+        wrong = "preprocessing must be text or an object"
+    elif not isinstance(header.get("share"), dict | None):
+        wrong = "share must be an object"
+    elif not isinstance(model, dict):
+        wrong = "model must be an object"
+    elif model.get("likelihood") not in (None, "gaussian", "bernoulli"):
+        wrong = "likelihood must be 'gaussian' or 'bernoulli'"
+    elif noise is not None and not (checks.is_number(noise) and 0 < noise < np.inf):
+        wrong = "noise_variance must be a positive number"
+    elif scale is not None and not (checks.is_number(scale) and 0 < scale < np.inf):
+        wrong = "value_scale must be a positive number"
+    else:
+        return
+    raise ValueError(f"the header's {wrong}: correct it")
 
 
 def along_beta(betas: Tensor, curves: Tensor, at: Tensor) -> Tensor:

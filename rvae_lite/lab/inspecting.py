@@ -10,15 +10,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.checkpoints import OLDER_TERMS, book_file
+from rvae_lite.checkpoints import book_file, load_fit
 from rvae_lite.fitted import Fit
-from rvae_lite.lab.outputs import rendered
+from rvae_lite.lab.outputs import printable, rendered
 from rvae_lite.lab.page import latent_plane, picture
 from rvae_lite.lab.plan import in_units
 from rvae_lite.lab.reading import COLOURS
+from rvae_lite.publishing import write_atomically
 from rvae_lite.reporting import figures
 from rvae_lite.rosetta import RosettaPoints
-from rvae_lite.storage import kind_of, load_arrays, write_atomically
+from rvae_lite.storage import kind_of
 
 SHAPES = (
     "num_points",
@@ -64,9 +65,8 @@ def open_file(name) -> Opened:
         points = RosettaPoints.load(path)
         return Opened(path, points.header, points=points)
     if kind == "fit":
-        header, arrays = load_arrays(path, kind="fit", version=1)
-        names = header.get("terms", OLDER_TERMS)
-        arrays["terms"] = dict(zip(names, arrays["terms"].swapaxes(0, 1), strict=False))
+        header, arrays = load_fit(path)
+        arrays["terms"] = dict(zip(header["terms"], arrays["terms"].swapaxes(0, 1), strict=True))
         model = None if header["config"] is None else Fit.load(path).model
         return Opened(path, header, arrays=arrays, model=model)
     remedy = "pass a Rosetta file or a saved Fit"
@@ -121,6 +121,7 @@ def _fit_entries(file: Opened) -> dict:
 def as_text(described: dict) -> str:
     """A dictionary as lines of text, a name and a value each; None is said as such."""
     width = max(len(name) for name in described) + 2
+    described = printable(described)
     lines = [
         f"{name.replace('_', ' '):{width}}{_short(value)}" for name, value in described.items()
     ]

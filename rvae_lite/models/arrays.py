@@ -3,6 +3,8 @@
 Letters: N examples.
 """
 
+import unicodedata
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -74,6 +76,28 @@ def _from_table(name: str, table) -> np.ndarray:
     return table.to_numpy(np.float64, na_value=np.nan)
 
 
+def as_text(name: str, values) -> np.ndarray:
+    """Names as text: numbers written out, bytes decoded.  Raises ValueError where one lacks."""
+    array = np.asarray(values, dtype=object)
+    if any(value is None for value in array.flat):
+        raise ValueError(f"{name} has missing names: name every one, or leave {name} out")
+    texts = [_decoded(value) for value in array.flat]
+    return np.array(texts, dtype=np.str_).reshape(array.shape)
+
+
+def _decoded(value) -> str:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+def as_labels(name: str, values) -> np.ndarray:
+    """Classes as text that can be compared: 1, 1.0, "1" and b"1" are one, so are NFC and NFD."""
+    array = np.asarray(values)
+    if array.dtype.kind == "f" and (array == np.trunc(array)).all():
+        array = array.astype(np.int64)
+    texts = as_text(name, array)
+    return np.array([unicodedata.normalize("NFC", text) for text in texts.flat], dtype=np.str_)
+
+
 def as_finite(name: str, values) -> np.ndarray:
     """Numbers as float64.  Raises ValueError where some are NaN or infinite, as `as_array` else."""
     array = as_array(name, values).astype(np.float64, copy=False)
@@ -125,7 +149,7 @@ def check_kept(name: str, array: np.ndarray) -> None:
 
 
 def unsuitable_units(array: np.ndarray) -> str | None:
-    """What to say of data whose root mean square is too far from 1 to train on; None if it suits."""
+    """What to say of data whose root mean square is too far from 1 to train on, if it is."""
     if array.dtype == np.uint8 or not array.size:
         return None
     with np.errstate(over="ignore"):
