@@ -46,7 +46,7 @@ def as_read(header: dict) -> dict:
         TypeError: a value that is not JSON.
         ValueError: two keys become one, as 1 and "1" do, or it is too long or nested too deeply.
     """
-    return parsed(json.dumps(header, sort_keys=True, default=_plain_number, skipkeys=False))
+    return parsed(json.dumps(header, default=_plain_number))
 
 
 def _plain_number(value):
