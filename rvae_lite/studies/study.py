@@ -239,7 +239,7 @@ def run_study(name: str, profile: str, *, out=None, only: str | None = None, pro
             text = _as_text(stamp(rows, profile=profile, commit=commit))
             signed = text + _signature(text, origin)
             write_atomically(path, lambda file, signed=signed: file.write(signed.encode()))
-        tables.append(pd.read_csv(io.StringIO(text)))
+        tables.append(pd.read_csv(io.StringIO(text), dtype=dict(commit=str)))
     if only is not None:
         return None
     table = pd.concat(tables, ignore_index=True)

@@ -200,11 +200,11 @@ def test_data_that_float32_cannot_tell_apart_are_refused():
 
 
 def test_points_of_a_table_are_called_after_its_index():
-    table = pd.DataFrame(circle(), columns=list("abc"), index=[f"bird {n}" for n in range(150)])
+    table = pd.DataFrame(circle(), columns=list("abc"), index=[f"bird {n}" for n in range(200)])
     estimator = RosettaVAE(**QUICK).fit(table)
     assert set(estimator.select_points(table, 5).ids) < set(table.index)
-    named = estimator.select_points(table, 5, ids=np.arange(150))
-    assert set(named.ids) < set(map(str, range(150)))
+    named = estimator.select_points(table, 5, ids=np.arange(200))
+    assert set(named.ids) < set(map(str, range(200)))
 
 
 def test_a_grid_over_beta_compares_at_one_weight_of_the_rate():
