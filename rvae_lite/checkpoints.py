@@ -1,4 +1,4 @@
-"""Files of trainings: checkpoints, from which they go on to the very same result, Fits and points.
+"""Files of trainings: checkpoints, from which they go on to the very same result, and Fits.
 
 Every random number depends on (seed, purpose, epoch) alone, so parameters, buffers, moments and
 history are the whole state.
@@ -8,7 +8,6 @@ import hashlib
 import re
 import time
 from functools import partial
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -283,55 +282,3 @@ def read_fit(path, model=None) -> dict:
         terms={name: terms[:, i] for i, name in enumerate(header["terms"])},
         info=header["info"],
     )
-
-
-def read_points(path, build, *, versions: tuple[int, int], described):
-    """The points that `build(x=, z=, ids=, ..., header=)` makes of a Rosetta file.
-
-    Args:
-        path: the file, or "book:NAME" for points that ship with the package.
-        build: the class `RosettaPoints`.
-        versions: of files of plain points, and the newest.
-        described: entries of the header that the arrays must agree with.
-
-    Raises:
-        ValueError: a damaged file, or one that holds other things than points.
-    """
-    if isinstance(path, str) and path.startswith("book:"):
-        path = book_file(path.removeprefix("book:"))
-    plain, newest = versions
-    header, arrays = load_arrays(path, kind="rosetta", version=newest)
-    curved = header["schema_version"] > plain
-    needed = ["betas", "ids", "x", "z"] if curved else ["ids", "x", "z"]
-    optional = {"recon"} if curved else set()
-    if set(arrays) - optional != set(needed):
-        expected = ", ".join(needed[:-1]) + " and z"
-        found = sorted(arrays)
-        raise ValueError(f"{path} holds {found} instead of {expected}: get a fresh copy of it")
-    types = {name: str(array.dtype) for name, array in arrays.items()}
-    known = types["x"] in ("uint8", "float32") and types["z"] == "float32"
-    if not known or arrays["ids"].dtype.kind != "U":
-        problem = f"arrays of other types than Rosetta points ({types})"
-        raise ValueError(f"{path} holds {problem}: get a fresh copy of it")
-    try:
-        points = build(**arrays, header=header)
-    except ValueError as error:
-        problem = f"no valid points ({error})"
-        raise ValueError(f"{path} holds {problem}: get a fresh copy of it") from error
-    told = [key for key in described if key in header]
-    wrong = [key for key in told if header[key] != points.header.get(key)]
-    if wrong:
-        problem = f"contradicts its own header ({', '.join(wrong)})"
-        raise ValueError(f"{path} {problem}: get a fresh copy of it")
-    return points
-
-
-def book_file(name: str):
-    """The file of the points that ship with the package under a name such as "digits"."""
-    folder = resources.files("rvae_lite") / "data" / "rosetta"
-    files = [file.name for file in folder.iterdir() if file.name.endswith(".npz")]
-    known = sorted(file.removesuffix(".npz") for file in files)
-    if name not in known:
-        shipped = ", ".join(f"book:{each}" for each in known)
-        raise ValueError(f"there are no points 'book:{name}'; the book ships {shipped}")
-    return folder / f"{name}.npz"

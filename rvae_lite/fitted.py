@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.func import vmap
 
 from rvae_lite import engine
+from rvae_lite.arrays import as_array
 from rvae_lite.checkpoints import info_of, read_fit, save_fit
 from rvae_lite.models import checks
-from rvae_lite.models.arrays import as_array
 from rvae_lite.multirate import is_multirate, responding
 from rvae_lite.objective import TERMS
 from rvae_lite.rosetta import RosettaPoints

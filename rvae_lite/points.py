@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from rvae_lite.arrays import as_array
 from rvae_lite.fitted import Fit
-from rvae_lite.models.arrays import as_array
 from rvae_lite.models.checks import check_known, check_selection
 from rvae_lite.multirate import is_multirate
 from rvae_lite.rosetta import RosettaPoints

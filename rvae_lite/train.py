@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from rvae_lite import checks, engine
 from rvae_lite.anchors import Anchoring, PointsNotReached, Weighted
+from rvae_lite.arrays import as_array, check_kept, unsuitable_units
 from rvae_lite.checkpoints import Checkpoint
 from rvae_lite.fitted import Fit
 from rvae_lite.laws import Annealed, Constant, Cosine, LogUniform
-from rvae_lite.models.arrays import as_array, check_kept, unsuitable_units
 from rvae_lite.models.checks import check_data
 from rvae_lite.multirate import is_multirate
 from rvae_lite.objective import BETA_VAE, BetaVAE, ReplicaLoss

@@ -279,7 +279,9 @@ def inspect(
     described = inspecting.describe(opened)
     if render is not None:
         check_outputs(render, inputs=[file], force=output.force)
-        inspecting.render(opened, render)
+        from rvae_lite.lab.drawing import render as draw
+
+        draw(opened, render)
     _say(described, inspecting.as_text(described), output)
 
 

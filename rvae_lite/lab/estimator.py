@@ -14,9 +14,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from rvae_lite.anchors import PointsNotReached
+from rvae_lite.arrays import as_array, as_float32, check_kept
 from rvae_lite.lab.plan import RHO, Plan, build_model, in_units
 from rvae_lite.lab.training import train_into
-from rvae_lite.models.arrays import as_array, as_float32, check_kept
 from rvae_lite.multirate import is_multirate
 from rvae_lite.points import curve_points, select_points
 from rvae_lite.rosetta import RosettaPoints

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from rvae_lite.alignment import LinearMap, linear_map, mean_squared_distance, total_variance
+from rvae_lite.arrays import as_array
 from rvae_lite.fitted import Fit
 from rvae_lite.lab.reading import read_data
-from rvae_lite.models.arrays import as_array
 from rvae_lite.multirate import is_multirate
 from rvae_lite.points import NUM_BETAS
 from rvae_lite.rosetta import RosettaPoints

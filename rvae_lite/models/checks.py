@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rvae_lite.checks import is_number, is_whole
-from rvae_lite.models.arrays import as_array
-from rvae_lite.models.arrays import as_finite as finite
+from rvae_lite.arrays import as_array, is_number, is_whole
+from rvae_lite.arrays import as_finite as finite
 
 
 def check_sizes(**sizes: Sequence[int]) -> None:

@@ -3,11 +3,10 @@
 Letters: N examples.
 """
 
+import sys
 import unicodedata
 
 import numpy as np
-import torch
-from torch import Tensor
 
 SMALLEST, LARGEST = 1e-3, 1e3  # root mean squares outside of which values are in unsuitable units
 LOST = 0.01  # rounding error of a cast, as a share of a feature's standard deviation
@@ -26,7 +25,7 @@ def as_array(name: str, values) -> np.ndarray:
         ValueError: no numbers (text, dates, objects), complex or masked ones, a sparse matrix, or
             rows of several lengths.
     """
-    if isinstance(values, Tensor):
+    if is_tensor(values):
         values = _from_tensor(name, values)
     if isinstance(values, np.ma.MaskedArray):
         values = _unmasked(name, values)
@@ -47,7 +46,15 @@ def as_array(name: str, values) -> np.ndarray:
     raise ValueError(f"{found}: convert it, as by {name}.astype(float)")
 
 
-def _from_tensor(name: str, tensor: Tensor) -> np.ndarray:
+def is_tensor(values) -> bool:
+    """Whether this is a tensor of PyTorch, which is not loaded to find out."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(values, torch.Tensor)
+
+
+def _from_tensor(name: str, tensor) -> np.ndarray:
+    import torch
+
     if tensor.layout != torch.strided:
         raise ValueError(f"{name} is a sparse tensor: pass {name}.to_dense()")
     tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
@@ -158,3 +165,13 @@ def unsuitable_units(array: np.ndarray) -> str | None:
         return None
     remedy = "subtract the mean and divide by the standard deviation, or divide by a unit"
     return f"the root mean square of the data is {size:.2g}, too far from 1 to train on: {remedy}"
+
+
+def is_number(value) -> bool:
+    """Whether a value is a real number and no truth value."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
+def is_whole(value) -> bool:
+    """Whether a value is an integer and no truth value."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
