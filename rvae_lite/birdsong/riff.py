@@ -1,0 +1,67 @@
+"""Whether the chunks of a WAV file hold all of its sound, as its header says."""
+
+import struct
+
+# Of files of more than 4 GiB, whose sizes stand in a chunk of their own; and of big-endian ones.
+LARGE, ORDERS = (b"RF64", b"BW64"), {b"RIFF": "<", b"RIFX": ">", b"RF64": "<", b"BW64": "<"}
+UNKNOWN = (0, 2**32 - 1)  # sizes that recorders write before they know better
+TAGS = (b"TAG", b"ID3", b"APETAGEX")  # of players, behind the last chunk
+MOST_CHUNKS = 10_000
+
+
+def check_riff(file) -> None:
+    """Refuse a header that contradicts what the file holds; other formats than WAV pass.
+
+    Args:
+        file: open for reading bytes; it is left at its start.
+
+    Raises:
+        ValueError: a reason: samples beyond those that the header says, two chunks of samples, or
+            half a sample.  A file that is too short is left to who reads it.
+    """
+    size = file.seek(0, 2)
+    file.seek(0)
+    head = file.read(12)
+    if head[:4] in ORDERS and head[8:12] == b"WAVE":
+        _check_chunks(file, size, ORDERS[head[:4]], large=head[:4] in LARGE)
+    file.seek(0)
+
+
+def _check_chunks(file, size: int, order: str, *, large: bool) -> None:
+    place, frame, long_size, length = 12, 1, None, None
+    for _ in range(MOST_CHUNKS):
+        file.seek(place)
+        tag = file.read(8)
+        if len(tag) < 8 or tag[:4] in TAGS or tag[:3] in TAGS:
+            return
+        name, found = tag[:4], struct.unpack(order + "I", tag[4:])[0]
+        plain = all(32 <= byte < 127 for byte in name)
+        if length is not None and not (plain and place + 8 + found <= size + 1):
+            return _check_rest(file, place, length, frame, size)
+        if name == b"ds64" and large and place == 12:
+            long_size = struct.unpack("<8xQ", file.read(16).ljust(16, b"\0"))[0]
+        elif name == b"fmt ":
+            frame = max(1, struct.unpack(order + "12xH", file.read(14).ljust(14, b"\0"))[0])
+        elif name == b"data" and length is not None:
+            raise ValueError("it has two chunks of samples")
+        elif name == b"data":
+            found = long_size if large and found == UNKNOWN[1] and long_size else found
+            length, rest = found, size - place - 8
+            if found in UNKNOWN and rest:
+                _refuse(found, rest, frame)
+            if found % frame and found <= rest:
+                raise ValueError(f"its {found} bytes of samples are no multiple of {frame}")
+        place += 8 + found + found % 2
+
+
+def _check_rest(file, place: int, length: int, frame: int, size: int) -> None:
+    """What stands behind the samples and is no chunk: zeros that fill a block, or more sound."""
+    file.seek(place)
+    while block := file.read(2**20):
+        if block.strip(b"\0"):
+            _refuse(length, length + size - place, frame)
+
+
+def _refuse(said: int, held: int, frame: int) -> None:
+    both = f"its header says {said // frame} samples, it holds up to {held // frame}"
+    raise ValueError(f"{both}; repair the header, as by sox --ignore-length")
