@@ -126,10 +126,10 @@ def _read_rec(path: Path) -> dict:
         found = number(value)  # some are written as 3.2000000e+004
         if found is None or np.isnan(found):
             raise ValueError(f"{path} says {key} = {value[:40]!r}, not a number: correct it")
-        least, whole = (0, True) if key == "Samples" else (1, key == "Chans")
-        if not least <= found < 2**31 or (whole and found % 1):
+        possible = (key == "Samples" or found >= 1) and 0 <= found < 2**31
+        if key != "ADFREQ" and (not possible or found % 1):
             raise ValueError(f"{path} says {key} = {value[:40]}, which cannot be: correct it")
-        if header.setdefault(key, found) != found:
+        if possible and header.setdefault(key, found) != found:
             raise ValueError(f"{path} says {key} twice: leave the line that is right")
     for key in ("ADFREQ", "Chans"):
         if key not in header:

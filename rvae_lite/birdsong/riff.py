@@ -5,7 +5,7 @@ import struct
 # Of files of more than 4 GiB, whose sizes stand in a chunk of their own; and of big-endian ones.
 LARGE, ORDERS = (b"RF64", b"BW64"), {b"RIFF": "<", b"RIFX": ">", b"RF64": "<", b"BW64": "<"}
 UNKNOWN = (0, 2**32 - 1)  # sizes that recorders write before they know better
-TAGS = (b"TAG", b"ID3", b"APETAGEX")  # of players, behind the last chunk
+TAGS = (b"TAG", b"ID3", b"APE")  # of players, behind the last chunk
 MOST_CHUNKS = 10_000
 
 
@@ -32,8 +32,10 @@ def _check_chunks(file, size: int, order: str, *, large: bool) -> None:
     for _ in range(MOST_CHUNKS):
         file.seek(place)
         tag = file.read(8)
-        if len(tag) < 8 or tag[:4] in TAGS or tag[:3] in TAGS:
+        if tag[:3] in TAGS or len(tag) < 2:
             return
+        if len(tag) < 8:
+            return _check_rest(file, place, length, frame, size)
         name, found = tag[:4], struct.unpack(order + "I", tag[4:])[0]
         plain = all(32 <= byte < 127 for byte in name)
         if length is not None and not (plain and place + 8 + found <= size + 1):
@@ -54,8 +56,10 @@ def _check_chunks(file, size: int, order: str, *, large: bool) -> None:
         place += 8 + found + found % 2
 
 
-def _check_rest(file, place: int, length: int, frame: int, size: int) -> None:
+def _check_rest(file, place: int, length: int | None, frame: int, size: int) -> None:
     """What stands behind the samples and is no chunk: zeros that fill a block, or more sound."""
+    if length is None:
+        return
     file.seek(place)
     while block := file.read(2**20):
         if block.strip(b"\0"):
