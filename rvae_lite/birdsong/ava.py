@@ -147,31 +147,28 @@ def _names(path: Path, names: np.ndarray) -> list[str]:
 
 def _settings(path: Path, text) -> dict | None:
     """The settings of the spectrograms that a file has as JSON."""
-    if text is None:
-        return None
     try:
+        text = "null" if text is None else text
         found = json.loads(text)
-        if not isinstance(found, dict):
+        if not isinstance(found, dict | None):
             raise TypeError(f"it is {type(found).__name__}")
         json.dumps(found, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         wrong = f"its attribute preprocessing is no JSON object of settings ({reason})"
-        raise ValueError(
-            f"{path}: {wrong}: delete the attribute, or write the file again"
-        ) from error
+        raise ValueError(f"{path}: {wrong}: delete it, or write the file again") from error
     return found
 
 
 def _check_values(path: Path, specs, onsets, offsets) -> None:
-    if specs.ndim != 3 or not np.issubdtype(specs.dtype, np.floating):
+    if specs.ndim != 3 or 0 in specs.shape[1:] or not np.issubdtype(specs.dtype, np.floating):
         found = f"{specs.dtype} of shape {specs.shape}: write it again"
         raise ValueError(f"{path}: specs must be (n, num_freqs, num_times) floats, not {found}")
     for key, times in (("onsets", onsets), ("offsets", offsets)):
         if times.ndim != 1 or times.dtype.kind not in "iuf":
             found = f"{times.dtype} of shape {times.shape}: write it again"
             raise ValueError(f"{path}: {key} must be (n,) numbers, seconds, not {found}")
-    rows = specs.reshape(len(specs), -1)
+    rows = specs.reshape(len(specs), specs.shape[1] * specs.shape[2])
     faults = {
         "has NaN or infinite values: compute it again": ~np.isfinite(rows).all(1),
         "has values outside [0, 1]: normalise it as AVA does": ((rows < 0) | (rows > 1)).any(1),

@@ -30,7 +30,7 @@ def check_riff(file) -> None:
 def _check_chunks(file, size: int, order: str, *, large: bool) -> None:
     place, frame, long_size, length = 12, 1, None, None
     for _ in range(MOST_CHUNKS):
-        file.seek(place)
+        file.seek(min(place, size))
         tag = file.read(8)
         if tag[:3] in TAGS or len(tag) < 2:
             return

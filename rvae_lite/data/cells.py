@@ -17,7 +17,7 @@ LIMIT = 2**31  # bytes of a file
 LOOKED_AT = 100  # lines from which the separator is known
 MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas", " ": "spaces"}
-NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?)", re.ASCII | re.IGNORECASE)
+NUMBER = re.compile(r"[+-]?((\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?|inf(inity)?)", re.ASCII | re.IGNORECASE)
 MISSING = {"", "na", "n/a", "#n/a", "#na", "<na>", "nan", "null", "none", "-", "--"}
 
 
@@ -109,12 +109,16 @@ def sheet_of(path, limit: int = LIMIT) -> Sheet:
         line, start = line + 1, end + 1
     content = content[start:]
     if not content or content.isspace():
-        raise ValueError(f"{path} is empty: a table starts with the names of its columns")
+        raise _empty(path)
     separator = _separator(path, content)
     usual = {".csv": ",", ".tsv": "\t"}.get(path.suffix.lower())
     if usual is not None and separator != usual:
         notes.append(f"cells are separated by {SEPARATORS[separator]}")
     return Sheet(path, content, line, separator, notes)
+
+
+def _empty(path: Path) -> ValueError:
+    return ValueError(f"{path} is empty: a table starts with the names of its columns")
 
 
 def _utf8(path: Path, content: bytes) -> tuple[bytes, list[str]]:
@@ -199,7 +203,9 @@ def rows_of(sheet: Sheet) -> list[tuple[int, list[str]]]:
         where = f"{sheet.path}, row {first + max(reader.line_num, 1)}"
         raise ValueError(f"{where} cannot be read ({error}): save the table again") from error
     rows = [(line, cells) for line, cells in rows if cells and cells != [""]]
-    width = len(rows[0][1]) if rows else 0
+    if not any(any(cells) for _, cells in rows):
+        raise _empty(sheet.path)
+    width = len(rows[0][1])
     comments = [n for n, cells in rows if cells[0].startswith("#") and len(cells) != width]
     if comments:
         sheet.notes.append(f"{len(comments)} rows that start with # were taken for comments")

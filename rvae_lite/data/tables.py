@@ -286,11 +286,12 @@ def _check_numbers(sheet, names, firsts, found, chosen, *, asked: bool) -> None:
         bad = [k for k, cell in enumerate(found[i].cells or []) if _plain(sheet, cell) is None]
         if asked or (found[i].cells and 2 * len(bad) < len(found[i].cells)):
             line, cells = rows_of(sheet)[bad[0] + 1 if bad else 0]
+            cell = cells[i + len(cells) - len(found)]
             why = "correct it, or leave the column out"
-            if THOUSANDS.fullmatch(cells[i]):
+            if THOUSANDS.fullmatch(cell):
                 why = "write it without marks between thousands"
             place = f"{sheet.path}, row {line}, column {i + 1}"
-            raise ValueError(f"{place}: {cells[i][:40]!r} is not a number: {why}")
+            raise ValueError(f"{place}: {cell[:40]!r} is not a number: {why}")
     if texts:
         shown = ", ".join(names[i] if names else f"number {i + 1}" for i in texts[:4])
         told = f"columns that are no numbers ({shown})"
