@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rvae_lite.birdsong.columns import SPELLINGS, Place, composed, find_column, within_files
-from rvae_lite.data.cells import decimal_mark, number, read_cells, read_lines
+from rvae_lite.data.cells import decimal_mark, number, printable, read_cells, read_lines
 from rvae_lite.data.files import size_of
 from rvae_lite.data.mat5 import read_mat5
 
@@ -119,7 +119,7 @@ def check_annotations(
     for i in sorted(faults):
         reason, sentence = faults[i]
         times = f"from {onsets[i]:.6g} to {offsets[i]:.6g} s"
-        text = f"{path}, row {rows[i]}: syllable {labels[i]} {times}: {sentence}"
+        text = f"{path}, row {rows[i]}: syllable {printable(labels[i])} {times}: {sentence}"
         problems[int(rows[i])] = Problem(reason, text)
     return problems
 
@@ -210,7 +210,7 @@ def _without_folders(found: list, path: Path) -> list:
         sound = PurePosixPath(composed(file).replace("\\", "/"))  # perhaps one with Windows
         if folders.setdefault(sound.name, sound.parent) != sound.parent:
             remedy = "give each folder a table of its own"
-            raise ValueError(f"{path} names files {sound.name} in two folders: {remedy}")
+            raise ValueError(f"{path} names files {printable(sound.name)} in two folders: {remedy}")
         plain.append((onset, offset, label, row, sound.name))
     return plain
 

@@ -19,7 +19,7 @@ GIVE_WAY = {"annotation", "annotations"}  # beside another column of labels they
 # Units at the end of a column's name, each with how many make a second; some only in brackets.
 UNITS = {
     1: "s sec secs second seconds",
-    1e3: "ms msec msecs millisecond milliseconds",
+    1e3: "ms msec msecs millis millisecond milliseconds",
     1e6: "us μs usec usecs microsecond microseconds",
     1e9: "ns nanosecond nanoseconds",
 }

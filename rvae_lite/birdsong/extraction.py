@@ -140,6 +140,8 @@ def _recalled(header: dict, arrays: dict, song: Song, spec: SpectrogramSpec) -> 
     for problem in problems:
         if not isinstance(problem, list) or [type(part) for part in problem] != [str, str, int]:
             return None
+        if problem[2] < 1:
+            return None
     types = dict(images=np.float32, kept=np.int64, clipped=np.bool_)
     if {name: array.dtype for name, array in arrays.items()} != types:
         return None

@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.birdsong.riff import check_riff
+from rvae_lite.birdsong.headers import check_flac, check_riff
 from rvae_lite.data.cells import number
 from rvae_lite.data.files import content_of, opened, size_of
 
 CLIPPED = 0.9999  # from here on a sample was cut off: 16 bits end at 32767 / 32768
 MOST_BYTES = 2**31  # that the samples of all channels may take, or 16 times the file's size
+FLAC_BITS = dict(PCM_S8=8, PCM_16=16, PCM_24=24)  # of a sample
 MOST_REC = 2**20  # bytes of a .rec file
 MOST_OVERSHOOT = 2.0  # beyond it, floating-point samples are in other units
 
@@ -94,6 +95,9 @@ def _read_sound(path: Path) -> tuple[np.ndarray, int]:
                     raise ValueError(f"its header says {expected} samples: more than are read")
                 sound = file.read(dtype="float32", always_2d=True)
                 fault = CONTRADICTION.search(file.extra_info)
+                bits = FLAC_BITS.get(file.subtype) if file.format == "FLAC" else None
+            if bits:
+                check_flac(content, sound, bits)
     except (soundfile.SoundFileRuntimeError, ValueError) as error:
         reason = " ".join(str(getattr(error, "error_string", error)).split())
         raise ValueError(f"{path} cannot be read ({reason}): {remedy}") from error
@@ -111,8 +115,8 @@ def _read_cbin(path: Path) -> tuple[np.ndarray, int]:
     if size % (2 * channels) or size < expected:
         found = f"it has {size} bytes, other than its .rec file says"
         raise ValueError(f"{path} is cut off: {found}; copy both again")
-    with opened(path, "recording") as file:
-        sound = np.frombuffer(file.read(), ">i2").reshape(-1, channels)
+    content = content_of(path, "recording", limit=2 * MOST_BYTES)
+    sound = np.frombuffer(content, ">i2").reshape(-1, channels)
     return sound / np.float32(2**15), round(header["ADFREQ"])
 
 

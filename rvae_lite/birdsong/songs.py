@@ -9,6 +9,7 @@ import numpy as np
 
 from rvae_lite.birdsong.annotations import TABLES, Annotations, Problem, read_annotations
 from rvae_lite.birdsong.columns import composed
+from rvae_lite.data.cells import printable
 
 AUDIO = (".wav", ".cbin", ".flac")
 # Tables may hold the syllables of many recordings, in a column of file names.
@@ -263,7 +264,7 @@ def _listed(bird: str, pairs, columns: dict | None) -> tuple[list[Song], list[Pr
             name = audio.absolute().relative_to(folder).as_posix()
             songs.append(Song(bird, audio, composed(name), own, source))
         else:
-            wrong = f"has no row for {audio}, but for {rows.files[0]}"
+            wrong = f"has no row for {audio}, but for {printable(str(rows.files[0]))}"
             text = f"{source} {wrong}: correct the list or the names"
             problems.append(Problem("recording without annotation", text))
     return songs, problems

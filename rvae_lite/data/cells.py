@@ -55,6 +55,13 @@ def number(text: str, decimal: str = ".") -> float | None:
     return float(text) if NUMBER.fullmatch(text) else None
 
 
+def printable(text: str) -> str:
+    """Text of a file for a sentence: line breaks, escape sequences and the like are spelled out."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def read_cells(path, *, limit: int = LIMIT) -> Table:
     """All cells of a table, each row with as many as the first.
 
@@ -206,10 +213,10 @@ def rows_of(sheet: Sheet) -> list[tuple[int, list[str]]]:
     if not any(any(cells) for _, cells in rows):
         raise _empty(sheet.path)
     width = len(rows[0][1])
-    comments = [n for n, cells in rows if cells[0].startswith("#") and len(cells) != width]
+    comments = {n for n, cells in rows if cells[0].startswith("#") and len(cells) != width}
     if comments:
         sheet.notes.append(f"{len(comments)} rows that start with # were taken for comments")
-    return [row for row in rows if row[0] not in set(comments)]
+    return [row for row in rows if row[0] not in comments]
 
 
 def check_count(sheet: Sheet, line: int, cells: list, width: int) -> None:

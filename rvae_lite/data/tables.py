@@ -11,7 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.data.cells import LIMIT, Sheet, check_count, head_of, number, rows_of, sheet_of
+from rvae_lite.data.cells import (
+    LIMIT,
+    Sheet,
+    check_count,
+    head_of,
+    number,
+    printable,
+    rows_of,
+    sheet_of,
+)
 
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([,.'’ ]\d{3})+([.,]\d*)?")
 WHOLE = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
@@ -219,14 +228,15 @@ def _has_names(sheet: Sheet, first: list, firsts: list, found: list[_Column]) ->
     inner = [i for i, cell in enumerate(first) if cell and not words[i]]
     if not inner:
         return any(words)
+    row, shown = np.array([firsts[i] for i in inner]), _listed([first[i] for i in inner], 4)
+    example = f"the first row ({shown}) was taken for an example"
     if not all(WHOLE.fullmatch(first[i]) for i in inner):
+        sheet.notes.extend([example] if _counts(row, 2) else [])
         return False
-    row = np.array([firsts[i] for i in inner])
     head = sheet._replace(content=head_of(sheet.content, SEEN))
     below = [cells for _, cells in rows_of(head)[1:]]
     whole = [[bool(WHOLE.fullmatch(cells[i])) for cells in below if cells[i]] for i in inner]
     fractions = [not any(each) and bool(each) for each in whole]
-    shown = ", ".join(first[i] for i in inner[:4]) + (", ..." if len(inner) > 4 else "")
     corner = not first[0] and len(inner) == len(first) - 1 and _counts(found[0].values, 1)
     if _counts(row, 1) and (any(fractions) or corner):
         sheet.notes.append(f"the first row ({shown}) was taken for names of columns")
@@ -238,7 +248,7 @@ def _has_names(sheet: Sheet, first: list, firsts: list, found: list[_Column]) ->
             f"{sheet.path}, row {sheet.line} ({shown}) may be names or numbers: {remedy}"
         )
     if _counts(row, 2) or (below and all(fractions)):
-        sheet.notes.append(f"the first row ({shown}) was taken for an example")
+        sheet.notes.append(example)
     return False
 
 
@@ -265,8 +275,8 @@ def _all(sheet: Sheet, names: list | None, found: list[_Column], count: int) -> 
 
 def _chosen(sheet: Sheet, names: list, columns: list[str]) -> list[int]:
     wanted = [unicodedata.normalize("NFC", str(name)).strip() for name in columns]
-    there = ", ".join(name for name in names[:8] if name) + (", ..." if len(names) > 8 else "")
-    if missing := ", ".join(name for name in wanted if name not in names):
+    there = _listed([name for name in names if name], 8)
+    if missing := _listed([name for name in wanted if name not in names], 8):
         raise ValueError(f"{sheet.path} has no columns {missing}: it has {there}")
     if not wanted:
         raise ValueError(f"columns must name some of {sheet.path}: it has {there}")
@@ -276,6 +286,10 @@ def _chosen(sheet: Sheet, names: list, columns: list[str]) -> list[int]:
         if names.count(name) > 1:
             raise ValueError(f"{sheet.path} has several columns {name!r}: rename all but one")
     return [names.index(name) for name in wanted]
+
+
+def _listed(names: list[str], most: int) -> str:
+    return ", ".join(map(printable, names[:most])) + (", ..." if len(names) > most else "")
 
 
 def _check_numbers(sheet, names, firsts, found, chosen, *, asked: bool) -> None:
@@ -293,7 +307,7 @@ def _check_numbers(sheet, names, firsts, found, chosen, *, asked: bool) -> None:
             place = f"{sheet.path}, row {line}, column {i + 1}"
             raise ValueError(f"{place}: {cell[:40]!r} is not a number: {why}")
     if texts:
-        shown = ", ".join(names[i] if names else f"number {i + 1}" for i in texts[:4])
+        shown = _listed([names[i] if names else f"number {i + 1}" for i in texts], 4)
         told = f"columns that are no numbers ({shown})"
         raise ValueError(f"{sheet.path} has {told}: choose the columns by key")
     marks = {found[i].mark: i for i in chosen}

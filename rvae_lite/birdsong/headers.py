@@ -1,6 +1,12 @@
-"""Whether the chunks of a WAV file hold all of its sound, as its header says."""
+"""Whether a WAV or FLAC file holds the sound that its header says.
 
+Letters: T samples.
+"""
+
+import hashlib
 import struct
+
+import numpy as np
 
 # Of files of more than 4 GiB, whose sizes stand in a chunk of their own; and of big-endian ones.
 LARGE, ORDERS = (b"RF64", b"BW64"), {b"RIFF": "<", b"RIFX": ">", b"RF64": "<", b"BW64": "<"}
@@ -69,3 +75,25 @@ def _check_rest(file, place: int, length: int | None, frame: int, size: int) -> 
 def _refuse(said: int, held: int, frame: int) -> None:
     both = f"its header says {said // frame} samples, it holds up to {held // frame}"
     raise ValueError(f"{both}; repair the header, as by sox --ignore-length")
+
+
+def check_flac(file, sound: np.ndarray, bits: int) -> None:
+    """Refuse sound that is not what was packed: damaged, or of another length than the header says.
+
+    Args:
+        file: open for reading bytes.
+        sound: all channels in [-1, 1], (T, channels).
+        bits: of a sample, 8, 16 or 24.
+
+    Raises:
+        ValueError: a reason: the checksum in the header is not that of the sound.
+    """
+    file.seek(0)
+    head = file.read(42)
+    checksum = head[26:]  # MD5 of the samples, or zeros
+    if head[:4] != b"fLaC" or not any(checksum):
+        return
+    whole = np.rint(sound * np.float64(2 ** (bits - 1))).astype("<i4")
+    samples = whole.view(np.uint8).reshape(-1, 4)[:, : bits // 8]
+    if hashlib.md5(samples.tobytes(), usedforsecurity=False).digest() != checksum:
+        raise ValueError("its sound is not what was packed, by the checksum in its header")

@@ -1,4 +1,4 @@
-"""WAV headers that lie are refused, wherever they lie; what is odd but whole is read."""
+"""Headers of WAV and FLAC that lie are refused, wherever they lie; what is odd but whole is read."""
 
 import struct
 
@@ -81,3 +81,20 @@ def test_damaged_recordings_are_read_or_refused_in_one_line(tmp_path):
             assert len(read_recording(path).samples) <= len(whole)
         except ValueError as error:
             assert str(path) in str(error) and "\n" not in str(error)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_S8", "PCM_16", "PCM_24"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_flac_is_verified_by_its_checksum(subtype, channels, tmp_path):
+    path, sound = tmp_path / "a.flac", np.random.default_rng(0).uniform(-1, 1, (9000, channels))
+    soundfile.write(path, sound, 32000, subtype=subtype)
+    assert len(read_recording(path, channel=0).samples) == 9000
+    content = bytearray(path.read_bytes())
+    packed = int.from_bytes(content[18:26], "big")  # the last 36 bits count samples
+    for count in (8999, 4096):
+        changed = (packed >> 36 << 36 | count).to_bytes(8, "big")
+        path.write_bytes(content[:18] + changed + content[26:])
+        with pytest.raises(
+            ValueError, match="a.flac cannot be read .its sound is not what was pack"
+        ):
+            read_recording(path, channel=0)
