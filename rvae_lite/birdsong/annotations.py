@@ -124,6 +124,29 @@ def check_annotations(
     return problems
 
 
+def checked(annotations: Annotations, *, where: str) -> Annotations:
+    """Annotations that a user has made, with the types that `Annotations` promises.
+
+    Raises:
+        ValueError: arrays of several lengths, times that are no numbers, rows that are no distinct
+            integers.
+    """
+    onsets, offsets, labels, rows, files = map(np.asarray, annotations)
+    shapes = sorted({str(field.shape) for field in (onsets, offsets, labels, rows, files)})
+    wrong = None
+    if len(shapes) > 1 or rows.ndim != 1:
+        wrong = f"five arrays of one length, not of shapes {' and '.join(shapes)}"
+    elif onsets.dtype.kind not in "iuf" or offsets.dtype.kind not in "iuf":
+        wrong = f"with numbers as times, not {onsets.dtype} and {offsets.dtype}"
+    elif rows.size and (rows.dtype.kind not in "iu" or len(np.unique(rows)) < len(rows)):
+        wrong = "with an integer of its own as row of each syllable"
+    if wrong is not None:
+        raise ValueError(f"the annotations of {where} must be {wrong}: correct them")
+    plain = np.array([composed(str(file)) for file in files.tolist()], np.str_)
+    times = onsets.astype(np.float64), offsets.astype(np.float64)
+    return Annotations(*times, labels.astype(np.str_), rows.astype(np.int64), plain)
+
+
 def _collect(found: list[tuple]) -> Annotations:
     """From (onset, offset, label, row, file) of each syllable."""
     fields = zip(*found, strict=True) if found else [()] * 5

@@ -68,7 +68,7 @@ def load_zebra_finch(
         missing = f"zebra finch recordings are not in {root}: {remedy}"
         syllables = _load(folder, size, shown, on_problem, missing)
     first = [first_laboratory] if isinstance(first_laboratory, str) else first_laboratory
-    first = [composed(name) for name in first]
+    first = [composed(str(name)) for name in first]
     if not first or not set(first) < set(syllables.birds.tolist()):
         birds = ", ".join(np.unique(syllables.birds))
         raise ValueError(f"first_laboratory must name some of the birds {birds}, not all: {first}")

@@ -7,7 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.birdsong.annotations import TABLES, Annotations, Problem, read_annotations
+from rvae_lite.birdsong.annotations import (
+    TABLES,
+    Annotations,
+    Problem,
+    checked,
+    read_annotations,
+)
 from rvae_lite.birdsong.columns import composed
 from rvae_lite.data.cells import printable
 
@@ -75,10 +81,11 @@ def find_songs(
     missing = [path for path in recordings if path not in found]
     if missing:  # else a table that cannot be read is somebody's notes
         problems += unread
-    near = _by_near_name([path for path in files if ENDING.search(path.name)])
+    near = _by_bare_name([path for path in files if ENDING.search(path.name)])
     for path in missing:
         remedy = "put a table beside it, or move it elsewhere"
-        if other := _near(path.stem, near):
+        other = near.get(_bare(path.name))
+        if other and other not in beside[path]:
             remedy = f"is it {other.name!r}? Give both one name"
         text = f"{path} has no annotation: {remedy}"
         problems.append(Problem("recording without annotation", text))
@@ -112,20 +119,15 @@ def _without_copies(sounds: list[Path], problems: list) -> list[Path]:
     return list(first.values())
 
 
-def _by_near_name(files: list[Path]) -> dict[str, Path]:
-    """Name without case and suffixes -> file."""
-    found = {}
-    for path in files:
-        plain = composed(path.name).casefold()
-        for name in (ENDING.sub("", plain), Path(ENDING.sub("", plain)).stem, Path(plain).stem):
-            found.setdefault(name, path)
-    return found
+def _bare(name: str) -> str:
+    """A name without case and the suffixes of recordings and annotations."""
+    plain = ENDING.sub("", composed(name).casefold())
+    stem, suffix = os.path.splitext(plain)
+    return stem if suffix in AUDIO else plain
 
 
-def _near(name: str, near: dict[str, Path]) -> Path | None:
-    """A file that has this name but for its case and its suffixes."""
-    plain = composed(name).casefold()
-    return near.get(plain) or near.get(Path(ENDING.sub("", plain)).stem)
+def _by_bare_name(files: list[Path]) -> dict[str, Path]:
+    return {_bare(path.name): path for path in reversed(files)}
 
 
 def _read(path: Path, columns: dict | None, problems: list) -> Annotations | None:
@@ -158,7 +160,7 @@ def _beside(recordings: list[Path], files: list[Path]) -> dict[Path, list[Path]]
 def _from_tables(files, recordings, beside, columns, problems: list, unread: list) -> dict:
     """Recording -> (its rows, file) from the tables, .csv and .tsv."""
     owner = {path: audio for audio, paths in beside.items() for path in paths}
-    found, alone, near = {}, {}, _by_near_name(recordings)
+    found, alone, near = {}, {}, _by_bare_name(recordings)
     named = {}
     for audio in recordings:
         named.setdefault(composed(audio.name), []).append(audio)
@@ -176,7 +178,7 @@ def _from_tables(files, recordings, beside, columns, problems: list, unread: lis
             alone.setdefault(owner[path], (table, path))
         elif len(table.rows):
             remedy = "name it as the recording, or add a column of file names"
-            if other := _near(path.name, near):
+            if other := near.get(_bare(path.name)):
                 remedy = f"is it {other.name!r}? Give both one name"
             text = f"{path} belongs to no recording: {remedy}"
             problems.append(Problem("annotation without recording", text, len(table.rows)))
@@ -194,7 +196,7 @@ def _give(rows: Annotations, path: Path, named: list, near: dict, found: dict, p
     if not matches:
         reason = "annotation without recording"
         remedy = "; add it, or drop its rows"
-        if other := _near(name, near):
+        if other := near.get(_bare(name)):
             remedy = f", but {other.name!r}; correct the table"
         text = f"there is no recording {name!r} in {path.parent}{remedy}"
     elif len(matches) > 1:
@@ -252,14 +254,14 @@ def _listed(bird: str, pairs, columns: dict | None) -> tuple[list[Song], list[Pr
     folder = Path(os.path.commonpath([path.absolute().parent for path in recordings]))
     songs, problems = [], []
     for audio, (_, annotation) in zip(recordings, pairs, strict=True):
-        source, rows = audio, annotation
-        if not isinstance(annotation, Annotations):
+        if isinstance(annotation, Annotations):
+            source, rows = audio, checked(annotation, where=str(audio))
+        else:
             source = Path(annotation)
             rows = _read(source, columns, problems)
         if rows is None:
             continue
-        files = np.array([composed(file) for file in rows.files.tolist()], np.str_)
-        own = rows.take((files == composed(audio.name)) | (files == ""))
+        own = rows.take((rows.files == composed(audio.name)) | (rows.files == ""))
         if len(own.rows) or not len(rows.rows):
             name = audio.absolute().relative_to(folder).as_posix()
             songs.append(Song(bird, audio, composed(name), own, source))

@@ -215,7 +215,7 @@ def rows_of(sheet: Sheet) -> list[tuple[int, list[str]]]:
     width = len(rows[0][1])
     comments = {n for n, cells in rows if cells[0].startswith("#") and len(cells) != width}
     if comments:
-        sheet.notes.append(f"{len(comments)} rows that start with # were taken for comments")
+        sheet.notes.append(f"rows that start with # were taken for comments ({len(comments)})")
     return [row for row in rows if row[0] not in comments]
 
 

@@ -238,7 +238,7 @@ def _has_names(sheet: Sheet, first: list, firsts: list, found: list[_Column]) ->
     whole = [[bool(WHOLE.fullmatch(cells[i])) for cells in below if cells[i]] for i in inner]
     fractions = [not any(each) and bool(each) for each in whole]
     corner = not first[0] and len(inner) == len(first) - 1 and _counts(found[0].values, 1)
-    if _counts(row, 1) and (any(fractions) or corner):
+    if _counts(row, 1) and (any(fractions) or any(words) or corner):
         sheet.notes.append(f"the first row ({shown}) was taken for names of columns")
         return True
     rising = len(row) >= FEWEST and (np.diff(row) > 0).all()

@@ -17,6 +17,7 @@ from aviary import (
     write_wav,
 )
 
+from rvae_lite.birdsong.annotations import Annotations
 from rvae_lite.birdsong.syllables import load_birds
 
 QUIET = dict(spec=SMALL, progress=False, workers=1)
@@ -360,6 +361,13 @@ def test_an_annotation_whose_name_is_near_is_told(tmp_path):
     refused(dict(ann=tmp_path), "s.wav has no annotation: is it 'S.csv'. Give both one name")
 
 
+def test_a_name_with_dots_is_not_near_another(tmp_path):
+    write_wav(tmp_path / "song.1.wav", song())
+    write_wav(tmp_path / "song.2.wav", song())
+    write_table(tmp_path / "song.1.csv", GOOD)
+    refused(dict(ann=tmp_path), "song.2.wav has no annotation: put a table beside it")
+
+
 def test_one_file_by_two_paths_is_listed_twice(tmp_path):
     audio = write_wav(tmp_path / "s.wav", song())
     table = write_table(tmp_path / "s.csv", GOOD)
@@ -391,3 +399,19 @@ def test_a_folder_that_may_not_be_read_is_a_problem(tmp_path, monkeypatch):
     monkeypatch.setattr("os.scandir", guarded)
     refused(dict(ann=tmp_path), "day2 may not be read: change its permissions")
     assert skipped(dict(ann=tmp_path)) == (list("abcabc"), {"unreadable folder": 1})
+
+
+def test_annotations_that_a_user_has_made_are_checked(tmp_path):
+    audio = write_wav(tmp_path / "s.wav", song())
+    sound = Annotations([0.1, 0.5], [0.2, 0.53], ["a", "b"], [1, 2], ["", "s.wav"])
+    assert load_birds(dict(ann=[(audio, sound)]), **QUIET).labels.tolist() == ["a", "b"]
+    for change, message in (
+        (dict(labels=["a"]), r"five arrays of one length, not of shapes \(1,\) and \(2,\)"),
+        (dict(onsets=["0.1", "0.5"]), "with numbers as times, not <U3 and float64"),
+        (dict(rows=[1, 1]), "with an integer of its own as row of each syllable"),
+        (dict(rows=[0.5, 1.5]), "with an integer of its own as row of each syllable"),
+    ):
+        wrong = sound._replace(**change)
+        refused(
+            dict(ann=[(audio, wrong)]), f"annotations of .*s.wav must be {message}: correct them"
+        )

@@ -59,7 +59,7 @@ SEMICOLONS, COMMAS = "cells are separated by semicolons", "commas were taken for
     ('"a, b","c"\n"1",2\n', ([[1, 2]], ["a, b", "c"], [])),
     ("# of May\na,b\n1,2\n# 5\n",
      ([[1, 2]], ["a", "b"], ["lines before the table that start with # were taken for comments",
-                             "1 rows that start with # were taken for comments"])),
+                             "rows that start with # were taken for comments (1)"])),
     ("a,b,\n1,2,\n3,4,\n",
      ([[1, 2], [3, 4]], ["a", "b"], ["column 3, which has no name, is empty and was left out"])),
     ("a,b\n1,2\n,\n,\n", ([[1, 2]], ["a", "b"], ["empty rows at the end were left out"])),
@@ -90,6 +90,8 @@ def test_a_first_row_that_may_be_both_is_an_example_with_a_note_or_refused(read)
     text = "0,1,2\n3,4,5\n"
     assert read(text) == ([[0, 1, 2], [3, 4, 5]], None, [note])
     assert read(text, header=True) == ([[3, 4, 5]], ["0", "1", "2"], [])
+    numbered = read("bird,0,1\nx,5,6\ny,7,8\n", columns=["1"])
+    assert numbered == ([[6], [8]], ["1"], ["the first row (0, 1) was taken for names of columns"])
     for text in ("0,1,2\n3,4,0.5\n6,7,8\n", "400,410,420\n.1,.2,.3\n"):
         message = "x.csv, row 1 .* may be names or numbers: name them by words, or say which"
         with pytest.raises(ValueError, match=message):
