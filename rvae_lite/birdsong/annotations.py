@@ -180,7 +180,7 @@ def _read_label_track(lines: list[str], path: Path) -> Annotations:
     for row, line, (first, second, label) in rows:
         onset, offset = number(first, mark), number(second, mark)
         if not second or onset is None or offset is None:
-            problem = f"{line!r} is not an onset, an offset and a label"
+            problem = f"{line[:80]!r} is not an onset, an offset and a label"
             raise ValueError(f"{path}, row {row}: {problem}: correct it")
         found.append((onset, offset, label.strip(), row, ""))
     return _collect(found)
@@ -202,40 +202,38 @@ def _read_table(path: Path, columns: dict) -> Annotations:
     def time(key: str, place: Place, row: int, cells: list) -> float:
         value = number(cells[place.index], mark)
         if value is None:
-            problem = f"the {key} {cells[place.index]!r} is not a number"
+            problem = f"the {key} {cells[place.index][:40]!r} is not a number"
             raise ValueError(f"{path}, row {row}: {problem}: correct it")
         return value / place.per_second
 
     found, seen = [], set()
+    # Raven lists a selection once for each view, waveform and spectrogram.
+    selection = names.index("Selection") if {"Selection", "View"} <= set(names) else None
     for row, cells in rows:
         onset, offset = (time(key, places[key], row, cells) for key in ("onset", "offset"))
         if within:
             start = time("file offset", within, row, cells)
             onset, offset = start, start + (offset - onset)
         label, file = (cells[p.index] if (p := places[key]) else "" for key in ("label", "file"))
-        selection = _selection(names, cells, (onset, offset, label, file))
-        if selection not in seen:
-            found.append((onset, offset, label, row, file))
-        seen |= {selection} - {None}
+        if selection is not None:
+            known = (cells[selection], onset, offset, label, file)
+            if known in seen:
+                continue
+            seen.add(known)
+        found.append((onset, offset, label, row, file))
     return _collect(_without_folders(found, path))
-
-
-def _selection(names: list, cells: list, syllable: tuple) -> tuple | None:
-    """What Raven lists once for each view, waveform and spectrogram; None in another table."""
-    if {"Selection", "View"} <= set(names):
-        return cells[names.index("Selection")], *syllable
 
 
 def _without_folders(found: list, path: Path) -> list:
     """With the names of sound files alone: folders are those of another machine."""
-    folders, plain = {}, []
-    for onset, offset, label, row, file in found:
+    folders, names = {}, {}
+    for file in {file for *_, file in found}:
         sound = PurePosixPath(composed(file).replace("\\", "/"))  # perhaps one with Windows
         if folders.setdefault(sound.name, sound.parent) != sound.parent:
             remedy = "give each folder a table of its own"
             raise ValueError(f"{path} names files {printable(sound.name)} in two folders: {remedy}")
-        plain.append((onset, offset, label, row, sound.name))
-    return plain
+        names[file] = sound.name
+    return [(*syllable, names[file]) for *syllable, file in found]
 
 
 def _read_not_mat(path: Path) -> Annotations:

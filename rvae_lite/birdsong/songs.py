@@ -171,9 +171,12 @@ def _from_tables(files, recordings, beside, columns, problems: list, unread: lis
         if table is None:
             continue
         if (table.files != "").any():
-            for name in np.unique(table.files).tolist():
-                rows = table.take(table.files == name)
-                _give(rows, path, named.get(name, []), near, found, problems)
+            names, which = np.unique(table.files, return_inverse=True)
+            ends = np.cumsum(np.bincount(which))[:-1]
+            for name, rows in zip(
+                names.tolist(), np.split(np.argsort(which, kind="stable"), ends), strict=True
+            ):
+                _give(table.take(rows), path, named.get(name, []), near, found, problems)
         elif path in owner:
             alone.setdefault(owner[path], (table, path))
         elif len(table.rows):
