@@ -1,5 +1,6 @@
 """Which annotation belongs to which recording of a bird."""
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -60,6 +61,7 @@ def find_songs(
 
     Raises:
         FileNotFoundError: there is no such folder.
+        PermissionError: it may not be read.
         ValueError: a folder without recordings, no list of pairs, or one recording twice.
     """
     if not isinstance(source, (str, Path)):
@@ -70,6 +72,8 @@ def find_songs(
     problems, unread = [], []
     files = _walk(folder, problems)
     sounds = [path for path in files if path.suffix.lower() in AUDIO]
+    if not sounds and problems:
+        raise PermissionError(errno.EACCES, problems[0].text)
     if not sounds:
         known = ", ".join(AUDIO)
         raise ValueError(f"{folder} holds no recordings of {bird} ({known}): check the path")

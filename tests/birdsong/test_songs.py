@@ -399,6 +399,8 @@ def test_a_folder_that_may_not_be_read_is_a_problem(tmp_path, monkeypatch):
     monkeypatch.setattr("os.scandir", guarded)
     refused(dict(ann=tmp_path), "day2 may not be read: change its permissions")
     assert skipped(dict(ann=tmp_path)) == (list("abcabc"), {"unreadable folder": 1})
+    with pytest.raises(PermissionError, match="day2 may not be read: change its permissions"):
+        load_birds(dict(ann=tmp_path / "day2"), **QUIET)
 
 
 def test_annotations_that_a_user_has_made_are_checked(tmp_path):
