@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rvae_lite.lab import commands
-from rvae_lite.lab.outputs import printable
+from rvae_lite.publishing import printable
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False

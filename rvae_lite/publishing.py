@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, one or several together, whenever the process ends."""
+"""What leaves the process: files that appear whole, several together; text that is only text."""
 
 import hashlib
 import json
@@ -234,3 +234,22 @@ def _taken(path: Path):
     except OSError:
         pass  # this file system knows no locks
     return os.fdopen(handle, "rb")
+
+
+def printable(value):
+    """Text, or any text in dictionaries and lists, with control characters as escapes.
+
+    Files of strangers name things; a terminal obeys escape sequences, and a line break forges a
+    line.
+    """
+    if isinstance(value, dict):
+        return {printable(name): printable(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [printable(entry) for entry in value]
+    if not isinstance(value, str):
+        return value
+    return "".join(each if each.isprintable() else _escaped(each) for each in value)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()

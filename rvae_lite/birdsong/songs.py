@@ -16,7 +16,7 @@ from rvae_lite.birdsong.annotations import (
     read_annotations,
 )
 from rvae_lite.birdsong.columns import composed
-from rvae_lite.data.cells import printable
+from rvae_lite.publishing import printable
 
 AUDIO = (".wav", ".cbin", ".flac")
 # Tables may hold the syllables of many recordings, in a column of file names.

@@ -55,13 +55,6 @@ def number(text: str, decimal: str = ".") -> float | None:
     return float(text) if NUMBER.fullmatch(text) else None
 
 
-def printable(text: str) -> str:
-    """Text of a file for a sentence: line breaks, escape sequences and the like are spelled out."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 def read_cells(path, *, limit: int = LIMIT) -> Table:
     """All cells of a table, each row with as many as the first.
 

@@ -17,10 +17,10 @@ from rvae_lite.data.cells import (
     check_count,
     head_of,
     number,
-    printable,
     rows_of,
     sheet_of,
 )
+from rvae_lite.publishing import printable
 
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([,.'’ ]\d{3})+([.,]\d*)?")
 WHOLE = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)

@@ -17,10 +17,10 @@ from rvae_lite.lab.outputs import (
     beside,
     check_outputs,
     in_words,
-    printable,
     publish_results,
 )
 from rvae_lite.lab.plan import RHO, Choice, Plan, Seed, beta_range_of
+from rvae_lite.publishing import printable
 
 Option, Argument = typer.Option, typer.Argument
 DATA_HELP = ".npy, .npz, .h5, .csv, or a folder of .png/.jpg images or of .npy arrays."

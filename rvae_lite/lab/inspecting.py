@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.lab.outputs import printable
+from rvae_lite.publishing import printable
 from rvae_lite.rosetta import RosettaPoints
 from rvae_lite.rosetta_files import book_file
 from rvae_lite.storage import kind_of

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
-from rvae_lite.publishing import publish, recover
+from rvae_lite.publishing import printable, publish, recover
 
 
 def check_outputs(*paths, inputs=(), force: bool = False) -> None:
@@ -88,25 +88,6 @@ def publish_results(contents: dict, *, force: bool) -> list[Path]:
         if path != Path(os.path.expanduser(asked)):
             warnings.warn(f"{asked} appeared meanwhile and stays: see {path}", stacklevel=2)
     return paths
-
-
-def printable(value):
-    """Text, or any text in dictionaries and lists, with control characters as escapes.
-
-    Files of strangers name things; a terminal obeys escape sequences, and a line break forges a
-    line.
-    """
-    if isinstance(value, dict):
-        return {printable(name): printable(entry) for name, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [printable(entry) for entry in value]
-    if not isinstance(value, str):
-        return value
-    return "".join(each if each.isprintable() else _escaped(each) for each in value)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode()
 
 
 @contextmanager

@@ -89,7 +89,9 @@ def test_values_beyond_float32_are_refused_and_named():
 
 def test_units_far_from_one_are_told():
     model = VAE.mlp(5, 2, (8,), noise_variance=1e6)
-    message = "root mean square of the data is 5e-05, too far from 1 to train on: subtract the mean"
+    message = (
+        "root mean square of the data is 5.1e-05, too far from 1 to train on: subtract the mean"
+    )
     with pytest.warns(UserWarning, match=message):
         fit(model, X * 5e-5, **SHORT)
     assert arrays.unsuitable_units(np.zeros((3, 2))) is None

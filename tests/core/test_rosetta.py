@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from rvae_lite import VAE, RosettaPoints, fit, rosetta
+from rvae_lite import VAE, RosettaPoints, fit, rosetta, rosetta_files
 
 
 def draw(*shape, seed=0):
