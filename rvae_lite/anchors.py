@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from rvae_lite.checks import check_positive_betas, is_number, per_replica
+from rvae_lite.arrays import is_number
+from rvae_lite.checks import check_positive_betas, per_replica
 from rvae_lite.engine import ANCHOR_RATE, Batches, to_units
 from rvae_lite.gates import standardise
 from rvae_lite.laws import LogUniform

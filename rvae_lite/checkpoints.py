@@ -1,4 +1,4 @@
-"""Files of trainings: checkpoints, from which they go on to the very same result, Fits and points.
+"""Files of trainings: checkpoints, from which they go on to the very same result, and Fits.
 
 Every random number depends on (seed, purpose, epoch) alone, so parameters, buffers, moments and
 history are the whole state.
@@ -7,16 +7,24 @@ history are the whole state.
 import hashlib
 import re
 import time
-from importlib import resources
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from rvae_lite.laws import LogUniform
-from rvae_lite.models import build
+from rvae_lite.models import build_verified
 from rvae_lite.objective import TERMS
-from rvae_lite.storage import content_hash, load_arrays, save_arrays
+from rvae_lite.storage import (
+    FRESH_COPY,
+    check_array,
+    check_entries,
+    check_names,
+    content_hash,
+    load_arrays,
+    save_arrays,
+)
 
 VERSION = 2  # of checkpoints
 OLDER_TERMS = (*TERMS, "total_correlation")  # of saved Fits that do not name their terms
@@ -43,6 +51,7 @@ class Checkpoint:
 
     def __init__(self, path, trainer, weighted):
         self.path, self.epochs = path, trainer.epochs
+        self.terms = (*TERMS, *trainer.loss.objective.extra)
         self.settings = None if path is None else settings_of(trainer, weighted)
         self.written, self.pause = time.monotonic(), PAUSE_SECONDS
 
@@ -66,7 +75,10 @@ class Checkpoint:
         """
         if self.path is None or not Path(self.path).exists():
             return
-        header, arrays = load_arrays(self.path, kind="checkpoint", version=VERSION)
+        check = partial(self._check, state)
+        remedy = "delete it, and the training begins anew"
+        known = dict(kind="checkpoint", version=VERSION)
+        header, arrays = load_arrays(self.path, **known, check=check, remedy=remedy)
         if header["schema_version"] < VERSION:
             raise ValueError(f"checkpoint {self.path} is of an older release: delete it")
         remedy = "delete it or choose another checkpoint path"
@@ -86,12 +98,30 @@ class Checkpoint:
             buffer.copy_(torch.from_numpy(arrays[f"buffer {name}"]))
         state.history.extend(arrays["terms"])
 
+    def _check(self, state, header: dict, arrays: dict) -> None:
+        """Raises ValueError where a checkpoint does not hold what this training would write."""
+        if header["schema_version"] < VERSION:
+            return  # `resume` names it
+        check_entries(header, settings=dict)
+        if differing(header["settings"], self.settings):
+            return  # so it does with these
+        named = dict.fromkeys(("rows", "first", "second"), state.weights)
+        named |= {f"buffer {name}": buffer for name, buffer in state.buffers.items()}
+        check_names(arrays, [*named, "terms"])
+        for name, own in named.items():
+            dtype = str(own.dtype).removeprefix("torch.")
+            check_array(name, arrays[name], shape=tuple(own.shape), dtype=dtype)
+        shape = (None, len(self.terms), len(state.weights))
+        check_array("terms", arrays["terms"], shape=shape, dtype="float64")
+
 
 def differing(theirs: dict, own: dict) -> list[str]:
     """The settings that differ between two trainings; of a model its options too."""
     changed = [key for key, value in own.items() if theirs.get(key) != value]
     if "model" in changed and own["model"]["config"]:
-        before = (theirs.get("model") or {}).get("config") or {}
+        before = theirs.get("model")
+        before = before.get("config") if isinstance(before, dict) else None
+        before = before if isinstance(before, dict) else {}
         options = [key for key, value in own["model"]["config"].items() if before.get(key) != value]
         changed[changed.index("model")] = f"model ({', '.join(options)})"
     return changed
@@ -166,8 +196,54 @@ def save_fit(path, fit) -> None:
     for name, buffer in fit.buffers.items():
         arrays[f"buffer {name}"] = buffer.numpy()
     config = getattr(fit.model, "config", None)
-    header = dict(seeds=fit.seeds, info=fit.info, config=config, terms=list(fit.terms))
+    # How long it took belongs to the run: files of one training are equal.
+    info = {name: value for name, value in fit.info.items() if name != "seconds"}
+    header = dict(seeds=fit.seeds, info=info, config=config, terms=list(fit.terms))
     save_arrays(path, kind="fit", version=1, header=header, arrays=arrays)
+
+
+def load_fit(path) -> tuple[dict, dict]:
+    """Header and arrays of a saved Fit, whatever its model, after checking that they are such.
+
+    The header names the terms of the loss, in the order of the array `terms`, (epochs, T, M).
+
+    Raises:
+        FileNotFoundError, PermissionError, ValueError: as for `load_arrays`.
+    """
+    header, arrays = load_arrays(path, kind="fit", version=1, check=_check_fit)
+    header.setdefault("terms", list(OLDER_TERMS[: arrays["terms"].shape[1]]))
+    return header, arrays
+
+
+def _check_fit(header: dict, arrays: dict) -> None:
+    check_names(arrays, ["rows", "beta", "rho", "terms"], prefix="buffer ")
+    check_entries(header, seeds=list, info=dict, config=(dict, type(None)))
+    check_array("rows", arrays["rows"], shape=(None, None), kind="f")
+    replicas = len(arrays["rows"])
+    check_array("rho", arrays["rho"], shape=(replicas,), kind="f")
+    check_array("beta", arrays["beta"], shape=(replicas,), kind="f", finite=False)
+    check_array("terms", arrays["terms"], shape=(None, None, replicas), kind="f", finite=False)
+    for name in arrays.keys() - {"rows", "beta", "rho", "terms"}:
+        check_array(name, arrays[name], shape=(replicas, *arrays[name].shape[1:]), kind="fiub")
+    seeds, terms = header["seeds"], header.get("terms", OLDER_TERMS[: arrays["terms"].shape[1]])
+    if len(seeds) != replicas or not all(type(seed) is int and seed >= 0 for seed in seeds):
+        raise ValueError(f"seeds must be {replicas} whole numbers")
+    if not isinstance(terms, list | tuple) or not all(isinstance(term, str) for term in terms):
+        raise ValueError("terms must be names")
+    if len(terms) != arrays["terms"].shape[1] or len(set(terms)) < len(terms):
+        raise ValueError(f"terms must be {arrays['terms'].shape[1]} different names")
+    beta, rho = arrays["beta"], arrays["rho"]
+    if np.isinf(beta).any() or (beta < 0).any() or (rho < 0).any():
+        raise ValueError("beta and rho must be finite and not negative")
+    if "loss" not in terms:
+        raise ValueError("its terms do not name the loss")
+
+
+def _built(path, config: dict, num_parameters: int):
+    try:
+        return build_verified(config, num_parameters)
+    except ValueError as error:
+        raise ValueError(f"{path} holds no valid fit ({error}): {FRESH_COPY}") from error
 
 
 def read_fit(path, model=None) -> dict:
@@ -176,12 +252,13 @@ def read_fit(path, model=None) -> dict:
     Raises:
         ValueError: a damaged file, or one that the model does not fit.
     """
-    header, arrays = load_arrays(path, kind="fit", version=1)
+    header, arrays = load_fit(path)
     if model is None and header["config"] is None:
         remedy = "pass model=, a module of the same shape"
         raise ValueError(f"{path} holds a model of your own: {remedy}")
-    model = model if model is not None else build(header["config"])
     weights, terms = torch.from_numpy(arrays["rows"]), arrays["terms"]
+    if model is None:
+        model = _built(path, header["config"], weights.shape[1])
     if weights.shape[1] != sum(parameter.numel() for parameter in model.parameters()):
         found = f"{weights.shape[1]} parameters a replica"
         raise ValueError(f"{path} holds {found}, the model has another number")
@@ -190,7 +267,11 @@ def read_fit(path, model=None) -> dict:
     if missing:
         remedy = "pass the model that it was saved with"
         raise ValueError(f"{path} holds no buffers {missing} of the model: {remedy}")
-    named = header.get("terms", OLDER_TERMS[: terms.shape[1]])
+    for name, buffer in model.named_buffers():
+        found = arrays[f"buffer {name}"].shape[1:]
+        if found != tuple(buffer.shape):
+            shapes = f"{name} of shape {found}, the model has {tuple(buffer.shape)}"
+            raise ValueError(f"{path} holds a buffer {shapes}: {FRESH_COPY}")
     return dict(
         model=model.to(weights.dtype),
         weights=weights,
@@ -198,58 +279,6 @@ def read_fit(path, model=None) -> dict:
         seeds=header["seeds"],
         beta=arrays["beta"],
         rho=arrays["rho"],
-        terms={name: terms[:, i] for i, name in enumerate(named)},
+        terms={name: terms[:, i] for i, name in enumerate(header["terms"])},
         info=header["info"],
     )
-
-
-def read_points(path, build, *, versions: tuple[int, int], described):
-    """The points that `build(x=, z=, ids=, ..., header=)` makes of a Rosetta file.
-
-    Args:
-        path: the file, or "book:NAME" for points that ship with the package.
-        build: the class `RosettaPoints`.
-        versions: of files of plain points, and the newest.
-        described: entries of the header that the arrays must agree with.
-
-    Raises:
-        ValueError: a damaged file, or one that holds other things than points.
-    """
-    if isinstance(path, str) and path.startswith("book:"):
-        path = book_file(path.removeprefix("book:"))
-    plain, newest = versions
-    header, arrays = load_arrays(path, kind="rosetta", version=newest)
-    curved = header["schema_version"] > plain
-    needed = ["betas", "ids", "x", "z"] if curved else ["ids", "x", "z"]
-    optional = {"recon"} if curved else set()
-    if set(arrays) - optional != set(needed):
-        expected = ", ".join(needed[:-1]) + " and z"
-        found = sorted(arrays)
-        raise ValueError(f"{path} holds {found} instead of {expected}: get a fresh copy of it")
-    types = {name: str(array.dtype) for name, array in arrays.items()}
-    known = types["x"] in ("uint8", "float32") and types["z"] == "float32"
-    if not known or arrays["ids"].dtype.kind != "U":
-        problem = f"arrays of other types than Rosetta points ({types})"
-        raise ValueError(f"{path} holds {problem}: get a fresh copy of it")
-    try:
-        points = build(**arrays, header=header)
-    except ValueError as error:
-        problem = f"no valid points ({error})"
-        raise ValueError(f"{path} holds {problem}: get a fresh copy of it") from error
-    told = [key for key in described if key in header]
-    wrong = [key for key in told if header[key] != points.header.get(key)]
-    if wrong:
-        problem = f"contradicts its own header ({', '.join(wrong)})"
-        raise ValueError(f"{path} {problem}: get a fresh copy of it")
-    return points
-
-
-def book_file(name: str):
-    """The file of the points that ship with the package under a name such as "digits"."""
-    folder = resources.files("rvae_lite") / "data" / "rosetta"
-    files = [file.name for file in folder.iterdir() if file.name.endswith(".npz")]
-    known = sorted(file.removesuffix(".npz") for file in files)
-    if name not in known:
-        shipped = ", ".join(f"book:{each}" for each in known)
-        raise ValueError(f"there are no points 'book:{name}'; the book ships {shipped}")
-    return folder / f"{name}.npz"

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rvae_lite.arrays import is_number, is_whole
 from rvae_lite.storage import differences
 
 COMPILE_ABOVE = 100_000  # replica-steps from which compiling (5 to 30 s) pays, measured on a CPU
@@ -53,62 +54,6 @@ def check_objective(objective, model, law) -> None:
         known = "such as disentanglement.BetaTCVAE(), or left out"
         raise ValueError(f"objective must be an object {known}, not {objective!r}")
     objective.check(model, law)
-
-
-def check_arrays(x: np.ndarray, z: np.ndarray, betas, recon) -> None:
-    """Raises ValueError for arrays that are no Rosetta points, plain or curves (betas given)."""
-    if betas is not None:
-        _check_curves(x, z, betas, recon)
-    elif z.ndim != 2 or x.ndim < 2 or len(x) != len(z):
-        found = f"{x.shape} and {z.shape}"
-        raise ValueError(f"points need x (R, *data) and z (R, K) of one length, not {found}")
-    elif recon is not None:
-        raise ValueError("recon belongs to curves over beta: pass their betas too")
-    if not x.size or not z.size:
-        remedy = "select at least one, of at least one number"
-        raise ValueError(f"there are no points, or empty ones: {remedy}")
-    arrays = (x, z) if recon is None else (x, z, recon)
-    if not all(np.isfinite(array).all() for array in arrays):
-        raise ValueError("points hold NaN or infinite values: select them from clean data")
-
-
-def _check_curves(x: np.ndarray, z: np.ndarray, betas: np.ndarray, recon) -> None:
-    ordered = betas.ndim == 1 and len(betas) > 1 and betas[0] > 0 and (np.diff(betas) > 0).all()
-    if not (ordered and np.isfinite(betas).all()):
-        expected = "at least two positive ascending numbers"
-        raise ValueError(f"betas must be {expected}, not {betas.tolist()}")
-    if z.ndim != 3 or x.ndim < 2 or z.shape[:2] != (len(betas), len(x)):
-        expected = f"x (R, *data) and z (J, R, K) = ({len(betas)}, {len(x)}, K)"
-        raise ValueError(f"curves need {expected}, not {x.shape} and {z.shape}")
-    expected = (len(betas), *x.shape)
-    if recon is not None and recon.shape != expected:
-        raise ValueError(f"recon must be (J, R, *data) = {expected}, not {recon.shape}")
-
-
-def check_ids(ids: np.ndarray, num_points: int) -> None:
-    """Raises ValueError for names that are not one per point."""
-    if ids.shape != (num_points,):
-        raise ValueError(f"ids must be one per point ({num_points}), not of shape {ids.shape}")
-
-
-def one_per_point(beta, num_points: int) -> Tensor:
-    """beta, a positive number or one per point, as () or (R,) float64, after checking it."""
-    at = torch.as_tensor(beta, dtype=torch.float64)
-    one_each = not at.ndim or (at.ndim == 1 and len(at) == num_points)
-    if not one_each or not bool((at > 0).all()):
-        expected = f"a positive number or one per point ({num_points})"
-        raise ValueError(f"beta must be {expected}, not {beta!r}")
-    return at
-
-
-def beyond_ends(betas: np.ndarray, low: float, high: float) -> str | None:
-    """The warning where curves known at betas, (J,), do not reach from `low` to `high`."""
-    first, last = betas[0], betas[-1]
-    if low >= first * (1 - 1e-6) and high <= last * (1 + 1e-6):
-        return None
-    span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-    known = f"the points are known for beta in [{first:g}, {last:g}], asked for is {span}"
-    return f"{known}: beyond, they stay as at the ends"
 
 
 def not_reached(missed: list[int], distance: float) -> str:
@@ -188,16 +133,6 @@ def check_counts(**named) -> None:
     for name, value in named.items():
         if not is_whole(value) or value < 1:
             raise ValueError(f"{name} must be a positive integer, not {value!r}")
-
-
-def is_number(value) -> bool:
-    """Whether a value is a real number and no truth value."""
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-
-
-def is_whole(value) -> bool:
-    """Whether a value is an integer and no truth value."""
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def listed_seeds(seeds, replicas: int) -> list[int]:
@@ -341,3 +276,17 @@ def compiles_slowly(model: nn.Module, device: torch.device) -> bool:
     """Whether compiling costs more than it saves: for replicas trained alone, and for LSTMs."""
     layers = model.modules()
     return one_by_one(model, device) or any(getattr(a, "compiles_slowly", False) for a in layers)
+
+
+def check_layers(model: nn.Module) -> None:
+    """Raises ValueError for what replicas cannot have: a layer under two names, frozen weights."""
+    names = {}
+    for name, layer in model.named_modules(remove_duplicate=False):
+        own = [*layer.parameters(recurse=False), *layer.buffers(recurse=False)]
+        if own and names.setdefault(id(layer), name) != name:
+            first = names[id(layer)]
+            raise ValueError(f"layer {name} is {first}: use it under one name")
+    frozen = [name for name, each in model.named_parameters() if not each.requires_grad]
+    if frozen:
+        wrong = f"{frozen[0]} is frozen, but every replica draws and trains its own"
+        raise ValueError(f"{wrong}: register it as a buffer, or call requires_grad_(True)")

@@ -1,5 +1,6 @@
 """The command line: your own data (distil, train, compare, inspect), notebooks, studies."""
 
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Annotated
 import typer
 
 from rvae_lite.lab import commands
+from rvae_lite.publishing import printable
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False
@@ -107,6 +109,7 @@ def run(
 
 def main() -> None:
     """Entry point: an error is one sentence on stderr and exit code 1; an interrupt is 130."""
+    _open_streams()
     usage_error = typer.BadParameter.__base__.__base__  # whichever Click it is that typer stands on
     warnings.showwarning = lambda message, *_, **__: print(
         f"rvae-lite: note: {_sentence(message)}", file=sys.stderr
@@ -117,15 +120,35 @@ def main() -> None:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "rvae-lite"
         sys.exit(f"rvae-lite: {_sentence(error.format_message())} (see {command} --help)")
+    except BrokenPipeError:
+        sys.stdout = None  # who read it, as head, has gone
+        sys.exit(1)
     except (ValueError, OSError, FloatingPointError, MemoryError, ImportError) as error:
-        reason = _sentence(getattr(error, "strerror", None) or error)
-        sys.exit(f"rvae-lite: {reason or type(error).__name__}")
+        sys.exit(f"rvae-lite: {_sentence(_reason(error)) or type(error).__name__}")
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
 
 
+def _reason(error: Exception):
+    """What an error says, and of which file."""
+    reason = getattr(error, "strerror", None) or error
+    file = getattr(error, "filename", None)
+    return reason if file is None or str(file) in str(reason) else f"{reason}: {file}"
+
+
 def _sentence(text) -> str:
-    return " ".join(str(text).split())
+    return printable(" ".join(str(text).split()))
+
+
+def _open_streams() -> None:
+    """Streams that were closed become silent; a console without a letter shows its code."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(nothing, "r" if name == "stdin" else "w"))
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 
-from rvae_lite.checks import is_whole, listed_seeds, one_by_one
+from rvae_lite.arrays import is_whole
+from rvae_lite.checks import listed_seeds, one_by_one
 from rvae_lite.gates import Gate
 from rvae_lite.laws import Annealed, Constant, Cosine, LogUniform
 from rvae_lite.objective import Anchors, Batch, ReplicaLoss

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.func import vmap
 
 from rvae_lite import engine
+from rvae_lite.arrays import as_array
 from rvae_lite.checkpoints import info_of, read_fit, save_fit
 from rvae_lite.models import checks
 from rvae_lite.multirate import is_multirate, responding
@@ -153,7 +154,7 @@ class Fit:
 
     def decode(self, z, *, beta=None) -> Tensor:
         """The likelihood's mean at z, (N, K) for all or (M, N, K), one set each: (M, N, *data)."""
-        z = torch.as_tensor(z, dtype=self.weights.dtype)
+        z = torch.as_tensor(as_array("z", z), dtype=self.weights.dtype)
         checks.check_latents("z", z, self.model.latent_dim, replicas=len(self))
         return self._map(lambda model, z: model.decode(z), z, own=z.ndim == 3, beta=beta)
 
@@ -163,7 +164,7 @@ class Fit:
 
     def sample(self, noise, *, beta=None) -> Tensor:
         """The likelihood's mean at draws from the prior: noise (N, K) gives (M, N, *data)."""
-        noise = torch.as_tensor(noise, dtype=self.weights.dtype)
+        noise = torch.as_tensor(as_array("noise", noise), dtype=self.weights.dtype)
         checks.check_latents("noise", noise, self.model.latent_dim)
         sampled = lambda model, z: getattr(model, "sample", model.decode)(z)  # noqa: E731
         return self._map(sampled, noise, beta=beta)

@@ -7,7 +7,8 @@ import math
 
 from torch import Tensor
 
-from rvae_lite.checks import ascending_range, check_learning_rate, check_warmup, is_number
+from rvae_lite.arrays import is_number
+from rvae_lite.checks import ascending_range, check_learning_rate, check_warmup
 
 
 class Constant:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from rvae_lite.arrays import as_array
 from rvae_lite.fitted import Fit
 from rvae_lite.models.checks import check_known, check_selection
 from rvae_lite.multirate import is_multirate
@@ -44,11 +44,10 @@ def select_points(
         >>> points.z.shape
         (8, 2)
     """
-    x, means = (a.detach().cpu().numpy() if isinstance(a, Tensor) else a for a in (x, means))
-    x, means = np.asarray(x), np.asarray(means, dtype=np.float64)
-    check_selection(x, means, num_points)
+    x, means = as_array("x", x), as_array("means", means).astype(np.float64)
+    check_selection(x, means, num_points, seed=seed)
     check_known("method", method, sorted(SELECTION_METHODS))
-    chosen = _nearest_distinct(means, SELECTION_METHODS[method](means, num_points, seed))
+    chosen = _nearest_distinct(means, SELECTION_METHODS[method](means, num_points, seed % 2**32))
     versions = dict(torch=torch.__version__, numpy=np.__version__, python=platform.python_version())
     made = dict(selection_method=method, selection_seed=int(seed), versions=versions)
     names = np.arange(len(x)) if ids is None else np.asarray(ids)

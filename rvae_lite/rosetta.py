@@ -5,15 +5,18 @@ Letters: K latent dimension, R Rosetta points, J values of beta at which a curve
 """
 
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from rvae_lite import checks
-from rvae_lite.checkpoints import read_points
-from rvae_lite.checks import CheckReport
+from rvae_lite import rosetta_files as files
+from rvae_lite.arrays import as_array, as_float32, as_text, check_kept
 from rvae_lite.storage import save_arrays
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from rvae_lite.checks import CheckReport
 
 # Versions of files: of plain points, which older readers read too, and of curves.
 PLAIN_VERSION, SCHEMA_VERSION = 1, 2
@@ -39,14 +42,17 @@ class RosettaPoints:
     """
 
     def __init__(self, x, z, *, betas=None, recon=None, ids=None, header: dict | None = None):
-        x, z = np.asarray(x), np.asarray(z, dtype=np.float32)
-        x = x if x.dtype == np.uint8 else np.asarray(x, dtype=np.float32)
-        betas = None if betas is None else np.asarray(betas, dtype=np.float64)
-        recon = None if recon is None else np.asarray(recon, dtype=np.float32)
-        checks.check_arrays(x, z, betas, recon)
-        ids = np.asarray([""] * len(x) if ids is None else ids).astype(str)
-        checks.check_ids(ids, len(x))
+        x, z = as_array("x", x), as_array("z", z)
+        betas = None if betas is None else as_array("betas", betas).astype(np.float64)
+        recon = None if recon is None else as_float32("recon", as_array("recon", recon))
+        files.check_arrays(x, z, betas, recon)
+        check_kept("x", x)
+        check_kept("z", z if betas is None else z.swapaxes(0, 1))
+        x, z = x if x.dtype == np.uint8 else as_float32("x", x), as_float32("z", z)
+        ids = as_text("ids", [""] * len(x) if ids is None else ids)
+        files.check_ids(ids, len(x))
         self.x, self.z, self.ids, self.betas, self.recon = x, z, ids, betas, recon
+        files.check_maker(header or {})
         self.header = dict(header or {}, **self._described())
         if betas is None:
             self.header = {k: value for k, value in self.header.items() if k not in OF_CURVES}
@@ -97,19 +103,22 @@ class RosettaPoints:
 
     def warn_beyond(self, low: float, high: float) -> None:
         """Warn (UserWarning) where the curves do not reach from `low` to `high`."""
-        text = None if self.betas is None else checks.beyond_ends(self.betas, low, high)
+        text = None if self.betas is None else files.beyond_ends(self.betas, low, high)
         if text is not None:
             warnings.warn(text, UserWarning, stacklevel=3)
 
     def _at(self, curves: np.ndarray, beta) -> np.ndarray:
-        at = checks.one_per_point(beta, len(self))
+        import torch
+
+        at = files.one_per_point(beta, len(self))
         self.warn_beyond(float(at.min()), float(at.max()))
         nodes, values = torch.from_numpy(self.betas), torch.from_numpy(curves)
-        return along_beta(nodes, values, at.expand(len(self))).numpy()
+        return along_beta(nodes, values, torch.from_numpy(at).expand(len(self))).numpy()
 
     def save(self, path) -> None:
-        """Write the points to `path` (.npz) atomically, without pickle, with a SHA-256.
+        """Write the points to `path` (.npz), atomically, without pickle, with a SHA-256.
 
+        path: or a binary file that is open for writing.
         Plain points are written as version 1, which older readers read too; curves as version 2.
         """
         arrays = dict(x=self.x, z=self.z, ids=self.ids, betas=self.betas, recon=self.recon)
@@ -125,9 +134,10 @@ class RosettaPoints:
         FileNotFoundError: no such file.  ValueError: the file is truncated, altered, pickled, of
         another kind or newer.
         """
-        return read_points(path, cls, versions=(PLAIN_VERSION, SCHEMA_VERSION), described=DESCRIBED)
+        versions = (PLAIN_VERSION, SCHEMA_VERSION)
+        return files.read_points(path, cls, versions=versions, described=DESCRIBED)
 
-    def check(self, x, preprocessing=None) -> CheckReport:
+    def check(self, x, preprocessing=None) -> "CheckReport":
         """Compare with one's own data x, (N, *data), before hours are spent on training.
 
         Errors: another preprocessing, shape or scale (0-255 against 0-1), NaN.  Warnings: a shifted
@@ -135,15 +145,19 @@ class RosettaPoints:
         where the points have one too, except for `normalisation`, which belongs to one bird or
         instrument.
         """
+        from rvae_lite import checks
+
         return checks.compare_points(self, x, preprocessing)
 
 
-def along_beta(betas: Tensor, curves: Tensor, at: Tensor) -> Tensor:
+def along_beta(betas: "Tensor", curves: "Tensor", at: "Tensor") -> "Tensor":
     """Read R curves off, each at a beta of its own: linear in log beta, constant beyond the ends.
 
     betas: where the curves are known, (J,), ascending; curves: their values there, (J, R, ...);
     at: betas, (..., R).  Returns values, (..., R, ...).
     """
+    import torch
+
     nodes = betas.log()
     wanted = at.to(nodes).log().clamp(nodes[0], nodes[-1])
     upper = torch.searchsorted(nodes, wanted).clamp(1, len(nodes) - 1)

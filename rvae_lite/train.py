@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from rvae_lite import checks, engine
 from rvae_lite.anchors import Anchoring, PointsNotReached, Weighted
+from rvae_lite.arrays import as_array, check_kept, unsuitable_units
 from rvae_lite.checkpoints import Checkpoint
 from rvae_lite.fitted import Fit
 from rvae_lite.laws import Annealed, Constant, Cosine, LogUniform
@@ -87,7 +88,8 @@ def fit(
     """
     # Refuse what does not fit, before anything is computed.
     checks.check_counts(replicas=replicas, epochs=epochs, batch_size=batch_size)
-    x = check_data(model, x, minimum=2)
+    checks.check_layers(model)
+    x, device = _training_data(model, x), _device(device)
     seeds = engine.replica_seeds(seed, replicas)
     rate_law, law = _learning_rate_law(learning_rate, epochs), _beta_law(model, beta)
     beta, rho = _numbers(law, replicas), checks.per_replica("rho", rho, replicas)
@@ -95,7 +97,6 @@ def fit(
     checks.check_objective(objective, model, law)
 
     # Lay the training out, and go on where an interrupted one left off.
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     batches = engine.Batches.of(len(x), batch_size)
     num_steps = replicas * epochs * batches.num_batches
     course = dict(epochs=epochs, law=law, beta=beta, rho=rho, learning_rate=rate_law)
@@ -115,7 +116,8 @@ def fit(
     # Train epoch by epoch.
     started = time.monotonic()
     for epoch in _progress_bar(len(state.history), epochs, progress):
-        state.history.append(trainer.run_epoch(state, epoch))
+        with torch.enable_grad():  # whatever the caller has switched off
+            state.history.append(trainer.run_epoch(state, epoch))
         checks.check_finite_loss(trainer, state.history[-1][0], epoch)
         keeper.after_epoch(state)
 
@@ -123,6 +125,32 @@ def fit(
     result = Fit.of(model, trainer, state, seconds=round(time.monotonic() - started, 3))
     _warn_of_unreached(result, weighted)
     return result
+
+
+def _training_data(model: nn.Module, x) -> Tensor:
+    """x as `check_data` gives it, if a training in its precision and units makes sense."""
+    data = check_data(model, x, minimum=2)
+    if getattr(model, "num_tokens", None) is None:
+        if data.dtype == torch.float32:
+            check_kept("x", as_array("x", x))
+        if doubt := unsuitable_units(data.numpy(force=True)):
+            warnings.warn(doubt, stacklevel=3)
+    return data
+
+
+def _device(device) -> torch.device:
+    if torch.is_inference_mode_enabled():
+        remedy = "call fit outside of torch.inference_mode()"
+        raise ValueError(f"gradients are off, so that nothing can be trained: {remedy}")
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+        torch.empty(1, device=found)
+    except (RuntimeError, AssertionError, TypeError, ImportError, NotImplementedError) as error:
+        remedy = "leave device out, or name one that is there, such as 'cpu'"
+        raise ValueError(f"device={device!r} cannot be used: {remedy}") from error
+    return found
 
 
 def _learning_rate_law(learning_rate, epochs: int) -> Cosine | Constant:

@@ -1,24 +1,18 @@
 """Where the n syllables of a recording are: tables, Audacity's labels, Evsonganaly's .not.mat."""
 
-import csv
-import io
 import math
-import re
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
 
-# How tables call their columns, in lower case and without what UNIT finds.
-SPELLINGS = dict(
-    onset="onset onsets start starts begin t_start",
-    offset="offset offsets onset_offset stop stops end ends t_end t_stop",
-    label="label labels cluster clusters type syllable syllables syllable_type annotation "
-    "annotations name",
-    file="file files filename filenames file_name audio audio_file audio_files audio_filename "
-    "audio_filenames audio_path audiofile notated_path begin_file wav wav_file",
-)
-UNIT = re.compile(r"(_times?)?(_s|_ms|_sec|_seconds)?$")
+from rvae_lite.birdsong.columns import SPELLINGS, Place, composed, find_column, within_files
+from rvae_lite.data.cells import decimal_mark, number, read_cells, read_lines
+from rvae_lite.data.files import size_of
+from rvae_lite.data.mat5 import read_mat5
+from rvae_lite.publishing import printable
+
+MOST_BYTES = 2**25  # of the arrays of a .not.mat file, some 10^6 syllables
 TABLES = (".csv", ".tsv", ".txt")
 TOLERANCE = 1e-3  # s, by which a syllable may exceed its file: times in tables are rounded
 TOUCHING = 1e-6  # s, by which the next syllable may start before the end of this one
@@ -54,19 +48,20 @@ def read_annotations(path, *, columns: dict | None = None) -> Annotations:
     """Read onsets, offsets and labels of syllables.
 
     Args:
-        path: a table (.csv, .tsv, .txt with a header), Audacity's labels (.txt without one), a
-            .not.mat file of Evsonganaly, or what crowsetta reads (a Praat .TextGrid, say), if it
-            is installed.  Times are in seconds; in .not.mat files and columns called ..._ms in ms.
+        path: a table (.csv, .tsv, .txt with a header), Audacity's labels (.txt without one),
+            Raven's selections, a .not.mat file of Evsonganaly, or what crowsetta reads (a Praat
+            .TextGrid, say), if it is installed.  Times are in seconds, in .not.mat files in ms; the
+            name of a column may say another unit: onset_ms, onset [us], Begin Time (min).
         columns: names of unusual columns of a table, such as {"onset": "t0", "label": "kind"}; the
             keys are onset, offset, label, file.  {"label": None} reads a table without labels.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: columns are missing or ambiguous, a time is no number, or the format is unknown.
+        FileNotFoundError, PermissionError: there is no such file, or it may not be read.
+        ValueError: no regular file, no text, rows of several lengths; columns are missing or
+            ambiguous, a time is no number or counts samples, or the format is unknown.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no annotation file at {path}: check the path")
+    size_of(path, "annotation file")
     name = path.name.lower()
     if columns is not None and not name.endswith(TABLES):
         raise ValueError(f"columns is only for tables, and {path} is none: leave it out")
@@ -74,13 +69,9 @@ def read_annotations(path, *, columns: dict | None = None) -> Annotations:
         return _read_not_mat(path)
     if not name.endswith(TABLES):
         return _read_with_crowsetta(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text: save it again as UTF-8") from error
-    if name.endswith(".txt") and _has_no_header(text):
-        return _read_label_track(text, path)
-    return _read_table(text, path, columns or {})
+    if name.endswith(".txt") and _is_label_track(lines := read_lines(path)):
+        return _read_label_track(lines, path)
+    return _read_table(path, columns or {})
 
 
 def check_annotations(
@@ -129,9 +120,32 @@ def check_annotations(
     for i in sorted(faults):
         reason, sentence = faults[i]
         times = f"from {onsets[i]:.6g} to {offsets[i]:.6g} s"
-        text = f"{path}, row {rows[i]}: syllable {labels[i]} {times}: {sentence}"
+        text = f"{path}, row {rows[i]}: syllable {printable(labels[i])} {times}: {sentence}"
         problems[int(rows[i])] = Problem(reason, text)
     return problems
+
+
+def checked(annotations: Annotations, *, where: str) -> Annotations:
+    """Annotations that a user has made, with the types that `Annotations` promises.
+
+    Raises:
+        ValueError: arrays of several lengths, times that are no numbers, rows that are no distinct
+            integers.
+    """
+    onsets, offsets, labels, rows, files = map(np.asarray, annotations)
+    shapes = sorted({str(field.shape) for field in (onsets, offsets, labels, rows, files)})
+    wrong = None
+    if len(shapes) > 1 or rows.ndim != 1:
+        wrong = f"five arrays of one length, not of shapes {' and '.join(shapes)}"
+    elif onsets.dtype.kind not in "iuf" or offsets.dtype.kind not in "iuf":
+        wrong = f"with numbers as times, not {onsets.dtype} and {offsets.dtype}"
+    elif rows.size and (rows.dtype.kind not in "iu" or len(np.unique(rows)) < len(rows)):
+        wrong = "with an integer of its own as row of each syllable"
+    if wrong is not None:
+        raise ValueError(f"the annotations of {where} must be {wrong}: correct them")
+    plain = np.array([composed(str(file)) for file in files.tolist()], np.str_)
+    times = onsets.astype(np.float64), offsets.astype(np.float64)
+    return Annotations(*times, labels.astype(np.str_), rows.astype(np.int64), plain)
 
 
 def _collect(found: list[tuple]) -> Annotations:
@@ -141,133 +155,126 @@ def _collect(found: list[tuple]) -> Annotations:
     return Annotations(*map(np.array, fields, types))
 
 
-def _number(text: str) -> float | None:
-    """A time; an empty cell is a missing time, NaN; None where the text is no number."""
-    try:
-        return float(text) if text else math.nan
-    except ValueError:
-        return None
-
-
-def _has_no_header(text: str) -> bool:
+def _is_label_track(lines: list[str]) -> bool:
     """Whether the first line that is no comment holds times, or a frequency range of Audacity."""
-    for line in text.splitlines():
+    for line in lines:
         if line.strip() and not line.startswith("#"):
-            return line.startswith("\\") or _number(line.split()[0]) is not None
+            time = number(line.split()[0].replace(",", "."))
+            return line.startswith("\\") or (time is not None and not math.isnan(time))
     return True
 
 
-def _read_label_track(text: str, path: Path) -> Annotations:
+def _read_label_track(lines: list[str], path: Path) -> Annotations:
     """Onset, offset and perhaps a label in each line, as Audacity and AVA write them."""
-    found = []
-    for row, line in enumerate(text.splitlines(), 1):
+    rows = []
+    for row, line in enumerate(lines, 1):
         if not line.strip() or line.startswith(("\\", "#")):  # \: frequencies of the label above
             continue
-        first, second, label = (line.split(maxsplit=2) + ["", ""])[:3]
-        onset, offset = _number(first), _number(second)
+        cells = [cell.strip() for cell in line.strip().split("\t")]
+        if len(cells) > 3:
+            raise ValueError(f"{path}, row {row} has {len(cells)} cells, not 3: correct it")
+        if len(cells) < 2 or len(cells[0].split()) > 1:  # spaces separate
+            cells = line.split(maxsplit=2)
+        rows.append((row, line, (cells + ["", ""])[:3]))
+    mark = decimal_mark([cell for *_, cells in rows for cell in cells[:2]], "\t")
+    found = []
+    for row, line, (first, second, label) in rows:
+        onset, offset = number(first, mark), number(second, mark)
         if not second or onset is None or offset is None:
-            problem = f"{line!r} is not an onset, an offset and a label"
+            problem = f"{line[:80]!r} is not an onset, an offset and a label"
             raise ValueError(f"{path}, row {row}: {problem}: correct it")
         found.append((onset, offset, label.strip(), row, ""))
     return _collect(found)
 
 
-def _split_table(text: str, path: Path) -> tuple[list, str]:
-    """Row and cells of each line that is not empty, and what separates the cells."""
-    header = text.lstrip().partition("\n")[0]
-    delimiter = "\t" if "\t" in header else max(",;", key=header.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        lines = [(reader.line_num, [cell.strip() for cell in line]) for line in reader]
-    except csv.Error as error:
-        where = f"{path}, row {reader.line_num}"
-        raise ValueError(f"{where} cannot be read ({error}): save the table again") from error
-    return [(row, cells) for row, cells in lines if any(cells)], delimiter
-
-
-def _read_table(text: str, path: Path, columns: dict) -> Annotations:
-    lines, delimiter = _split_table(text, path)
-    if not lines:
-        raise ValueError(f"{path} is empty: a table starts with the names of its columns")
-    names = lines[0][1]
-    place = {key: _find_column(key, names, columns, path) for key in SPELLINGS}
+def _read_table(path: Path, columns: dict) -> Annotations:
     if unknown := sorted(set(columns) - set(SPELLINGS)):
         raise ValueError(f"columns must have keys among {', '.join(SPELLINGS)}, not {unknown[0]!r}")
-    found, folders = [], {}
-    for row, cells in lines[1:]:
-        where, times = f"{path}, row {row}", []
-        if len(cells) < len(names):
-            raise ValueError(
-                f"{where} has {len(cells)} cells, not {len(names)}: complete the table"
-            )
-        for key in ("onset", "offset"):
-            cell = cells[place[key]]
-            time = _number(cell.replace(",", ".") if delimiter == ";" else cell)
-            if time is None:
-                raise ValueError(f"{where}: the {key} {cell!r} is not a number: correct it")
-            in_ms = names[place[key]].lower().strip(" )").endswith("ms")
-            times.append(time / 1000 if in_ms else time)
-        label, file = ("" if place[key] is None else cells[place[key]] for key in ("label", "file"))
-        # Folders are those of another machine, perhaps one with Windows.
-        sound = PurePosixPath(file.replace("\\", "/"))
+    table = read_cells(path)
+    names, rows = [composed(name) for name in table.rows[0][1]], table.rows[1:]
+    places = {key: find_column(key, names, columns, path) for key in SPELLINGS}
+    # Raven counts the times of many files from the start of the first.
+    within = within_files(names) if places["file"] and not columns else None
+    mark = decimal_mark(
+        [cells[place.index] for _, cells in rows for place in (places["onset"], places["offset"])],
+        table.separator,
+    )
+
+    def time(key: str, place: Place, row: int, cells: list) -> float:
+        value = number(cells[place.index], mark)
+        if value is None:
+            problem = f"the {key} {cells[place.index][:40]!r} is not a number"
+            raise ValueError(f"{path}, row {row}: {problem}: correct it")
+        return value / place.per_second
+
+    found, seen = [], set()
+    # Raven lists a selection once for each view, waveform and spectrogram.
+    selection = names.index("Selection") if {"Selection", "View"} <= set(names) else None
+    for row, cells in rows:
+        onset, offset = (time(key, places[key], row, cells) for key in ("onset", "offset"))
+        if within:
+            start = time("file offset", within, row, cells)
+            onset, offset = start, start + (offset - onset)
+        label, file = (cells[p.index] if (p := places[key]) else "" for key in ("label", "file"))
+        if selection is not None:
+            known = (cells[selection], onset, offset, label, file)
+            if known in seen:
+                continue
+            seen.add(known)
+        found.append((onset, offset, label, row, file))
+    return _collect(_without_folders(found, path))
+
+
+def _without_folders(found: list, path: Path) -> list:
+    """With the names of sound files alone: folders are those of another machine."""
+    folders, names = {}, {}
+    for file in {file for *_, file in found}:
+        sound = PurePosixPath(composed(file).replace("\\", "/"))  # perhaps one with Windows
         if folders.setdefault(sound.name, sound.parent) != sound.parent:
             remedy = "give each folder a table of its own"
-            raise ValueError(f"{path} names files {sound.name} in two folders: {remedy}")
-        found.append((*times, label, row, sound.name))
-    return _collect(found)
-
-
-def _find_column(key: str, names: list, columns: dict, path: Path) -> int | None:
-    """Where a table has the onset, offset, label or file; None where it has no labels or files."""
-    wanted, shown = columns.get(key), ", ".join(map(repr, names))
-    example = f'pass columns={{"{key}": NAME}}'
-    if key in columns and wanted is None and key in ("label", "file"):
-        return None
-    if key in columns:
-        matches = [i for i, name in enumerate(names) if name == wanted]
-        absent = f"no column {wanted!r} for the {key}, but {shown}: {example}"
-    else:
-        plain = [re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in names]
-        plain = [UNIT.sub("", name) for name in plain] if key in ("onset", "offset") else plain
-        matches = [i for i, name in enumerate(plain) if name in SPELLINGS[key].split()]
-        absent = f"no column for the {key} among {shown}: {example}"
-    if len(matches) > 1:
-        several = " and ".join(repr(names[i]) for i in matches)
-        raise ValueError(f"{path} has several columns for the {key}, {several}: {example}")
-    if matches or (key == "file" and key not in columns):
-        return matches[0] if matches else None
-    if key == "label" and key not in columns:
-        absent += ', or columns={"label": None} where there are no labels'
-    raise ValueError(f"{path} has {absent}")
+            raise ValueError(f"{path} names files {printable(sound.name)} in two folders: {remedy}")
+        names[file] = sound.name
+    return [(*syllable, names[file]) for *syllable, file in found]
 
 
 def _read_not_mat(path: Path) -> Annotations:
     """Evsonganaly: onsets and offsets in milliseconds, and one character each as label."""
-    from scipy.io import loadmat
-
-    try:
-        content = loadmat(path, squeeze_me=True)
-        onsets = np.atleast_1d(content["onsets"]).astype(np.float64) / 1000
-        offsets = np.atleast_1d(content["offsets"]).astype(np.float64) / 1000
-        labels = list("".join(np.atleast_1d(content["labels"]).tolist()))
-    except KeyError as error:
+    keys, remedy = ("onsets", "offsets", "labels"), "save it again from Evsonganaly"
+    content = read_mat5(path, keys, limit=MOST_BYTES, remedy=remedy)
+    if missing := [key for key in keys if key not in content]:
         problem = "it is not a .not.mat file of Evsonganaly; save it again"
-        raise ValueError(f"{path} has no {error}: {problem}") from error
-    except OSError:
-        raise
-    except Exception as error:  # damage makes scipy raise many kinds
-        reason = " ".join(str(error).split()) or type(error).__name__
-        remedy = "save it again from Evsonganaly"
-        raise ValueError(f"{path} cannot be read ({reason}): {remedy}") from error
-    if not len(onsets) == len(offsets) == len(labels):
-        counts = f"{len(onsets)} onsets, {len(offsets)} offsets and {len(labels)} labels"
-        raise ValueError(f"{path} has {counts}: label every syllable and save it again")
-    return _number_rows(onsets, offsets, labels, path.name[: -len(".not.mat")])
+        raise ValueError(f"{path} has no {missing[0]!r}: {problem}")
+    times = []
+    for key in keys[:2]:
+        array = content[key]
+        if array.dtype.kind not in "iuf" or max(array.shape) < array.size:
+            shape = "x".join(map(str, array.shape))
+            raise ValueError(f"{path} has {key} that are no list of numbers ({shape}): {remedy}")
+        times.append(array.ravel().astype(np.float64) / 1000)
+    labels = _labels(content["labels"], len(times[0]))
+    counts = len(times[0]), len(times[1]), len(labels)
+    if len(set(counts)) > 1:
+        counted = "{} onsets, {} offsets and {} labels".format(*counts)
+        raise ValueError(f"{path} has {counted}: label every syllable and save it again")
+    return _numbered(*times, labels, path.name[: -len(".not.mat")])
 
 
-def _number_rows(onsets, offsets, labels, file: str) -> Annotations:
-    syllables = zip(onsets, offsets, labels, strict=True)
-    return _collect([(*syllable, row, file) for row, syllable in enumerate(syllables, 1)])
+def _labels(array: np.ndarray, count: int) -> np.ndarray:
+    """A row of characters, a column of them, or a word in each of `count` rows or cells."""
+    if array.dtype.kind == "O":
+        return array.ravel().astype(np.str_) if array.size else np.empty(0, "U1")
+    if array.dtype.kind != "U":
+        return np.empty(0, "U1")
+    if array.ndim == 2 and 1 not in array.shape and len(array) == count and array.size:
+        return np.array(["".join(row).strip() for row in array.tolist()])
+    return array.ravel() if array.size in array.shape or not array.size else np.empty(0, "U1")
+
+
+def _numbered(onsets, offsets, labels, file: str) -> Annotations:
+    """With the rows of a file that has no lines."""
+    times = (np.asarray(times, np.float64) for times in (onsets, offsets))
+    rows, files = np.arange(1, len(onsets) + 1), np.full(len(onsets), composed(file))
+    return Annotations(*times, np.asarray(labels, np.str_), rows, files)
 
 
 def _read_with_crowsetta(path: Path) -> Annotations:
@@ -294,4 +301,4 @@ def _read_with_crowsetta(path: Path) -> Annotations:
     if tier.onsets_s is None:
         remedy = "save them in seconds, as a .csv table"
         raise ValueError(f"{path} gives its times in samples: {remedy}")
-    return _number_rows(tier.onsets_s, tier.offsets_s, tier.labels, "")
+    return _numbered(tier.onsets_s, tier.offsets_s, tier.labels, "")

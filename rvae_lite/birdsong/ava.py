@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rvae_lite.birdsong.columns import composed
 from rvae_lite.birdsong.syllables import Syllables
 from rvae_lite.data.hdf5 import read_hdf5_files
 from rvae_lite.storage import differences, write_atomically
@@ -104,11 +105,6 @@ def _content(syllables: Syllables) -> bytes:
 
 def _checked(path: Path, part: dict, settings: str | None) -> dict:
     """The four arrays of one file, checked, and the settings or None."""
-    try:
-        settings = json.loads(settings or "null")
-    except ValueError as error:
-        wrong = f"{path} has settings that are no JSON ({error})"
-        raise ValueError(f"{wrong}: get a fresh copy of it") from error
     if missing := [repr(key) for key in KEYS if key not in part]:
         lacks = " and no ".join(missing)
         raise ValueError(f"{path} has no {lacks}: is it one of AVA's files of syllables?")
@@ -118,21 +114,56 @@ def _checked(path: Path, part: dict, settings: str | None) -> dict:
         raise ValueError(f"{path} has arrays of unequal lengths ({shown}): write it again")
     specs, onsets, offsets, names = part.values()
     _check_values(path, specs, onsets, offsets)
-    names = [n.decode() if isinstance(n, bytes) else str(n) for n in names.tolist()]
+    names = _names(path, names)
     times = np.asarray(onsets, np.float64), np.asarray(offsets, np.float64)
     arrays = (np.asarray(specs, np.float32), *times, np.array(names, np.str_))
-    return dict(zip(KEYS, arrays, strict=True), preprocessing=settings)
+    return dict(zip(KEYS, arrays, strict=True), preprocessing=_settings(path, settings))
+
+
+def _names(path: Path, names: np.ndarray) -> list[str]:
+    """Names of sound files, which HDF5 may give as bytes."""
+    remedy = "write it again, with a UTF-8 name for each syllable"
+    plain = []
+    for row, name in enumerate(names.tolist() if names.ndim == 1 else [None]):
+        try:
+            plain.append(name.decode() if isinstance(name, bytes) else name)
+        except UnicodeDecodeError as error:
+            wrong = f"the name of the sound file, {name[:40]!r}, is no UTF-8"
+            raise ValueError(f"{path}, row {row}: {wrong}: {remedy}") from error
+    if not all(isinstance(name, str) for name in plain):
+        raise ValueError(f"{path}: audio_filenames must be (n,) text, not {names.dtype}: {remedy}")
+    return [composed(name) for name in plain]
+
+
+def _settings(path: Path, text) -> dict | None:
+    """The settings of the spectrograms that a file has as JSON."""
+    try:
+        text = "null" if text is None else text
+        found = json.loads(text)
+        if not isinstance(found, dict | None):
+            raise TypeError(f"it is {type(found).__name__}")
+        json.dumps(found, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        wrong = f"its attribute preprocessing is no JSON object of settings ({reason})"
+        raise ValueError(f"{path}: {wrong}: delete it, or write the file again") from error
+    return found
 
 
 def _check_values(path: Path, specs, onsets, offsets) -> None:
-    if specs.ndim != 3 or not np.issubdtype(specs.dtype, np.floating):
+    if specs.ndim != 3 or 0 in specs.shape[1:] or not np.issubdtype(specs.dtype, np.floating):
         found = f"{specs.dtype} of shape {specs.shape}: write it again"
         raise ValueError(f"{path}: specs must be (n, num_freqs, num_times) floats, not {found}")
-    rows = specs.reshape(len(specs), -1)
+    for key, times in (("onsets", onsets), ("offsets", offsets)):
+        if times.ndim != 1 or times.dtype.kind not in "iuf":
+            found = f"{times.dtype} of shape {times.shape}: write it again"
+            raise ValueError(f"{path}: {key} must be (n,) numbers, seconds, not {found}")
+    rows = specs.reshape(len(specs), specs.shape[1] * specs.shape[2])
     faults = {
         "has NaN or infinite values: compute it again": ~np.isfinite(rows).all(1),
         "has values outside [0, 1]: normalise it as AVA does": ((rows < 0) | (rows > 1)).any(1),
         "has an onset that is not before its offset: correct the times": ~(onsets < offsets),
+        "has an infinite time: correct it": ~(np.isfinite(onsets) & np.isfinite(offsets)),
     }
     for fault, wrong in faults.items():
         if wrong.any():

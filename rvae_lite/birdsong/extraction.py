@@ -41,7 +41,7 @@ def extract(song: Song, *, spec: SpectrogramSpec, channel: int | None = None) ->
             raise ValueError(
                 f"{song.audio}: {rate} Hz hold nothing above {rate / 2:g} Hz, {remedy}"
             )
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError) as error:
         nothing = np.empty((0, spec.num_freqs, spec.num_times), np.float32)
         problem = Problem("unusable recording", str(error), max(1, len(song.annotations.rows)))
         return Extract(nothing, np.empty(0, int), np.empty(0, bool), [problem])
@@ -89,10 +89,11 @@ def open_cache(folder: Path, spec: SpectrogramSpec) -> None:
         content = json.dumps(_settings(spec), indent=1).encode()
         write_atomically(path, lambda file: file.write(content))
     try:
-        kept = dict(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError as error:
-        remedy = f"delete the folder {folder}, the cache is built anew"
-        raise ValueError(f"{path} is damaged: {remedy}") from error
+        kept = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError):
+        kept = None
+    if not isinstance(kept, dict):
+        raise ValueError(f"{path} is damaged: delete the folder {folder}, the cache is built anew")
     _check_settings(kept, spec, folder, "it")
 
 
@@ -118,16 +119,43 @@ def extract_or_recall(
         header, arrays = load_arrays(path, **kind)
     except (FileNotFoundError, ValueError):  # absent or damaged: it is made anew
         header, arrays = {}, {}
-    if header:
+    if isinstance(header.get("settings"), dict):
         _check_settings(header["settings"], spec, Path(cache), path.name)
-    if header.get("origin") == origin:
-        return Extract(**arrays, problems=[Problem(*problem) for problem in header["problems"]])
+        recalled = _recalled(header, arrays, song, spec)
+        if recalled is not None and header.get("origin") == origin:
+            return recalled
     made = extract(song, spec=spec, channel=channel)
     problems = [list(problem) for problem in made.problems]
     header = dict(settings=_settings(spec), origin=origin, problems=problems)
     arrays = dict(images=made.images, kept=made.kept, clipped=made.clipped)
     save_arrays(path, **kind, header=header, arrays=arrays)
     return made
+
+
+def _recalled(header: dict, arrays: dict, song: Song, spec: SpectrogramSpec) -> Extract | None:
+    """What a cache keeps of a song; None if it is not what `extract` can have given."""
+    rows, problems = len(song.annotations.rows), header.get("problems")
+    if not isinstance(problems, list):
+        return None
+    for problem in problems:
+        if not isinstance(problem, list) or [type(part) for part in problem] != [str, str, int]:
+            return None
+        if problem[2] < 1:
+            return None
+    types = dict(images=np.float32, kept=np.int64, clipped=np.bool_)
+    if {name: array.dtype for name, array in arrays.items()} != types:
+        return None
+    images, kept, clipped = (arrays[name] for name in types)
+    num = len(kept) if kept.ndim else 0
+    shapes = (num, spec.num_freqs, spec.num_times), (num,), (num,)
+    # -inf is outside the syllable.
+    if (images.shape, kept.shape, clipped.shape) != shapes or not (images < np.inf).all():
+        return None
+    # Each syllable is kept, in order, or a problem; an unusable recording costs one at least.
+    ascending = (np.diff(kept, prepend=-1, append=rows) > 0).all()
+    if not ascending or num + sum(count for *_, count in problems) not in (rows, max(1, rows)):
+        return None
+    return Extract(images, kept, clipped, [Problem(*problem) for problem in problems])
 
 
 def _settings(spec: SpectrogramSpec) -> dict:

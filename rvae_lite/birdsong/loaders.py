@@ -13,6 +13,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from rvae_lite.birdsong.columns import composed
 from rvae_lite.birdsong.spectrograms import SpectrogramSpec, check_integers
 from rvae_lite.birdsong.syllables import Syllables, as_dataset, load_birds
 from rvae_lite.data.dataset import Dataset
@@ -66,7 +67,8 @@ def load_zebra_finch(
         remedy = _remedy(folder, "or songs of your own, ")
         missing = f"zebra finch recordings are not in {root}: {remedy}"
         syllables = _load(folder, size, shown, on_problem, missing)
-    first = [first_laboratory] if isinstance(first_laboratory, str) else list(first_laboratory)
+    first = [first_laboratory] if isinstance(first_laboratory, str) else first_laboratory
+    first = [composed(str(name)) for name in first]
     if not first or not set(first) < set(syllables.birds.tolist()):
         birds = ", ".join(np.unique(syllables.birds))
         raise ValueError(f"first_laboratory must name some of the birds {birds}, not all: {first}")
@@ -132,7 +134,7 @@ def _find_birds(folder: Path) -> dict[str, Path]:
     for path in sorted(folder.iterdir()) if folder.exists() else ():
         if not path.is_dir() or path.name.startswith("."):
             continue
-        bird = FOLDERS.get(path.name, path.name)
+        bird = FOLDERS.get(path.name, composed(path.name))
         if other := found.get(bird):
             raise ValueError(f"{other} and {path} hold the same bird: move one of them elsewhere")
         found[bird] = path

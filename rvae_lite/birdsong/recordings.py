@@ -3,13 +3,21 @@
 Letters: T samples.
 """
 
+import os
 import re
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from rvae_lite.birdsong.headers import check_flac, check_riff
+from rvae_lite.data.cells import number
+from rvae_lite.data.files import content_of, opened, size_of
+
 CLIPPED = 0.9999  # from here on a sample was cut off: 16 bits end at 32767 / 32768
+MOST_BYTES = 2**31  # that the samples of all channels may take, or 16 times the file's size
+FLAC_BITS = dict(PCM_S8=8, PCM_16=16, PCM_24=24)  # of a sample
+MOST_REC = 2**20  # bytes of a .rec file
 MOST_OVERSHOOT = 2.0  # beyond it, floating-point samples are in other units
 
 # What libsndfile notes of a header that contradicts itself or the size of the file.
@@ -41,12 +49,13 @@ def read_recording(path, *, channel: int | None = None) -> Recording:
 
     Raises:
         FileNotFoundError: there is no such file, or a .cbin file has no .rec file.
-        ValueError: the file is damaged, silent, of an unknown format, or has several channels and
-            none was chosen.
+        PermissionError: it may not be read.
+        ValueError: no regular file, damaged, silent, of an unknown format or of more than 2 GiB of
+            samples and 16 times its own size; its header says another number of samples than it
+            holds; or it has several channels and none was chosen.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no recording at {path}: check the path")
+    size_of(path, "recording")
     is_cbin = path.suffix.lower() == ".cbin"
     sound, rate = _read_cbin(path) if is_cbin else _read_sound(path)  # (T, channels)
     last = sound.shape[1] - 1
@@ -74,13 +83,24 @@ def _read_sound(path: Path) -> tuple[np.ndarray, int]:
     remedy = "convert it to WAV"
     if path.suffix.lower() == ".wav":
         remedy = "export it again as WAV, 16-bit PCM"
+    limit = max(MOST_BYTES, 16 * size_of(path, "recording"))
     try:
-        with path.open("rb") as content, soundfile.SoundFile(content) as file:
-            sound = file.read(dtype="float32", always_2d=True)
-            rate, expected = file.samplerate, file.frames
-            fault = CONTRADICTION.search(file.extra_info)
-    except soundfile.LibsndfileError as error:
-        raise ValueError(f"{path} cannot be read ({error.error_string}): {remedy}") from error
+        with opened(path, "recording") as content:
+            check_riff(content)
+            os.lseek(content.fileno(), 0, os.SEEK_SET)
+            # libsndfile asks the system itself: places that a header makes up raise nothing here.
+            with soundfile.SoundFile(content.fileno(), closefd=False) as file:
+                rate, expected = file.samplerate, file.frames
+                if 4 * expected * file.channels > limit:
+                    raise ValueError(f"its header says {expected} samples: more than are read")
+                sound = file.read(dtype="float32", always_2d=True)
+                fault = CONTRADICTION.search(file.extra_info)
+                bits = FLAC_BITS.get(file.subtype) if file.format == "FLAC" else None
+            if bits:
+                check_flac(content, sound, bits)
+    except (soundfile.SoundFileRuntimeError, ValueError) as error:
+        reason = " ".join(str(getattr(error, "error_string", error)).split())
+        raise ValueError(f"{path} cannot be read ({reason}): {remedy}") from error
     if fault or len(sound) < expected:
         reason = fault[0] if fault else f"{expected} samples: {len(sound)} are there"
         raise ValueError(f"{path} cannot be read (its header says {reason}): {remedy}")
@@ -90,30 +110,35 @@ def _read_sound(path: Path) -> tuple[np.ndarray, int]:
 def _read_cbin(path: Path) -> tuple[np.ndarray, int]:
     """Big-endian 16-bit integers, one sample of each channel after the other."""
     header = _read_rec(path.with_suffix(".rec"))
-    channels = int(header["Chans"])
-    size = path.stat().st_size
-    if size % (2 * channels) or size < 2 * channels * header.get("Samples", 0):
+    channels, size = int(header["Chans"]), size_of(path, "recording")
+    expected = 2 * channels * int(header.get("Samples", 0))
+    if size % (2 * channels) or size < expected:
         found = f"it has {size} bytes, other than its .rec file says"
         raise ValueError(f"{path} is cut off: {found}; copy both again")
-    sound = np.fromfile(path, ">i2").reshape(-1, channels)
-    return sound / np.float32(2**15), int(header["ADFREQ"])
+    content = content_of(path, "recording", limit=2 * MOST_BYTES)
+    sound = np.frombuffer(content, ">i2").reshape(-1, channels)
+    return sound / np.float32(2**15), round(header["ADFREQ"])
 
 
 def _read_rec(path: Path) -> dict:
     """The numbers in the text beside a .cbin: sampling rate ADFREQ, counts Chans and Samples."""
-    if not path.is_file():
+    if not path.exists():
         remedy = "copy it too, it holds the sampling rate of the .cbin file"
         raise FileNotFoundError(f"there is no {path}: {remedy}")
-    header = {}
-    for line in path.read_text(encoding="latin-1").splitlines():
+    header, text = {}, content_of(path, ".rec file", limit=MOST_REC).decode("latin-1")
+    for line in text.splitlines():
         key, _, value = (part.strip() for part in line.partition("="))
         if key not in ("ADFREQ", "Chans", "Samples"):
             continue
-        try:
-            header[key] = float(value)  # some are written as 3.2000000e+004
-        except ValueError as error:
-            raise ValueError(f"{path} says {key} = {value!r}, not a number: correct it") from error
+        found = number(value)  # some are written as 3.2000000e+004
+        if found is None or np.isnan(found):
+            raise ValueError(f"{path} says {key} = {value[:40]!r}, not a number: correct it")
+        possible = (key == "Samples" or found >= 1) and 0 <= found < 2**31
+        if key != "ADFREQ" and (not possible or found % 1):
+            raise ValueError(f"{path} says {key} = {value[:40]}, which cannot be: correct it")
+        if possible and header.setdefault(key, found) != found:
+            raise ValueError(f"{path} says {key} twice: leave the line that is right")
     for key in ("ADFREQ", "Chans"):
-        if not 1 <= header.get(key, 0) < 2**31:
+        if key not in header:
             raise ValueError(f"{path} does not say {key}: add a line {key} = NUMBER")
     return header

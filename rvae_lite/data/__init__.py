@@ -5,10 +5,10 @@ Martinez & Pearson (2021), Appendix A; Bae et al. (2023), Section 5.  Letters: N
 
 from importlib import import_module
 from inspect import getfullargspec
-from numbers import Integral, Real
 
 import numpy as np
 
+from rvae_lite.arrays import is_number, is_whole
 from rvae_lite.data.dataset import Dataset
 from rvae_lite.data.folders import DATA_VARIABLE, data_root, sources
 
@@ -74,11 +74,15 @@ def load(
 
 def _check_types(**options) -> None:
     """Refuse options that are no integer, number or text; each as (value, its default)."""
-    kinds = {int: (Integral, "an integer"), float: (Real, "a number"), str: (str, "a text")}
+    kinds = {int: (is_whole, "an integer"), float: (is_number, "a number"), str: (_is_text, "text")}
     for name, (value, default) in options.items():
-        kind, told = kinds.get(type(default), (object, ""))
-        if not isinstance(value, kind) or (kind in (Integral, Real) and isinstance(value, bool)):
+        suits, told = kinds.get(type(default), (lambda value: True, ""))
+        if not suits(value):
             raise ValueError(f"{name} must be {told}, not {value!r}")
+
+
+def _is_text(value) -> bool:
+    return isinstance(value, str)
 
 
 def split(dataset: Dataset, *, train_fraction: float = 0.6, seed: int = 0) -> np.ndarray:

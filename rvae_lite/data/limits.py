@@ -9,8 +9,10 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from numbers import Real
 from pathlib import Path
+
+from rvae_lite.arrays import is_number
+from rvae_lite.publishing import printable
 
 GIB = 2**30
 FREE = GIB // 2  # bytes that any file may unfold to
@@ -27,8 +29,7 @@ def expanded(path) -> Path:
 
 def shown(name) -> str:
     """A name from a file or disk on one line: control and undecodable characters escaped."""
-    escaped = (c if c.isprintable() else repr(c)[1:-1] for c in str(name))
-    return "".join(escaped)
+    return printable(str(name))
 
 
 class Unsuitable(ValueError):
@@ -69,8 +70,7 @@ def limit_of(size: int, memory: float | None = None) -> int:
     Raises:
         ValueError: `memory` is no positive number.
     """
-    number = isinstance(memory, Real)
-    if memory is not None and not (number and math.isfinite(memory) and memory > 0):
+    if memory is not None and not (is_number(memory) and math.isfinite(memory) and memory > 0):
         raise ValueError(f"memory must be a positive number of GiB, not {memory!r}")
     return max(FREE, GROWTH * size, int(float(memory or 0) * GIB))
 

@@ -12,12 +12,20 @@ from typing import Annotated
 import typer
 
 from rvae_lite.lab.options import Header, Output, Preprocessing, Progress, Reading, with_options
-from rvae_lite.lab.outputs import as_json, check_outputs, in_words, uninterrupted
+from rvae_lite.lab.outputs import (
+    as_json,
+    beside,
+    check_outputs,
+    in_words,
+    publish_results,
+)
 from rvae_lite.lab.plan import RHO, Choice, Plan, Seed, beta_range_of
+from rvae_lite.publishing import printable
 
 Option, Argument = typer.Option, typer.Argument
 DATA_HELP = ".npy, .npz, .h5, .csv, or a folder of .png/.jpg images or of .npy arrays."
 Data = Annotated[Path, Argument(help=DATA_HELP)]
+NAMES_TRAVEL = "the names of the chosen files travel with the points: --ids none leaves them out"
 KNOWN_MAP = (
     "the file's own map between two betas is fitted on the points' curves alone, and holds for "
     "models trained with them"
@@ -46,6 +54,9 @@ def distil(
             "(multi-rate: at its lowest beta), at a cost that is told."
         ),
     ] = "inputs",
+    ids: Annotated[
+        str, Choice("names: of files or rows, which travel with the points; none: leave them out.")
+    ] = "names",
     header: Header,
     reading: Reading,
     multi_rate: Annotated[
@@ -75,8 +86,11 @@ def distil(
 
     rvae-lite distil patients.csv -o alice.npz --share decoded
     """
-    kept = model_out or out.with_suffix(".model.npz")
-    check_outputs(out, *([] if model else [kept]), force=output.force)
+    if ids not in ("names", "none"):
+        raise ValueError(f"--ids must be names or none, not {ids!r}")
+    kept = model_out or beside(out, ".model.npz")
+    given = [data, model, header.preprocessing]
+    check_outputs(out, *([] if model else [kept]), inputs=given, force=output.force)
     header = header._replace(preprocessing=read_preprocessing(header.preprocessing))
     examples = reading.read(data)
 
@@ -90,15 +104,15 @@ def distil(
         space, _, report = train_space(examples.x, plan=plan, progress=_bar(progress, "training"))
     told = header._asdict() | dict(value_scale=reading.value_scale)
     told = {name: value for name, value in told.items() if value is not None}
-    options = dict(method=method, seed=plan.seed, ids=examples.ids, share=share, beta=beta)
+    names = examples.ids if ids == "names" else [""] * len(examples.ids)
+    options = dict(method=method, seed=plan.seed, ids=names, share=share, beta=beta)
     points = distil_space(space, examples.x, num_points, header=told, **options)
-    with uninterrupted():
-        if not model:
-            space.save(kept)
-        points.save(out)
-    result = dict(points=str(out), model=str(model or kept), num_points=len(points))
+    contents = {out: points.save} if model else {out: points.save, kept: space.save}
+    out, kept = [*publish_results(contents, force=output.force), model][:2]
+    result = dict(points=str(out), model=str(kept), num_points=len(points))
     result |= dict(latent_dim=points.z.shape[-1], beta_range=points.header.get("beta_range"))
-    result |= dict(share=points.header["share"], training=report, notes=examples.notes)
+    notes = examples.notes + [NAMES_TRAVEL] * bool(data.is_dir() and points.ids[0])
+    result |= dict(share=points.header["share"], training=report, notes=notes)
     _say(result, in_words("distil", result), output)
 
 
@@ -144,14 +158,13 @@ def train(
     """
     if multi_rate and beta is not None:
         raise ValueError("--multi-rate trains every beta at once: leave --beta out")
-    report = report or out.with_suffix(".report.json")
-    check_outputs(out, report, force=output.force)
+    report = report or beside(out, ".report.json")
+    check_outputs(out, report, inputs=[data, points, preprocessing], force=output.force)
     preprocessing = read_preprocessing(preprocessing)
     examples = reading.read(data)
 
     from rvae_lite.lab.training import train_space
     from rvae_lite.rosetta import RosettaPoints
-    from rvae_lite.storage import write_atomically
 
     received = RosettaPoints.load(points)
     beta_range = beta_range_of(received) if multi_rate else None
@@ -161,10 +174,9 @@ def train(
     result = dict(model=str(out), points=points, **trained.report, notes=examples.notes)
     text = in_words("train", result)
     content = (as_json(result) if report.suffix == ".json" else text) + "\n"
-    with uninterrupted():
-        trained.fit.save(out)
-        write_atomically(report, lambda file: file.write(content.encode()))
-    _say(result, text + f"\nwritten: {out} and {report}", output)
+    contents = {out: trained.fit.save, report: lambda file: file.write(content.encode())}
+    written = publish_results(contents, force=output.force)
+    _say(result, f"{text}\nwritten: {printable(' and '.join(map(str, written)))}", output)
 
 
 @with_options
@@ -208,16 +220,17 @@ def compare(
 
     rvae-lite compare alice=a.npy bob=b.npy carol=c.npy -o report.html
     """
-    check_outputs(out, force=output.force)
+    check_outputs(out, inputs=[data, points], force=output.force)
     x = None if data is None else reading.read(data).x
 
     from rvae_lite.lab.comparing import compare_spaces, verdicts
     from rvae_lite.lab.report import comparison_page
-    from rvae_lite.lab.spaces import gather_spaces, known_maps, name_sources
+    from rvae_lite.lab.spaces import gather_spaces, known_maps, name_sources, split_beta
     from rvae_lite.rosetta import RosettaPoints
-    from rvae_lite.storage import write_atomically
 
     named = name_sources(spaces)
+    paths = [split_beta(source)[0] for source in named.values()]
+    check_outputs(out, inputs=paths, force=output.force)
     anchors = None if points is None else RosettaPoints.load(points)
     found = gather_spaces(named, x=x, points=anchors, beta=beta, seed=seed)
     maps = {} if anchors is None else known_maps(anchors, found.betas)
@@ -226,8 +239,8 @@ def compare(
     compared = compare_spaces(found.means, **anchored, **options)
     notes = found.notes + [KNOWN_MAP] * bool(maps)
     page = comparison_page(compared, title=title, notes=notes, over_beta=found.over_beta)
-    with uninterrupted():
-        write_atomically(out, lambda file: file.write(page.encode()))
+    contents = {out: lambda file: file.write(page.encode())}
+    [out] = publish_results(contents, force=output.force)
     said = verdicts(compared)
     result = dict(report=str(out), spaces=list(found.means), num_examples=len(found.rows))
     result |= dict(verdicts=said, pairs=compared.pairs.to_dict("records"))
@@ -237,8 +250,8 @@ def compare(
         for name, (betas, shares) in found.over_beta.items()
     }
     result["notes"] = [*notes, *compared.notes]
-    lines = [f"{name}: {text}" for name, text in said.items()]
-    _say(result, "\n".join([*lines, f"written: {out}"]), output)
+    lines = [f"{name}: {text}" for name, text in said.items()] + [f"written: {out}"]
+    _say(result, "\n".join(printable(lines)), output)
 
 
 @with_options
@@ -265,9 +278,10 @@ def inspect(
     opened = inspecting.open_file(file)
     described = inspecting.describe(opened)
     if render is not None:
-        check_outputs(render, force=output.force)
-        with uninterrupted():
-            inspecting.render(opened, render)
+        check_outputs(render, inputs=[file], force=output.force)
+        from rvae_lite.lab.drawing import render as draw
+
+        draw(opened, render)
     _say(described, inspecting.as_text(described), output)
 
 
@@ -277,7 +291,7 @@ def read_preprocessing(text: str | None):
         return None
     try:
         if text.endswith(".json"):
-            return json.loads(Path(text).read_text(encoding="utf-8"))
+            return json.loads(_read_text(Path(text)))
         return json.loads(text) if text.lstrip()[:1] in ("{", "[") else text
     except ValueError as error:
         raise ValueError(
@@ -285,8 +299,15 @@ def read_preprocessing(text: str | None):
         ) from error
 
 
+def _read_text(path: Path) -> str:
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}: check --preprocessing")
+    return path.read_text(encoding="utf-8-sig")
+
+
 def _bar(progress: bool | None, label: str) -> str | bool:
-    return label if progress or (progress is None and sys.stderr.isatty()) else False
+    on_terminal = sys.stderr is not None and sys.stderr.isatty()
+    return label if progress or (progress is None and on_terminal) else False
 
 
 def _say(result: dict, text: str, output: Output) -> None:

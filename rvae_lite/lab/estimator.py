@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from rvae_lite.anchors import PointsNotReached
+from rvae_lite.arrays import as_array, as_float32, check_kept
 from rvae_lite.lab.plan import RHO, Plan, build_model, in_units
 from rvae_lite.lab.training import train_into
 from rvae_lite.multirate import is_multirate
@@ -99,7 +100,9 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         Warns:
             PointsNotReached: the points were not reached.
         """
+        _unmasked(X)
         X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
+        check_kept("X", X)
         self.points_ = self._points(self.points if points is None else points)
         x, plan = self._examples(X), self._plan()
         sizes = dict(posterior=self.posterior)
@@ -119,9 +122,7 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     def transform(self, X):
         """Posterior means of X (N, D): (N, K), in the floating type of X."""
-        X = self._checked(X)
-        means = self.fit_.encode(self._examples(X), beta=self._read_at())[0]
-        return means.numpy().astype(X.dtype)
+        return self._means(self._checked(X))
 
     def inverse_transform(self, X):
         """The likelihood's mean at latents (N, K): (N, D)."""
@@ -131,22 +132,27 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return decoded.flatten(1).numpy().astype(X.dtype)
 
     def score(self, X, y=None):
-        """Minus the loss of X, distortion + beta * rate, nats per example; higher is better.
+        """The ELBO of X, -(distortion + rate), nats per example; higher is better.
 
-        At beta = 1 it is the ELBO.
+        It weighs the rate by 1 whatever `beta` is, so that a grid over beta compares like with
+        like.
         """
         terms = self.fit_.evaluate(self._examples(self._checked(X)), beta=self._read_at())
-        return -float(terms.loss(self.beta)[0])
+        return -float(terms.loss()[0])
 
     def select_points(
         self, X, num_points: int, *, method: str = "kmeans", seed: int = 0, ids=None, header=None
     ):
-        """Distil this space: Rosetta points from X (N, D), curves where it is multi-rate."""
+        """Distil this space: Rosetta points from X (N, D), curves where it is multi-rate.
+
+        ids: names of the rows, (N,); by default a table's index.
+        """
+        ids = getattr(X, "index", None) if ids is None and hasattr(X, "columns") else ids
         X = self._checked(X)
         options = dict(method=method, seed=seed, ids=ids, header=header)
         if is_multirate(self.fit_.model):
             return curve_points(self.fit_, self._examples(X), num_points, **options)
-        return select_points(self._examples(X), self.transform(X), num_points, **options)
+        return select_points(self._examples(X), self._means(X), num_points, **options)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "fit_")
@@ -159,7 +165,12 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     def _checked(self, X) -> np.ndarray:
         check_is_fitted(self)
+        _unmasked(X)
         return validate_data(self, X, dtype=FLOATS, reset=False)
+
+    def _means(self, X: np.ndarray) -> np.ndarray:
+        means = self.fit_.encode(self._examples(X), beta=self._read_at())[0]
+        return means.numpy().astype(X.dtype)
 
     def _shape(self) -> tuple[int, ...]:
         shape = (self.n_features_in_,) if self.data_shape is None else tuple(self.data_shape)
@@ -169,7 +180,7 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return shape
 
     def _examples(self, X: np.ndarray) -> np.ndarray:
-        return X.astype(np.float32).reshape(len(X), *self._shape())
+        return as_float32("X", X).reshape(len(X), *self._shape())
 
     def _plan(self) -> Plan:
         if self.random_state is None:
@@ -198,3 +209,9 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             recon = recon.reshape(len(recon), *x.shape)
         kept = dict(betas=points.betas, ids=points.ids, header=points.header)
         return RosettaPoints(x, points.z, recon=recon, **kept)
+
+
+def _unmasked(X) -> None:
+    """Raises ValueError for masked values, which scikit-learn would take as they are."""
+    if isinstance(X, np.ma.MaskedArray):
+        as_array("X", X)

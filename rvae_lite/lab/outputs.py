@@ -1,39 +1,93 @@
 """What a command gives out: files, checked before the work and written together after it; words."""
 
+import errno
 import json
 import math
 import os
 import signal
 import threading
+import warnings
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
+from rvae_lite.publishing import printable, publish, recover
 
-def check_outputs(*paths, force: bool = False) -> None:
+
+def check_outputs(*paths, inputs=(), force: bool = False) -> None:
     """Refuse results that cannot be written, before hours are spent on them.
+
+    What a killed run had written whole, and not yet moved into place, is moved there first.
+
+    Args:
+        paths: of the results of one command.
+        inputs: what it reads: no result may take the place of one.
+        force: results that exist are replaced.
 
     Raises:
         FileExistsError: there is something at one of the paths already, and `force` is not given.
         OSError: its folder cannot be written, or a folder or another file is in the way.
-        ValueError: a path is named twice.
+        ValueError: a path is named twice, or is that of an input.
     """
-    chosen = [Path(path) for path in paths]
-    for path in chosen:
-        above = next(folder for folder in path.absolute().parents if folder.exists())
-        if chosen.count(path) > 1:
+    chosen = [Path(os.path.expanduser(path)) for path in paths]
+    finished = recover(chosen)
+    for number, path in enumerate(chosen):
+        try:
+            _check_place(path)
+        except OSError as error:
+            if error.strerror and error.errno == errno.ENAMETOOLONG:
+                raise OSError(error.errno, f"the name {path.name[:40]}... is too long") from None
+            raise
+        if any(_same(path, other) for other in chosen[:number]):
             remedy = "choose another path for one of them"
             raise ValueError(f"{path} is named for two results: {remedy}")
-        if path.is_dir():
-            raise IsADirectoryError(f"{path} is a folder: name a file in it")
+        if any(_same(path, read) for read in inputs if read is not None):
+            remedy = "choose another path for the result"
+            raise ValueError(f"{path} is read by this command: {remedy}")
         if path.exists() and not force:
+            done = " (a run that was killed had just finished it)" if path in finished else ""
             remedy = "choose another path, or force to replace it"
-            raise FileExistsError(f"{path} is there already: {remedy}")
-        cannot, remedy = f"cannot write {path} ({above}", "choose another path"
-        if not above.is_dir():
-            raise NotADirectoryError(f"{cannot} is no folder): {remedy}")
-        if not os.access(above, os.W_OK):
-            raise PermissionError(f"{cannot} may not be written): {remedy}")
+            raise FileExistsError(f"{path} is there already{done}: {remedy}")
+
+
+def _check_place(path: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: name a file in it")
+    if os.path.lexists(path) and not path.is_file() and path.exists():
+        raise FileExistsError(f"{path} is no ordinary file: choose another path")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    cannot, remedy = f"cannot write {path} ({above}", "choose another path"
+    if not above.is_dir():
+        raise NotADirectoryError(f"{cannot} is no folder): {remedy}")
+    if not os.access(above, os.W_OK):
+        raise PermissionError(f"{cannot} may not be written): {remedy}")
+
+
+def _same(path: Path, other) -> bool:
+    """Whether two paths lead to one file, whatever their spelling; book:NAME is no path."""
+    other = Path(os.path.expanduser(other))
+    if path.exists() and other.exists():
+        return os.path.samefile(path, other)
+    return path.resolve() == other.resolve()
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """The path of a second result: NAME.npz becomes NAME + suffix, any other name keeps all."""
+    return path.with_name(path.name.removesuffix(".npz") + suffix)
+
+
+def publish_results(contents: dict, *, force: bool) -> list[Path]:
+    """`publish` the results of a command, without an interrupt in between.
+
+    What has appeared at one of the paths since the command began stays there; then the results
+    get names of their own, and a warning says so.
+    """
+    with uninterrupted():
+        paths = publish(contents, replace=force)
+    for asked, path in zip(contents, paths, strict=True):
+        if path != Path(os.path.expanduser(asked)):
+            warnings.warn(f"{asked} appeared meanwhile and stays: see {path}", stacklevel=2)
+    return paths
 
 
 @contextmanager
@@ -78,7 +132,7 @@ def _percent(share: float | None, digits: int) -> str:
 
 def in_words(command: str, result: dict) -> str:
     """What a command, distil or train, says of its result: a few lines."""
-    return rendered(f"{command}.txt.j2", result=result).strip()
+    return rendered(f"{command}.txt.j2", result=printable(result)).strip()
 
 
 def as_json(value) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 RHO = 2.75  # weight of the Rosetta points, where nothing else is said
 SMALLEST, LARGEST = 1e-3, 1e3  # root mean squares outside of which values are in unsuitable units
 NOISE_SHARE = 0.1  # of the data's variance: the likelihood's noise, where nothing else is said
+NOISE_FACTOR = 1e4  # times or parts of the data's variance beyond which a noise makes no sense
 STEPS = 2500  # of a training, about; of a multi-rate one twice as many
 FEWEST_EPOCHS, MOST_EPOCHS = 20, 400
 LARGEST_PATCH = 8
@@ -100,12 +101,21 @@ def complete(plan: Plan, x: "np.ndarray", points: "RosettaPoints | None" = None)
         network=plan.network or ("patch" if _patch_size(x.shape[1:]) else "mlp"),
         latent_dim=plan.latent_dim or latent_dim,
         likelihood=plan.likelihood or theirs.get("likelihood", "gaussian"),
-        noise_variance=plan.noise_variance or theirs.get("noise_variance") or noise_variance,
+        noise_variance=plan.noise_variance or _noise_of(theirs, variance) or noise_variance,
         beta=None if many else beta,
         rho=0.0 if points is None else plan.rho,
         epochs=plan.epochs or (2 * epochs if many else epochs),
         batch_size=batch_size,
     )
+
+
+def _noise_of(model: dict, variance: float) -> float | None:
+    """The noise variance of the points' maker, unless it makes no sense for these data."""
+    noise = model.get("noise_variance")
+    if noise is not None and not variance / NOISE_FACTOR < noise < variance * NOISE_FACTOR:
+        found = f"noise variance {noise:.3g}, the data have a variance of {variance:.3g}"
+        raise ValueError(f"the points' maker used {found}: choose a noise_variance yourself")
+    return noise
 
 
 def beta_range_of(points: "RosettaPoints | None" = None) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rvae_lite.arrays import as_float32, check_finite, check_kept
 from rvae_lite.data.files import size_of
 from rvae_lite.data.hdf5 import read_hdf5
 from rvae_lite.data.limits import expanded, explained, limit_of, shown
@@ -259,8 +260,6 @@ def _check_examples(array: np.ndarray, path: str, value_scale: float | None) -> 
 
 def _in_units(array: np.ndarray, path: str, value_scale: float | None) -> tuple[np.ndarray, list]:
     """The values divided by the scale as float32, block by block; uint8 without one stay."""
-    from rvae_lite.models.arrays import as_float32, check_finite, check_kept  # they need torch
-
     if array.dtype == np.uint8 and value_scale is None:
         one = "uint8 values reach only 1 of 255: pass value_scale=1"
         return array, [one] * bool(array.max() == 1)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rvae_lite.alignment import LinearMap, linear_map, mean_squared_distance, total_variance
+from rvae_lite.arrays import as_array
 from rvae_lite.fitted import Fit
 from rvae_lite.lab.reading import read_data
 from rvae_lite.multirate import is_multirate
@@ -99,7 +100,7 @@ def gather_spaces(
         FileNotFoundError: there is no such file.
         ValueError: sources, data and points do not fit.
     """
-    x = None if x is None else np.asarray(x)
+    x = None if x is None else as_array("x", x)
     found = [_read_source(name, source, beta) for name, source in sources.items()]
     num_data = _common_length(found, x)
     anchors = None if points is None or x is None else _rows_of(points, x)
@@ -142,7 +143,7 @@ def name_sources(texts: list[str]) -> dict:
     named = {}
     for text in texts:
         name, found, path = text.partition("=")
-        if not found:
+        if not found or Path(split_beta(text)[0]).exists():
             path, (file, beta) = text, split_beta(text)
             name = Path(file).name.removesuffix(".npz").removesuffix(".npy").removesuffix(".model")
             name += "" if beta is None else f" at {beta:g}"

@@ -2,13 +2,48 @@
 
 import importlib
 
+import torch
 from torch import nn
 
 from rvae_lite.models.vae import VAE, PosteriorHead
 
-__all__ = ["VAE", "PosteriorHead", "build"]
+__all__ = ["VAE", "PosteriorHead", "build", "build_verified"]
 
+COUNTS, MOST_LAYERS = ("blocks", "cells"), 1000
 HOMES = dict(text="text.model:TextVAE", ladder="models.ladder:LadderVAE")  # all others are VAEs
+
+
+def build_verified(config: dict, num_parameters: int) -> nn.Module:
+    """Build the model that a stranger's `config` describes, if it has so many parameters.
+
+    They are counted before any memory is taken.
+
+    Raises:
+        ValueError: there is no such model, it is of absurd depth, or of another size.
+    """
+    try:
+        check_depth(config)
+        with torch.device("meta"):
+            counted = sum(each.numel() for each in build(config).parameters())
+    except Exception as error:  # constructors meet values of any kind here
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ValueError(f"of its config no model can be built: {reason}") from error
+    if counted != num_parameters:
+        numbers = f"{counted} parameters, the file {num_parameters} a replica"
+        raise ValueError(f"its config describes a model of {numbers}")
+    return build(config)
+
+
+def check_depth(config: dict) -> None:
+    """Raises ValueError where a config lists or counts more layers than any network has."""
+    for name, value in config.items():
+        if isinstance(value, dict):
+            check_depth(value)
+            continue
+        values = value if isinstance(value, list) else [value]
+        counts = [each for each in values if isinstance(each, int) and name in COUNTS]
+        if len(values) > MOST_LAYERS or sum(counts) > MOST_LAYERS:
+            raise ValueError(f"{name} stands for more than {MOST_LAYERS} layers")
 
 
 def build(config: dict) -> nn.Module:

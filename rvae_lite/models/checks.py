@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rvae_lite.checks import is_number, is_whole
+from rvae_lite.arrays import as_array, is_number, is_whole
+from rvae_lite.arrays import as_finite as finite
 
 
 def check_sizes(**sizes: Sequence[int]) -> None:
@@ -105,10 +106,7 @@ def check_data(model, x, *, minimum: int) -> Tensor:
         ValueError: wrong type, shape or range, NaN or infinite values, fewer than `minimum`
             examples.
     """
-    try:
-        x = x.detach() if isinstance(x, Tensor) else torch.from_numpy(_plain(np.asarray(x)))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"x must be a numeric array of shape (N, *data): {error}") from error
+    x = x.detach() if _is_plain(x) else torch.from_numpy(_plain(as_array("x", x)))
     shape = tuple(model.data_shape)
     if x.ndim != len(shape) + 1 or tuple(x.shape[1:]) != shape:
         wanted = f"(N, {', '.join(map(str, shape))}) for this model"
@@ -135,7 +133,17 @@ def check_data(model, x, *, minimum: int) -> Tensor:
             ranges = f"[{smallest:.4g}, {largest:.4g}], the model over [{low:g}, {high:g}]"
             remedy = "rescale x (uint8 images are rescaled by themselves)"
             raise ValueError(f"x ranges over {ranges}: {remedy}")
-    return x.to(next(model.parameters()).dtype)
+    cast = x.to(next(model.parameters()).dtype)
+    if cast.dtype != x.dtype and not torch.isfinite(cast).all():
+        largest = float(x.abs().max())
+        found = f"x has values up to {largest:.3g}, which do not fit {cast.dtype}"
+        raise ValueError(f"{found}: divide them by a value_scale such as {largest:.0e}")
+    return cast
+
+
+def _is_plain(x) -> bool:
+    """Whether x is a tensor that `as_array` need not look at."""
+    return isinstance(x, Tensor) and x.layout == torch.strided and not x.is_complex()
 
 
 def _checked_tokens(x: Tensor, num_tokens: int) -> Tensor:
@@ -185,16 +193,6 @@ def positive_betas(beta, *, device: torch.device) -> Tensor:
     return values
 
 
-def finite(name: str, values) -> np.ndarray:
-    """An array or tensor as float64.  Raises ValueError where it holds NaN or infinite values."""
-    values = values.detach().cpu() if hasattr(values, "detach") else values
-    array = np.asarray(values, dtype=np.float64)
-    if not np.isfinite(array).all():
-        wrong = f"{name} holds NaN or infinite values"
-        raise ValueError(f"{wrong}: check the training that it comes from")
-    return array
-
-
 def latents(name: str, values) -> np.ndarray:
     """Latents (N, K), or a matrix, as float64, after checking it."""
     array = finite(name, values)
@@ -222,7 +220,7 @@ def check_same_dim(source: np.ndarray, target: np.ndarray) -> None:
         raise ValueError(f"K must agree: {found}")
 
 
-def check_selection(x: np.ndarray, means: np.ndarray, num_points) -> None:
+def check_selection(x: np.ndarray, means: np.ndarray, num_points, *, seed: int) -> None:
     """Raises ValueError where R points cannot be chosen from data by their means, (N, K)."""
     if means.ndim != 2 or len(means) != len(x):
         expected = f"(N, K) = ({len(x)}, K), one row per datum"
@@ -234,6 +232,8 @@ def check_selection(x: np.ndarray, means: np.ndarray, num_points) -> None:
         raise ValueError(f"num_points must be a positive integer, not {num_points!r}")
     if num_points > len(x):
         raise ValueError(f"num_points = {num_points} is more than the {len(x)} data: select fewer")
+    if not is_whole(seed) or seed < 0:
+        raise ValueError(f"seed must be a non-negative integer, not {seed!r}")
 
 
 def check_labels(name: str, points: np.ndarray, labels) -> None:
@@ -245,7 +245,7 @@ def check_labels(name: str, points: np.ndarray, labels) -> None:
 
 def replica_means(means) -> tuple[np.ndarray, float]:
     """Means (M, N, K) as float64, and the rounding error of the numbers as they came."""
-    array = np.asarray(means.detach().cpu() if hasattr(means, "detach") else means)
+    array = as_array("means", means)
     if array.ndim != 3 or array.shape[0] < 2 or not array.size:
         wanted = f"(M, N, K) with at least 2 replicas, not {array.shape}"
         raise ValueError(f"means must be {wanted}: train more replicas")

@@ -4,19 +4,22 @@ A file of this folder that says `study = Study(...)` is a study of the file's na
 lists it, and no other file imports it, so that it can be deleted with its chapter and its test.
 """
 
+import hashlib
 import importlib
 import importlib.util
 import inspect
+import io
 import os
 import re
 import subprocess
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
 import torch
 
 from rvae_lite.fitted import Fit
-from rvae_lite.storage import write_atomically
+from rvae_lite.publishing import write_atomically
 
 PROFILES = ("quick", "cpu", "paper")
 FOLDER = Path(__file__).parent
@@ -225,19 +228,53 @@ def run_study(name: str, profile: str, *, out=None, only: str | None = None, pro
     chosen = [unit for unit in cells if only is None or only in unit]
     if not chosen:
         raise ValueError(f"no unit's name contains {only!r}: there are {', '.join(cells)}")
-    tables = []
+    tables, commit = [], _commit()
     for unit in tqdm(chosen, desc=f"{name}, {profile}", unit="unit", disable=not progress):
         path = kept / f"{unit}.csv"
-        if not path.is_file():
+        origin = repr([name, profile, study.profiles[profile], cells[unit]])
+        text = _kept_unit(path, origin)
+        if text is None:
             result = study.run(profile, cells[unit], keep=kept)
             rows = getattr(result, "table", result)
-            _write_table(path, stamp(rows, profile=profile, commit=_commit()))
-        tables.append(pd.read_csv(path))
+            text = _as_text(stamp(rows, profile=profile, commit=commit))
+            signed = text + _signature(text, origin)
+            write_atomically(path, lambda file, signed=signed: file.write(signed.encode()))
+        tables.append(pd.read_csv(io.StringIO(text), dtype=dict(commit=str)))
     if only is not None:
         return None
     table = pd.concat(tables, ignore_index=True)
-    _write_table(folder / f"{name}.csv", table)
+    _warn_of_commits(table, commit, kept)
+    write_atomically(folder / f"{name}.csv", lambda file: file.write(_as_text(table).encode()))
     return table
+
+
+def _as_text(table) -> str:
+    return table.to_csv(index=False, float_format="%.7g", lineterminator="\n")
+
+
+def _signature(text: str, origin: str) -> str:
+    """The last line of a unit's file: by it a cut, altered or foreign file is known."""
+    digest = hashlib.sha256((origin + text).encode()).hexdigest()
+    return f"# sha256 {digest}\n"
+
+
+def _kept_unit(path: Path, origin: str) -> str | None:
+    """The table of a finished unit, if its file is whole and of this cell; else it runs again."""
+    if not path.is_file():
+        return None
+    text = path.read_bytes().decode("utf-8", "replace")
+    text, mark, digest = text.rpartition("# sha256 ")
+    if mark and _signature(text, origin) == mark + digest:
+        return text
+    warnings.warn(f"{path} is damaged, or of another cell or release: it runs again", stacklevel=3)
+    return None
+
+
+def _warn_of_commits(table, commit: str, kept: Path) -> None:
+    others = sorted({str(each) for each in table.commit.unique()} - {commit, "nan"})
+    if others and commit:
+        text = f"some units are of commit {', '.join(others)}, this is {commit}"
+        warnings.warn(f"{text}: delete them in {kept} to run them again", stacklevel=3)
 
 
 def stamp(rows, *, trained: Fit | None = None, **columns):
@@ -261,11 +298,6 @@ def stamp(rows, *, trained: Fit | None = None, **columns):
         table["seed"] = table.seed.astype("Int64")
     first = [key for key in KEYS if key in table]
     return table[first + [name for name in table if name not in first]]
-
-
-def _write_table(path: Path, table) -> None:
-    text = table.to_csv(index=False, float_format="%.7g")
-    write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def _commit() -> str:

@@ -1,3 +1,4 @@
+import contextlib
 import json
 
 import h5py
@@ -188,3 +189,48 @@ def test_an_interrupted_write_leaves_no_half_file(tmp_path, syllables, monkeypat
     with pytest.raises(OSError, match="No space left"):
         write_ava(tmp_path / "full", syllables)
     assert list((tmp_path / "full").iterdir()) == []
+
+
+def test_a_file_name_that_is_no_utf8_is_named_with_its_row(folder):
+    names = np.array([b"one.wav", b"M\xe4nnchen.wav"])
+    change(folder / "syllables_0001.hdf5", "audio_filenames", names)
+    message = "0001.hdf5, row 1: the name of the sound file, .* is no UTF-8: write it again"
+    with pytest.raises(ValueError, match=message):
+        read_ava(folder)
+
+
+@pytest.mark.parametrize(
+    "text", ["[1]", "{", "5", b"\xff", "[" * 100_000, 3, np.ones(2), '{"a": NaN}']
+)
+def test_settings_that_are_no_json_object_are_refused(folder, text):
+    with h5py.File(folder / "syllables_0001.hdf5", "r+") as file:
+        del file.attrs["preprocessing"]
+        with contextlib.suppress(ValueError, OSError):  # too long for an attribute
+            file.attrs["preprocessing"] = text
+        if "preprocessing" not in file.attrs:
+            pytest.skip("HDF5 does not keep it")
+    message = "0001.hdf5: its attribute preprocessing is no JSON object of settings .*: delete it"
+    with pytest.raises(ValueError, match=message) as caught:
+        read_ava(folder)
+    assert "\n" not in str(caught.value)
+
+
+TEXTS = np.array(["a", "b"], object)
+ODD = [
+    ("audio_filenames", np.arange(2), "audio_filenames must be .n,. text, not int64"),
+    ("audio_filenames", np.array([[b"a"], [b"b"]]), "audio_filenames must be .n,. text"),
+    ("onsets", TEXTS, "holds object at onsets: write numbers, or texts of one length"),
+    ("onsets", np.array([b"a", b"b"]), "onsets must be .n,. numbers, seconds, not .S1"),
+    ("offsets", np.ones((2, 2)), "offsets must be .n,. numbers, seconds, not float64 of shape"),
+    ("offsets", np.array([1j, 2j]), "offsets must be .n,. numbers"),
+    ("onsets", np.array([0.1, -np.inf]), "row 1 of 1 such: the syllable has an infinite time"),
+    ("specs", np.ones((2, 0, 20)), "specs must be .n, num_freqs, num_times. floats, not float64"),
+    ("specs", TEXTS, "holds object at specs: write numbers, or texts of one length"),
+]
+
+
+@pytest.mark.parametrize("key, value, message", ODD)
+def test_arrays_of_other_types_and_shapes_are_refused(folder, key, value, message):
+    change(folder / "syllables_0001.hdf5", key, value)
+    with pytest.raises(ValueError, match=f"0001.hdf5.*{message}"):
+        read_ava(folder)

@@ -175,3 +175,55 @@ def test_the_largest_and_smallest_samples_stand_at_full_scale(tmp_path):
         False,
         False,
     ]
+
+
+@pytest.mark.parametrize(("line", "problem"), [
+    ("Samples = 1e999", "a.rec says Samples = 1e999, which cannot be: correct it"),
+    ("Samples = -1", "a.rec says Samples = -1, which cannot be: correct it"),
+    ("Samples = nan", "a.rec says Samples = 'nan', not a number: correct it"),
+    ("Samples = 4_0", "a.rec says Samples = '4_0', not a number: correct it"),
+    ("Samples = 4.5", "a.rec says Samples = 4.5, which cannot be: correct it"),
+    ("Chans = 1.5", "a.rec says Chans = 1.5, which cannot be: correct it"),
+    ("Chans = 1e30", "a.rec says Chans = 1e30, which cannot be: correct it"),
+    ("Chans = 2", "a.rec says Chans twice: leave the line that is right"),
+    ("ADFREQ = 9" + 400 * "9", "a.rec does not say ADFREQ|a.rec says ADFREQ twice"),
+    ("Samples = " + 400 * "9", "a.rec says Samples = 9999.*, which cannot be"),
+])  # fmt: skip
+def test_a_rec_file_whose_numbers_cannot_be_is_refused(line, problem, tmp_path):
+    first = [f"{key}\n" for key in ("ADFREQ = 32000", "Chans = 1")]
+    rec = "".join(key for key in first if "ADFREQ" not in line or "ADFREQ" not in key)
+    path = write_cbin(tmp_path, [RAMP * 9], f"{rec}{line}\n")
+    with pytest.raises(ValueError, match=problem):
+        read_recording(path)
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.cbin"])
+def test_what_is_no_regular_file_is_refused(name, tmp_path):
+    (tmp_path / "a.rec").write_text("ADFREQ = 32000\nChans = 1\n")
+    (tmp_path / name).mkdir()
+    with pytest.raises(ValueError, match=f"{name} is a folder, not a file: name the recording"):
+        read_recording(tmp_path / name)
+    (tmp_path / name).rmdir()
+    (tmp_path / name).symlink_to("/dev/zero")
+    with pytest.raises(ValueError, match=f"{name} is no regular file: copy its content into one"):
+        read_recording(tmp_path / name)
+    (tmp_path / name).unlink()
+    (tmp_path / name).touch()
+    with pytest.raises(ValueError, match=f"{name} (cannot be read|has no sound)"):
+        read_recording(tmp_path / name)
+
+
+def test_a_rec_file_that_is_a_device_is_refused(tmp_path):
+    path = write_cbin(tmp_path, [RAMP], "")
+    (tmp_path / "a.rec").unlink()
+    (tmp_path / "a.rec").symlink_to("/dev/zero")
+    with pytest.raises(ValueError, match="a.rec is no regular file: copy its content into one"):
+        read_recording(path)
+
+
+def test_a_recording_that_unfolds_beyond_the_limit_is_refused(tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "a.flac", np.zeros(2**20), 32000)
+    monkeypatch.setattr("rvae_lite.birdsong.recordings.MOST_BYTES", 2**20)
+    message = "a.flac cannot be read .its header says 1048576 samples: more than are read.: convert"
+    with pytest.raises(ValueError, match=message):
+        read_recording(tmp_path / "a.flac")

@@ -1,5 +1,6 @@
 """What is wrong with songs is named by file and row, or left out and counted."""
 
+import os
 import re
 
 import numpy as np
@@ -16,6 +17,7 @@ from aviary import (
     write_wav,
 )
 
+from rvae_lite.birdsong.annotations import Annotations
 from rvae_lite.birdsong.syllables import load_birds
 
 QUIET = dict(spec=SMALL, progress=False, workers=1)
@@ -264,3 +266,154 @@ def test_arguments_out_of_range_are_named(tmp_path):
     )
     refused(dict(ann=tmp_path), "workers must be a positive integer, not 0", workers=0)
     refused(dict(ann=tmp_path), "axis must be one of", spec=SMALL._replace(axis="bark"))
+
+
+def test_hidden_files_and_folders_are_no_part_of_a_bird(tmp_path):
+    write_bird(tmp_path)
+    for hidden in (".Trash-0/old", ".ipynb_checkpoints/s0-checkpoint", ".s0"):
+        write_wav(tmp_path / f"{hidden}.wav", song())
+        write_table(tmp_path / f"{hidden}.csv", [("no", "time", "z")])
+    assert len(load_birds(dict(ann=tmp_path), **QUIET).ids) == 6
+
+
+@pytest.mark.parametrize("name", ["s0.cbin", "s0.flac", "s0.WAV"])
+def test_one_recording_in_two_files_is_named_and_counted_once(tmp_path, name):
+    (write_bird(tmp_path, songs=1) / name).write_bytes((tmp_path / "s0.wav").read_bytes())
+    if name == "s0.cbin":
+        (tmp_path / "s0.rec").write_text(f"ADFREQ = {RATE}\nChans = 1\n")
+    first, second = sorted([name, "s0.wav"])
+    refused(
+        dict(ann=tmp_path),
+        f"{first} and .*{second} are one recording in two files: move one of them elsewhere",
+    )
+    (tmp_path / "s0.wav").rename(tmp_path / "s1.wav")
+    (tmp_path / "s0.csv").rename(tmp_path / "s1.csv")
+    (tmp_path / name).unlink()
+    assert len(load_birds(dict(ann=tmp_path), **QUIET).ids) == 3
+
+
+def test_columns_reach_every_table(tmp_path):
+    columns = dict(onset="t0", offset="t1", label="kind")
+    for name, separator in (("a.txt", "\t"), ("b.csv", ","), ("c.tsv", "\t"), ("d.wav.csv", ";")):
+        rows = [["t0", "t1", "kind"], ["0.1", "0.2", "a"]]
+        folder = tmp_path / name[0]
+        write_wav(folder / f"{name[0]}.wav", song())
+        (folder / name).write_text("\n".join(map(separator.join, rows)))
+        for source in (folder, [(folder / f"{name[0]}.wav", folder / name)]):
+            assert load_birds(dict(ann=source), columns=columns, **QUIET).labels.tolist() == ["a"]
+
+
+@pytest.mark.parametrize("name", [
+    "s.csv", "s.tsv", "s.wav.csv", "s.wav.not.mat", "s.txt", "s.Table.1.selections.txt",
+    "s.selections.txt", "s.CSV", "s.WAV.not.mat",
+])  # fmt: skip
+def test_annotations_beside_a_recording_have_many_names(tmp_path, name):
+    write_wav(tmp_path / "s.wav", song())
+    if name.endswith("mat"):
+        write_not_mat(tmp_path / name, GOOD)
+    else:
+        separator = "," if name.lower().endswith("csv") else "\t"
+        rows = [("onset", "offset", "label"), *GOOD]
+        (tmp_path / name).write_text("\n".join(separator.join(map(str, row)) for row in rows))
+    assert load_birds(dict(ann=tmp_path), **QUIET).labels.tolist() == list("abc")
+
+
+def test_two_selection_tables_of_one_recording_are_named(tmp_path):
+    write_wav(tmp_path / "s.wav", song())
+    for number in (1, 2):
+        (tmp_path / f"s.Table.{number}.selections.txt").write_text("0.1\t0.2\ta\n")
+    message = "s.wav has s.Table.1.selections.txt and s.Table.2.selections.txt: move one of them"
+    refused(dict(ann=tmp_path), message)
+
+
+COMPOSED, APART = "M\u00e4nnchen", "Ma\u0308nnchen"
+
+
+@pytest.mark.parametrize("audio, text", [(COMPOSED, APART), (APART, COMPOSED)])
+def test_names_in_two_unicode_forms_are_one(tmp_path, audio, text):
+    write_wav(tmp_path / "a" / f"{audio}.wav", song())
+    write_table_of_files(tmp_path / "a" / "all.csv", f"{text}.wav")
+    write_wav(tmp_path / "b" / f"{audio}.wav", song())
+    table = write_table(tmp_path / "b" / f"{text}.csv", GOOD)
+    listed = [(tmp_path / "b" / f"{audio}.wav", tmp_path / "a" / "all.csv")]
+    for source in (tmp_path / "a", tmp_path / "b", listed):
+        found = load_birds(dict(ann=source), **QUIET)
+        assert found.files.tolist() == [f"{COMPOSED}.wav"] * 3
+        assert found.ids[0] == f"ann/{COMPOSED}.wav:2"
+    table.rename(tmp_path / "b" / f"{text}.wav.csv")
+    assert len(load_birds(dict(ann=tmp_path / "b"), **QUIET).ids) == 3
+
+
+@pytest.mark.parametrize("name", ["S.wav", "s.WAV", "s", "s.flac"])
+def test_a_name_that_is_near_is_told(tmp_path, name):
+    write_wav(tmp_path / "s.wav", song())
+    write_table_of_files(tmp_path / "all.csv", name)
+    message = (
+        f"all.csv, row 2: there is no recording '{name}' in .*, but 's.wav'; correct the table"
+    )
+    refused(dict(ann=tmp_path), message)
+
+
+def test_an_annotation_whose_name_is_near_is_told(tmp_path):
+    write_wav(tmp_path / "s.wav", song())
+    write_table(tmp_path / "S.csv", GOOD)
+    refused(dict(ann=tmp_path), "S.csv belongs to no recording: is it 's.wav'. Give both one name")
+    refused(dict(ann=tmp_path), "s.wav has no annotation: is it 'S.csv'. Give both one name")
+
+
+def test_a_name_with_dots_is_not_near_another(tmp_path):
+    write_wav(tmp_path / "song.1.wav", song())
+    write_wav(tmp_path / "song.2.wav", song())
+    write_table(tmp_path / "song.1.csv", GOOD)
+    refused(dict(ann=tmp_path), "song.2.wav has no annotation: put a table beside it")
+
+
+def test_one_file_by_two_paths_is_listed_twice(tmp_path):
+    audio = write_wav(tmp_path / "s.wav", song())
+    table = write_table(tmp_path / "s.csv", GOOD)
+    (tmp_path / "link.wav").symlink_to(audio)
+    for other in (tmp_path / "x" / ".." / "s.wav", tmp_path / "link.wav"):
+        refused(dict(ann=[(audio, table), (other, table)]), "is listed twice for ann")
+
+
+def test_what_may_not_be_read_is_a_problem_with_its_path(tmp_path, monkeypatch):
+    write_bird(tmp_path)
+
+    def forbid(self, *_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("rvae_lite.data.files.Path.open", forbid)
+    refused(dict(ann=tmp_path), "s0.csv may not be read: change its permissions")
+
+
+def test_a_folder_that_may_not_be_read_is_a_problem(tmp_path, monkeypatch):
+    write_bird(tmp_path)
+    (tmp_path / "day2").mkdir()
+    scandir = os.scandir
+
+    def guarded(path):
+        if str(path).endswith("day2"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", guarded)
+    refused(dict(ann=tmp_path), "day2 may not be read: change its permissions")
+    assert skipped(dict(ann=tmp_path)) == (list("abcabc"), {"unreadable folder": 1})
+    with pytest.raises(PermissionError, match="day2 may not be read: change its permissions"):
+        load_birds(dict(ann=tmp_path / "day2"), **QUIET)
+
+
+def test_annotations_that_a_user_has_made_are_checked(tmp_path):
+    audio = write_wav(tmp_path / "s.wav", song())
+    sound = Annotations([0.1, 0.5], [0.2, 0.53], ["a", "b"], [1, 2], ["", "s.wav"])
+    assert load_birds(dict(ann=[(audio, sound)]), **QUIET).labels.tolist() == ["a", "b"]
+    for change, message in (
+        (dict(labels=["a"]), r"five arrays of one length, not of shapes \(1,\) and \(2,\)"),
+        (dict(onsets=["0.1", "0.5"]), "with numbers as times, not <U3 and float64"),
+        (dict(rows=[1, 1]), "with an integer of its own as row of each syllable"),
+        (dict(rows=[0.5, 1.5]), "with an integer of its own as row of each syllable"),
+    ):
+        wrong = sound._replace(**change)
+        refused(
+            dict(ann=[(audio, wrong)]), f"annotations of .*s.wav must be {message}: correct them"
+        )

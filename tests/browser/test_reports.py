@@ -5,7 +5,7 @@ import pytest
 from browsing import Survey, serve
 from workbench import LONGER, MANY, circle, four_spaces
 
-from rvae_lite.lab import inspecting
+from rvae_lite.lab import drawing, inspecting
 from rvae_lite.lab.comparing import compare_spaces
 from rvae_lite.lab.distilling import distil_space
 from rvae_lite.lab.report import comparison_page
@@ -25,7 +25,7 @@ def folder(tmp_path_factory):
         fit.save(folder / f"{name}_fit.npz")
         distil_space(fit, circle(), 9).save(folder / f"{name}_points.npz")
     for path in list(folder.glob("*.npz")):
-        inspecting.render(inspecting.open_file(path), path.with_suffix(".html"))
+        drawing.render(inspecting.open_file(path), path.with_suffix(".html"))
     return folder
 
 

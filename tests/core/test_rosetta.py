@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from rvae_lite import VAE, RosettaPoints, checkpoints, fit, rosetta
+from rvae_lite import VAE, RosettaPoints, fit, rosetta, rosetta_files
 
 
 def draw(*shape, seed=0):
@@ -196,7 +196,7 @@ def test_points_that_cannot_be_written_leave_the_old_file(tmp_path, monkeypatch,
 def test_book_points_are_loaded_by_name_and_an_unknown_name_names_the_known_ones(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(checkpoints.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(rosetta_files.resources, "files", lambda package: tmp_path)
     folder = tmp_path / "data" / "rosetta"
     folder.mkdir(parents=True)
     example_points().save(folder / "toy.npz")

@@ -123,7 +123,7 @@ def test_an_unknown_option_names_the_known_ones():
             "4",
             "views_per_design must be an integer, not '4'",
         ),
-        ("procedural_chairs", "partition", ["model"], r"partition must be a text, not \['model'\]"),
+        ("procedural_chairs", "partition", ["model"], r"partition must be text, not \['model'\]"),
         ("grammar_sentences", "num_train", True, "num_train must be an integer, not True"),
         ("binary_digits", "threshold", "0.5", "threshold must be a number, not '0.5'"),
         ("eight_gaussians", "num_per_class", 0, "num_per_class must be positive, not 0"),

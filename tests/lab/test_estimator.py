@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
@@ -116,7 +117,7 @@ def test_a_multi_rate_model_is_read_at_any_beta_and_distilled_into_curves():
         assert np.allclose(
             estimator.set_params(beta=beta).transform(x), space.encode(x, beta=beta)[0], atol=1e-6
         )
-        assert np.isclose(estimator.score(x), -space.evaluate(x, beta=beta).loss(beta)[0])
+        assert np.isclose(estimator.score(x), -space.evaluate(x, beta=beta).loss()[0])
         assert estimator.inverse_transform(estimator.transform(x)).shape == x.shape
     curves = estimator.select_points(x, 7)
     assert curves.z.shape == (10, 7, 2)
@@ -187,3 +188,28 @@ def test_the_seed_decides_and_none_is_another_one_each_time():
 def test_what_does_not_fit_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         RosettaVAE(**QUICK | options).fit(circle())
+
+
+def test_data_that_float32_cannot_tell_apart_are_refused():
+    with pytest.raises(
+        ValueError, match="X has values near .* which float32 cannot hold: subtract"
+    ):
+        RosettaVAE(**QUICK).fit(circle() + 1e8)
+    with pytest.raises(ValueError, match="X has masked values in .* examples: drop them"):
+        RosettaVAE(**QUICK).fit(np.ma.masked_array(circle(), mask=circle() > 0.5))
+
+
+def test_points_of_a_table_are_called_after_its_index():
+    table = pd.DataFrame(circle(), columns=list("abc"), index=[f"bird {n}" for n in range(200)])
+    estimator = RosettaVAE(**QUICK).fit(table)
+    assert set(estimator.select_points(table, 5).ids) < set(table.index)
+    named = estimator.select_points(table, 5, ids=np.arange(200))
+    assert set(named.ids) < set(map(str, range(200)))
+
+
+def test_a_grid_over_beta_compares_at_one_weight_of_the_rate():
+    x = circle()
+    scores = {beta: RosettaVAE(beta=beta, **QUICK).fit(x) for beta in (0.1, 4.0)}
+    for estimator in scores.values():
+        terms = estimator.fit_.evaluate(x)
+        assert np.isclose(estimator.score(x), -(terms.distortion + terms.rate)[0])

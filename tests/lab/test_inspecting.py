@@ -2,12 +2,19 @@
 
 import json
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+from workbench import draw
 
 from rvae_lite import RosettaPoints, alignment, storage
-from rvae_lite.lab import inspecting
+from rvae_lite.lab import drawing, inspecting
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_curves_and_multi_rate_models_are_described(folder, curves):
@@ -34,14 +41,14 @@ def test_curves_are_drawn(tmp_path, shape, num_latents, recon):
     x, z = rng.uniform(size=(7, *shape)), rng.standard_normal((3, 7, num_latents))
     made = rng.uniform(size=(3, *x.shape)) if recon else None
     RosettaPoints(x, z, betas=[0.1, 1.0, 3.0], recon=made).save(tmp_path / "points.npz")
-    inspecting.render(inspecting.open_file(tmp_path / "points.npz"), tmp_path / "drawn.html")
+    drawing.render(inspecting.open_file(tmp_path / "points.npz"), tmp_path / "drawn.html")
     page = (tmp_path / "drawn.html").read_text()
     assert page.count("<figure>") == 3 + recon and "curves over beta 0.1 to 3" in page
     assert ("decoder makes of them" in page) == recon
 
 
 def test_a_picture_of_curves_has_every_panel(folder, tmp_path):
-    inspecting.render(inspecting.open_file(folder / "curves.npz"), tmp_path / "drawn.png")
+    drawing.render(inspecting.open_file(folder / "curves.npz"), tmp_path / "drawn.png")
     assert (tmp_path / "drawn.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -52,5 +59,22 @@ def test_a_file_is_read_and_verified_a_few_times_at_most(folder, tmp_path, monke
         hashed.clear()
         opened = inspecting.open_file(folder / name)
         inspecting.describe(opened)
-        inspecting.render(opened, tmp_path / "drawn.html")
+        drawing.render(opened, tmp_path / "drawn.html")
         assert len(hashed) <= most
+
+
+def test_a_rosetta_file_is_looked_into_without_loading_pytorch(tmp_path):
+    code = (
+        "from rvae_lite.lab.inspecting import *; print(as_text(describe(open_file('book:digits'))))"
+    )
+    code += "; import sys; assert 'torch' not in sys.modules"
+    env = os.environ | dict(PYTHONPATH=str(ROOT))
+    said = subprocess.run([sys.executable, "-c", code], env=env, check=True, capture_output=True)
+    assert b"num points" in said.stdout
+
+
+def test_long_names_and_values_of_a_header_are_cut(tmp_path):
+    points = RosettaPoints(draw(3, 2), draw(3, 2), header={"n" * 10**5: "v" * 10**6, "a\nb": "c"})
+    points.save(tmp_path / "p.npz")
+    text = inspecting.as_text(inspecting.describe(inspecting.open_file(tmp_path / "p.npz")))
+    assert len(text) < 2 * 10**5 and "a\\nb" in text

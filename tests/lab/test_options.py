@@ -13,7 +13,17 @@ PLAN = {"network", "latent_dim", "likelihood", "noise_variance", "epochs", "batc
 PLAN |= {"learning_rate", "held_out", "seed"}
 OUTPUT = {"progress", "json", "force"}
 OWN = dict(
-    distil={"data", "out", "model", "model_out", "num_points", "method", "share", "preprocessing"}
+    distil={
+        "data",
+        "out",
+        "model",
+        "model_out",
+        "num_points",
+        "method",
+        "share",
+        "preprocessing",
+        "ids",
+    }
     | {"licence", "source", "multi_rate", "beta"},
     train={"data", "points", "out", "report", "rho", "preprocessing", "multi_rate", "beta"},
 )

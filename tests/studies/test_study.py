@@ -10,6 +10,7 @@ import torch
 from typer.testing import CliRunner
 
 from rvae_lite import cli
+from rvae_lite.studies import study as study_module
 from rvae_lite.studies.study import (
     FOLDER,
     Study,
@@ -325,3 +326,30 @@ def test_a_cell_of_another_length_and_a_part_of_no_name_are_refused(tmp_path):
         study.cells("quick")
     with pytest.raises(ValueError, match="no unit's name contains 'nowhere': there are reprod"):
         run_study("digits", "quick", out=tmp_path, only="nowhere")
+
+
+@pytest.mark.parametrize("damage", ["cut", "emptied", "altered", "of another unit", "unsigned"])
+def test_a_damaged_unit_runs_again(calls, tmp_path, damage):
+    whole = run_study("fake", "quick", out=tmp_path, progress=False)
+    units = tmp_path / "units" / "fake-quick"
+    first, content = units / "first.csv", (units / "first.csv").read_bytes()
+    damaged = {
+        "cut": content[: len(content) // 2],
+        "emptied": b"",
+        "altered": content.replace(b"first", b"fjrst", 1),
+        "of another unit": (units / "second.csv").read_bytes(),
+        "unsigned": content[: content.index(b"# sha256")],
+    }
+    first.write_bytes(damaged[damage])
+    with pytest.warns(UserWarning, match=r"first\.csv is damaged, or of another cell or release"):
+        again = run_study("fake", "quick", out=tmp_path, progress=False)
+    assert again.equals(whole) and calls.read_text() == "first second first "
+
+
+def test_units_of_another_commit_are_told(calls, tmp_path, monkeypatch):
+    monkeypatch.setattr(study_module, "_commit", lambda: "0000001")
+    run_study("fake", "quick", out=tmp_path, only="first", progress=False)
+    monkeypatch.setattr(study_module, "_commit", lambda: "0000002")
+    message = "some units are of commit 0*1, this is 0000002: delete them in .*fake-quick"
+    with pytest.warns(UserWarning, match=message):
+        run_study("fake", "quick", out=tmp_path, progress=False)

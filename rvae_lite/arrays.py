@@ -3,9 +3,10 @@
 Letters: N examples.
 """
 
+import sys
+import unicodedata
+
 import numpy as np
-import torch
-from torch import Tensor
 
 SMALLEST, LARGEST = 1e-3, 1e3  # root mean squares outside of which values are in unsuitable units
 LOST = 0.01  # rounding error of a cast, as a share of a feature's standard deviation
@@ -24,7 +25,7 @@ def as_array(name: str, values) -> np.ndarray:
         ValueError: no numbers (text, dates, objects), complex or masked ones, a sparse matrix, or
             rows of several lengths.
     """
-    if isinstance(values, Tensor):
+    if is_tensor(values):
         values = _from_tensor(name, values)
     if isinstance(values, np.ma.MaskedArray):
         values = _unmasked(name, values)
@@ -45,7 +46,15 @@ def as_array(name: str, values) -> np.ndarray:
     raise ValueError(f"{found}: convert it, as by {name}.astype(float)")
 
 
-def _from_tensor(name: str, tensor: Tensor) -> np.ndarray:
+def is_tensor(values) -> bool:
+    """Whether this is a tensor of PyTorch, which is not loaded to find out."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(values, torch.Tensor)
+
+
+def _from_tensor(name: str, tensor) -> np.ndarray:
+    import torch
+
     if tensor.layout != torch.strided:
         raise ValueError(f"{name} is a sparse tensor: pass {name}.to_dense()")
     tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
@@ -72,6 +81,28 @@ def _from_table(name: str, table) -> np.ndarray:
     if len(kinds) == 1 and isinstance(next(iter(kinds)), np.dtype):
         return table.to_numpy()
     return table.to_numpy(np.float64, na_value=np.nan)
+
+
+def as_text(name: str, values) -> np.ndarray:
+    """Names as text: numbers written out, bytes decoded.  Raises ValueError where one lacks."""
+    array = np.asarray(values, dtype=object)
+    if any(value is None for value in array.flat):
+        raise ValueError(f"{name} has missing names: name every one, or leave {name} out")
+    texts = [_decoded(value) for value in array.flat]
+    return np.array(texts, dtype=np.str_).reshape(array.shape)
+
+
+def _decoded(value) -> str:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+def as_labels(name: str, values) -> np.ndarray:
+    """Classes as text that can be compared: 1, 1.0, "1" and b"1" are one, so are NFC and NFD."""
+    array = np.asarray(values)
+    if array.dtype.kind == "f" and (array == np.trunc(array)).all():
+        array = array.astype(np.int64)
+    texts = as_text(name, array)
+    return np.array([unicodedata.normalize("NFC", text) for text in texts.flat], dtype=np.str_)
 
 
 def as_finite(name: str, values) -> np.ndarray:
@@ -125,7 +156,7 @@ def check_kept(name: str, array: np.ndarray) -> None:
 
 
 def unsuitable_units(array: np.ndarray) -> str | None:
-    """What to say of data whose root mean square is too far from 1 to train on; None if it suits."""
+    """What to say of data whose root mean square is too far from 1 to train on, if it is."""
     if array.dtype == np.uint8 or not array.size:
         return None
     with np.errstate(over="ignore"):
@@ -134,3 +165,13 @@ def unsuitable_units(array: np.ndarray) -> str | None:
         return None
     remedy = "subtract the mean and divide by the standard deviation, or divide by a unit"
     return f"the root mean square of the data is {size:.2g}, too far from 1 to train on: {remedy}"
+
+
+def is_number(value) -> bool:
+    """Whether a value is a real number and no truth value."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
+def is_whole(value) -> bool:
+    """Whether a value is an integer and no truth value."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
