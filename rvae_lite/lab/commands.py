@@ -23,7 +23,7 @@ from rvae_lite.lab.plan import RHO, Choice, Plan, Seed, beta_range_of
 from rvae_lite.publishing import printable
 
 Option, Argument = typer.Option, typer.Argument
-DATA_HELP = ".npy, .npz, .h5, .csv, or a folder of .png/.jpg images or of .npy arrays."
+DATA_HELP = ".npy, .npz, .h5, .csv, .tsv, or a folder of .png/.jpg images or of .npy arrays."
 Data = Annotated[Path, Argument(help=DATA_HELP)]
 NAMES_TRAVEL = "the names of the chosen files travel with the points: --ids none leaves them out"
 KNOWN_MAP = (

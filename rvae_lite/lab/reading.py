@@ -21,7 +21,6 @@ from rvae_lite.data.pictures import read_pictures
 IMAGES = (".png", ".jpg", ".jpeg")
 COLOURS = (1, 3)
 BLOCK = 2**22  # numbers converted at once
-SMALL, TINY = 1e-5, 1e-30  # spread / size, and size, from which float32 holds every difference
 
 
 class Arrays(NamedTuple):
@@ -277,22 +276,10 @@ def _in_units(array: np.ndarray, path: str, value_scale: float | None) -> tuple[
         if not wide and value_scale is not None:
             block = block.astype(np.float64) / value_scale
         scaled[start : start + rows] = as_float32(path, block)
-    if wide and _may_round_away(array):
+    if wide:
         check_kept(path, array)
     note = f"values were divided by {value_scale:g}" if value_scale is not None else ""
     return scaled, [note] * bool(note)
-
-
-def _may_round_away(array: np.ndarray) -> bool:
-    """Whether `check_kept` has to look at doubles; a bound that needs no memory, mostly enough.
-
-    A standard deviation is at least range / sqrt(2 N), an error of rounding at most size / 2**24.
-    """
-    values = array.reshape(len(array), -1)
-    low, high = values.min(0), values.max(0)
-    size = np.maximum(np.abs(low), np.abs(high))
-    least = (high / 2 - low / 2) * np.sqrt(2 / len(array))
-    return bool(((high > low) & ((least < SMALL * size) | (size < TINY))).any())
 
 
 def _channels_first(array: np.ndarray, images: bool | None) -> tuple[np.ndarray, list[str]]:
