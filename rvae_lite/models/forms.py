@@ -50,18 +50,25 @@ class Places:
         return np.where(squared > 1e-12 * lengths, squared, 0.0)
 
 
-def far(away: np.ndarray, beyond: np.ndarray) -> bool:
+def far(away: np.ndarray, beyond: np.ndarray, slack: float) -> bool:
     """Whether points are farther from the data than these are from each other: (R,) each.
 
-    Half of them are by chance, whatever the density and the weights of the clusters.
+    Half of them are by chance, whatever the density and the weights of the clusters.  slack: how
+    many times as far they may be, in the median, beside what is chance.
     """
     chance, beyond = 1 / math.sqrt(len(away)), np.maximum(beyond, 1e-300)
     often = np.mean(away > beyond) >= min(0.5 + 1.75 * chance, 1.0)
-    return bool(often and np.median(away / beyond) > 1 + 1.6 * chance)
+    return bool(often and np.median(away / beyond) > slack * (1 + 1.6 * chance))
 
 
 def form_that_fits(
-    points: np.ndarray, data: np.ndarray, places: Places, away: np.ndarray, *, thorough: bool
+    points: np.ndarray,
+    data: np.ndarray,
+    places: Places,
+    away: np.ndarray,
+    *,
+    slack: float,
+    thorough: bool,
 ) -> tuple[str, float]:
     """The change of the points that brings them to the data, and how many times nearer; or "".
 
@@ -73,7 +80,7 @@ def form_that_fits(
     for name, changed, simple in _forms(points, data, thorough=thorough):
         there, beyond = places.nearest(changed)
         share = float(np.median(there)) / usual
-        fits = np.mean(there < away) >= wanted and not far(there, beyond)
+        fits = np.mean(there < away) >= wanted and not far(there, beyond, slack)
         if fits and share < min(NEARER, nearest * (1.0 if simple else NEARER)):
             best, nearest = name, share
     return best, 1 / max(nearest, 1e-6)

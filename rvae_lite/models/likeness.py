@@ -19,6 +19,7 @@ MOST_DATA = 10_000  # that are looked at
 MOST_NUMBERS = 10_000_000  # in the data that are looked at
 WIDEST = 32  # pixels; larger images are averaged over blocks
 LEAST_SHIFT, LEAST_FACTOR = 0.5, 2.0  # of means, in SD, and of SD, that are worth a word
+DECODED = 1.5  # times as far from the data decoded inputs may lie: they lack details
 FEWEST = 8  # points, and data, of which distances can tell something
 
 
@@ -54,7 +55,9 @@ def compare_points(points, x, preprocessing, names) -> CheckReport:
         problem = f"{len(points)} points cannot pin down {latent_dim} latent dimensions"
         doubts.append(f"{problem}: select at least {latent_dim + 1}")
     if not scale_errors:
-        doubts += _differences(*_some_of(points.x, data), names)
+        share = points.header.get("share")
+        decoded = isinstance(share, dict) and share.get("inputs") == "decoded"
+        doubts += _differences(*_some_of(points.x, data), names, DECODED if decoded else 1.0)
     return CheckReport(errors + misnamed + scale_errors, doubts)
 
 
@@ -135,7 +138,7 @@ def _averaged(values: np.ndarray, axis: int, side: int) -> np.ndarray:
     return np.add.reduceat(values, starts, axis=axis) / lengths.reshape(shape)
 
 
-def _differences(points: np.ndarray, data: np.ndarray, sides: tuple, names) -> list[str]:
+def _differences(points, data, sides: tuple, names, slack: float) -> list[str]:
     """Sentences on what is unlike: features, distances, and the form in which both would fit."""
     places = Places(data)
     like = points[places.nearest_points(points)]
@@ -143,14 +146,16 @@ def _differences(points: np.ndarray, data: np.ndarray, sides: tuple, names) -> l
     if min(len(points), len(places.rows)) < FEWEST:
         return said
     away, beyond = places.nearest(points)
-    if far(away, beyond):
+    if far(away, beyond, slack):
         share, factor = np.mean(away > beyond), np.median(away / np.maximum(beyond, 1e-300))
         lie = f"{share:.0%} of the points' inputs lie farther from the nearest example than it "
         lie += f"does from the others (in the median {factor:.2g} times as far)"
         said.append(f"{lie}: prepare the data as the points were, or expect other kinds of data")
-    name, factor = form_that_fits(points, data, places, away, thorough=bool(said))
+    options = dict(slack=slack, thorough=bool(said))
+    name, factor = form_that_fits(points, data, places, away, **options)
     if name:
-        nearer = f"so changed, the points' inputs lie {factor:.2g} times nearer to them"
+        much = f"{factor:.2g} times" if factor < 1000 else "incomparably"
+        nearer = f"so changed, the points' inputs lie {much} nearer to them"
         said.append(f"the data look {name} ({nearer}): prepare them as the points' inputs were")
     return said
 

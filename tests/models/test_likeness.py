@@ -212,3 +212,22 @@ def test_nan_in_settings_is_like_nan():
     assert points.check(data, dict(low=np.nan, high=(1,))) == ([], [])
     (error,) = points.check(data, dict(low=2.0, high=[1])).errors
     assert "low: 'NaN' against 2.0" in error
+
+
+def test_decoded_inputs_may_lie_a_little_farther():
+    flat = REST.reshape(len(REST), -1)
+    axes = np.linalg.svd(flat - flat.mean(0), full_matrices=False)[2][:4]  # a linear decoder
+    kept = (POINTS.x.reshape(64, -1) - flat.mean(0)) @ axes.T @ axes + flat.mean(0)
+    smooth = kept.clip(0, 1).reshape(POINTS.x.shape)
+    as_they_are, decoded = (
+        RosettaPoints(smooth, POINTS.z, header=dict(share=dict(inputs=inputs)))
+        for inputs in ("as they are", "decoded")
+    )
+    assert as_they_are.check(REST).warnings and not decoded.check(REST).warnings
+    for change in ("transposed", "mirrored left to right", "mirrored up and down", "inverted"):
+        assert f"the data look {change}" in decoded.check(CHANGED[change]).warnings[-1]
+
+
+def test_a_form_that_is_met_exactly_has_no_factor():
+    said = POINTS.check(DIGITS.swapaxes(2, 3)).warnings[-1]
+    assert "look transposed (so changed, the points' inputs lie incomparably nearer" in said
