@@ -10,6 +10,7 @@ import numpy as np
 
 MOST_PLACES = 2_000  # that are compared with each other
 NEARER = 0.85  # of the distance, that another form of the points has to reach
+MUCH_NEARER = 0.7  # the same, where nothing else is unlike and not nearly all points agree
 MOST_COLUMNS = 400  # whose order is looked for
 
 
@@ -76,12 +77,14 @@ def form_that_fits(
     units on top must bring them nearer still.
     """
     best, nearest, usual = "", 1.0, max(float(np.median(away)), 1e-300)
-    wanted = min(0.5 + 1.25 / math.sqrt(len(away)), 1.0)
+    wanted, surely = (min(0.5 + z / math.sqrt(len(away)), 1.0) for z in (1.25, 1.75))
     for name, changed, simple in _forms(points, data, thorough=thorough):
         there, beyond = places.nearest(changed)
         share = float(np.median(there)) / usual
-        fits = np.mean(there < away) >= wanted and not far(there, beyond, slack)
-        if fits and share < min(NEARER, nearest * (1.0 if simple else NEARER)):
+        wins = np.mean(there < away)
+        least = NEARER if thorough or wins >= surely else MUCH_NEARER
+        fits = wins >= wanted and not far(there, beyond, slack)
+        if fits and share < min(least, nearest * (1.0 if simple else NEARER)):
             best, nearest = name, share
     return best, 1 / max(nearest, 1e-6)
 
@@ -97,6 +100,8 @@ def _forms(points: np.ndarray, data: np.ndarray, *, thorough: bool) -> Iterator[
     for name, changed in turned:
         yield name, changed, True
     scale, ends = data.std() / max(points.std(), 1e-300), points.min() + points.max()
+    if points.min() >= 0 and points.max() <= 1:
+        ends = 1.0
     for name, changed in [("", points), *turned] if thorough else []:
         also = f"{name} and " * bool(name)
         yield f"{also}inverted", ends - changed, False
