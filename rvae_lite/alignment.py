@@ -4,6 +4,7 @@ Martinez & Pearson (2021), Eqs. 2 and 3, Appendices I and J.  Everything is accu
 Letters: M replicas, N data points, K latent dimension.
 """
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +25,11 @@ class LinearMap(NamedTuple):
 
 
 def linear_map(source, target) -> LinearMap:
-    """The affine map from latents (N, K_source) to (N, K_target) of Eq. 2, by least squares."""
+    """The affine map from latents (N, K_source) to (N, K_target) of Eq. 2, by least squares.
+
+    It meets its own data better than others, and any N <= K_source + 1 of them exactly: measure it
+    on data that it was not fitted on.
+    """
     source, target = checks.pair(source, target)
     centre_source, centre_target = source.mean(0), target.mean(0)
     solution = np.linalg.lstsq(source - centre_source, target - centre_target, rcond=None)[0]
@@ -51,19 +56,52 @@ def total_variance(points) -> float:
     return float(checks.latents("points", points).var(0).sum())
 
 
+def map_is_exact(source, target) -> bool:
+    """Whether an affine map meets these data whatever they are: too few of them are different."""
+    source, target = checks.pair(source, target)
+    rank = np.linalg.matrix_rank(source - source.mean(0))
+    return _has_at_most(rank + 1, np.concatenate([source, target], axis=1))
+
+
+def _has_at_most(count: int, points: np.ndarray) -> bool:
+    """Whether no more than so many of the points, (N, K), are different."""
+    seen = set()
+    for row in points + 0.0:
+        seen.add(row.tobytes())
+        if len(seen) > count:
+            return False
+    return True
+
+
 def latent_space_distortion(source, target) -> float:
     """LSD, Eq. 2: min over A, b of mean |A source + b - target|^2, squared units of the target.
 
-    A collapsed target has LSD 0: report R^2 = 1 - LSD / total variance of the target beside it.
+    It is measured where the map is fitted.  A collapsed target has LSD 0: report R^2 = 1 - LSD /
+    total variance of the target beside it.
+
+    ValueError: so few different data, K + 1 at most, that LSD is 0 whatever they are.
     """
+    source, target = checks.pair(source, target)
+    if total_variance(target) > 0 and map_is_exact(source, target):
+        found = f"{len(source)} points in {np.shape(source)[1]} dimensions are met exactly"
+        remedy = "pass more different points, three per dimension or more"
+        raise ValueError(f"{found} by an affine map, whatever they are: {remedy}")
     return mean_squared_distance(linear_map(source, target)(source), target)
 
 
 def r_squared(predicted, target, *, variance: float | None = None) -> float:
-    """1 - mean |predicted - target|^2 / variance, by default the target's; nan where that is 0."""
+    """1 - mean |predicted - target|^2 / variance, by default the target's; nan where that is 0.
+
+    UserWarning: so few different data, K + 1 at most, that any map fitted on them gives 1.
+    """
+    target = checks.latents("target", target)
     variance = total_variance(target) if variance is None else variance
     if not variance > 0:
         return float("nan")
+    if _has_at_most(target.shape[1] + 1, target):
+        found = f"R² of {len(target)} points in {target.shape[1]} dimensions"
+        told = f"{found} is 1 for any map that was fitted on them: pass more different points"
+        warnings.warn(told, UserWarning, stacklevel=2)
     return 1 - mean_squared_distance(predicted, target) / variance
 
 
@@ -71,7 +109,7 @@ class RetrainingVariability(NamedTuple):
     """Eq. 3, made safe.
 
     value: mean over data of the log pseudo-determinant of the covariance over replicas, nats.
-    rank: how many leading eigenvalues enter it, min(K, M - 1).
+    rank: how many leading eigenvalues enter it, min(K, M - 1), dead directions not counted.
     relative: value minus that of all points pooled, which the scale of the space does not change.
     within_fraction: variance within a datum / total variance, from 0 (one space) to about 1.
     """
@@ -86,13 +124,23 @@ def log_volumes(means) -> np.ndarray:
     """log pseudo-det of each datum's covariance over replicas: means (M, N, K) give (N,).
 
     The covariance (ddof 1) of M runs has at most rank M - 1: only its min(K, M - 1) leading
-    eigenvalues count.  Runs that coincide to rounding give -inf.
+    eigenvalues count, K without dead directions, in which no point varies.  Runs that coincide to
+    rounding give -inf.
     """
     means, rounding = checks.replica_means(means)
+    means = _alive(means, rounding)
     centred = (means - means.mean(0)).transpose(1, 0, 2)  # (N, M, K)
     rank = min(means.shape[2], len(means) - 1)
     singular = np.linalg.svd(centred, compute_uv=False)[:, :rank]
     return _log_pseudo_det(np.square(singular) / (len(means) - 1), rounding)
+
+
+def _alive(means: np.ndarray, rounding: float) -> np.ndarray:
+    """Means (M, N, K) in the directions in which their points vary at all; as they are if none."""
+    pooled = means.reshape(-1, means.shape[2])
+    eigenvalues, axes = np.linalg.eigh(np.atleast_2d(np.cov(pooled, rowvar=False)))
+    alive = eigenvalues > max(rounding**2, 1e-14 * eigenvalues[-1])
+    return means if alive.all() or not alive.any() else means @ axes[:, alive]
 
 
 def retraining_variability(means) -> RetrainingVariability:
@@ -103,12 +151,13 @@ def retraining_variability(means) -> RetrainingVariability:
     at least.
 
     Differs from the paper: where K >= M the determinant is 0 and its logarithm rounding noise, so
-    we take a pseudo-determinant of stated rank.
+    we take a pseudo-determinant of stated rank, without directions in which no point varies.
     """
     value = float(log_volumes(means).mean())
     means, rounding = checks.replica_means(means)
     if means.shape[1] < 2:
         raise ValueError("means must hold at least 2 data points (M, N, K): encode more data")
+    means = _alive(means, rounding)
     pooled, rank = means.reshape(-1, means.shape[2]), min(means.shape[2], len(means) - 1)
     covariance = np.atleast_2d(np.cov(pooled, rowvar=False))
     eigenvalues = np.sort(np.linalg.eigvalsh(covariance))[::-1][:rank]

@@ -8,18 +8,14 @@ import math
 import os
 import shutil
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from rvae_lite.arrays import is_number, is_whole
-from rvae_lite.storage import differences
 
 COMPILE_ABOVE = 100_000  # replica-steps from which compiling (5 to 30 s) pays, measured on a CPU
-RANGE_FACTOR = 10.0  # root mean squares further apart are another scale, not other data
-SHIFT_FACTOR = 2.5  # root mean squares further apart are suspicious
 
 
 def check_points(model, x: Tensor, weighted, *, gated: bool) -> None:
@@ -62,70 +58,6 @@ def not_reached(missed: list[int], distance: float) -> str:
     remedy = "check that the points were made with the same preprocessing"
     remedies = f"train longer, raise rho, or {remedy}"
     return f"replicas {missed} did not reach the Rosetta points: {how_far}; {remedies}"
-
-
-class CheckReport(NamedTuple):
-    """Problems found when points meet new data.  Errors stop training; warnings do not."""
-
-    errors: list[str]
-    warnings: list[str]
-
-    def __str__(self) -> str:
-        lines = [f"error: {text}" for text in self.errors]
-        lines += [f"warning: {text}" for text in self.warnings]
-        return "\n".join(lines) or "the points fit the data"
-
-
-def compare_points(points, x, preprocessing) -> CheckReport:
-    """What `RosettaPoints.check` says, see there."""
-    errors = _preprocessing_errors(points.header.get("preprocessing"), preprocessing)
-    data = x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
-    own, theirs = tuple(points.x.shape[1:]), tuple(data.shape[1:])
-    if own != theirs:
-        problem = f"the points' inputs have shape {own}, the data's {theirs}"
-        return CheckReport([*errors, f"{problem}: bring both to one resolution"], [])
-    if not len(data):
-        return CheckReport([*errors, "the data are empty: pass at least one example"], [])
-    if len(points) > len(data):
-        counts = f"{len(points)} points for {len(data)} examples"
-        errors.append(f"there are {counts}: select fewer points")
-    scale_errors, doubts = _scale_problems(points.x, data)
-    latent_dim = points.z.shape[-1]
-    if len(points) <= latent_dim:
-        problem = f"{len(points)} points cannot pin down {latent_dim} latent dimensions"
-        doubts.append(f"{problem}: select at least {latent_dim + 1}")
-    return CheckReport(errors + scale_errors, doubts)
-
-
-def _preprocessing_errors(theirs, own) -> list[str]:
-    if theirs is None or own is None:
-        return []
-    theirs, own = (a if isinstance(a, dict) else dict(preprocessing=a) for a in (theirs, own))
-    differing = "; ".join(differences(theirs, own, ignore=("normalisation",)))
-    if not differing:
-        return []
-    problem = f"the points and the data were prepared differently ({differing})"
-    return [f"{problem}: prepare the data alike"]
-
-
-def _scale_problems(x: np.ndarray, data: np.ndarray) -> tuple[list[str], list[str]]:
-    """Errors and warnings from the root mean squares of the points' inputs and the data."""
-    own, theirs = _root_mean_square(x), _root_mean_square(data)
-    factor = max(own, theirs) / max(min(own, theirs), 1e-300)
-    if not np.isfinite(theirs):
-        return ["the data hold NaN or infinite values: drop those examples"], []
-    if factor > RANGE_FACTOR:
-        scales = f"the points' inputs (root mean square {own:.3g}) and the data ({theirs:.3g})"
-        return [f"{scales} are on different scales: prepare both alike (0-255 or 0-1?)"], []
-    if factor > SHIFT_FACTOR:
-        scales = f"root mean square of the points' inputs {own:.3g}, of the data {theirs:.3g}"
-        return [], [f"{scales}: same units?"]
-    return [], []
-
-
-def _root_mean_square(x: np.ndarray) -> float:
-    scale = 255.0 if x.dtype == np.uint8 else 1.0
-    return float(np.sqrt(np.mean(np.square(x, dtype=np.float64)))) / scale
 
 
 def check_counts(**named) -> None:

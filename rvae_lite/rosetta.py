@@ -16,7 +16,7 @@ from rvae_lite.storage import save_arrays
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from rvae_lite.checks import CheckReport
+    from rvae_lite.models.likeness import CheckReport
 
 # Versions of files: of plain points, which older readers read too, and of curves.
 PLAIN_VERSION, SCHEMA_VERSION = 1, 2
@@ -137,17 +137,23 @@ class RosettaPoints:
         versions = (PLAIN_VERSION, SCHEMA_VERSION)
         return files.read_points(path, cls, versions=versions, described=DESCRIBED)
 
-    def check(self, x, preprocessing=None) -> "CheckReport":
+    def check(self, x, preprocessing=None, *, names=None) -> "CheckReport":
         """Compare with one's own data x, (N, *data), before hours are spent on training.
 
-        Errors: another preprocessing, shape or scale (0-255 against 0-1), NaN.  Warnings: a shifted
-        scale, very few points.  preprocessing: as in a data set's info["preprocessing"]; compared
-        where the points have one too, except for `normalisation`, which belongs to one bird or
-        instrument.
-        """
-        from rvae_lite import checks
+        Errors: another preprocessing, shape or scale (0-255 against 0-1), NaN, columns in another
+        order.  Warnings: means or standard deviations of features that differ, data farther from
+        the points' inputs than from each other, turned, mirrored, inverted or sorted otherwise, a
+        shifted scale, very few points.
 
-        return checks.compare_points(self, x, preprocessing)
+        Args:
+            x: data, (N, *data).
+            preprocessing: as in a data set's info["preprocessing"]; compared where the points have
+                one too, except for `normalisation`, which belongs to one bird or instrument.
+            names: of the columns of a table, (F,); compared with header["names"], if it is there.
+        """
+        from rvae_lite.models.likeness import compare_points
+
+        return compare_points(self, x, preprocessing, names)
 
 
 def along_beta(betas: "Tensor", curves: "Tensor", at: "Tensor") -> "Tensor":

@@ -10,17 +10,29 @@ from typing import NamedTuple
 import numpy as np
 
 from rvae_lite.alignment import (
-    latent_space_distortion,
     linear_map,
     log_volumes,
     orthogonal_map,
     retraining_variability,
     total_variance,
 )
+from rvae_lite.lab.measuring import (
+    NEIGHBOURS,
+    left_out,
+    likeness,
+    means_of,
+    nearest_neighbours,
+    neighbours_in_common,
+    num_directions,
+    places_of,
+    ratio,
+    row_of,
+)
+from rvae_lite.lab.measuring import linear_cka as linear_cka
 
-NEIGHBOURS = 10
 RESAMPLINGS = 200
 SAME_SPACE, SAME_SHAPE = 0.1, 0.9  # verdicts: unaligned distance below, R^2 above
+FEWEST_PER_DIRECTION = 3  # examples, for a map to tell something
 
 
 class Measure(NamedTuple):
@@ -32,14 +44,15 @@ class Measure(NamedTuple):
 
 
 SHARE = "share of the target's variance"
+UNSEEN = "1 − error by the map of the other examples / the target's variance; below 0 if unrelated"
 MEASURES = {
     "unaligned": Measure("distance, as they are", SHARE),
     "known": Measure("after the file's own map", SHARE),
     "procrustes": Measure("after a rotation, from anchors", SHARE),
     "affine": Measure("after an affine map, from anchors", SHARE),
-    "lsd": Measure("LSD, best affine map", "squared units of the target"),
-    "r_squared": Measure("R² of the best affine map", "1 − LSD / the target's variance", "higher"),
-    "cka": Measure("linear CKA", "0 to 1, blind to rotation and scale", "higher"),
+    "lsd": Measure("LSD, best affine map", "squared units of the target, where it was fitted"),
+    "r_squared": Measure("R² of the affine map, left-out examples", UNSEEN, "higher"),
+    "cka": Measure("linear CKA, unbiased", "1 at most, about 0 for unrelated spaces", "higher"),
     "neighbours": Measure(f"{NEIGHBOURS} nearest neighbours, in common", "share", "higher"),
 }
 GROUP_MEASURES = {
@@ -61,6 +74,7 @@ class Comparison(NamedTuple):
             "as they are" and "after affine maps" -> (N,).
         notes: sentences on how it was computed.
         known: name -> (N, K) after the known map to the reference, if it is one that moves them.
+        tested: rows of the different examples that no map and no anchor was fitted on, (P,).
     """
 
     spaces: dict
@@ -70,14 +84,27 @@ class Comparison(NamedTuple):
     instability: dict
     notes: list
     known: dict
+    tested: np.ndarray
+
+
+class _Tested(NamedTuple):
+    """Rows of the data that measures are taken on.
+
+    rest: those that are no anchors.  rows: all, or the rest where anchors were given, as trainings
+    may have been fitted to them.  places: the different ones among `rows`, (P,).
+    """
+
+    rest: np.ndarray
+    rows: np.ndarray
+    places: np.ndarray
 
 
 class _Space(NamedTuple):
-    """One space: means (N, K), latents of the anchors (R, K), nearest neighbours (N, 10)."""
+    """One space: means (N, K), latents of the anchors (R, K), neighbours of places (P, 10)."""
 
     means: np.ndarray
     anchors: np.ndarray
-    neighbours: np.ndarray
+    neighbours: np.ndarray | None
 
 
 def compare_spaces(
@@ -112,35 +139,51 @@ def compare_spaces(
     spaces = {name: np.asarray(means, dtype=np.float64) for name, means in spaces.items()}
     _check_spaces(spaces)
     reference, num_data = next(iter(spaces)), len(next(iter(spaces.values())))
-    known_maps, notes, rest = known_maps or {}, [], np.arange(num_data)
+    known_maps, notes, given = known_maps or {}, [], anchors is not None
     if anchor_spaces is None:
-        rows = _anchor_rows(spaces[reference], anchors, num_anchors, seed)
-        if anchors is None:
-            notes.append(f"{len(rows)} anchors were chosen by k-means in {reference}")
-        anchors = rows
+        anchors = _anchor_rows(spaces[reference], anchors, num_anchors, seed)
+        if not given:
+            notes.append(f"{len(anchors)} anchors were chosen by k-means in {reference}")
         anchor_spaces = {name: means[anchors] for name, means in spaces.items()}
-    if anchors is not None:
-        rest = np.setdiff1d(rest, anchors)
-        notes.append("maps from anchors are measured on the other examples")
+    tested, said = _what_is_tested(spaces, anchors, given=given)
+    notes += said
     chances, random = np.full(num_data, 1 / num_data), np.random.default_rng(seed)
-    counts = random.multinomial(num_data, chances, size=RESAMPLINGS)  # (B, N)
+    counts = random.multinomial(num_data, chances, size=RESAMPLINGS).astype(float)  # (B, N)
     resampled = f"intervals are the middle 95 % of {RESAMPLINGS} resamplings of the examples"
     notes.append(f"{resampled}; anchors and runs are kept")
 
-    sides = {n: _Space(z, anchor_spaces[n], _neighbours(z)) for n, z in spaces.items()}
+    near = {name: nearest_neighbours(means[tested.places]) for name, means in spaces.items()}
+    sides = {name: _Space(z, anchor_spaces[name], near[name]) for name, z in spaces.items()}
     rows, known = [], {}
     pairs, label = list(permutations(spaces, 2)), "comparing" if progress is True else progress
     for source, target in tqdm(pairs, desc=label, unit="pair", disable=not progress):
         known_map = known_maps.get((source, target))
-        for metric, row in _pair(sides[source], sides[target], known_map, rest, counts).items():
+        for metric, row in _pair(sides[source], sides[target], known_map, tested, counts).items():
             rows.append(dict(source=source, target=target, metric=metric, **row))
         moved = spaces[source] if known_map is None else known_map(spaces[source])
         if target == reference and not np.array_equal(moved, spaces[source]):
             known[source] = moved
     group = [dict(metric=metric, **row) for metric, row in _group(spaces, counts).items()]
     group = pd.DataFrame(group, columns=["metric", "value", "low", "high", "rank"])
-    instability = _instability(spaces)
-    return Comparison(spaces, anchors, pd.DataFrame(rows), group, instability, notes, known)
+    found = pd.DataFrame(rows), group, _instability(spaces), notes, known, tested.places
+    return Comparison(spaces, anchors, *found)
+
+
+def _what_is_tested(spaces: dict, anchors, *, given: bool) -> tuple[_Tested, list]:
+    """Rows that measures are taken on, and sentences on it; given: the caller named the anchors."""
+    everything, notes = np.arange(len(next(iter(spaces.values())))), []
+    rest = everything
+    if anchors is not None:
+        rest = np.setdiff1d(everything, anchors)
+        measured = "all distances are" if given else "maps from anchors are"
+        notes.append(f"{measured} measured on the examples that are no anchors")
+    rows = rest if given else everything
+    places = rows[places_of(*(means[rows] for means in spaces.values()))[0]]
+    by_chance = min(NEIGHBOURS / max(len(places) - 1, 1), 1.0)
+    notes.append(f"R², CKA and neighbours are of {len(places)} different examples")
+    notes.append("R² tells how well each is met by the map that is fitted on all others")
+    notes.append(f"unrelated spaces have about {by_chance:.2g} of their neighbours in common")
+    return _Tested(rest, rows, places), notes
 
 
 def _check_spaces(spaces: dict) -> None:
@@ -178,96 +221,29 @@ def _anchor_rows(means: np.ndarray, anchors, num_anchors: int | None, seed: int)
     return rows
 
 
-def _row(value: float, resampled) -> dict:
-    """A value and the middle 95 % of its resamplings, (B,), where all of them are finite."""
-    low = high = float("nan")
-    if np.isfinite(resampled).all():
-        low, high = np.quantile(np.asarray(resampled, dtype=float), [0.025, 0.975])
-    return dict(value=float(value), low=float(low), high=float(high))
-
-
-def _pair(source: _Space, target: _Space, known, rest: np.ndarray, counts: np.ndarray) -> dict:
+def _pair(source: _Space, target: _Space, known, tested: _Tested, counts: np.ndarray) -> dict:
     """Every measure of one ordered pair: metric -> value, low, high."""
-    moments = [_moments(source.means, target.means, weights) for weights in counts]
-    variance, variances = total_variance(target.means), [np.trace(m[2]) for m in moments]
-    lsd, lsds = latent_space_distortion(source.means, target.means), [_lsd(m) for m in moments]
-    unexplained = np.array(list(map(_ratio, lsds, variances)))
-    overlap = _overlap(source.neighbours, target.neighbours)
-    found = dict(
-        lsd=_row(lsd, lsds),
-        r_squared=_row(1 - _ratio(lsd, variance), 1 - unexplained),
-        cka=_row(linear_cka(source.means, target.means), [_cka(m) for m in moments]),
-        neighbours=_row(overlap.mean(), _means(overlap, counts)),
-    )
+    variance = total_variance(target.means)
+    variances = means_of(np.square(target.means - target.means.mean(0)).sum(1), counts)
+    found = likeness(source.means, target.means, tested.places, counts)
+    each = counts[:, tested.places]
+    found["neighbours"] = neighbours_in_common(source.neighbours, target.neighbours, each)
 
-    def distance(mapped: np.ndarray, rows=slice(None)) -> dict:
+    def distance(mapped: np.ndarray, rows: np.ndarray) -> dict:
         away = np.square(mapped - target.means).sum(1)[rows]
-        resampled = list(map(_ratio, _means(away, counts[:, rows]), variances))
-        return _row(_ratio(away.mean(), variance), resampled)
+        resampled = list(map(ratio, means_of(away, counts[:, rows]), variances))
+        return row_of(ratio(away.mean(), variance), resampled)
 
     # Maps from anchors are measured on the other data.
     anchors = source.anchors, target.anchors
-    found["unaligned"] = found["procrustes"] = _row(np.nan, np.nan)
+    found["unaligned"] = found["procrustes"] = row_of(np.nan, np.nan)
     if source.means.shape[1] == target.means.shape[1]:
-        found["unaligned"] = distance(source.means)
-        found["procrustes"] = distance(orthogonal_map(*anchors)(source.means), rest)
-    found["affine"] = distance(linear_map(*anchors)(source.means), rest)
+        found["unaligned"] = distance(source.means, tested.rows)
+        found["procrustes"] = distance(orthogonal_map(*anchors)(source.means), tested.rest)
+    found["affine"] = distance(linear_map(*anchors)(source.means), tested.rest)
     if known is not None:
-        found["known"] = distance(known(source.means))
+        found["known"] = distance(known(source.means), tested.rows)
     return found
-
-
-def _ratio(value: float, variance: float) -> float:
-    return float(value / variance) if variance > 0 else float("nan")
-
-
-def _means(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """The mean of values (N,) in each resampling, counts (B, N): (B,)."""
-    return counts @ values / np.maximum(counts.sum(1), 1)
-
-
-def _moments(source: np.ndarray, target: np.ndarray, weights: np.ndarray):
-    """Weighted covariances: source with source, source with target, target with target."""
-    share = weights / weights.sum()
-    source, target = source - share @ source, target - share @ target
-    weighted = share[:, None] * source
-    return weighted.T @ source, weighted.T @ target, (share[:, None] * target).T @ target
-
-
-def _lsd(moments) -> float:
-    """Eq. 2 from covariances: the trace of target's covariance given source."""
-    own, cross, target = moments
-    explained = np.linalg.lstsq(own, cross, rcond=1e-12)[0]
-    return max(float(np.trace(target) - (explained * cross).sum()), 0.0)
-
-
-def _cka(moments) -> float:
-    """Linear CKA: |cov(source, target)|^2 / (|cov(source)| |cov(target)|), Frobenius norms."""
-    own, cross, target = moments
-    norms = float(np.linalg.norm(own) * np.linalg.norm(target))
-    return _ratio(float(np.square(cross).sum()), norms)
-
-
-def linear_cka(source, target) -> float:
-    """Linear centred kernel alignment of latents of the same data, (N, K) and (N, K'): 0 to 1.
-
-    It is nan where a space has collapsed.
-    """
-    source, target = np.asarray(source, dtype=np.float64), np.asarray(target, dtype=np.float64)
-    return _cka(_moments(source, target, np.ones(len(source))))
-
-
-def _neighbours(means: np.ndarray) -> np.ndarray:
-    """The nearest neighbours of each datum, itself left out: (N, 10)."""
-    from sklearn.neighbors import NearestNeighbors
-
-    search = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(means)
-    return search.kneighbors(return_distance=False)
-
-
-def _overlap(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The share of each datum's nearest neighbours that two spaces have in common: (N,)."""
-    return (one[:, :, None] == other[:, None, :]).any(2).mean(1)
 
 
 def _group(spaces: dict, counts: np.ndarray) -> dict:
@@ -278,12 +254,12 @@ def _group(spaces: dict, counts: np.ndarray) -> dict:
     whole, volumes = retraining_variability(means), log_volumes(means)
     resampled = np.full(len(counts), np.nan)
     if np.isfinite(volumes).all():
-        resampled = _means(volumes, counts)
+        resampled = means_of(volumes, counts)
     pooled = np.array([_pooled(means, weights, whole.rank) for weights in counts])  # (B, 2)
     rows = dict(
-        rv=_row(whole.value, resampled),
-        rv_relative=_row(whole.relative, resampled - pooled[:, 0]),
-        rv_within=_row(whole.within_fraction, pooled[:, 1]),
+        rv=row_of(whole.value, resampled),
+        rv_relative=row_of(whole.relative, resampled - pooled[:, 0]),
+        rv_within=row_of(whole.within_fraction, pooled[:, 1]),
     )
     return {metric: row | dict(rank=whole.rank) for metric, row in rows.items()}
 
@@ -297,12 +273,13 @@ def _pooled(means: np.ndarray, weights: np.ndarray, rank: int) -> tuple[float, f
     leading = np.maximum(np.linalg.eigvalsh(covariance)[::-1][:rank], 0)
     with np.errstate(divide="ignore"):
         volume = float(np.log(leading).sum())
-    return volume, _ratio(share @ means.var(0, ddof=1).sum(1), np.trace(covariance))
+    return volume, ratio(share @ means.var(0, ddof=1).sum(1), np.trace(covariance))
 
 
 def _instability(spaces: dict) -> dict:
     reference, *others = spaces.values()
-    mapped = [reference, *(linear_map(means, reference)(means) for means in others)]
+    rows, which = places_of(reference, *others)
+    mapped = [reference, *(left_out(means[rows], reference[rows])[which] for means in others)]
     result = {}
     if len({means.shape[1] for means in spaces.values()}) == 1:
         result["as they are"] = _spread(np.stack(list(spaces.values())))
@@ -334,16 +311,25 @@ def _verdict(comparison: Comparison, name: str, reference: str) -> str:
         for metric in ("unaligned", "known", "r_squared")
     )
     same = f"the space of {reference}"
-    if not np.isfinite(r_squared):
+    if not total_variance(comparison.spaces[reference]) > 0:
         return f"{reference} has collapsed to a point: nothing can be compared with it"
-    if away <= SAME_SPACE:
+    apart = f"unaligned {100 * away:.3g} % of its variance away" if np.isfinite(away) else ""
+    tested = comparison.spaces[name][comparison.tested]
+    alive, dims = num_directions(tested), tested.shape[1]
+    for_map = FEWEST_PER_DIRECTION * (alive if alive < len(tested) - 1 else dims)
+    enough = len(tested) > NEIGHBOURS + 1
+    if enough and away <= SAME_SPACE:
         return f"{same}: unaligned, points lie {100 * away:.2g} % of its variance away"
-    if by_file <= SAME_SPACE and np.isfinite(away):
+    if enough and by_file <= SAME_SPACE and np.isfinite(away):
         return (
             f"{same} at another beta: by the file's own map points lie {100 * by_file:.2g} % of "
             f"its variance away, unaligned {100 * away:.3g} %"
         )
-    apart = f", unaligned {100 * away:.3g} % of its variance away" if np.isfinite(away) else ""
+    apart = f", {apart}" * bool(apart)
+    if not enough or len(tested) < for_map:
+        found = f"{len(tested)} different ones for a map of {dims} dimensions{apart}"
+        needed = max(for_map, NEIGHBOURS + 2)
+        return f"too few examples to tell ({found}): pass at least {needed}"
     if r_squared >= SAME_SHAPE:
-        return f"{same} up to an affine map (R² {r_squared:.2f}){apart}"
-    return f"another space than {reference} (R² {r_squared:.2f}{apart})"
+        return f"{same} up to an affine map (R² {r_squared:.2f} on left-out examples){apart}"
+    return f"another space than {reference} (R² {r_squared:.2f} on left-out examples{apart})"

@@ -106,7 +106,8 @@ def _distances(comparison: Comparison, over_beta: dict) -> list[Picture]:
         ),
         picture(
             partial(_draw_dots, comparison=comparison, **similarities),
-            "Likeness to the reference (higher is better), blind to different choices of axes.",
+            "Likeness to the reference (higher is better), blind to different choices of axes; R² "
+            "and CKA are of examples that were not fitted, and drawn at 0 where they are below.",
         ),
     ]
     if over_beta:
@@ -137,9 +138,8 @@ def _draw_dots(ax, *, comparison: Comparison, metrics: list, log: bool) -> None:
     reference, *others = comparison.spaces
     pairs = comparison.pairs
     pairs = pairs[(pairs.target == reference) & pairs.metric.isin(metrics)].copy()
-    if log:
-        columns = ["value", "low", "high"]
-        pairs[columns] = pairs[columns].clip(lower=LOWEST)
+    columns = ["value", "low", "high"]
+    pairs[columns] = pairs[columns].clip(lower=LOWEST if log else 0.0)
     for position, name in enumerate(others):
         rows = pairs[pairs.source == name].set_index("metric").reindex(metrics)
         places = np.arange(len(metrics)) + 0.6 * ((position + 0.5) / len(others) - 0.5)
@@ -154,7 +154,7 @@ def _draw_dots(ax, *, comparison: Comparison, metrics: list, log: bool) -> None:
     if log and pairs.value.notna().any():
         _on_a_log_axis(ax, "x")
     elif not log:
-        ax.set_xlim(min(0.0, ax.get_xlim()[0]), 1.03)
+        ax.set_xlim(-0.03, 1.03)
     ax.grid(axis="x", alpha=0.25)
     if len(others) > 1:
         ax.legend(fontsize=8)

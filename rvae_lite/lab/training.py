@@ -20,6 +20,7 @@ from rvae_lite.rosetta import RosettaPoints
 from rvae_lite.train import UNREACHED, fit
 
 EVEN_NOISE = 0.1  # noise variance at which both halves of the Rosetta term weigh the same
+DARK = 0.1  # of a byte's range; images that reach less are rare, masks and counts are not
 READ_AT = 7  # betas at which a multi-rate model is measured, log-spaced over its range
 PLAIN_POINTS = (
     "the points are plain, so that the model is held to the same latents at every beta, though "
@@ -44,6 +45,7 @@ def train_space(
     points: RosettaPoints | None = None,
     plan: Plan | None = None,
     preprocessing=None,
+    names=None,
     device=None,
     progress=False,
 ) -> Training:
@@ -55,7 +57,8 @@ def train_space(
         x: data, (N, *data): uint8, or floats.
         points: Rosetta points, or None for a space of one's own.
         plan: by default `Plan()`.
-        preprocessing: how x were made; compared with the points' header.
+        preprocessing, names: how x were made, and what the columns of a table are called; compared
+            with the points' header.
         device, progress: as in `fit`.
 
     Returns:
@@ -67,7 +70,7 @@ def train_space(
         ValueError: data, points and plan do not fit; the message says where.
     """
     x, plan = np.asarray(x), plan or Plan()
-    cautions = [] if points is None else _check(points, x, plan, preprocessing)
+    cautions = _dark(x) + ([] if points is None else _check(points, x, plan, preprocessing, names))
     plan = complete(plan, x, points)
     model = build_model(x.shape[1:], plan, bounded=are_bounded_images(x, points))
     trained = _not_held_out(len(x), plan)
@@ -76,6 +79,9 @@ def train_space(
         space = train_into(points, model, x[trained], plan, device=device, progress=progress)
         measured = _measure(space, x[~trained], x[trained], points)
     report = dict(num_examples=len(x), data_shape=list(x.shape[1:]), plan=plan._asdict())
+    if cautions and measured.get("reached"):
+        measured["verdict"] += "; mind the warnings"
+    cautions += _unexplained(measured["held_out"]["unexplained_share"])
     report |= dict(cautions=cautions, seconds=space.info["seconds"])
     return Training(space, trained, report | measured)
 
@@ -116,9 +122,26 @@ def train_into(
         )
 
 
-def _check(points: RosettaPoints, x: np.ndarray, plan: Plan, preprocessing) -> list[str]:
+def _dark(x: np.ndarray) -> list[str]:
+    """A caution where bytes, which are divided by 255, are small numbers of another kind."""
+    largest = int(x.max()) if x.dtype == np.uint8 and x.size else 255
+    if not 0 < largest < DARK * 255:
+        return []
+    remedy = f"pass value_scale={largest} (--value-scale {largest})"
+    return [f"uint8 values reach only {largest} of 255: {remedy}"]
+
+
+def _unexplained(share: float) -> list[str]:
+    """A caution where reconstructions are farther from the examples than their mean is."""
+    if not share > 1:
+        return []
+    error = f"its squared error is {share:.3g} times the variance"
+    return [f"the model explains nothing ({error}): train longer, or check the values' scale"]
+
+
+def _check(points: RosettaPoints, x: np.ndarray, plan: Plan, preprocessing, names) -> list[str]:
     """Sentences that make one look again, after refusing what cannot be trained on."""
-    check = points.check(x, preprocessing)
+    check = points.check(x, preprocessing, names=names)
     if check.errors:
         raise ValueError("points do not fit the data: " + "; ".join(check.errors))
     if points.betas is None:
@@ -215,12 +238,12 @@ def _reached(space: Fit, points: RosettaPoints, distances: dict) -> dict:
         where = f" at beta {', '.join(f'{beta:.3g}' for beta in missed)}"
     remedy = "train longer or raise rho" if many else "train longer, raise rho or lower beta"
     verdict = (
-        f"not reached{where}: the points' inputs are {share}, so this is another space; {remedy}, "
-        f"and see that the inputs were prepared as the points' were"
+        f"not reached{where}: the points' inputs are {share}, though they were trained on; "
+        f"{remedy}, and see that the inputs were prepared as the points' were"
     )
     if not missed:
         verdict = (
-            f"reached{where}: the points' inputs land on their latents ({share}), so this is the "
-            f"space of the points"
+            f"reached{where}: the points' inputs land on their latents ({share}); they were "
+            f"trained on, and compare tells where other examples lie"
         )
     return dict(anchor_distance=distance, reached=not missed, verdict=verdict)

@@ -323,3 +323,32 @@ def test_distances_need_spaces_of_one_dimension(function):
 def test_means_without_a_variability_are_refused(means, message):
     with pytest.raises(ValueError, match=message):
         alignment.retraining_variability(means)
+
+
+@pytest.mark.parametrize(("count", "dim"), [(5, 4), (20, 30), (2, 1), (40, 39)])
+def test_few_points_are_met_exactly_by_any_map_and_that_is_said(count, dim):
+    source, target = draw(count, dim), draw(count, dim, seed=1)
+    predicted = alignment.linear_map(source, target)(source)
+    message = f"{count} points in {dim} dimensions are met exactly by an affine map, whatever"
+    for times in (1, 3):  # the same points again are no more points
+        both = np.tile(source, (times, 1)), np.tile(target, (times, 1))
+        with pytest.raises(ValueError, match="are met exactly by an affine map, whatever"):
+            alignment.latent_space_distortion(*both)
+        with pytest.warns(UserWarning, match=f"in {dim} dimensions is 1 for any map that was fit"):
+            assert alignment.r_squared(np.tile(predicted, (times, 1)), both[1]) > 1 - 1e-9
+    with pytest.raises(ValueError, match=message):
+        alignment.latent_space_distortion(source, target)
+    more = draw(dim + 2, dim), draw(dim + 2, dim, seed=1)
+    assert alignment.latent_space_distortion(*more) > 0
+    collapsed = alignment.latent_space_distortion(source, np.ones((count, dim)))
+    assert collapsed == pytest.approx(0, abs=1e-20)
+
+
+def test_dead_directions_leave_variability_as_it_is():
+    means = draw(4, 30, 2)
+    expected = alignment.retraining_variability(means)
+    dead = np.concatenate([means, np.full((4, 30, 3), 2.0)], axis=2)
+    for found in (alignment.retraining_variability(dead @ rotation(5)),):
+        assert found.rank == expected.rank == 2
+        assert np.allclose(found, expected)
+    assert np.allclose(alignment.log_volumes(dead), alignment.log_volumes(means))

@@ -270,9 +270,9 @@ def test_another_scale_is_an_error(case):
 def test_a_somewhat_other_scale_is_a_warning():
     report = points_of(images() / 255).check(images(seed=1) / 255 * 4)
     assert report.errors == []
-    (warning,) = report.warnings
-    assert "same units?" in warning
-    assert str(report) == f"warning: {warning}"
+    warning = report.warnings[0]
+    assert warning.endswith("in the data (mean ± SD): same units, order and orientation?")
+    assert str(report).startswith(f"warning: {warning}\nwarning: ")
 
 
 def test_another_resolution_is_an_error():

@@ -5,9 +5,16 @@ import pytest
 from workbench import circle, draw, four_spaces, turned
 
 from rvae_lite import alignment
-from rvae_lite.lab import comparing
+from rvae_lite.lab import comparing, measuring
 from rvae_lite.lab.comparing import compare_spaces, linear_cka, value_of, verdicts
 from rvae_lite.lab.report import comparison_page
+
+
+def one_by_one(source, target):
+    """Each datum by the map of the others, fitted anew each time."""
+    others = [np.arange(len(source)) != i for i in range(len(source))]
+    maps = [alignment.linear_map(source[rows], target[rows]) for rows in others]
+    return np.concatenate([fitted(source[i : i + 1]) for i, fitted in enumerate(maps)])
 
 
 def test_values_are_those_of_alignment(compared):
@@ -17,8 +24,9 @@ def test_values_are_those_of_alignment(compared):
     at = compared.anchors
     expected = dict(
         lsd=alignment.latent_space_distortion(near, first),
-        r_squared=alignment.r_squared(alignment.linear_map(near, first)(near), first),
-        unaligned=alignment.mean_squared_distance(near, first) / variance,
+        r_squared=alignment.r_squared(one_by_one(near[rest], first[rest]), first[rest]),
+        unaligned=alignment.mean_squared_distance(near[rest], first[rest]) / variance,
+        cka=linear_cka(near[rest], first[rest]),
     )
     for name, fitted in (
         ("procrustes", alignment.orthogonal_map),
@@ -50,13 +58,28 @@ def test_a_rotation_is_invisible_to_what_should_not_see_it(compared):
     assert min(values[name] for name in ("r_squared", "cka", "neighbours")) > 1 - 1e-9
 
 
-def test_linear_cka_meets_its_textbook_form():
-    x, y = draw(40, 5), draw(40, 3, seed=1)
-    x, y = x - x.mean(0), y - y.mean(0)
+def test_linear_cka_meets_its_definition():
+    x, y = draw(12, 5), draw(12, 3, seed=1)
     grams = [one @ one.T for one in (x, y)]
-    expected = (grams[0] * grams[1]).sum() / np.prod([np.linalg.norm(gram) for gram in grams])
-    assert np.isclose(linear_cka(x, y), expected)
+    for gram in grams:
+        np.fill_diagonal(gram, 0)
+
+    def unbiased(k, m, n=12):  # Song et al. (2012), Eq. 5, but for a factor
+        sums = k.sum() * m.sum() / ((n - 1) * (n - 2)) - 2 * (k @ m).sum() / (n - 2)
+        return np.trace(k @ m) + sums
+
+    norms = [unbiased(gram, gram) for gram in grams]
+    assert np.isclose(linear_cka(x, y), unbiased(*grams) / np.sqrt(np.prod(norms)))
     assert np.isclose(linear_cka(x, 7 * turned(x)), 1)
+    assert np.isclose(linear_cka(np.repeat(x, 3, 0), np.repeat(y, 3, 0)), linear_cka(x, y))
+    assert np.isnan(linear_cka(x, np.ones((12, 2))))
+    with pytest.raises(ValueError, match="linear CKA of 3 different examples is not defined: pass"):
+        linear_cka(x[:3], y[:3])
+
+
+def test_linear_cka_of_unrelated_spaces_is_zero_on_average():
+    found = [linear_cka(draw(30, 20, seed=s), draw(30, 25, seed=99 + s)) for s in range(300)]
+    assert abs(np.mean(found)) < 4 * np.std(found) / 300**0.5 and min(found) < 0 < max(found)
 
 
 def test_neighbours_of_unrelated_spaces_overlap_as_by_chance(compared):
@@ -65,13 +88,76 @@ def test_neighbours_of_unrelated_spaces_overlap_as_by_chance(compared):
 
 def test_moments_give_the_same_distortion_as_least_squares():
     source, target = draw(60, 4), draw(60, 3, seed=1)
-    counts = np.random.default_rng(0).multinomial(60, np.full(60, 1 / 60))
-    drawn = np.repeat(np.arange(60), counts)
-    moments = comparing._moments(source, target, counts)
-    assert np.isclose(
-        comparing._lsd(moments), alignment.latent_space_distortion(source[drawn], target[drawn])
-    )
-    assert np.isclose(np.trace(moments[2]), alignment.total_variance(target[drawn]))
+    counts = np.random.default_rng(0).multinomial(60, np.full(60, 1 / 60), size=2)
+    drawn = np.repeat(np.arange(60), counts[1])
+    own, cross, other = (each[1] for each in measuring._moments(source, target, counts))
+    expected = alignment.latent_space_distortion(source[drawn], target[drawn])
+    assert np.isclose(measuring._lsd(own, cross, other), expected)
+    assert np.isclose(np.trace(other), alignment.total_variance(target[drawn]))
+
+
+def test_each_example_is_met_by_the_map_of_the_others():
+    source, target = draw(30, 4), draw(30, 3, seed=1)
+    assert np.allclose(measuring.left_out(source, target), one_by_one(source, target))
+    dead = np.concatenate([source, np.full((30, 2), 7.0)], axis=1)  # directions without a use
+    assert np.allclose(measuring.left_out(dead, target), measuring.left_out(source, target))
+    assert measuring.num_directions(turned(dead)) == 4
+    few = measuring.left_out(source[:5], target[:5])  # the others say nothing of a direction
+    assert np.isfinite(few).all()
+
+
+def test_noise_is_never_the_space_of_noise(monkeypatch):
+    monkeypatch.setattr(comparing, "RESAMPLINGS", 2)
+    rng = np.random.default_rng(0)
+    for _ in range(25):
+        count, dims = int(np.exp(rng.uniform(np.log(12), np.log(1000)))), rng.integers(2, 41, 2)
+        a, b = (rng.normal(size=(count, dim)) for dim in dims)
+        (said,) = verdicts(compare_spaces(dict(a=a, b=b))).values()
+        too_few = count < 3 * dims[1]
+        assert said.startswith("too few examples to tell (" if too_few else "another space than a")
+        assert too_few == (f"pass at least {3 * dims[1]}" in said)
+
+
+def test_a_space_is_recognised_through_any_map(monkeypatch):
+    monkeypatch.setattr(comparing, "RESAMPLINGS", 2)
+    rng = np.random.default_rng(1)
+    for _ in range(12):
+        dim = int(rng.integers(2, 41))
+        count = int(rng.integers(max(3 * dim, 12), 3 * dim + 200))
+        a = rng.normal(size=(count, dim)) * rng.uniform(0.2, 5, dim)
+        b = a @ rng.normal(size=(dim, dim)) + rng.normal(size=dim)
+        said = verdicts(compare_spaces(dict(a=a, b=b, c=turned(a), d=a)))
+        for name in "bc":
+            assert said[name].startswith("the space of a up to an affine map (R² 1.00 on left-out")
+        assert said["d"].startswith("the space of a: unaligned, points lie 0 % of its variance")
+
+
+def test_examples_that_are_there_twice_count_once():
+    a, b = draw(9, 5), draw(9, 5, seed=1)
+    repeated = {name: np.tile(means, (20, 1)) for name, means in dict(a=a, b=b).items()}
+    found = compare_spaces(repeated, num_anchors=4)
+    expected = "too few examples to tell (9 different ones for a map of 5 dimensions, unaligned "
+    assert verdicts(found)["b"].startswith(expected)
+    assert np.isnan(value_of(found, "b", "a", "neighbours"))
+    assert any("are of 9 different examples" in note for note in found.notes)
+    assert "too few examples to tell" in comparison_page(found)
+
+
+def test_anchors_that_were_trained_on_are_no_evidence():
+    a, b = draw(100, 3), draw(100, 3, seed=1)
+    b[:80] = a[:80]  # the points' inputs land where they were told to
+    found = compare_spaces(dict(a=a, b=b), anchors=np.arange(80))
+    assert value_of(found, "b", "a", "unaligned") > 1
+    assert verdicts(found)["b"].startswith("another space than a")
+    assert "all distances are measured on the examples that are no anchors" in found.notes
+
+
+def test_fewer_examples_than_a_map_needs_have_no_distortion():
+    found = compare_spaces(dict(a=draw(20, 30), b=draw(20, 30, seed=1)))
+    rows = found.pairs.set_index(["source", "metric"]).loc["b"]
+    assert rows.loc["lsd"][["value", "low", "high"]].isna().all()
+    assert rows.value["r_squared"] < 0.1 and abs(rows.value["cka"]) < 0.3
+    assert min(found.instability["after affine maps"]) > 0
 
 
 def test_the_pooled_volume_of_a_resampling_is_that_of_the_points_drawn():
@@ -118,13 +204,19 @@ def test_a_collapsed_reference_is_said_to_be_one():
     found = compare_spaces(dict(a=np.zeros((30, 2)), b=draw(30, 2)), anchors=[0, 1, 2])
     assert verdicts(found)["b"] == "a has collapsed to a point: nothing can be compared with it"
     assert "collapsed" in comparison_page(found)
+    both = compare_spaces(dict(a=np.zeros((30, 2)), b=np.ones((30, 2))), anchors=np.arange(29))
+    assert verdicts(both)["b"].startswith("a has collapsed to a point")
+    one = compare_spaces(dict(a=draw(30, 2), b=draw(30, 2, seed=1)), anchors=np.arange(29))
+    assert verdicts(one)["b"].startswith("too few examples to tell (1 different ones for a map")
 
 
 def test_verdicts_tell_the_same_space_from_a_turned_and_another_one(compared):
     said = verdicts(compared)
     assert said["near"].startswith("the space of first: unaligned, points lie ")
-    assert said["turned"].startswith("the space of first up to an affine map (R² 1.00), unaligned ")
-    assert said["other"].startswith("another space than first (R² 0.")
+    assert said["turned"].startswith(
+        "the space of first up to an affine map (R² 1.00 on left-out examples), unaligned "
+    )
+    assert said["other"].startswith("another space than first (R² -0.05 on left-out examples, ")
 
 
 def test_anchors_may_lie_outside_the_data():

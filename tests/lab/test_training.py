@@ -127,10 +127,10 @@ def test_a_beta_beyond_the_curves_and_plain_points_for_many_are_cautioned_agains
     beyond = train_space(circle(), points=curves, plan=LONGER._replace(beta=20.0, epochs=1)).report[
         "cautions"
     ]
-    assert beyond == [
+    assert beyond[0] == (
         "the points are known for beta in [0.01, 10], asked for is 20: "
         "beyond, they stay as at the ends"
-    ]
+    )
     plain = train_space(circle(), points=curves.at_beta(1.0), plan=MANY._replace(epochs=1)).report
     assert plain["cautions"][0].startswith(
         "the points are plain, so that the model is held to the same latents"
@@ -157,3 +157,37 @@ def test_what_was_reached_is_said_by_beta(template, curves):
     gone = reaching(template, RosettaPoints(curves.x, 0 * curves.z, betas=curves.betas))
     assert gone["reached"] is None and gone["anchor_distance"] is None
     assert gone["verdict"].startswith("with nothing to reach: there their latents have collapsed")
+
+
+def test_the_verdict_speaks_of_the_points_alone():
+    points = RosettaPoints(circle(30), circle(30)[:, :2])
+    plan = LONGER._replace(epochs=120)
+    honest = train_space(circle(seed=1), points=points, plan=plan).report
+    assert honest["cautions"] == []
+    assert honest["verdict"].startswith("reached: the points' inputs land on their latents (")
+    said = "they were trained on, and compare tells where other examples lie"
+    assert honest["verdict"].endswith(said)
+    changed = train_space(circle(seed=1) + 3, points=points, plan=plan).report
+    assert changed["cautions"][0].startswith("3 of 3 features differ, most of all column ")
+    assert changed["verdict"].endswith("; mind the warnings") or not changed["reached"]
+
+
+def test_bytes_that_are_masks_or_counts_are_cautioned_against():
+    chances = np.linspace(0.1, 0.9, 64).reshape(1, 1, 8, 8)
+    masks = (np.random.default_rng(0).random((200, 1, 8, 8)) < chances).astype(np.uint8)
+    plan = QUICK._replace(network="mlp", likelihood="bernoulli")
+    report = train_space(masks, plan=plan).report
+    first, second = report["cautions"]
+    assert first == "uint8 values reach only 1 of 255: pass value_scale=1 (--value-scale 1)"
+    assert second.startswith("the model explains nothing (its squared error is ")
+    assert second.endswith(" times the variance): train longer, or check the values' scale")
+    told = dict(points="p.npz", num_points=9, latent_dim=2, model="m.npz", share={}, notes=[])
+    assert f"\nwarning: {first}\nwarning: {second}\n" in in_words(
+        "distil", dict(told, training=report)
+    )
+    for largest, cautions in ((16, 1), (25, 1), (26, 0), (255, 0)):
+        found = train_space(largest * masks, plan=QUICK._replace(network="mlp")).report["cautions"]
+        assert sum("uint8 values reach only" in text for text in found) == cautions
+    assert not any(
+        "uint8" in text for text in train_space(masks / 1.0, plan=plan).report["cautions"]
+    )
