@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rvae_lite.arrays import as_labels
 from rvae_lite.models import checks
 from rvae_lite.models.checks import finite as finite
 
@@ -200,4 +201,5 @@ def label_transfer(source, source_labels, target, target_labels) -> float:
     checks.check_labels("target", target, target_labels)
     neighbours = NearestNeighbors(n_neighbors=1).fit(source)
     nearest = neighbours.kneighbors(target, return_distance=False)[:, 0]
-    return float((np.asarray(source_labels)[nearest] == np.asarray(target_labels)).mean())
+    own, theirs = as_labels("source_labels", source_labels), as_labels("labels", target_labels)
+    return float((own[nearest] == theirs).mean())

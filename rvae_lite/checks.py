@@ -18,25 +18,6 @@ from rvae_lite.arrays import is_number, is_whole
 COMPILE_ABOVE = 100_000  # replica-steps from which compiling (5 to 30 s) pays, measured on a CPU
 
 
-def check_points(model, x: Tensor, weighted, *, gated: bool) -> None:
-    """Raises ValueError where weighted points do not fit the model, multi-rate or not, or x."""
-    points = weighted.points
-    if weighted.power and not gated:
-        remedy = "give rho per replica for models of one beta"
-        raise ValueError(f"Weighted(power=) is for multi-rate models: {remedy}")
-    if getattr(model, "num_tokens", None) is not None:
-        reason = "for words have no squared distance"
-        raise ValueError(f"a model of texts cannot be anchored, {reason}: pass rho=0")
-    latent_dim = points.z.shape[-1]
-    if latent_dim != model.latent_dim:
-        found = f"K = {latent_dim} latent dimensions, the model has {model.latent_dim}"
-        remedy = f"build the model with latent_dim={latent_dim}"
-        raise ValueError(f"points have {found}: {remedy}")
-    report = points.check(x)
-    if report.errors:
-        raise ValueError("points do not fit the data: " + "; ".join(report.errors))
-
-
 def check_positive_betas(beta: Tensor) -> None:
     """Raises ValueError where curves over beta would meet a model of beta 0."""
     if not (beta > 0).all():

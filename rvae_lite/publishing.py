@@ -125,7 +125,8 @@ class _Part:
     def close(self) -> None:
         if self.temporary is not None:
             self.temporary.unlink(missing_ok=True)
-        self.file.close()
+        with suppress(OSError):  # a full disk; what it holds is not wanted any more
+            self.file.close()
 
 
 @contextmanager

@@ -80,6 +80,8 @@ def check_maker(header: dict) -> None:
         wrong = "preprocessing must be text or an object"
     elif not isinstance(header.get("share"), dict | None):
         wrong = "share must be an object"
+    elif not isinstance(header.get("names"), list | None):
+        wrong = "names must be a list of the columns' names"
     elif not isinstance(model, dict):
         wrong = "model must be an object"
     elif model.get("likelihood") not in (None, "gaussian", "bernoulli"):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rvae_lite.publishing import write_atomically
+from rvae_lite.publishing import printable, write_atomically
 
 KINDS = "fiubU"  # of arrays in our files: numbers and text
 MOST_MEMBERS = 100_000
@@ -148,7 +148,7 @@ def load_arrays(
         try:
             check(header, arrays)
         except ValueError as error:
-            wrong = f"{path} holds no valid {kind} ({error})"
+            wrong = f"{path} holds no valid {kind} ({printable(str(error))})"
             raise ValueError(f"{wrong}: {remedy}") from error
     return header, arrays
 
@@ -213,7 +213,7 @@ def _load(path, kind: str, remedy: str = FRESH_COPY) -> tuple[dict, dict, str]:
         wrong = f"{path} may not be read: change its permissions"
         raise PermissionError(error.errno, wrong) from error
     except Exception as error:  # every sort of damage gives the same refusal
-        reason = " ".join(str(error)[:200].split()) or type(error).__name__
+        reason = printable(" ".join(str(error)[:200].split())) or type(error).__name__
         wrong = f"{path} is not a readable {kind} file ({reason})"
         raise ValueError(f"{wrong}: {remedy}") from error
 
@@ -227,7 +227,8 @@ def _read_members(path: Path) -> dict:
         for member in members:
             # No member is compressed or stored twice: a file needs no more memory than its size.
             left -= member.file_size
-            if member.compress_type != zipfile.ZIP_STORED or left < 0:
+            plain = member.compress_type == zipfile.ZIP_STORED
+            if not plain or member.compress_size != member.file_size or left < 0:
                 raise ValueError("it holds a compressed member")
             name = member.filename.removesuffix(".npy")
             if name in arrays or name == member.filename:

@@ -20,6 +20,7 @@ from rvae_lite.checkpoints import Checkpoint
 from rvae_lite.fitted import Fit
 from rvae_lite.laws import Annealed, Constant, Cosine, LogUniform
 from rvae_lite.models.checks import check_data
+from rvae_lite.models.likeness import check_points
 from rvae_lite.multirate import is_multirate
 from rvae_lite.objective import BETA_VAE, BetaVAE, ReplicaLoss
 from rvae_lite.rosetta import RosettaPoints
@@ -182,7 +183,7 @@ def _met_points(model: nn.Module, x: Tensor, rho: Tensor, points) -> Weighted | 
         remedy = "pass points=RosettaPoints, or rho=0"
         raise ValueError(f"rho is positive but there are no points: {remedy}")
     weighted = points if isinstance(points, Weighted) else Weighted(points)
-    checks.check_points(model, x, weighted, gated=is_multirate(model))
+    check_points(model, x, weighted, gated=is_multirate(model))
     return weighted
 
 

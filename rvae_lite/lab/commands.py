@@ -102,7 +102,7 @@ def distil(
     else:
         plan = plan._replace(beta=beta, beta_range=beta_range_of() if multi_rate else None)
         space, _, report = train_space(examples.x, plan=plan, progress=_bar(progress, "training"))
-    told = header._asdict() | dict(value_scale=reading.value_scale)
+    told = header._asdict() | dict(value_scale=reading.value_scale, names=examples.names)
     told = {name: value for name, value in told.items() if value is not None}
     names = examples.ids if ids == "names" else [""] * len(examples.ids)
     options = dict(method=method, seed=plan.seed, ids=names, share=share, beta=beta)
@@ -167,9 +167,11 @@ def train(
     from rvae_lite.rosetta import RosettaPoints
 
     received = RosettaPoints.load(points)
+    examples = reading.arrange(examples, received.header)
     beta_range = beta_range_of(received) if multi_rate else None
     plan = plan._replace(beta=beta, beta_range=beta_range, rho=rho)
-    options = dict(preprocessing=preprocessing, progress=_bar(progress, "training"))
+    options = dict(preprocessing=preprocessing, names=examples.names)
+    options["progress"] = _bar(progress, "training")
     trained = train_space(examples.x, points=received, plan=plan, **options)
     result = dict(model=str(out), points=points, **trained.report, notes=examples.notes)
     text = in_words("train", result)
@@ -221,7 +223,7 @@ def compare(
     rvae-lite compare alice=a.npy bob=b.npy carol=c.npy -o report.html
     """
     check_outputs(out, inputs=[data, points], force=output.force)
-    x = None if data is None else reading.read(data).x
+    examples = None if data is None else reading.read(data)
 
     from rvae_lite.lab.comparing import compare_spaces, verdicts
     from rvae_lite.lab.report import comparison_page
@@ -232,6 +234,9 @@ def compare(
     paths = [split_beta(source)[0] for source in named.values()]
     check_outputs(out, inputs=paths, force=output.force)
     anchors = None if points is None else RosettaPoints.load(points)
+    if examples is not None and anchors is not None:
+        examples = reading.arrange(examples, anchors.header)
+    x = None if examples is None else examples.x
     found = gather_spaces(named, x=x, points=anchors, beta=beta, seed=seed)
     maps = {} if anchors is None else known_maps(anchors, found.betas)
     anchored = dict(anchors=found.anchors, anchor_spaces=found.anchor_means, known_maps=maps)
@@ -293,10 +298,10 @@ def read_preprocessing(text: str | None):
         if text.endswith(".json"):
             return json.loads(_read_text(Path(text)))
         return json.loads(text) if text.lstrip()[:1] in ("{", "[") else text
-    except ValueError as error:
-        raise ValueError(
-            f"--preprocessing is no valid JSON ({error}): correct it, or pass plain text"
-        ) from error
+    except (ValueError, RecursionError) as error:
+        what = text if text.endswith(".json") else "--preprocessing"
+        reason = f"is no valid JSON ({error})"
+        raise ValueError(f"{what} {reason}: correct it, or pass plain text") from error
 
 
 def _read_text(path: Path) -> str:

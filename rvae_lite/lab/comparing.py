@@ -16,6 +16,7 @@ from rvae_lite.alignment import (
     retraining_variability,
     total_variance,
 )
+from rvae_lite.arrays import as_array
 from rvae_lite.lab.measuring import (
     NEIGHBOURS,
     left_out,
@@ -136,7 +137,7 @@ def compare_spaces(
     import pandas as pd
     from tqdm import tqdm
 
-    spaces = {name: np.asarray(means, dtype=np.float64) for name, means in spaces.items()}
+    spaces = {name: as_array(name, means).astype(float) for name, means in spaces.items()}
     _check_spaces(spaces)
     reference, num_data = next(iter(spaces)), len(next(iter(spaces.values())))
     known_maps, notes, given = known_maps or {}, [], anchors is not None

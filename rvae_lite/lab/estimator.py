@@ -105,6 +105,8 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         check_kept("X", X)
         self.points_ = self._points(self.points if points is None else points)
         x, plan = self._examples(X), self._plan()
+        for doubt in self.points_.check(x).warnings if self.points_ is not None else []:
+            warnings.warn(f"the Rosetta points and X: {doubt}", UserWarning, stacklevel=2)
         sizes = dict(posterior=self.posterior)
         if self.network == "mlp":
             sizes["hidden"] = tuple(self.hidden)

@@ -40,6 +40,12 @@ class Reading(NamedTuple):
 
         return read_data(path, **self._asdict())
 
+    def arrange(self, examples, header: dict):
+        """Examples as the header of a Rosetta file has them, see `reading.arranged`."""
+        from rvae_lite.lab.reading import arranged
+
+        return arranged(examples, header, value_scale=self.value_scale)
+
 
 class Header(NamedTuple):
     """What the maker of a Rosetta file tells of the data."""

@@ -101,6 +101,27 @@ def read_data(
     return Arrays(array, ids, notes, names and [shown(name) for name in names])
 
 
+def arranged(examples: Arrays, header: dict, *, value_scale: float | None = None) -> Arrays:
+    """Examples as the maker of a Rosetta file had them: its columns in the file's order.
+
+    A note says what was moved, and where both sides divided their values by different numbers.
+    """
+    own, theirs, notes = examples.names, header.get("names"), list(examples.notes)
+    scale = header.get("value_scale")
+    if None not in (scale, value_scale) and scale != value_scale:
+        numbers = f"{value_scale:g} here, by {scale:g} where the points come from"
+        notes.append(f"values were divided by {numbers}: same units?")
+    examples = examples._replace(notes=notes)
+    if own is None or not isinstance(theirs, list) or own == theirs:
+        return examples
+    theirs = [shown(unicodedata.normalize("NFC", str(name))) for name in theirs]
+    if sorted(own) != sorted(theirs) or len(set(own)) < len(own):
+        return examples
+    notes.append(f"columns were brought into the points' order: {', '.join(theirs[:8])}")
+    x = np.ascontiguousarray(examples.x[:, [own.index(name) for name in theirs]])
+    return examples._replace(x=x, names=theirs)
+
+
 # Single files
 
 

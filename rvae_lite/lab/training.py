@@ -11,6 +11,7 @@ import numpy as np
 
 from rvae_lite.alignment import total_variance
 from rvae_lite.anchors import PointsNotReached, Weighted
+from rvae_lite.arrays import as_array
 from rvae_lite.fitted import Fit
 from rvae_lite.lab.plan import Plan, are_bounded_images, build_model, complete, in_units
 from rvae_lite.lab.spaces import COLLAPSED
@@ -69,7 +70,7 @@ def train_space(
     Raises:
         ValueError: data, points and plan do not fit; the message says where.
     """
-    x, plan = np.asarray(x), plan or Plan()
+    x, plan = as_array("x", x), plan or Plan()
     cautions = _dark(x) + ([] if points is None else _check(points, x, plan, preprocessing, names))
     plan = complete(plan, x, points)
     model = build_model(x.shape[1:], plan, bounded=are_bounded_images(x, points))

@@ -5,13 +5,13 @@ spread or their weights to be those of the data.
 Letters: R Rosetta points, N data points, F features.
 """
 
-import json
 import math
 import unicodedata
 from typing import NamedTuple
 
 import numpy as np
 
+from rvae_lite.arrays import as_array
 from rvae_lite.models.forms import Places, far, form_that_fits
 
 RANGE_FACTOR = 10.0  # root mean squares further apart are another scale, not other data
@@ -35,10 +35,10 @@ class CheckReport(NamedTuple):
         return "\n".join(lines) or "the points fit the data"
 
 
-def compare_points(points, x, preprocessing, names) -> CheckReport:
+def compare_points(points, x, preprocessing=None, names=None, *, doubts=True) -> CheckReport:
     """What `RosettaPoints.check` says, see there."""
     errors = _preprocessing_errors(points.header.get("preprocessing"), preprocessing)
-    data = x.detach().cpu().numpy() if hasattr(x, "detach") else np.asarray(x)
+    data = as_array("x", x)
     own, theirs = tuple(points.x.shape[1:]), tuple(data.shape[1:])
     if own != theirs:
         problem = f"the points' inputs have shape {own}, the data's {theirs}"
@@ -48,17 +48,36 @@ def compare_points(points, x, preprocessing, names) -> CheckReport:
     if len(points) > len(data):
         counts = f"{len(points)} points for {len(data)} examples"
         errors.append(f"there are {counts}: select fewer points")
-    misnamed, doubts = _name_problems(points.header.get("names"), names, own)
+    misnamed, warnings = _name_problems(points.header.get("names"), names, own)
     scale_errors = _scale_errors(points.x, data)
     latent_dim = points.z.shape[-1]
     if len(points) <= latent_dim:
         problem = f"{len(points)} points cannot pin down {latent_dim} latent dimensions"
-        doubts.append(f"{problem}: select at least {latent_dim + 1}")
-    if not scale_errors:
+        warnings.append(f"{problem}: select at least {latent_dim + 1}")
+    if doubts and not scale_errors:
         share = points.header.get("share")
         decoded = isinstance(share, dict) and share.get("inputs") == "decoded"
-        doubts += _differences(*_some_of(points.x, data), names, DECODED if decoded else 1.0)
-    return CheckReport(errors + misnamed + scale_errors, doubts)
+        warnings += _differences(*_some_of(points.x, data), names, DECODED if decoded else 1.0)
+    return CheckReport(errors + misnamed + scale_errors, warnings)
+
+
+def check_points(model, x, weighted, *, gated: bool) -> None:
+    """Raises ValueError where weighted points do not fit the model, multi-rate or not, or x."""
+    points = weighted.points
+    if weighted.power and not gated:
+        remedy = "give rho per replica for models of one beta"
+        raise ValueError(f"Weighted(power=) is for multi-rate models: {remedy}")
+    if getattr(model, "num_tokens", None) is not None:
+        reason = "for words have no squared distance"
+        raise ValueError(f"a model of texts cannot be anchored, {reason}: pass rho=0")
+    latent_dim = points.z.shape[-1]
+    if latent_dim != model.latent_dim:
+        found = f"K = {latent_dim} latent dimensions, the model has {model.latent_dim}"
+        remedy = f"build the model with latent_dim={latent_dim}"
+        raise ValueError(f"points have {found}: {remedy}")
+    errors = compare_points(points, x, doubts=False).errors
+    if errors:
+        raise ValueError("points do not fit the data: " + "; ".join(errors))
 
 
 def _preprocessing_errors(theirs, own) -> list[str]:
@@ -67,8 +86,6 @@ def _preprocessing_errors(theirs, own) -> list[str]:
     if theirs is None or own is None:
         return []
     theirs, own = (a if isinstance(a, dict) else dict(preprocessing=a) for a in (theirs, own))
-    # As in a file, with NaN as text, so that it is like itself.
-    theirs, own = (json.loads(json.dumps(a), parse_constant=str) for a in (theirs, own))
     differing = differences(theirs, own, ignore=("normalisation",))
     if not differing:
         return []

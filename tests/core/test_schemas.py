@@ -157,7 +157,7 @@ def test_a_header_means_to_its_reader_what_it_meant_to_its_writer(tmp_path):
     loaded = RosettaPoints.load(tmp_path / "p.npz").header
     assert loaded["label_names"]["10"] == "syllable 10" and loaded["rates"]["2.0"] == [1, 2]
     with pytest.raises(ValueError, match="its header names '1' twice"):
-        RosettaPoints(z, z, header=dict(names={1: "a", "1": "b"})).save(tmp_path / "q.npz")
+        RosettaPoints(z, z, header=dict(labels={1: "a", "1": "b"})).save(tmp_path / "q.npz")
 
 
 def test_headers_nested_or_repeated_beyond_reason_are_refused(tmp_path):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from rvae_lite.lab.reading import read_data
+from rvae_lite.lab.reading import Arrays, arranged, read_data
 from rvae_lite.storage import save_arrays
 
 
@@ -392,3 +392,21 @@ def test_a_german_table_has_its_decimal_commas(tmp_path):
     (tmp_path / "x.csv").write_text("a;b\n1,5;2,5\n3,5;4,5\n1,0;2,0\n")
     found = read_data(tmp_path / "x.csv")
     assert found.x.tolist() == [[1.5, 2.5], [3.5, 4.5], [1, 2]] and found.names == ["a", "b"]
+
+
+def test_columns_are_brought_into_the_order_of_the_points():
+    examples = Arrays(np.arange(6.0).reshape(2, 3), np.array(["0", "1"]), [], ["c", "a", "b"])
+    met = arranged(examples, dict(names=["a", "b", "c"]))
+    assert met.x.tolist() == [[1, 2, 0], [4, 5, 3]] and met.names == ["a", "b", "c"]
+    assert met.notes == ["columns were brought into the points' order: a, b, c"]
+    for names in (None, ["a", "b"], ["a", "b", "d"], ["c", "a", "b"], "cab"):
+        assert arranged(examples, dict(names=names)).x is examples.x
+
+
+def test_other_units_than_the_makers_are_told():
+    examples = Arrays(np.zeros((2, 3)), np.array(["0", "1"]), [])
+    met = arranged(examples, dict(value_scale=65535), value_scale=255.0)
+    assert met.notes == [
+        "values were divided by 255 here, by 65535 where the points come from: same units?"
+    ]
+    assert arranged(examples, dict(value_scale=255), value_scale=255.0).notes == []
