@@ -125,7 +125,8 @@ print(f"{file.name}: {file.stat().st_size / 1000:.0f} kB")
 # %% [markdown]
 # ## What the colleague checks
 #
-# Before hours are spent: shape, scale, and the settings of the spectrograms.
+# Before hours are spent: shape, scale, the settings of the spectrograms, and whether the data lie where the points' inputs lie.
+# Another bird sings other syllables, so the warnings below are expected here; of the same bird they would say that something was prepared otherwise.
 
 # %%
 received = RosettaPoints.load(file)
