@@ -12,6 +12,7 @@ SMALLEST, LARGEST = 1e-3, 1e3  # root mean squares outside of which values are i
 LOST = 0.01  # rounding error of a cast, as a share of a feature's standard deviation
 ROUNDING = 1e-13  # standard deviation / size of a feature below which it is rounding itself
 SMALL, TINY = 1e-5, 1e-30  # spread / size, and size, from which float32 holds every difference
+COLUMNS = 2**16  # looked at together
 MATTERS = 1e-4  # standard deviation / that of the most varying feature from which one counts
 
 
@@ -159,14 +160,18 @@ def check_kept(name: str, array: np.ndarray) -> None:
 
 
 def _may_round_away(values: np.ndarray) -> bool:
-    """Whether differences may be lost; a bound that needs no memory, mostly enough.
+    """Whether differences may be lost; a bound that needs little memory, mostly enough.
 
     A standard deviation is at least range / sqrt(2 N), an error of rounding at most size / 2**24.
     """
-    low, high = values.min(0), values.max(0)
-    size = np.maximum(np.abs(low), np.abs(high))
-    least = (high / 2 - low / 2) * np.sqrt(2 / len(values))
-    return bool(((high > low) & ((least < SMALL * size) | (size < TINY))).any())
+    for start in range(0, values.shape[1], COLUMNS):
+        block = values[:, start : start + COLUMNS]
+        low, high = block.min(0), block.max(0)
+        size = np.maximum(np.abs(low), np.abs(high))
+        least = (high / 2 - low / 2) * np.sqrt(2 / len(values))
+        if ((high > low) & ((least < SMALL * size) | (size < TINY))).any():
+            return True
+    return False
 
 
 def unsuitable_units(array: np.ndarray) -> str | None:

@@ -14,6 +14,7 @@ from rvae_lite.publishing import printable, write_atomically
 
 KINDS = "fiubU"  # of arrays in our files: numbers and text
 MOST_MEMBERS = 100_000
+MOST_TOLD, LONGEST_TOLD = 8, 80  # differences of settings, and characters of each
 LONGEST_HEADER, DEEPEST_HEADER = 2**24, 20  # characters; dictionaries or lists in each other
 FRESH_COPY = "get a fresh copy of it"
 
@@ -36,7 +37,16 @@ def differences(one: dict, other: dict, *, ignore: tuple = ()) -> list[str]:
     keys = [key for key in one | other if key not in ignore]
     # As text, in which NaN equals NaN.
     keys = [key for key in keys if json.dumps(one.get(key)) != json.dumps(other.get(key))]
-    return [f"{key}: {one.get(key)!r} against {other.get(key)!r}" for key in keys]
+    told = [
+        f"{_short(key)}: {_short(one.get(key))} against {_short(other.get(key))}" for key in keys
+    ]
+    more = [f"and {len(told) - MOST_TOLD} more"] if len(told) > MOST_TOLD else []
+    return told[:MOST_TOLD] + more
+
+
+def _short(value) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return printable(text if len(text) <= LONGEST_TOLD else f"{text[:LONGEST_TOLD]}...")
 
 
 def as_read(header: dict) -> dict:

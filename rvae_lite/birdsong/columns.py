@@ -24,6 +24,7 @@ UNITS = {
     1e9: "ns nanosecond nanoseconds",
 }
 PER_SECOND = {unit: count for count, units in UNITS.items() for unit in units.split()}
+MOST_SHOWN = 12  # names of columns in a sentence
 IN_BRACKETS = dict(min=1 / 60, h=1 / 3600)
 COUNTS = "sample samples frame frames bin bins ind inds idx index indices tick ticks"
 
@@ -78,7 +79,8 @@ def find_column(key: str, names: list, columns: dict, path: Path) -> Place | Non
     Raises:
         ValueError: no such column or several, or its times are counted in samples.
     """
-    wanted, shown = columns.get(key), ", ".join(map(repr, names))
+    wanted, shown = columns.get(key), ", ".join(repr(name[:80]) for name in names[:MOST_SHOWN])
+    shown += ", ..." * (len(names) > MOST_SHOWN)
     example, timed = f'pass columns={{"{key}": NAME}}', key in ("onset", "offset")
     units = [_unit(name) if timed else (_plain(name), 1) for name in names]
     if key in columns and wanted is None and not timed:
@@ -93,10 +95,10 @@ def find_column(key: str, names: list, columns: dict, path: Path) -> Place | Non
         matches = strong or matches
         absent = f"no column for the {key} among {shown}: {example}"
     if len(matches) > 1:
-        several = " and ".join(repr(names[i]) for i in matches)
+        several = " and ".join(repr(names[i][:80]) for i in matches[:MOST_SHOWN])
         raise ValueError(f"{path} has several columns for the {key}, {several}: {example}")
     if matches and math.isnan(units[matches[0]][1]):
-        counted = f"the {key} in {names[matches[0]]!r} counts samples"
+        counted = f"the {key} in {names[matches[0]][:80]!r} counts samples"
         raise ValueError(f"{path}: {counted}: divide by the sampling rate, and save seconds")
     if matches:
         return Place(matches[0], units[matches[0]][1])

@@ -80,16 +80,24 @@ def read_data(
     if value_scale is not None and not (np.isfinite(value_scale) and value_scale > 0):
         expected = f"a positive number, not {value_scale!r}"
         raise ValueError(f"value_scale must be {expected}: the values are divided by it")
-    ids = names = None
-    settled = False  # which axis holds the channels
     if not os.path.exists(path):
         raise FileNotFoundError(f"there are no data at {shown(path)}: check the path")
+    try:
+        return _examples_at(path, per_file, value_scale, images, _Options(key, header, memory))
+    except MemoryError as error:
+        wrong = f"{shown(path)} needs more memory than there is ({error})"
+        raise MemoryError(f"{wrong}: read it in parts") from error
+
+
+def _examples_at(path: Path, per_file: str, value_scale, images, options: _Options) -> Arrays:
+    ids = names = None
+    settled = False  # which axis holds the channels
     if path.is_dir():
-        array, ids, notes, settled = _read_folder(path, per_file, memory)
+        array, ids, notes, settled = _read_folder(path, per_file, options.memory)
     elif path.suffix.lower() in READERS:
         size_of(path, "file")
         read = READERS[path.suffix.lower()]
-        array, names, notes = read(path, _Options(key, header, memory))
+        array, names, notes = read(path, options)
     else:
         kinds = f"{', '.join(READERS)}, or a folder of pictures or of .npy arrays"
         raise ValueError(f"{shown(path)} is of no known kind: pass {kinds}")

@@ -410,3 +410,13 @@ def test_other_units_than_the_makers_are_told():
         "values were divided by 255 here, by 65535 where the points come from: same units?"
     ]
     assert arranged(examples, dict(value_scale=255), value_scale=255.0).notes == []
+
+
+def test_memory_that_runs_out_is_told_with_the_file(tmp_path, monkeypatch):
+    def exhausted(*given):
+        raise MemoryError("Unable to allocate 128 MiB")
+
+    np.save(tmp_path / "x.npy", np.zeros((3, 2)))
+    monkeypatch.setattr("rvae_lite.lab.reading._in_units", exhausted)
+    with pytest.raises(MemoryError, match=r"x\.npy needs more memory than there is .*: read it in"):
+        read_data(tmp_path / "x.npy")
