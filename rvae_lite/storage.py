@@ -37,15 +37,16 @@ def differences(one: dict, other: dict, *, ignore: tuple = ()) -> list[str]:
     keys = [key for key in one | other if key not in ignore]
     # As text, in which NaN equals NaN.
     keys = [key for key in keys if json.dumps(one.get(key)) != json.dumps(other.get(key))]
+    pairs = [(key, _short(one.get(key)), _short(other.get(key))) for key in keys]
     told = [
-        f"{_short(key)}: {_short(one.get(key))} against {_short(other.get(key))}" for key in keys
+        f"{printable(key[:LONGEST_TOLD])}: {own} against {theirs}" for key, own, theirs in pairs
     ]
     more = [f"and {len(told) - MOST_TOLD} more"] if len(told) > MOST_TOLD else []
     return told[:MOST_TOLD] + more
 
 
 def _short(value) -> str:
-    text = value if isinstance(value, str) else repr(value)
+    text = repr(value)
     return printable(text if len(text) <= LONGEST_TOLD else f"{text[:LONGEST_TOLD]}...")
 
 
