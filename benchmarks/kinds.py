@@ -380,6 +380,7 @@ KINDS = dict(
     hdf5=Kind(_data_hdf5, _open_data("damaged.h5"), damages.HDF5),
     ava=Kind(_ava, _open_ava, damages.HDF5),
     csv=Kind(_one(CSV, _table), _open_data(CSV), damages.TABLE),
+    csv_tabs=Kind(_one("damaged.tsv", lambda: _tabs(_table())), _open_data("damaged.tsv"), TSV),
     png=Kind(_pictures(".png", "PNG"), _open_data("pictures"), PNG),
     jpeg=Kind(_pictures(".jpg", "JPEG"), _open_data("pictures"), JPEG),
     npy=Kind(_one("damaged.npy", _npy), _open_data("damaged.npy"), damages.NPY),
