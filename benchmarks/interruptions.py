@@ -3,11 +3,12 @@
     python benchmarks/interruptions.py
     python benchmarks/interruptions.py --kills 8 --moves 4 --full 4 --pairs 2
 
-`distil`, `train`, `compare` and `study` run on small data.  Kills (SIGKILL) come at random moments
-of the run and exactly before or after each move of a file into its place; interrupts (SIGINT) at
-random moments; a full disk is a limit on the size of files, at random sizes.  Then the command runs
-again: its results are all there, equal to those of an undisturbed run, without leftovers.  Of two
-commands at once on one result, cache or folder both succeed, or one is refused.
+`distil`, `train`, `compare` and `study` run on small data, in processes that are forked from one
+with all libraries loaded.  Kills (SIGKILL) come at random moments of the run and exactly before or
+after each move of a file into its place; interrupts (SIGINT) at random moments; a full disk is a
+limit on the size of files, at random sizes.  Then the command runs again: its results are all
+there, equal to those of an undisturbed run, without leftovers.  Of two commands at once on one
+result, cache or folder both succeed, or one is refused.
 """
 
 import argparse
@@ -321,9 +322,7 @@ def run(counts: dict, folder: Path, *, seed: int = 0, progress: bool = True):
         name = names[number % len(names)]
         random = np.random.default_rng([seed, list(counts).index(kind), number])
         bench.clear()
-        faults = getattr(bench, kind)(
-            name, number if kind == "kill" else number // len(names), random
-        )
+        faults = getattr(bench, kind)(name, number, random)
         table[kind, name][0] += 1
         table[kind, name][1] += bool(faults)
         failures += [f"{kind} {number}, {name}: {fault}" for fault in faults]

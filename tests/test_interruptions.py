@@ -6,7 +6,7 @@ import sys
 import pytest
 from loading import ROOT
 
-COUNTS = dict(moves=10, kills=4, interrupts=4, full=4, pairs=1)
+COUNTS = dict(moves=10, kills=2, interrupts=2, full=4, pairs=1)
 
 
 @pytest.mark.slow
