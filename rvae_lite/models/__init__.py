@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from rvae_lite.models.vae import VAE, PosteriorHead
+from rvae_lite.publishing import printable
 
 __all__ = ["VAE", "PosteriorHead", "build", "build_verified"]
 
@@ -26,7 +27,7 @@ def build_verified(config: dict, num_parameters: int) -> nn.Module:
         with torch.device("meta"):
             counted = sum(each.numel() for each in build(config).parameters())
     except Exception as error:  # constructors meet values of any kind here
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = printable(" ".join(str(error).split())[:200]) or type(error).__name__
         raise ValueError(f"of its config no model can be built: {reason}") from error
     if counted != num_parameters:
         numbers = f"{counted} parameters, the file {num_parameters} a replica"

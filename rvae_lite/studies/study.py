@@ -239,7 +239,12 @@ def run_study(name: str, profile: str, *, out=None, only: str | None = None, pro
             text = _as_text(stamp(rows, profile=profile, commit=commit))
             signed = text + _signature(text, origin)
             write_atomically(path, lambda file, signed=signed: file.write(signed.encode()))
-        tables.append(pd.read_csv(io.StringIO(text), dtype=dict(commit=str)))
+        try:
+            tables.append(pd.read_csv(io.StringIO(text), dtype=dict(commit=str)))
+        except ValueError as error:  # signed, but not by a study
+            raise ValueError(
+                f"{path} holds no table: delete it, and the unit runs again"
+            ) from error
     if only is not None:
         return None
     table = pd.concat(tables, ignore_index=True)
