@@ -20,19 +20,29 @@ README = PACKAGE.parent / "README.md"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 # A room may import only from those before its own; rooms in one set do not know each other.
-ROOMS = [{"core"}, {"data"}, {"birdsong", "text"}, {"reporting"}, {"studies", "lab"}, {"cli"}]
+ROOMS = [{"core"}, {"readers"}, {"data"}, {"birdsong", "text"}, {"reporting"}]
+ROOMS += [{"studies", "lab"}, {"cli"}]
 # What a first reading skips, beside the core.
-LEAVES = {"storage", "checks", "checkpoints", "linear_vae", "disentanglement"}
+LEAVES = {
+    "arrays",
+    "publishing",
+    "rosetta_files",
+    "storage",
+    "checks",
+    "checkpoints",
+    "linear_vae",
+    "disentanglement",
+}
 LEAVES |= {"models.checks", "models.forms", "models.ladder", "models.likeness"}
 HEAVY = ["crowsetta", "evfuncs", "h5py", "jinja2", "matplotlib", "pandas", "papermill", "PIL"]
 HEAVY += ["pooch", "scipy", "sklearn", "soundfile", "torchvision", "tqdm", "typer", "umap"]
 ALLOWED = {"cli": {"typer"}, "lab.commands": {"typer"}, "lab.estimator": {"sklearn"}}
 
 BUDGETS = dict(
-    top_files=22,
-    rooms=7,
-    package_lines=16_215,
-    core_lines=2_750,
+    top_files=25,
+    rooms=8,
+    package_lines=19_730,
+    core_lines=2_855,
     file_lines=350,
     body_lines=40,
     line_characters=100,

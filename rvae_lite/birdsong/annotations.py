@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from rvae_lite.birdsong.columns import SPELLINGS, Place, composed, find_column, within_files
-from rvae_lite.data.cells import decimal_mark, number, read_cells, read_lines
-from rvae_lite.data.files import size_of
-from rvae_lite.data.mat5 import read_mat5
 from rvae_lite.publishing import printable
+from rvae_lite.readers.cells import decimal_mark, number, read_cells, read_lines
+from rvae_lite.readers.files import size_of
+from rvae_lite.readers.mat5 import read_mat5
 
 MOST_BYTES = 2**25  # of the arrays of a .not.mat file, some 10^6 syllables
 TABLES = (".csv", ".tsv", ".txt")

@@ -12,7 +12,7 @@ import numpy as np
 
 from rvae_lite.birdsong.columns import composed
 from rvae_lite.birdsong.syllables import Syllables
-from rvae_lite.data.hdf5 import read_hdf5_files
+from rvae_lite.readers.hdf5 import read_hdf5_files
 from rvae_lite.storage import differences, write_atomically
 
 KEYS = ("specs", "onsets", "offsets", "audio_filenames")

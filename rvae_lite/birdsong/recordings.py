@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from rvae_lite.birdsong.headers import check_flac, check_riff
-from rvae_lite.data.cells import number
-from rvae_lite.data.files import content_of, opened, size_of
+from rvae_lite.readers.cells import number
+from rvae_lite.readers.files import content_of, opened, size_of
 
 CLIPPED = 0.9999  # from here on a sample was cut off: 16 bits end at 32767 / 32768
 MOST_BYTES = 2**31  # that the samples of all channels may take, or 16 times the file's size

@@ -18,7 +18,7 @@ import numpy as np
 
 from rvae_lite.data.dataset import Dataset, select_partition
 from rvae_lite.data.folders import another_root, data_root, info_of, permission_explained
-from rvae_lite.data.pictures import decode
+from rvae_lite.readers.pictures import decode
 from rvae_lite.storage import load_arrays, save_arrays
 
 PAGE = "https://www.di.ens.fr/willow/research/seeing3Dchairs/"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from rvae_lite.data.limits import expanded
+from rvae_lite.readers.limits import expanded
 
 DATA_VARIABLE = "RVAE_LITE_DATA"
 

@@ -18,8 +18,8 @@ import numpy as np
 
 from rvae_lite.data.dataset import TEST, TRAIN, VALID, Dataset, draw_validation, in_parts, numbered
 from rvae_lite.data.folders import damaged, folder_of, info_of, sources, verified
-from rvae_lite.data.limits import Unsuitable, check_memory, limit_of
-from rvae_lite.data.pictures import decode
+from rvae_lite.readers.limits import Unsuitable, check_memory, limit_of
+from rvae_lite.readers.pictures import decode
 
 BINARY_MNIST_COUNTS = (50_000, 10_000, 10_000)
 OMNIGLOT_COUNTS = dict(images_background=19_280, images_evaluation=13_180)
@@ -94,7 +94,7 @@ def _read_amat(path: Path, count: int) -> np.ndarray:
 
 def _read_matrix(path: Path) -> np.ndarray:
     """The matrix X of a MATLAB file of which no checksum is known; empty if there is none."""
-    from rvae_lite.data.mat5 import read_mat5
+    from rvae_lite.readers.mat5 import read_mat5
 
     try:
         return read_mat5(path, ["X"]).get("X", np.empty(0))

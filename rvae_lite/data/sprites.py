@@ -15,8 +15,8 @@ import numpy as np
 
 from rvae_lite.data import folders
 from rvae_lite.data.dataset import PARTS, Dataset, draw_parts, numbered
-from rvae_lite.data.limits import Unsuitable
-from rvae_lite.data.npy import read_member
+from rvae_lite.readers.limits import Unsuitable
+from rvae_lite.readers.npy import read_member
 
 FACTORS = ["shape", "scale", "orientation", "x", "y"]
 SHAPES = ["square", "ellipse", "heart"]

@@ -1,7 +1,7 @@
 """Read a laboratory's own data: arrays, tables, HDF5, folders of pictures or of arrays.
 
 Each error is one sentence, each guess a note.  How much memory a file may ask for is said in
-`data.limits`.  Letters: N examples, D columns.
+`readers.limits`.  Letters: N examples, D columns.
 """
 
 import os
@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from rvae_lite.arrays import as_float32, check_finite, check_kept
-from rvae_lite.data.files import size_of
-from rvae_lite.data.hdf5 import read_hdf5
-from rvae_lite.data.limits import expanded, explained, limit_of, shown
-from rvae_lite.data.npy import read_npy, read_npz
-from rvae_lite.data.pictures import read_pictures
+from rvae_lite.readers.files import size_of
+from rvae_lite.readers.hdf5 import read_hdf5
+from rvae_lite.readers.limits import expanded, explained, limit_of, shown
+from rvae_lite.readers.npy import read_npy, read_npz
+from rvae_lite.readers.pictures import read_pictures
 
 IMAGES = (".png", ".jpg", ".jpeg")
 COLOURS = (1, 3)
@@ -150,7 +150,7 @@ def _hdf5(path: Path, options: _Options) -> tuple:
 
 
 def _table(path: Path, options: _Options) -> tuple:
-    from rvae_lite.data.tables import LIMIT, read_numbers
+    from rvae_lite.readers.tables import LIMIT, read_numbers
 
     limit = max(LIMIT, limit_of(0, options.memory))
     columns = None if options.key is None else [name.strip() for name in options.key.split(",")]

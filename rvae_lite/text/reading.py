@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from rvae_lite.data.dataset import PARTS, TEST, TRAIN, VALID, Dataset, numbered
-from rvae_lite.data.files import opened
 from rvae_lite.data.folders import folder_of, info_of, sources
-from rvae_lite.data.limits import expanded
+from rvae_lite.readers.files import opened
+from rvae_lite.readers.limits import expanded
 from rvae_lite.text import grammar
 from rvae_lite.text.vocabulary import SPECIAL, Vocabulary
 

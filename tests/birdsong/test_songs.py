@@ -382,7 +382,7 @@ def test_what_may_not_be_read_is_a_problem_with_its_path(tmp_path, monkeypatch):
     def forbid(self, *_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("rvae_lite.data.files.Path.open", forbid)
+    monkeypatch.setattr("rvae_lite.readers.files.Path.open", forbid)
     refused(dict(ann=tmp_path), "s0.csv may not be read: change its permissions")
 
 

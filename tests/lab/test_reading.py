@@ -374,7 +374,7 @@ def test_more_memory_is_asked_for_by_name(tmp_path, monkeypatch):
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file.create_dataset("x", (400, 1000), "f8")
     write_images(tmp_path / "x", np.zeros((4, 1000, 1000), np.uint8))
-    monkeypatch.setattr("rvae_lite.data.limits.FREE", 10**6)
+    monkeypatch.setattr("rvae_lite.readers.limits.FREE", 10**6)
     for name in ("x.npz", "x.h5", "x"):
         refused(tmp_path / name, "unfolds to 0.00.* GiB, the limit is .* GiB: pass memory=0.1 if")
         assert len(read_data(tmp_path / name, memory=0.1).x) in (4, 400)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.data.files import content_of
+from rvae_lite.readers.files import content_of
 
 LIMIT = 2**31  # bytes of a file
 LOOKED_AT = 100  # lines from which the separator is known

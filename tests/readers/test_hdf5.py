@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from rvae_lite.birdsong.ava import read_ava
-from rvae_lite.data import hdf5
-from rvae_lite.data.hdf5 import read_hdf5, read_hdf5_files
+from rvae_lite.readers import hdf5
+from rvae_lite.readers.hdf5 import read_hdf5, read_hdf5_files
 
 X = np.random.default_rng(0).normal(size=(20, 5))
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rvae_lite.data.files import size_of
-from rvae_lite.data.limits import Unsuitable, check_memory, choice, explained, limit_of
+from rvae_lite.readers.files import size_of
+from rvae_lite.readers.limits import Unsuitable, check_memory, choice, explained, limit_of
 
 MOST_HEADER = 2**24  # bytes of a text that may be the header of a file of rvae_lite
 BLOCK = 2**24  # bytes read at once

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.data.cells import (
+from rvae_lite.publishing import printable
+from rvae_lite.readers.cells import (
     LIMIT,
     Sheet,
     check_count,
@@ -20,7 +21,6 @@ from rvae_lite.data.cells import (
     rows_of,
     sheet_of,
 )
-from rvae_lite.publishing import printable
 
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([,.'’ ]\d{3})+([.,]\d*)?")
 WHOLE = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)

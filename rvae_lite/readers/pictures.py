@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rvae_lite.data.files import size_of
-from rvae_lite.data.limits import Unsuitable, check_memory, explained, limit_of
+from rvae_lite.readers.files import size_of
+from rvae_lite.readers.limits import Unsuitable, check_memory, explained, limit_of
 
 FORMATS = ("PNG", "JPEG")
 PNG_START = b"\x89PNG\r\n\x1a\n"

@@ -57,8 +57,8 @@ def read_hdf5_files(
 
 
 def _read(paths, wanted: dict, memory: float | None) -> Iterator[tuple[Path, dict, dict]]:
-    from rvae_lite.data.files import size_of
-    from rvae_lite.data.limits import explained, limit_of
+    from rvae_lite.readers.files import size_of
+    from rvae_lite.readers.limits import explained, limit_of
 
     paths = [Path(path) for path in paths]
     sizes = [size_of(path, "file") for path in paths]
@@ -116,7 +116,7 @@ def _received(process, order: dict) -> tuple[dict, dict]:
 
 
 def _line(process, order: dict) -> dict:
-    from rvae_lite.data.limits import Unsuitable, check_memory, choice
+    from rvae_lite.readers.limits import Unsuitable, check_memory, choice
 
     line = process.stdout.readline()
     if not line.endswith(b"\n"):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.data.files import opened, size_of
+from rvae_lite.readers.files import opened, size_of
 
 HEADER = 128  # bytes before the first element
 MATRIX, COMPRESSED = 14, 15  # types of elements that hold others

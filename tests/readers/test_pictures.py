@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rvae_lite.data.limits import Unsuitable
-from rvae_lite.data.pictures import decode, read_pictures
+from rvae_lite.readers.limits import Unsuitable
+from rvae_lite.readers.pictures import decode, read_pictures
 
 TURNS = {  # from what is stored to what is seen, by the orientation in EXIF
     1: lambda x: x,
@@ -181,7 +181,7 @@ def test_sizes_are_compared_with_the_limit_before_anything_is_decoded(tmp_path, 
     for path in paths:
         path.write_bytes(encoded(Image.new("L", (1000, 1000))))
     assert len(read_pictures(paths)[0]) == 3
-    monkeypatch.setattr("rvae_lite.data.limits.FREE", 2_500_000)
+    monkeypatch.setattr("rvae_lite.readers.limits.FREE", 2_500_000)
     message = (
         "2.png with all before it unfolds to 0.00279 GiB, the limit is 0.00233 GiB: pass memory"
     )

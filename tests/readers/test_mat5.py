@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from rvae_lite.data.mat5 import read_mat5
+from rvae_lite.readers.mat5 import read_mat5
 
 NUMBERS = {
     "doubles": np.array([[1.5, -2.0], [np.nan, np.inf]]),

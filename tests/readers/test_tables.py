@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rvae_lite.data.cells import read_cells
-from rvae_lite.data.tables import read_numbers
+from rvae_lite.readers.cells import read_cells
+from rvae_lite.readers.tables import read_numbers
 
 
 @pytest.fixture

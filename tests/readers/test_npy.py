@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from rvae_lite.data.npy import read_npy, read_npz
+from rvae_lite.readers.npy import read_npy, read_npz
 from rvae_lite.storage import save_arrays
 
 X = np.random.default_rng(0).normal(size=(6, 5))
@@ -107,7 +107,7 @@ def test_names_that_are_used_twice_or_hold_controls_are_told_on_one_line(tmp_pat
 def test_what_is_packed_counts_as_what_it_unfolds_to(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "x.npz", x=np.zeros((2000, 1000), np.uint8))
     assert not read_npz(tmp_path / "x.npz")[0].any()
-    monkeypatch.setattr("rvae_lite.data.limits.FREE", 10**6)
+    monkeypatch.setattr("rvae_lite.readers.limits.FREE", 10**6)
     message = "unfolds to 0.00186 GiB, the limit is 0.000931 GiB: pass memory=0.1 if you trust it"
     refused(read_npz, tmp_path / "x.npz", message)
     assert not read_npz(tmp_path / "x.npz", memory=0.002)[0].any()
