@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from rvae_lite.publishing import printable
 from rvae_lite.readers.limits import expanded
 
 DATA_VARIABLE = "RVAE_LITE_DATA"
@@ -127,6 +128,6 @@ def verified(name: str, path: Path) -> bytes:
 
 def damaged(name: str, path: Path, reason, *, remedy: str = "get it again") -> ValueError:
     """The error to raise where a file of a data set does not hold what it should."""
-    short = " ".join(str(reason).split())
+    short = printable(" ".join(str(reason).split())[:200])
     where = sources()[name]["page"]
     return ValueError(f"{path} is damaged or another file ({short}): {remedy} from {where}")

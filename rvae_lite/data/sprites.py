@@ -199,24 +199,27 @@ def _read_dsprites(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     content = folders.verified("dsprites", path) if published else path.read_bytes()
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            classes = _read_member(archive, "latents_classes")
-            images = _read_member(archive, "imgs")
+            classes = _read_member(archive, "latents_classes", 6 * 8 * DSPRITES_COUNT)
+            count = min(len(classes), DSPRITES_COUNT)
+            images = _read_member(archive, "imgs", count * DSPRITES_SIDE**2)
             ids = np.arange(len(images))
             if "original_dataset_indices.npy" in archive.namelist():
-                ids = _read_member(archive, "original_dataset_indices")
+                ids = _read_member(archive, "original_dataset_indices", 8 * DSPRITES_COUNT)
         _check(images, classes, ids)
     except Exception as error:  # of many kinds, as the file is damaged in many ways
         raise folders.damaged("dsprites", path, error) from error
     return images, classes, ids
 
 
-def _read_member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    """One array, of no more bytes than the images of the published file have."""
+def _read_member(archive: zipfile.ZipFile, name: str, most: int) -> np.ndarray:
+    """One array of at most so many bytes beside its header."""
     if f"{name}.npy" not in archive.namelist():
         raise ValueError(f"it holds no {name}")
     member = archive.getinfo(f"{name}.npy")
-    if member.file_size > 2 * DSPRITES_COUNT * DSPRITES_SIDE**2:
-        raise ValueError(f"{name} is larger than dSprites")
+    if member.file_size > most + 2**16:
+        raise ValueError(
+            f"{name} has {member.file_size:,} bytes, more than the {most:,} it may have"
+        )
     try:
         return read_member(archive, member)
     except Unsuitable as error:

@@ -7,6 +7,7 @@ of files.  Never followed: external links, external storage, virtual datasets.
 """
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import numpy as np
 
 MOST_OBJECTS, MOST_NESTED, MOST_LINKS = 10_000, 32, 8
 ENVIRONMENT = dict(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", HDF5_PLUGIN_PRELOAD="::")
+MOST_EMPTY = 100_000  # chunks that were never written: each costs time
 BLOCK = 2**25  # bytes sent at once
 SLACK = 2**31  # bytes of address space beside the arrays, for Python and the libraries
 SECONDS, SPEED = 60, 1e6  # time for a small file; bytes a second that a large one has beside it
@@ -186,8 +188,19 @@ def _send(order: dict) -> None:
         arrays = [(key, item.dtype.str, item.shape) for key, item in found.items()]
         _tell(arrays=arrays, total=total, **more)
         if total <= order["limit"]:
-            for dataset in found.values():
+            for key, dataset in found.items():
+                _check_written(key, dataset)
                 _send_blocks(dataset)
+
+
+def _check_written(key: str, dataset) -> None:
+    """Refuse an array that is mostly fill values, chunk by chunk, which takes time for nothing."""
+    if dataset.chunks:
+        sides = zip(dataset.shape, dataset.chunks, strict=True)
+        parts = math.prod(-(-length // side) for length, side in sides)
+        if parts - dataset.id.get_num_chunks() > MOST_EMPTY:
+            remedy = "write the whole array, in larger chunks"
+            raise _Refused(f"has {parts} chunks at {key}, most of them never written: {remedy}")
 
 
 def _send_blocks(dataset) -> None:

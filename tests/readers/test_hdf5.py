@@ -210,3 +210,10 @@ def test_damaged_files_give_arrays_or_one_sentence(tmp_path):
             assert "\n" not in str(error)
             assert str(error).startswith(str(paths[0]))
             paths = paths[1:]
+
+
+def test_an_array_of_many_chunks_that_were_never_written_is_refused_at_once(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file.create_dataset("x", (2**20, 4), "f8", fillvalue=1.0, chunks=(1, 4))
+    with pytest.raises(ValueError, match="has 1048576 chunks at x, most of them never written"):
+        read_hdf5(tmp_path / "x.h5")
