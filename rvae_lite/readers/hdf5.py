@@ -27,18 +27,32 @@ SECONDS, SPEED = 60, 1e6  # time for a small file; bytes a second that a large o
 def read_hdf5(
     path, *, key: str | None = None, memory: float | None = None
 ) -> tuple[np.ndarray, list[str]]:
-    """The array of a HDF5 file that has one, or the one named by `key`, and notes on the others.
+    """The array of a HDF5 file that has one, or the one named by `key`, and notes.
+
+    What MATLAB wrote, whose axes lie in the file the other way round, comes as MATLAB shows it.
 
     key: its path in the file; soft links that stay in the file are followed.
 
     Raises:
         ValueError: damage; no or several arrays without a key; an array that lies in another file,
-            is empty, holds objects, references or texts of several lengths, or unfolds to more
-            than `limits.limit_of` allows.
+            is empty, packed (netCDF's scale_factor) or partly missing (_FillValue), holds objects,
+            references or texts of several lengths, or unfolds to more than `limits.limit_of`
+            allows.
         FileNotFoundError, PermissionError: the file is named.
     """
+    from rvae_lite.readers.limits import shown
+
     ((_, arrays, more),) = _read([path], dict(key=key), memory)
-    return next(iter(arrays.values())), more["notes"]
+    ((name, array),) = arrays.items()
+    if more["missing"] is not None and (count := np.count_nonzero(array == more["missing"])):
+        found = f"{count} missing values ({more['missing']:g}) at {shown(name)}"
+        raise ValueError(f"{shown(path)} has {found}: drop their examples")
+    if more["matlab"] == "logical":
+        array = array.astype(bool)
+    if more["matlab"] and array.ndim > 1:
+        note = f"the axes were put into MATLAB's order, {array.T.shape}"
+        return np.ascontiguousarray(array.T), [*more["notes"], note]
+    return array, more["notes"]
 
 
 def read_hdf5_files(
@@ -182,6 +196,8 @@ def _send(order: dict) -> None:
             more = dict(attribute=_text(file, order["attribute"]))
         else:
             found, more = _chosen(file, order["key"])
+            for key, dataset in found.items():
+                more |= _said(key, dataset)
         total = sum(_checked_size(key, dataset) for key, dataset in found.items())
         arrays = [(key, item.dtype.str, item.shape) for key, item in found.items()]
         _tell(arrays=arrays, total=total, **more)
@@ -305,6 +321,21 @@ def _checked_size(key: str, dataset) -> int:
         raise _Refused(f"holds nothing at {key}: write the array into it")
     chunk = int(np.prod(dataset.chunks, dtype=object)) if dataset.chunks else 0
     return kind.itemsize * max(int(np.prod(dataset.shape, dtype=object)), chunk)
+
+
+def _said(key: str, dataset) -> dict:
+    """What the attributes of a dataset say: MATLAB's class, and the number of missing values."""
+    numbers = {}
+    for name in set(dataset.attrs) & {"scale_factor", "add_offset", "_FillValue", "missing_value"}:
+        value = np.ravel(dataset.attrs[name])
+        if value.size == 1 and value.dtype.kind in "iuf":
+            numbers[name] = value.item()
+    if numbers.get("scale_factor", 1) != 1 or numbers.get("add_offset", 0) != 0:
+        packed = f"is packed at {key} (scale_factor, add_offset)"
+        raise _Refused(f"{packed}: unpack it, and write it as floats")
+    missing = numbers.get("_FillValue", numbers.get("missing_value"))
+    missing = None if missing is None or not np.isfinite(missing) else missing
+    return dict(matlab=_text(dataset, "MATLAB_class"), missing=missing)
 
 
 def _text(file, attribute: str) -> str | None:

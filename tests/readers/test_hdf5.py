@@ -210,3 +210,35 @@ def test_damaged_files_give_arrays_or_one_sentence(tmp_path):
             assert "\n" not in str(error)
             assert str(error).startswith(str(paths[0]))
             paths = paths[1:]
+
+
+def attributed(path, array, **attributes):
+    with h5py.File(path, "w") as file:
+        file["x"] = array
+        file["x"].attrs.update(attributes)
+    return path
+
+
+def test_what_matlab_wrote_is_turned_as_matlab_shows_it(tmp_path):
+    x = np.arange(24.0).reshape(2, 3, 4)
+    path = attributed(tmp_path / "x.h5", x, MATLAB_class=np.bytes_("double"))
+    found, notes = read_hdf5(path)
+    assert np.array_equal(found, x.T)
+    assert notes == ["the axes were put into MATLAB's order, (4, 3, 2)"]
+    mask = (x % 2).astype(np.uint8)
+    path = attributed(tmp_path / "y.h5", mask, MATLAB_class=np.bytes_("logical"))
+    assert np.array_equal(read_hdf5(path)[0], mask.T.astype(bool))
+
+
+def test_packed_and_missing_values_of_netcdf_are_refused(tmp_path):
+    refused(
+        attributed(tmp_path / "x.h5", X, scale_factor=0.1),
+        r"x.h5 is packed at x \(scale_factor, add_offset\): unpack it, and write it as floats",
+    )
+    holes = np.where(X > 1, -999.0, X)
+    refused(
+        attributed(tmp_path / "y.h5", holes, _FillValue=[-999.0]),
+        rf"y.h5 has {(X > 1).sum()} missing values \(-999\) at x: drop their examples",
+    )
+    plain = dict(scale_factor=1.0, add_offset=0, _FillValue=np.nan)
+    assert np.array_equal(read_hdf5(attributed(tmp_path / "z.h5", X, **plain))[0], X)
