@@ -176,7 +176,7 @@ def _read_label_track(lines: list[str], path: Path) -> Annotations:
         if len(cells) < 2 or len(cells[0].split()) > 1:  # spaces separate
             cells = line.split(maxsplit=2)
         rows.append((row, line, (cells + ["", ""])[:3]))
-    mark = decimal_mark([cell for *_, cells in rows for cell in cells[:2]], "\t")
+    mark = decimal_mark([cell for *_, cells in rows for cell in cells[:2]], "\t", path)
     found = []
     for row, line, (first, second, label) in rows:
         onset, offset = number(first, mark), number(second, mark)
@@ -194,10 +194,11 @@ def _read_table(path: Path, columns: dict) -> Annotations:
     names, rows = [composed(name) for name in table.rows[0][1]], table.rows[1:]
     places = {key: find_column(key, names, columns, path) for key in SPELLINGS}
     # Raven counts the times of many files from the start of the first.
-    within = within_files(names) if places["file"] and not columns else None
+    within = within_files(names) if places["file"] and "onset" not in columns else None
     mark = decimal_mark(
         [cells[place.index] for _, cells in rows for place in (places["onset"], places["offset"])],
         table.separator,
+        path,
     )
 
     def time(key: str, place: Place, row: int, cells: list) -> float:
@@ -210,6 +211,8 @@ def _read_table(path: Path, columns: dict) -> Annotations:
     found, seen = [], set()
     # Raven lists a selection once for each view, waveform and spectrogram.
     selection = names.index("Selection") if {"Selection", "View"} <= set(names) else None
+    if selection is not None and not within and "onset" not in columns:
+        _check_one_file(path, names, rows, places["file"])
     for row, cells in rows:
         onset, offset = (time(key, places[key], row, cells) for key in ("onset", "offset"))
         if within:
@@ -223,6 +226,14 @@ def _read_table(path: Path, columns: dict) -> Annotations:
             seen.add(known)
         found.append((onset, offset, label, row, file))
     return _collect(_without_folders(found, path))
+
+
+def _check_one_file(path: Path, names: list, rows: list, file: Place | None) -> None:
+    """Refuse Raven's table of several files that lacks the times within each."""
+    files = {cells[file.index] for _, cells in rows} if file else set()
+    if len(files) > 1:
+        remedy = "add Raven's column 'File Offset (s)'"
+        raise ValueError(f"{path} counts the times of {len(files)} files from the first: {remedy}")
 
 
 def _without_folders(found: list, path: Path) -> list:

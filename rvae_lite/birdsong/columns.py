@@ -6,6 +6,8 @@ import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
+from rvae_lite.readers.cells import number
+
 # How tables call their columns, in lower case and without a unit.
 SPELLINGS = dict(
     onset="onset onsets start starts begin t_start",
@@ -13,12 +15,16 @@ SPELLINGS = dict(
     label="label labels cluster clusters type syllable syllables syllable_type annotation "
     "annotations name",
     file="file files filename filenames file_name audio audio_file audio_files audio_filename "
-    "audio_filenames audio_path audiofile notated_path begin_file wav wav_file",
+    "audio_filenames audio_path audiofile notated_path begin_file begin_path wav wav_file",
 )
-GIVE_WAY = {"annotation", "annotations"}  # beside another column of labels they are something else
+# Beside another column of labels or files they are something else, or the same.
+GIVE_WAY = {"annotation", "annotations", "begin_path"}
+DURATIONS = {"duration", "durations", "dur", "length"}
 # Units at the end of a column's name, each with how many make a second; some only in brackets.
 UNITS = {
     1: "s sec secs second seconds",
+    1 / 60: "mins minute minutes",
+    1 / 3600: "hrs hour hours",
     1e3: "ms msec msecs millis millisecond milliseconds",
     1e6: "us μs usec usecs microsecond microseconds",
     1e9: "ns nanosecond nanoseconds",
@@ -26,6 +32,8 @@ UNITS = {
 PER_SECOND = {unit: count for count, units in UNITS.items() for unit in units.split()}
 MOST_SHOWN = 12  # names of columns in a sentence
 IN_BRACKETS = dict(min=1 / 60, h=1 / 3600)
+BRACKETS = re.compile(r"[(\[{<]([^)\]}>]*)[)\]}>]\s*$")
+HUMP = re.compile(r"(?<=[a-z]{2})(?=[A-Z])")  # of startTimeMs, but not of mSec
 COUNTS = "sample samples frame frames bin bins ind inds idx index indices tick ticks"
 
 
@@ -43,16 +51,21 @@ def composed(text: str) -> str:
 
 def _plain(name: str) -> str:
     """A column's name as SPELLINGS have it."""
-    return "_".join(re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", name).lower()))
+    words = HUMP.sub("_", unicodedata.normalize("NFKC", name)).lower()
+    return "_".join(re.findall(r"[^\W_]+", words))
 
 
 def _unit(name: str) -> tuple[str, float]:
-    """A column's name without the unit of its times, and how many make a second; NaN of samples."""
+    """A column's name without the unit of its times, and how many make a second.
+
+    NaN of samples, 0 where brackets hold something that is no unit.
+    """
     *words, last = _plain(name).split("_")
-    bracketed = name.rstrip().endswith(tuple(")]}>"))
     count = PER_SECOND.get(last, math.nan if last in COUNTS.split() else None)
-    if bracketed and last in IN_BRACKETS:
-        count = IN_BRACKETS[last]
+    if bracketed := BRACKETS.search(name):
+        inner = [word for word in _plain(bracketed[1]).split("_") if word not in ("in", "time")]
+        count = IN_BRACKETS.get(last, count) if inner == [last] else None
+        count = 0 if count is None else count
     if count is None or not words:
         words.append(last)
     for filler in ({"in"}, {"time", "times"}):
@@ -77,7 +90,8 @@ def find_column(key: str, names: list, columns: dict, path: Path) -> Place | Non
         columns: what the user calls some of them, by key.
 
     Raises:
-        ValueError: no such column or several, or its times are counted in samples.
+        ValueError: no such column or several; its times are counted in samples or an unknown unit,
+            or are durations.
     """
     wanted, shown = columns.get(key), ", ".join(repr(name[:80]) for name in names[:MOST_SHOWN])
     shown += ", ..." * (len(names) > MOST_SHOWN)
@@ -91,12 +105,19 @@ def find_column(key: str, names: list, columns: dict, path: Path) -> Place | Non
     else:
         known = SPELLINGS[key].split()
         matches = [i for i, (plain, _) in enumerate(units) if plain in known]
-        strong = [i for i in matches if units[i][1] == units[i][1] and units[i][0] not in GIVE_WAY]
+        strong = [i for i in matches if units[i][1] > 0 and units[i][0] not in GIVE_WAY]
         matches = strong or matches
         absent = f"no column for the {key} among {shown}: {example}"
+        if any(number(name) is not None and name for name in names):
+            absent += ", or add a first line that names the columns"
+    if key == "offset":
+        _check_no_duration(names if not matches else [names[matches[0]]], path)
     if len(matches) > 1:
         several = " and ".join(repr(names[i][:80]) for i in matches[:MOST_SHOWN])
         raise ValueError(f"{path} has several columns for the {key}, {several}: {example}")
+    if matches and timed and not units[matches[0]][1]:
+        odd = f"the unit of the {key} in {names[matches[0]][:80]!r} is not known"
+        raise ValueError(f"{path}: {odd}: save seconds, and take the brackets off the name")
     if matches and math.isnan(units[matches[0]][1]):
         counted = f"the {key} in {names[matches[0]][:80]!r} counts samples"
         raise ValueError(f"{path}: {counted}: divide by the sampling rate, and save seconds")
@@ -107,3 +128,10 @@ def find_column(key: str, names: list, columns: dict, path: Path) -> Place | Non
     if key == "label" and key not in columns:
         absent += ', or columns={"label": None} where there are no labels'
     raise ValueError(f"{path} has {absent}")
+
+
+def _check_no_duration(names: list, path: Path) -> None:
+    for name in names:
+        if _unit(name)[0] in DURATIONS:
+            told = f"{name[:80]!r} instead of the offset: save onset + duration as offset"
+            raise ValueError(f"{path} has {told}")

@@ -11,6 +11,7 @@ import numpy as np
 # Of files of more than 4 GiB, whose sizes stand in a chunk of their own; and of big-endian ones.
 LARGE, ORDERS = (b"RF64", b"BW64"), {b"RIFF": "<", b"RIFX": ">", b"RF64": "<", b"BW64": "<"}
 UNKNOWN = (0, 2**32 - 1)  # sizes that recorders write before they know better
+PLAIN = (1, 3, 0xFFFE)  # formats in which a sample has bytes of its own
 TAGS = (b"TAG", b"ID3", b"APE")  # of players, behind the last chunk
 MOST_CHUNKS = 10_000
 
@@ -22,8 +23,9 @@ def check_riff(file) -> None:
         file: open for reading bytes; it is left at its start.
 
     Raises:
-        ValueError: a reason: samples beyond those that the header says, two chunks of samples, or
-            half a sample.  A file that is too short is left to who reads it.
+        ValueError: a reason: samples beyond those that the header says, two chunks of samples, two
+            recordings, bits that do not fill the bytes of a sample, or half a sample.  A file that
+            is too short is left to who reads it.
     """
     size = file.seek(0, 2)
     file.seek(0)
@@ -42,6 +44,8 @@ def _check_chunks(file, size: int, order: str, *, large: bool) -> None:
             return
         if len(tag) < 8:
             return _check_rest(file, place, length, frame, size)
+        if length is not None and tag[:4] in ORDERS:
+            raise ValueError("it goes on with another recording")
         name, found = tag[:4], struct.unpack(order + "I", tag[4:])[0]
         plain = all(32 <= byte < 127 for byte in name)
         if length is not None and not (plain and place + 8 + found <= size + 1):
@@ -49,7 +53,7 @@ def _check_chunks(file, size: int, order: str, *, large: bool) -> None:
         if name == b"ds64" and large and place == 12:
             long_size = struct.unpack("<8xQ", file.read(16).ljust(16, b"\0"))[0]
         elif name == b"fmt ":
-            frame = max(1, struct.unpack(order + "12xH", file.read(14).ljust(14, b"\0"))[0])
+            frame = _frame(file.read(16).ljust(16, b"\0"), order)
         elif name == b"data" and length is not None:
             raise ValueError("it has two chunks of samples")
         elif name == b"data":
@@ -60,6 +64,14 @@ def _check_chunks(file, size: int, order: str, *, large: bool) -> None:
             if found % frame and found <= rest:
                 raise ValueError(f"its {found} bytes of samples are no multiple of {frame}")
         place += 8 + found + found % 2
+
+
+def _frame(content: bytes, order: str) -> int:
+    """Bytes of one sample of all channels, as the chunk of the format says."""
+    kind, channels, frame, bits = struct.unpack(order + "HH8xHH", content)
+    if kind in PLAIN and bits and frame != channels * -(-bits // 8):
+        raise ValueError(f"its header says {channels} x {bits} bits in {frame} bytes")
+    return max(1, frame)
 
 
 def _check_rest(file, place: int, length: int | None, frame: int, size: int) -> None:
@@ -86,10 +98,14 @@ def check_flac(file, sound: np.ndarray, bits: int) -> None:
         bits: of a sample, 8, 16 or 24.
 
     Raises:
-        ValueError: a reason: the checksum in the header is not that of the sound.
+        ValueError: a reason: the checksum in the header is not that of the sound, or another
+            recording follows.
     """
+    file.seek(0, 2)  # so that nothing kept from before is read
     file.seek(0)
     head = file.read(42)
+    if head[:4] == b"fLaC" and head[:8] in file.read():
+        raise ValueError("it goes on with another recording")
     checksum = head[26:]  # MD5 of the samples, or zeros
     if head[:4] != b"fLaC" or not any(checksum):
         return

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rvae_lite.arrays import is_whole
 from rvae_lite.birdsong.headers import check_flac, check_riff
 from rvae_lite.readers.cells import number
 from rvae_lite.readers.files import content_of, opened, size_of
@@ -59,6 +60,8 @@ def read_recording(path, *, channel: int | None = None) -> Recording:
     is_cbin = path.suffix.lower() == ".cbin"
     sound, rate = _read_cbin(path) if is_cbin else _read_sound(path)  # (T, channels)
     last = sound.shape[1] - 1
+    if channel is not None and not is_whole(channel):
+        raise ValueError(f"channel must be an integer, not {channel!r}")
     if channel is None and last > 0 and not is_cbin:
         raise ValueError(f"{path} has {last + 1} channels: choose one by channel= (0 to {last})")
     channel = 0 if channel is None else channel
@@ -112,9 +115,10 @@ def _read_cbin(path: Path) -> tuple[np.ndarray, int]:
     header = _read_rec(path.with_suffix(".rec"))
     channels, size = int(header["Chans"]), size_of(path, "recording")
     expected = 2 * channels * int(header.get("Samples", 0))
-    if size % (2 * channels) or size < expected:
+    if size % (2 * channels) or (expected and size != expected):
         found = f"it has {size} bytes, other than its .rec file says"
-        raise ValueError(f"{path} is cut off: {found}; copy both again")
+        wrong = "belongs to another .rec file" if size > expected > 0 else "is cut off"
+        raise ValueError(f"{path} {wrong}: {found}; copy both again")
     content = content_of(path, "recording", limit=2 * MOST_BYTES)
     sound = np.frombuffer(content, ">i2").reshape(-1, channels)
     return sound / np.float32(2**15), round(header["ADFREQ"])

@@ -6,12 +6,13 @@ Each error is one sentence, each guess a note.  How much memory a file may ask f
 
 import os
 import unicodedata
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.arrays import as_float32, check_finite, check_kept
+from rvae_lite.arrays import as_float32, check_finite, check_kept, is_number
 from rvae_lite.readers.files import size_of
 from rvae_lite.readers.hdf5 import read_hdf5
 from rvae_lite.readers.limits import expanded, explained, limit_of, shown
@@ -19,8 +20,10 @@ from rvae_lite.readers.npy import read_npy, read_npz
 from rvae_lite.readers.pictures import read_pictures
 
 IMAGES = (".png", ".jpg", ".jpeg")
+TABLES = (".csv", ".tsv")
 COLOURS = (1, 3)
 BLOCK = 2**22  # numbers converted at once
+DARK = 32  # a largest uint8 below it belongs to a mask or to images of 5 bits and less
 
 
 class Arrays(NamedTuple):
@@ -77,7 +80,8 @@ def read_data(
             hold, files of several shapes, fewer than 2 examples, more memory than allowed.
     """
     path = expanded(path)
-    if value_scale is not None and not (np.isfinite(value_scale) and value_scale > 0):
+    suits = value_scale is None or is_number(value_scale)
+    if not suits or (value_scale is not None and not 0 < value_scale < np.inf):
         expected = f"a positive number, not {value_scale!r}"
         raise ValueError(f"value_scale must be {expected}: the values are divided by it")
     if not os.path.exists(path):
@@ -92,6 +96,10 @@ def read_data(
 def _examples_at(path: Path, per_file: str, value_scale, images, options: _Options) -> Arrays:
     ids = names = None
     settled = False  # which axis holds the channels
+    if options.header is not None and path.suffix.lower() not in TABLES:
+        raise ValueError(f"{shown(path)} is no table: leave header out")
+    if path.is_dir() and options.key is not None:
+        raise ValueError(f"{shown(path)} is a folder: leave key out")
     if path.is_dir():
         array, ids, notes, settled = _read_folder(path, per_file, options.memory)
     elif path.suffix.lower() in READERS:
@@ -112,18 +120,22 @@ def _examples_at(path: Path, per_file: str, value_scale, images, options: _Optio
 def arranged(examples: Arrays, header: dict, *, value_scale: float | None = None) -> Arrays:
     """Examples as the maker of a Rosetta file had them: its columns in the file's order.
 
-    A note says what was moved, and where both sides divided their values by different numbers.
+    A note says what was moved, and where names or the numbers that values were divided by differ.
     """
     own, theirs, notes = examples.names, header.get("names"), list(examples.notes)
     scale = header.get("value_scale")
-    if None not in (scale, value_scale) and scale != value_scale:
+    if is_number(scale) and value_scale is not None and scale != value_scale:
         numbers = f"{value_scale:g} here, by {scale:g} where the points come from"
         notes.append(f"values were divided by {numbers}: same units?")
     examples = examples._replace(notes=notes)
-    if own is None or not isinstance(theirs, list) or own == theirs:
+    if own is None or not isinstance(theirs, list):
         return examples
     theirs = [shown(unicodedata.normalize("NFC", str(name))) for name in theirs]
+    if own == theirs:
+        return examples
     if sorted(own) != sorted(theirs) or len(set(own)) < len(own):
+        both = f"{', '.join(own[:8])} here, {', '.join(theirs[:8])} where the points come from"
+        notes.append(f"columns are called {both}: same features, in the same order?")
         return examples
     notes.append(f"columns were brought into the points' order: {', '.join(theirs[:8])}")
     x = np.ascontiguousarray(examples.x[:, [own.index(name) for name in theirs]])
@@ -199,6 +211,10 @@ def _read_folder(folder: Path, per_file: str, memory: float | None) -> tuple:
     many = bool(arrays) and per_file == "many"
     _check_shapes(folder, chosen, pieces, many=many)
     ids = [_id_of(path.relative_to(folder)) for path in chosen]
+    count = Counter(ids)
+    if twice := next((name for name in ids if count[name] > 1), None):
+        forms = f"two files {twice}, in two forms of Unicode"
+        raise ValueError(f"{shown(folder)} holds {forms}: rename one of them")
     if pictures:
         x = np.stack(pieces)
         x = x[:, None] if x.ndim == 3 else np.ascontiguousarray(x.transpose(0, 3, 1, 2))
@@ -289,22 +305,27 @@ def _check_examples(array: np.ndarray, path: str, value_scale: float | None) -> 
 def _in_units(array: np.ndarray, path: str, value_scale: float | None) -> tuple[np.ndarray, list]:
     """The values divided by the scale as float32, block by block; uint8 without one stay."""
     if array.dtype == np.uint8 and value_scale is None:
-        one = "uint8 values reach only 1 of 255: pass value_scale=1"
-        return array, [one] * bool(array.max() == 1)
+        largest = int(array.max())
+        few = f"uint8 values reach only {largest} of 255: pass value_scale={largest}"
+        return array, [few] * (0 < largest < DARK)
     if array.dtype.kind == "f":
         check_finite(path, array)
     wide = array.itemsize > (4 if array.dtype.kind == "f" else 2)
-    if wide:
-        array = array.astype(np.float64, copy=False)
-    if wide and value_scale is not None:
-        array /= value_scale  # in place, as it may be large
     scaled = np.empty(array.shape, np.float32)
     rows = max(1, BLOCK * len(array) // array.size)
-    for start in range(0, len(array), rows):
-        block = array[start : start + rows]
-        if not wide and value_scale is not None:
-            block = block.astype(np.float64) / value_scale
-        scaled[start : start + rows] = as_float32(path, block)
+    with np.errstate(over="ignore"):
+        if wide:
+            array = array.astype(np.float64, copy=False)
+        if wide and value_scale is not None:
+            array /= value_scale  # in place, as it may be large
+        for start in range(0, len(array), rows):
+            block = array[start : start + rows]
+            if not wide and value_scale is not None:
+                block = block.astype(np.float64) / value_scale
+            if np.isinf(block).any():
+                remedy = "pass another value_scale"
+                raise ValueError(f"{path} has values that no float holds in these units: {remedy}")
+            scaled[start : start + rows] = as_float32(path, block)
     if wide:
         check_kept(path, array)
     note = f"values were divided by {value_scale:g}" if value_scale is not None else ""
@@ -314,7 +335,9 @@ def _in_units(array: np.ndarray, path: str, value_scale: float | None) -> tuple[
 def _channels_first(array: np.ndarray, images: bool | None) -> tuple[np.ndarray, list[str]]:
     """Images as (N, C, H, W), and what was taken for the channels where it may be doubted."""
     if array.ndim == 3 and (min(array.shape[1:]) >= 4 if images is None else images):
-        return array[:, None], []  # (N, 1, H, W)
+        counts = f"the first of the axes {array.shape} was taken for the examples"
+        square = array.shape[0] == array.shape[1] != array.shape[2]  # as MATLAB has (H, W, N)
+        return array[:, None], [counts] * square  # (N, 1, H, W)
     if array.ndim != 4:
         return array, []
     first, last = array.shape[1], array.shape[-1]

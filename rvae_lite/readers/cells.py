@@ -16,9 +16,11 @@ from rvae_lite.readers.files import content_of
 LIMIT = 2**31  # bytes of a file
 LOOKED_AT = 100  # lines from which the separator is known
 MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas", " ": "spaces"}
+SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "bars", " ": "spaces"}
+TOLD = re.compile(rb'"?sep=([\t;,|])"?[;,]*\n', re.IGNORECASE)  # Excel's own first line
 NUMBER = re.compile(r"[+-]?((\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?|inf(inity)?)", re.ASCII | re.IGNORECASE)
-MISSING = {"", "na", "n/a", "#n/a", "#na", "<na>", "nan", "null", "none", "-", "--"}
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([,.'’ ]\d{3})+([.,]\d*)?")
+MISSING = {"", "na", "n/a", "#n/a", "#na", "<na>", "nan", "-nan", "null", "none", "-", "--"}
 
 
 class Table(NamedTuple):
@@ -36,13 +38,17 @@ class Table(NamedTuple):
 
 
 class Sheet(NamedTuple):
-    """UTF-8 from the first line that is no comment, and the number of that line."""
+    """UTF-8 from the first line that is no comment, and the number of that line.
+
+    named: whether this line holds names, found in a comment.
+    """
 
     path: Path
     content: bytes
     line: int
     separator: str
     notes: list[str]
+    named: bool = False
 
 
 def number(text: str, decimal: str = ".") -> float | None:
@@ -74,8 +80,17 @@ def read_cells(path, *, limit: int = LIMIT) -> Table:
     return Table(rows, sheet.separator, sheet.notes)
 
 
-def decimal_mark(cells: list[str], separator: str) -> str:
-    """The decimal mark of some columns' cells: a comma only where no comma separates cells."""
+def decimal_mark(cells: list[str], separator: str, path) -> str:
+    """The decimal mark of some columns' cells: a comma only where no comma separates cells.
+
+    Raises:
+        ValueError: between tabs, spaces or bars, all commas may as well be those of thousands.
+    """
+    commas = [cell for cell in cells if "," in cell]
+    commas = [cell for cell in commas if number(cell, ",") is not None]
+    if separator not in ",;" and commas and all(map(THOUSANDS.fullmatch, commas)):
+        both = f"commas of thousands or of decimals ({commas[0][:40]!r})"
+        raise ValueError(f"{path} has {both}: save it with decimal points")
     return "," if separator != "," and any("," in cell for cell in cells) else "."
 
 
@@ -97,24 +112,44 @@ def sheet_of(path, limit: int = LIMIT) -> Sheet:
     """
     path = Path(path)
     content, notes = _utf8(path, content_of(path, "table", limit=limit))
-    line, start = 1, 0
+    line, start, comment = 1, 0, None
     while start < len(content):
         end = content.find(b"\n", start)
         end = len(content) if end < 0 else end
         first = content[start:end].lstrip()
         if first and not first.startswith(b"#"):
             break
-        if first and not any("comment" in note for note in notes):
+        if first and comment is None:
             notes.append("lines before the table that start with # were taken for comments")
+        comment = first.lstrip(b"#").strip() if first else comment and b""
         line, start = line + 1, end + 1
     content = content[start:]
+    if told := TOLD.match(content):
+        content, line = content[told.end() :], line + 1
     if not content or content.isspace():
         raise _empty(path)
-    separator = _separator(path, content)
+    separator = told[1].decode() if told else _separator(path, content)
     usual = {".csv": ",", ".tsv": "\t"}.get(path.suffix.lower())
     if usual is not None and separator != usual:
         notes.append(f"cells are separated by {SEPARATORS[separator]}")
-    return Sheet(path, content, line, separator, notes)
+    sheet = Sheet(path, content, line, separator, notes)
+    return _named_above(sheet, comment.decode()) if comment and not told else sheet
+
+
+def _named_above(sheet: Sheet, comment: str) -> Sheet:
+    """The table with names of columns, where the comment above it has one for each number."""
+    names, first = (
+        [cell.strip() for cell in (_words(text) if sheet.separator == " " else cells)]
+        for text in (comment, head_of(sheet.content, 1).decode())
+        for cells in [text.split(sheet.separator)]
+    )
+    plain = all(name and number(name) is None for name in names)
+    if not plain or len(names) != len(first) or all(number(cell) is None for cell in first):
+        return sheet
+    sheet.notes[:] = [note for note in sheet.notes if "comments" not in note]
+    sheet.notes.append("the line before the table that starts with # was taken for names")
+    content = comment.encode() + b"\n" + sheet.content
+    return sheet._replace(content=content, line=sheet.line - 1, named=True)
 
 
 def _empty(path: Path) -> ValueError:
@@ -164,7 +199,7 @@ def _separator(path: Path, content: bytes) -> str:
     """What cuts the first lines into equal numbers of cells; else the most of the first line."""
     lines = head_of(content, LOOKED_AT).decode().split("\n")
     lines = [re.sub(r'"[^"]*"', '""', line) for line in lines if line.strip()]
-    counts = {mark: [line.count(mark) for line in lines] for mark in "\t;,"}
+    counts = {mark: [line.count(mark) for line in lines] for mark in "\t;,|"}
     seen = {mark: found for mark, found in counts.items() if found[0]}
     for mark, found in seen.items():
         if len(set(found)) == 1:

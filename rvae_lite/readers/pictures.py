@@ -65,7 +65,7 @@ def decode(
         Unsuitable: a kind that is not read, or too large.
         Exception: of many kinds, where the bytes are no whole PNG or JPEG.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     limit = limit_of(len(content)) if limit is None else limit
     depth = content[24] if content.startswith(PNG_START) and len(content) > 24 else 8
@@ -76,6 +76,8 @@ def decode(
             image = Image.open(io.BytesIO(content), formats=FORMATS)
         except Image.DecompressionBombError as error:
             raise Unsuitable("has over 178 million pixels: make it smaller") from error
+        except UnidentifiedImageError as error:
+            raise ValueError("it is neither PNG nor JPEG") from error
         with image:
             _check_kind(image, depth, limit, taken)
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:

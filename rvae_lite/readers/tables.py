@@ -14,19 +14,22 @@ import numpy as np
 from rvae_lite.publishing import printable
 from rvae_lite.readers.cells import (
     LIMIT,
+    THOUSANDS,
     Sheet,
     check_count,
+    decimal_mark,
     head_of,
     number,
     rows_of,
     sheet_of,
 )
 
-THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([,.'’ ]\d{3})+([.,]\d*)?")
 WHOLE = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
 TRUTH = dict(true=1.0, false=0.0)
 UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)?")  # as pandas calls what had no name
 FEWEST = 3  # numbers in a row that are taken for names where the rows below leave it open
+MANY = 6  # of which a row that rises, as none below it does, is no accident
+NO_FEATURES = {"class", "id", "index", "label", "labels", "target"}
 SEEN = 25  # rows in which fractions are looked for
 
 
@@ -69,7 +72,9 @@ def read_numbers(
         first = ["", *first]
         sheet.notes.append("the first row has a name less than cells: row names have none")
     firsts = [_value(cell, column) for cell, column in zip(first, found, strict=True)]
-    named = _has_names(sheet, first, firsts, found) if header is None else header
+    named = sheet.named or header
+    if named is None or (header is None and not sheet.named):
+        named = _has_names(sheet, first, firsts, found)
     count = len(found[0].values if found[0].cells is None else found[0].cells)
     if named and not count:
         raise ValueError(f"{path} holds names of columns, but no rows: add the examples")
@@ -82,10 +87,20 @@ def read_numbers(
     x = np.stack([found[i].values for i in chosen], 1)
     if not named:
         x = np.concatenate([[[firsts[i] for i in chosen]], x])
-    elif columns is None and len(chosen) > 1 and _counts(x[:, 0], FEWEST):
-        told = "counts the rows: if it is no feature, choose the others by key"
-        sheet.notes.append(f"the first column, {names[chosen[0]]!r}, {told}")
+    elif columns is None and len(chosen) > 1:
+        _note_doubtful(sheet, [names[i] for i in chosen], x)
     return x, [names[i] for i in chosen] if named else None, sheet.notes
+
+
+def _note_doubtful(sheet: Sheet, names: list[str], x: np.ndarray) -> None:
+    """Note columns that may count, name or classify the rows."""
+    remedy = "if it is no feature, choose the others by key"
+    if _counts(x[:, 0], FEWEST):
+        sheet.notes.append(f"the first column, {names[0]!r}, counts the rows: {remedy}")
+        names = names[1:]
+    for name in names:
+        if name.lower() in NO_FEATURES:
+            sheet.notes.append(f"column {name!r} was taken for a feature: {remedy}")
 
 
 # The cells below the first row
@@ -174,9 +189,9 @@ def _mark_of(values: np.ndarray, mark: str) -> str:
 
 def _value(cell: str, column: _Column) -> float | None:
     """The number that the first row has above a column, if it has one."""
-    if column.values is None or column.cells is None or column.mark:
-        return number(cell, column.mark or ".")
-    return TRUTH.get(cell.lower(), number(cell))
+    if column.cells and column.cells[0].lower() in TRUTH and column.values is not None:
+        return TRUTH.get(cell.lower(), number(cell))
+    return number(cell, column.mark or ".")
 
 
 def _column(cells: list[str], separator: str) -> _Column:
@@ -198,13 +213,9 @@ def _column(cells: list[str], separator: str) -> _Column:
 
 def _check_commas(sheet: Sheet) -> None:
     """Refuse commas before three digits where they may be of decimals or of thousands."""
-    if sheet.separator in ",;" or b"," not in sheet.content:
-        return
-    cells = [cell for cell in re.split(r"[\t\n ]+", sheet.content.decode()) if "," in cell]
-    cells = [cell for cell in cells if number(cell, ",") is not None]
-    if cells and all(THOUSANDS.fullmatch(cell) for cell in cells):
-        both = f"commas of thousands or of decimals ({cells[0]!r})"
-        raise ValueError(f"{sheet.path} has {both}: save it with decimal points")
+    if sheet.separator not in ",;" and b"," in sheet.content:
+        cells = re.split(r"[\t\n |]+", sheet.content.decode())
+        decimal_mark(cells, sheet.separator, sheet.path)
 
 
 # What is a name
@@ -226,12 +237,18 @@ def _has_names(sheet: Sheet, first: list, firsts: list, found: list[_Column]) ->
         return True
     words = [value is None for value in firsts]
     inner = [i for i, cell in enumerate(first) if cell and not words[i]]
-    if not inner:
-        return any(words)
+    if not inner or (not first[0] and found[0].values is None):
+        return any(words) or bool(inner)
     row, shown = np.array([firsts[i] for i in inner]), _listed([first[i] for i in inner], 4)
     example = f"the first row ({shown}) was taken for an example"
+    rising = len(row) >= FEWEST and (np.diff(row) > 0).all()
+    unlike = rising and not _any_rises([found[i] for i in inner])
+    doubt = f"{sheet.path}, row {sheet.line} ({shown}) may be names or numbers"
+    doubt += ": name them by words, or say which by header="
     if not all(WHOLE.fullmatch(first[i]) for i in inner):
-        sheet.notes.extend([example] if _counts(row, 2) else [])
+        if unlike and len(row) >= MANY:
+            raise ValueError(doubt)
+        sheet.notes.extend([example] if unlike or _counts(row, 2) else [])
         return False
     head = sheet._replace(content=head_of(sheet.content, SEEN))
     below = [cells for _, cells in rows_of(head)[1:]]
@@ -241,15 +258,19 @@ def _has_names(sheet: Sheet, first: list, firsts: list, found: list[_Column]) ->
     if _counts(row, 1) and (any(fractions) or any(words) or corner):
         sheet.notes.append(f"the first row ({shown}) was taken for names of columns")
         return True
-    rising = len(row) >= FEWEST and (np.diff(row) > 0).all()
     if rising and (all(fractions) or (_counts(row, 1) and not all(map(all, whole)))):
-        remedy = "name them by words, or say which by header="
-        raise ValueError(
-            f"{sheet.path}, row {sheet.line} ({shown}) may be names or numbers: {remedy}"
-        )
-    if _counts(row, 2) or (below and all(fractions)):
+        raise ValueError(doubt)
+    if unlike and len(row) >= MANY:
+        raise ValueError(doubt)
+    if unlike or _counts(row, 2) or (below and all(fractions)):
         sheet.notes.append(example)
     return False
+
+
+def _any_rises(columns: list[_Column]) -> bool:
+    """Whether the numbers of one of the rows below rise from column to column, if there are two."""
+    below = [column.values[:SEEN] for column in columns if column.values is not None]
+    return not below or len(below[0]) < 2 or bool((np.diff(below, axis=0) > 0).all(0).any())
 
 
 def _all(sheet: Sheet, names: list | None, found: list[_Column], count: int) -> list[int]:
@@ -276,8 +297,9 @@ def _all(sheet: Sheet, names: list | None, found: list[_Column], count: int) -> 
 def _chosen(sheet: Sheet, names: list, columns: list[str]) -> list[int]:
     wanted = [unicodedata.normalize("NFC", str(name)).strip() for name in columns]
     there = _listed([name for name in names if name], 8)
-    if missing := _listed([name for name in wanted if name not in names], 8):
-        raise ValueError(f"{sheet.path} has no columns {missing}: it has {there}")
+    if missing := [name for name in wanted if name not in names]:
+        lacking = _listed([name or "''" for name in missing], 8)
+        raise ValueError(f"{sheet.path} has no columns {lacking}: it has {there}")
     if not wanted:
         raise ValueError(f"columns must name some of {sheet.path}: it has {there}")
     for name in wanted:
@@ -298,7 +320,8 @@ def _check_numbers(sheet, names, firsts, found, chosen, *, asked: bool) -> None:
     called = {i: repr(names[i]) if names else f"column {i + 1}" for i in chosen}
     for i in texts:
         bad = [k for k, cell in enumerate(found[i].cells or []) if _plain(sheet, cell) is None]
-        if asked or (found[i].cells and 2 * len(bad) < len(found[i].cells)):
+        few = found[i].cells and 2 * len(bad) < len(found[i].cells)
+        if asked or few or (bad and not found[i].cells[bad[0]][:1].isalpha()):
             line, cells = rows_of(sheet)[bad[0] + 1 if bad else 0]
             cell = cells[i + len(cells) - len(found)]
             why = "correct it, or leave the column out"

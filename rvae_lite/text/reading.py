@@ -5,12 +5,14 @@ Letters: N texts, T tokens of the longest with its end token.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from rvae_lite.arrays import is_whole
 from rvae_lite.data.dataset import PARTS, TEST, TRAIN, VALID, Dataset, numbered
 from rvae_lite.data.folders import folder_of, info_of, sources
 from rvae_lite.readers.files import opened
@@ -19,7 +21,7 @@ from rvae_lite.text import grammar
 from rvae_lite.text.vocabulary import SPECIAL, Vocabulary
 
 LONGEST = 2**26  # bytes of a line
-CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
+CONTROL = re.compile(r"[\x00-\x08\x0d-\x1b\x7f]")
 WORD = re.compile(r"\S+")
 
 
@@ -50,8 +52,8 @@ def read_texts(
     ways = ("refuse", "skip", "cut")
     if on_long not in ways:
         raise ValueError(f"on_long must be one of {ways}, not {on_long!r}")
-    if max_words < 1:
-        raise ValueError(f"max_words must be positive, not {max_words}")
+    if not is_whole(max_words) or max_words < 1:
+        raise ValueError(f"max_words must be a positive integer, not {max_words!r}")
     texts, labels, lines, skipped = [], [], [], dict(empty=0, long=0)
     for line, content in enumerate(_lines(expanded(path)), start=1):
         label, tab, text = content.partition("\t") if labelled else ("", "", content)
@@ -91,7 +93,7 @@ def _lines(path: Path) -> Iterator[str]:
                 at, byte = start + error.start, error.object[error.start]
                 found = f"{path} is no UTF-8: byte {at}, on line {number}, is 0x{byte:02x}"
                 raise ValueError(f"{found}: save the file in UTF-8") from error
-            text = text.removesuffix("\n").removesuffix("\r")
+            text = unicodedata.normalize("NFC", text.removesuffix("\n").removesuffix("\r"))
             if control := CONTROL.search(text):
                 found = f"line {number} of {path} holds the control character {control[0]!r}"
                 raise ValueError(f"{found}: remove it, or check that it is a text file")

@@ -151,3 +151,72 @@ def test_damaged_annotations_are_read_or_refused_in_one_line(tmp_path):
             check_annotations(read_annotations(path), path=path)
         except ValueError as error:
             assert str(path) in str(error) and "\n" not in str(error), content
+
+
+@pytest.mark.parametrize(("start", "end", "count"), [
+    ("onsetMs", "offsetMs", 1e3), ("startTime", "endTime", 1), ("OnsetTimeMs", "EndTimeMs", 1e3),
+    ("onset (mSec)", "offset [in ms]", 1e3), ("start_minutes", "end_minutes", 1 / 60),
+    ("Begin Time (h)", "End Time (hours)", 1 / 3600),
+])  # fmt: skip
+def test_names_in_camel_case_and_longer_units_are_read(start, end, count, tmp_path):
+    row = f"{0.1 * count!r},{0.25 * count!r},a"
+    for columns in (None, dict(onset=start, offset=end)):
+        found = read_annotations(
+            write(tmp_path / "a.csv", f"{start},{end},label\n{row}\n"), columns=columns
+        )
+        np.testing.assert_allclose([found.onsets, found.offsets], [[0.1], [0.25]])
+
+
+@pytest.mark.parametrize("unit", ["cs", "%", "0.1 s", "hh:mm:ss", "d"])
+def test_a_unit_that_is_not_known_is_refused(unit, tmp_path):
+    path = write(tmp_path / "a.csv", f"onset ({unit}),offset ({unit}),label\n1,2,a\n")
+    with pytest.raises(ValueError, match="the unit of the onset in|has no column for the onset"):
+        read_annotations(path)
+    chosen = dict(onset=f"onset ({unit})", offset=f"offset ({unit})")
+    with pytest.raises(ValueError, match=r"a.csv: the unit of the onset in .* is not known: save"):
+        read_annotations(path, columns=chosen)
+
+
+def test_a_duration_is_no_offset(tmp_path):
+    path = write(tmp_path / "a.csv", "start,duration_s,label\n1,0.5,a\n")
+    for columns in (None, dict(offset="duration_s")):
+        with pytest.raises(
+            ValueError, match="'duration_s' instead of the offset: save onset . dur"
+        ):
+            read_annotations(path, columns=columns)
+    path = write(tmp_path / "a.csv", "start,end,duration,label\n1,1.5,0.5,a\n")
+    assert read_annotations(path).offsets == [1.5]
+
+
+def test_commas_that_may_be_of_thousands_are_refused(tmp_path):
+    text = "onset_ms\toffset_ms\tlabel\n1,234\t2,345\ta,1\n"
+    with pytest.raises(ValueError, match="commas of thousands or of decimals .'1,234'.: save it"):
+        read_annotations(write(tmp_path / "a.tsv", text))
+    found = read_annotations(write(tmp_path / "a.tsv", text.replace("2,345", "2345,5")))
+    assert found.offsets == [2.3455]
+
+
+MANY_FILES = (
+    "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tBegin File\tBegin Path\tSpecies"
+)
+
+
+def test_ravens_times_within_files_are_read_where_the_label_is_named(tmp_path):
+    text = f"{MANY_FILES}\tFile Offset (s)\n1\tS\t1\t10.5\t11\tb.wav\tC:\\x\\b.wav\ta\t0.5\n"
+    found = read_annotations(write(tmp_path / "a.txt", text), columns=dict(label="Species"))
+    assert (found.onsets, found.offsets, found.files) == ([0.5], [1.0], ["b.wav"])
+
+
+def test_ravens_times_of_several_files_need_those_within_each(tmp_path):
+    row = "\n{0}\tS\t1\t{0}\t{0}.5\t{0}.wav\t/x/{0}.wav\ta"
+    path, columns = tmp_path / "a.txt", dict(label="Species")
+    with pytest.raises(ValueError, match="counts the times of 2 files from the first: add Raven's"):
+        read_annotations(write(path, MANY_FILES + row.format(1) + row.format(2)), columns=columns)
+    assert read_annotations(write(path, MANY_FILES + row.format(1)), columns=columns).onsets == [1]
+    columns["onset"] = "Begin Time (s)"  # said to be right
+    assert len(read_annotations(path, columns=columns).onsets) == 1
+
+
+def test_a_table_without_names_is_told_to_get_some(tmp_path):
+    with pytest.raises(ValueError, match="or add a first line that names the columns"):
+        read_annotations(write(tmp_path / "a.csv", "0.1,0.2,a\n"))

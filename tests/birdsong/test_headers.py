@@ -98,3 +98,24 @@ def test_a_flac_is_verified_by_its_checksum(subtype, channels, tmp_path):
             ValueError, match="a.flac cannot be read .its sound is not what was pack"
         ):
             read_recording(path, channel=0)
+
+
+def test_two_recordings_in_one_file_are_refused(tmp_path):
+    whole = b"WAVE" + FORMAT + DATA
+    path = tmp_path / "a.wav"
+    path.write_bytes(2 * (b"RIFF" + struct.pack("<I", len(whole)) + whole))
+    with pytest.raises(ValueError, match="a.wav cannot be read .it goes on with another recording"):
+        read_recording(path)
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.random.default_rng(0).uniform(-1, 1, 20_000), 32000)
+    path.write_bytes(2 * path.read_bytes())
+    with pytest.raises(ValueError, match="a.flac cannot be read .it goes on with another recor"):
+        read_recording(path)
+
+
+@pytest.mark.parametrize(("channels", "bits", "frame"), [(1, 24, 2), (2, 16, 2), (1, 16, 4)])
+def test_bits_that_do_not_fill_the_bytes_of_a_sample_are_refused(channels, bits, frame, tmp_path):
+    said = struct.pack("<IHHIIHH", 16, 1, channels, 32000, 32000 * frame, frame, bits)
+    problem = f"its header says {channels} x {bits} bits in {frame} bytes"
+    with pytest.raises(ValueError, match=problem):
+        count(tmp_path / "a.wav", b"fmt " + said, DATA)

@@ -227,3 +227,16 @@ def test_a_recording_that_unfolds_beyond_the_limit_is_refused(tmp_path, monkeypa
     message = "a.flac cannot be read .its header says 1048576 samples: more than are read.: convert"
     with pytest.raises(ValueError, match=message):
         read_recording(tmp_path / "a.flac")
+
+
+def test_a_rec_file_that_counts_fewer_samples_is_refused(tmp_path):
+    path = write_cbin(tmp_path, [RAMP], f"ADFREQ = 32000\nChans = 1\nSamples = {len(RAMP) // 2}\n")
+    with pytest.raises(ValueError, match="belongs to another .rec file: it has .* copy both again"):
+        read_recording(path)
+
+
+@pytest.mark.parametrize("channel", ["left", 1.0, True])
+def test_a_channel_that_is_no_integer_is_refused(channel, tmp_path):
+    path = write_cbin(tmp_path, [RAMP], "ADFREQ = 32000\nChans = 1\n")
+    with pytest.raises(ValueError, match="channel must be an integer, not "):
+        read_recording(path, channel=channel)

@@ -272,7 +272,9 @@ def test_masks_of_bytes_are_noted(tmp_path):
     np.save(tmp_path / "x.npy", pictures() % 2)
     assert read_data(tmp_path / "x.npy").notes == [note]
     assert note not in read_data(tmp_path / "x.npy", value_scale=1).notes
-    np.save(tmp_path / "x.npy", pictures() % 3)
+    np.save(tmp_path / "x.npy", pictures() % 16)
+    assert read_data(tmp_path / "x.npy").notes == [note.replace("1", "15", 1).replace("=1", "=15")]
+    np.save(tmp_path / "x.npy", pictures() % 33)
     assert read_data(tmp_path / "x.npy").notes == []
 
 
@@ -420,3 +422,49 @@ def test_memory_that_runs_out_is_told_with_the_file(tmp_path, monkeypatch):
     monkeypatch.setattr("rvae_lite.lab.reading._in_units", exhausted)
     with pytest.raises(MemoryError, match=r"x\.npy needs more memory than there is .*: read it in"):
         read_data(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize("value_scale", ["255", True, -1, np.nan])
+def test_a_value_scale_that_is_no_positive_number_is_refused(tmp_path, value_scale):
+    np.save(tmp_path / "x.npy", np.ones((3, 2)))
+    with pytest.raises(ValueError, match="value_scale must be a positive number, not "):
+        read_data(tmp_path / "x.npy", value_scale=value_scale)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_values_that_overflow_when_they_are_divided_are_refused(tmp_path, kind):
+    np.save(tmp_path / "x.npy", np.full((3, 2), 1e30, kind))
+    with pytest.raises(ValueError, match="x.npy has values that no float holds in these units"):
+        read_data(tmp_path / "x.npy", value_scale=1e-300)
+
+
+def test_an_option_of_another_kind_of_file_is_refused(tmp_path):
+    np.save(tmp_path / "x.npy", np.ones((3, 2)))
+    with pytest.raises(ValueError, match="x.npy is no table: leave header out"):
+        read_data(tmp_path / "x.npy", header=True)
+    with pytest.raises(ValueError, match="is a folder: leave key out"):
+        read_data(tmp_path, key="x")
+
+
+def test_one_name_in_two_forms_of_unicode_is_refused(tmp_path):
+    write_images(tmp_path / "own", pictures(2))
+    first, second = sorted((tmp_path / "own").iterdir())
+    first.rename(first.with_name("a\u0308.png"))
+    second.rename(first.with_name("\u00e4.png"))
+    with pytest.raises(ValueError, match="holds two files .*, in two forms of Unicode: rename one"):
+        read_data(tmp_path / "own")
+
+
+def test_matlabs_order_of_images_is_noted(tmp_path):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).random((8, 8, 50)))
+    note = "the first of the axes (8, 8, 50) was taken for the examples"
+    assert read_data(tmp_path / "x.npy").notes == [note]
+
+
+@pytest.mark.parametrize("theirs", [["a", "b", "d"], ["b", "A"], ["a", "a"]])
+def test_columns_of_other_names_are_noted(theirs):
+    own = Arrays(np.ones((2, len(theirs))), np.arange(2), [], ["a", "b", "c"][: len(theirs)])
+    (note,) = arranged(own, dict(names=theirs, value_scale="x"), value_scale=2.0).notes
+    here, there = ", ".join(own.names), ", ".join(theirs)
+    told = f"columns are called {here} here, {there} where the points come from"
+    assert note == f"{told}: same features, in the same order?"

@@ -167,7 +167,7 @@ def test_avas_files_point_nowhere_and_unfold_to_no_more_than_the_limit(tmp_path)
 def script(tmp_path, monkeypatch, text):
     """Let another script take the place of the reader."""
     (tmp_path / "script.py").write_text(text)
-    monkeypatch.setattr(hdf5, "__file__", str(tmp_path / "script.py"))
+    monkeypatch.setattr(hdf5, "WORKER", tmp_path / "script.py")
 
 
 def test_a_reader_that_dies_or_hangs_is_one_sentence(tmp_path, monkeypatch):
@@ -217,3 +217,35 @@ def test_an_array_of_many_chunks_that_were_never_written_is_refused_at_once(tmp_
         file.create_dataset("x", (2**20, 4), "f8", fillvalue=1.0, chunks=(1, 4))
     with pytest.raises(ValueError, match="has 1048576 chunks at x, most of them never written"):
         read_hdf5(tmp_path / "x.h5")
+
+
+def attributed(path, array, **attributes):
+    with h5py.File(path, "w") as file:
+        file["x"] = array
+        file["x"].attrs.update(attributes)
+    return path
+
+
+def test_what_matlab_wrote_is_turned_as_matlab_shows_it(tmp_path):
+    x = np.arange(24.0).reshape(2, 3, 4)
+    path = attributed(tmp_path / "x.h5", x, MATLAB_class=np.bytes_("double"))
+    found, notes = read_hdf5(path)
+    assert np.array_equal(found, x.T)
+    assert notes == ["the axes were put into MATLAB's order, (4, 3, 2)"]
+    mask = (x % 2).astype(np.uint8)
+    path = attributed(tmp_path / "y.h5", mask, MATLAB_class=np.bytes_("logical"))
+    assert np.array_equal(read_hdf5(path)[0], mask.T.astype(bool))
+
+
+def test_packed_and_missing_values_of_netcdf_are_refused(tmp_path):
+    refused(
+        attributed(tmp_path / "x.h5", X, scale_factor=0.1),
+        r"x.h5 is packed at x \(scale_factor, add_offset\): unpack it, and write it as floats",
+    )
+    holes = np.where(X > 1, -999.0, X)
+    refused(
+        attributed(tmp_path / "y.h5", holes, _FillValue=[-999.0]),
+        rf"y.h5 has {(X > 1).sum()} missing values \(-999\) at x: drop their examples",
+    )
+    plain = dict(scale_factor=1.0, add_offset=0, _FillValue=np.nan)
+    assert np.array_equal(read_hdf5(attributed(tmp_path / "z.h5", X, **plain))[0], X)

@@ -216,3 +216,69 @@ def test_a_large_table_takes_hardly_longer_than_pandas(tmp_path):
             seconds[read] = min(seconds[read], time.perf_counter() - start)
     assert np.array_equal(found[0], x)
     assert seconds[read_numbers] < 2.5 * seconds[pd.read_csv]  # 1.5 on a quiet machine
+
+
+ABOVE = "the line before the table that starts with # was taken for names"
+COLUMN = "column {!r} was taken for a feature: if it is no feature, choose the others by key"
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("# a,b\n1,2\n3,5\n", ([[1, 2], [3, 5]], ["a", "b"], [ABOVE])),
+    ("#id,b\n9,2\n3,5\n", ([[9, 2], [3, 5]], ["id", "b"], [ABOVE, COLUMN.format("id")])),
+    ("# of May 5\n7,2\n3,5\n",
+     ([[7, 2], [3, 5]], None,
+      ["lines before the table that start with # were taken for comments"])),
+    ("sep=;\na;b\n1,5;2\n", ([[1.5, 2]], ["a", "b"], [SEMICOLONS, COMMAS])),
+    ("a|b\n1|2\n", ([[1, 2]], ["a", "b"], ["cells are separated by bars"])),
+    (",0,1\nx,1,2\ny,3,4\n",
+     ([[1, 2], [3, 4]], ["0", "1"],
+      ["column 1, which has no name, names the rows and was left out"])),
+    ('"FALSE","TRUE"\n0.1,0.9\n0.3,0.7\n', ([[0.1, 0.9], [0.3, 0.7]], ["FALSE", "TRUE"], [])),
+    ("label,p0,p1\n5,0,0\n4,1,3\n",
+     ([[5, 0, 0], [4, 1, 3]], ["label", "p0", "p1"], [COLUMN.format("label")])),
+    ("1990,1991,1992\n15,25,22\n35,45,11\n",
+     ([[1990, 1991, 1992], [15, 25, 22], [35, 45, 11]], None,
+      ["the first row (1990, 1991, 1992) was taken for an example"])),
+])  # fmt: skip
+def test_what_a_table_says_of_itself_is_read(text, expected, read):
+    assert read(text) == expected
+
+
+@pytest.mark.parametrize("first", ["0,1,2,3,4,5", "400.0,410.0,420.0,430.0,440.0,450.0"])
+def test_a_row_that_rises_as_no_other_does_may_hold_names(first, read):
+    body = "\n9,3,5,1,0,0\n0,7,5,1,0,0\n"
+    with pytest.raises(ValueError, match=r"row 1 \(.*\) may be names or numbers: name them by"):
+        read(first + body)
+    assert len(read(first + body, header=True)[0]) == 2
+    assert len(read(first + body, header=False)[0]) == 3
+    assert len(read(first + body + "0,1,2,3,4,9\n")[0]) == 4  # others rise too
+
+
+@pytest.mark.parametrize("cell", ["1,234", "1,5", "10%", "$3", "2020-01-01", ".", "(1)"])
+def test_a_cell_that_is_nearly_a_number_is_named(cell, read):
+    with pytest.raises(ValueError, match="x.csv, row 2, column 1: .* is not a number: "):
+        read(f'a,b\n"{cell}",1\n"{cell}",2\n')
+
+
+def test_an_empty_choice_of_columns_is_refused(read):
+    with pytest.raises(ValueError, match="x.csv has no columns '': it has a, b"):
+        read("a,b\n1,2\n", columns=[""])
+
+
+def test_pandas_and_python_read_the_same(read, monkeypatch):
+    from rvae_lite.readers import tables
+
+    words = ["1", "2.5", "-3", "1e3", ".5", "+1", "NA", "1,5", "1.234", "1.234,5", "inf", "-nan"]
+    words += ["True", "false", "x", "0x10", "-", "00012"]
+    random, quick = np.random.default_rng(0), tables._by_pandas
+    for _ in range(300):
+        separator, few = random.choice([",", ";", "\t", "|"]), random.choice(words, 3)
+        rows = [separator.join(random.choice([*few, "1"], 2)) for _ in range(4)]
+        text, found = "\n".join(rows), []
+        for way in (quick, lambda *_: None):
+            monkeypatch.setattr(tables, "_by_pandas", way)
+            try:
+                found.append(repr(read(text)))
+            except ValueError as error:
+                found.append(str(error))
+        assert found[0] == found[1], text

@@ -71,7 +71,9 @@ def test_long_texts_are_refused_skipped_or_cut(tmp_path):
             dict(on_long="stop"),
             r"on_long must be one of \('refuse', 'skip', 'cut'\), not 'stop'",
         ),
-        ("a", dict(max_words=0), "max_words must be positive, not 0"),
+        ("a", dict(max_words=0), "max_words must be a positive integer, not 0"),
+        ("a", dict(max_words="3"), "max_words must be a positive integer, not '3'"),
+        ("a\rb\n", {}, "holds the control character"),
     ],
 )
 def test_defects_are_refused_and_named_by_line(tmp_path, content, options, message):
@@ -179,3 +181,7 @@ def test_missing_yahoo_files_are_named_with_their_source_and_place(tmp_path):
     )
     with pytest.raises(FileNotFoundError, match=message):
         data.load("yahoo", root=tmp_path)
+
+
+def test_a_word_is_one_word_in_both_forms_of_unicode(tmp_path):
+    assert reading.read_texts(written(tmp_path, "a\u0308 \u00e4\n")).texts == ["\u00e4 \u00e4"]
