@@ -40,6 +40,8 @@ def as_array(name: str, values) -> np.ndarray:
     except (TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"{name} must be a numeric array, (N, *data): {reason}") from error
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        array = array.astype(np.float64)  # nothing else computes in long doubles
     if array.dtype.kind in "biuf":
         return array
     found = f"{name} must be a numeric array, not {array.dtype}"
@@ -59,6 +61,8 @@ def _from_tensor(name: str, tensor) -> np.ndarray:
 
     if tensor.layout != torch.strided:
         raise ValueError(f"{name} is a sparse tensor: pass {name}.to_dense()")
+    if tensor.is_meta:
+        raise ValueError(f"{name} is a meta tensor, without values: pass one that holds them")
     tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
     if tensor.is_floating_point() and tensor.itemsize < 4:
         tensor = tensor.float()  # numpy has no bfloat16
@@ -85,13 +89,33 @@ def _from_table(name: str, table) -> np.ndarray:
     return table.to_numpy(np.float64, na_value=np.nan)
 
 
+def named(table) -> dict:
+    """The entry of a header that tells a table's columns, {"names": [...]}; {} if none has names.
+
+    Numbers in their place, as pandas gives them, are no names.
+    """
+    columns = list(getattr(table, "columns", []))
+    return dict(names=columns) if columns and all(isinstance(a, str) for a in columns) else {}
+
+
 def as_text(name: str, values) -> np.ndarray:
     """Names as text: numbers written out, bytes decoded.  Raises ValueError where one lacks."""
-    array = np.asarray(values, dtype=object)
-    if any(value is None for value in array.flat):
+    array = _objects(name, values)
+    if any(_is_missing(value) for value in array.flat):
         raise ValueError(f"{name} has missing names: name every one, or leave {name} out")
     texts = [_decoded(value) for value in array.flat]
     return np.array(texts, dtype=np.str_).reshape(array.shape)
+
+
+def _objects(name: str, values) -> np.ndarray:
+    if isinstance(values, np.ma.MaskedArray):
+        values = np.where(np.ma.getmaskarray(values), None, values.data.astype(object))
+    return np.asarray(as_array(name, values) if is_tensor(values) else values, dtype=object)
+
+
+def _is_missing(value) -> bool:
+    """Whether this is None, or NaN, NaT or NA and no text that reads so."""
+    return not isinstance(value, str | bytes) and str(value) in ("None", "nan", "NaT", "<NA>")
 
 
 def _decoded(value) -> str:
@@ -99,12 +123,15 @@ def _decoded(value) -> str:
 
 
 def as_labels(name: str, values) -> np.ndarray:
-    """Classes as text that can be compared: 1, 1.0, "1" and b"1" are one, so are NFC and NFD."""
-    array = np.asarray(values)
-    if array.dtype.kind == "f" and (array == np.trunc(array)).all():
-        array = array.astype(np.int64)
-    texts = as_text(name, array)
+    """Classes as text that can be compared: 1, 1.0, True, "1", b"1" are one, so are NFC and NFD."""
+    texts = as_text(name, np.frompyfunc(_whole, 1, 1)(_objects(name, values)))
     return np.array([unicodedata.normalize("NFC", text) for text in texts.flat], dtype=np.str_)
+
+
+def _whole(value):
+    """A truth value, or a float that is a whole number, as an integer."""
+    is_whole_float = isinstance(value, float | np.floating) and float(value).is_integer()
+    return int(value) if is_whole_float or isinstance(value, bool | np.bool_) else value
 
 
 def as_finite(name: str, values) -> np.ndarray:
@@ -142,9 +169,10 @@ def check_kept(name: str, array: np.ndarray) -> None:
 
     Values near 1e8 that vary by 1 become equal: a time stamp, a position, a mass.
     """
-    if array.dtype.kind != "f" or array.dtype.itemsize <= 4 or len(array) < 2:
+    kind, size = array.dtype.kind, array.dtype.itemsize
+    if kind not in "fiu" or size <= (4 if kind == "f" else 2) or len(array) < 2:
         return
-    values = array.reshape(len(array), -1)
+    values = array.reshape(len(array), -1).astype(np.float64, copy=False)
     if not _may_round_away(values):
         return
     spread, size = values.std(0), np.abs(values).max(0)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from rvae_lite.arrays import as_array
 from rvae_lite.laws import LogUniform
 from rvae_lite.models import build_verified
 from rvae_lite.objective import TERMS
@@ -36,8 +37,9 @@ def kept_as(folder, label: str) -> Path | None:
     """Where a training called `label` is kept in a folder, which is made if need be."""
     if folder is None:
         return None
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    return Path(folder) / f"{re.sub('[^A-Za-z0-9]+', '-', label).strip('-')}.npz"
+    folder = Path(folder).expanduser()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{re.sub('[^A-Za-z0-9]+', '-', label).strip('-')}.npz"
 
 
 class Checkpoint:
@@ -50,7 +52,8 @@ class Checkpoint:
     """
 
     def __init__(self, path, trainer, weighted):
-        self.path, self.epochs = path, trainer.epochs
+        self.path = None if path is None else Path(path).expanduser()
+        self.epochs = trainer.epochs
         self.terms = (*TERMS, *trainer.loss.objective.extra)
         self.settings = None if path is None else settings_of(trainer, weighted)
         self.written, self.pause = time.monotonic(), PAUSE_SECONDS
@@ -73,7 +76,7 @@ class Checkpoint:
         Raises:
             ValueError: the checkpoint is damaged, belongs to another training or is further on.
         """
-        if self.path is None or not Path(self.path).exists():
+        if self.path is None or not self.path.exists():
             return
         check = partial(self._check, state)
         remedy = "delete it, and the training begins anew"
@@ -109,7 +112,7 @@ class Checkpoint:
         named |= {f"buffer {name}": buffer for name, buffer in state.buffers.items()}
         check_names(arrays, [*named, "terms"])
         for name, own in named.items():
-            dtype = str(own.dtype).removeprefix("torch.")
+            dtype = as_array(name, own).dtype
             check_array(name, arrays[name], shape=tuple(own.shape), dtype=dtype)
         shape = (None, len(self.terms), len(state.weights))
         check_array("terms", arrays["terms"], shape=shape, dtype="float64")
@@ -134,7 +137,7 @@ def settings_of(trainer, weighted) -> dict:
         [name, repr(layer)] for name, layer in model.named_modules() if not any(layer.children())
     ]
     shapes = [[name, list(parameter.shape)] for name, parameter in model.named_parameters()]
-    data = np.ascontiguousarray(trainer.x.cpu().numpy())
+    data = np.ascontiguousarray(as_array("x", trainer.x))
     points = weights = None
     if weighted is not None:
         named = ("x", "z", "betas", "recon")
@@ -178,23 +181,23 @@ def info_of(trainer, *, seconds: float) -> dict:
 def write(path, settings: dict, state) -> None:
     """Write a training's state atomically."""
     arrays = dict(
-        rows=state.weights.cpu().numpy(),
-        first=state.first.cpu().numpy(),
-        second=state.second.cpu().numpy(),
+        rows=as_array("rows", state.weights),
+        first=as_array("first", state.first),
+        second=as_array("second", state.second),
         terms=np.stack(state.history),
     )
     for name, buffer in state.buffers.items():
-        arrays[f"buffer {name}"] = buffer.cpu().numpy()
+        arrays[f"buffer {name}"] = as_array(name, buffer)
     header = dict(settings=settings)
     save_arrays(path, kind="checkpoint", version=VERSION, header=header, arrays=arrays)
 
 
 def save_fit(path, fit) -> None:
     """Write a `Fit` to `path` (.npz), atomically and without pickle."""
-    arrays = dict(rows=fit.weights.numpy(), beta=fit.beta, rho=fit.rho)
+    arrays = dict(rows=as_array("rows", fit.weights), beta=fit.beta, rho=fit.rho)
     arrays["terms"] = np.stack(list(fit.terms.values()), axis=1)  # (epochs, T, M)
     for name, buffer in fit.buffers.items():
-        arrays[f"buffer {name}"] = buffer.numpy()
+        arrays[f"buffer {name}"] = as_array(name, buffer)
     config = getattr(fit.model, "config", None)
     # How long it took belongs to the run: files of one training are equal.
     info = {name: value for name, value in fit.info.items() if name != "seconds"}

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rvae_lite.arrays import is_number, is_whole
+from rvae_lite.arrays import as_array, is_number, is_whole
 
 COMPILE_ABOVE = 100_000  # replica-steps from which compiling (5 to 30 s) pays, measured on a CPU
 
@@ -143,8 +143,8 @@ def per_replica(name: str, value, replicas: int) -> Tensor:
     """
     expected = f"{name} must be a number or one per replica ({replicas})"
     try:
-        values = torch.as_tensor(value, dtype=torch.float64)
-    except (TypeError, ValueError, RuntimeError) as error:
+        values = torch.from_numpy(np.array(as_array(name, value), dtype=np.float64))
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{expected}, not {value!r}") from error
     if values.ndim == 0:
         values = values.expand(replicas).clone()

@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from torch.func import vmap
 
 from rvae_lite import engine
-from rvae_lite.arrays import as_array
+from rvae_lite.arrays import named
 from rvae_lite.checkpoints import info_of, read_fit, save_fit
 from rvae_lite.models import checks
+from rvae_lite.models.likeness import name_problems
 from rvae_lite.multirate import is_multirate, responding
 from rvae_lite.objective import TERMS
 from rvae_lite.rosetta import RosettaPoints
@@ -55,7 +56,7 @@ class Fit:
         seeds, beta, rho: one per replica; beta is NaN for a multi-rate model.
         terms: the history: name of a term of the loss -> its value in every epoch, (epochs, M), in
             nats, the anchors' in squared units.
-        info: how it was trained: epochs, batches, engine, device, seconds.
+        info: how it was trained: epochs, batches, engine, device, seconds, names of columns.
     """
 
     model: nn.Module
@@ -149,13 +150,11 @@ class Fit:
 
     def encode(self, x, *, beta=None) -> Tensor:
         """Posterior means of x (N, *data) under every replica: (M, N, K), on the CPU."""
-        x = checks.check_data(self.model, x, minimum=1)
-        return self._map(lambda model, x: model.encode(x).mean, x, beta=beta)
+        return self._map(lambda model, x: model.encode(x).mean, self._examples(x), beta=beta)
 
     def decode(self, z, *, beta=None) -> Tensor:
         """The likelihood's mean at z, (N, K) for all or (M, N, K), one set each: (M, N, *data)."""
-        z = torch.as_tensor(as_array("z", z), dtype=self.weights.dtype)
-        checks.check_latents("z", z, self.model.latent_dim, replicas=len(self))
+        z = checks.check_latents("z", z, self.model.latent_dim, replicas=len(self))
         return self._map(lambda model, z: model.decode(z), z, own=z.ndim == 3, beta=beta)
 
     def reconstruct(self, x, *, beta=None) -> Tensor:
@@ -164,8 +163,7 @@ class Fit:
 
     def sample(self, noise, *, beta=None) -> Tensor:
         """The likelihood's mean at draws from the prior: noise (N, K) gives (M, N, *data)."""
-        noise = torch.as_tensor(as_array("noise", noise), dtype=self.weights.dtype)
-        checks.check_latents("noise", noise, self.model.latent_dim)
+        noise = checks.check_latents("noise", noise, self.model.latent_dim)
         sampled = lambda model, z: getattr(model, "sample", model.decode)(z)  # noqa: E731
         return self._map(sampled, noise, beta=beta)
 
@@ -179,7 +177,7 @@ class Fit:
         function: function(model, x (B, *data), noise (B, noise_dim)) -> (B, T).
         seed: of the noise, standard normal, which all replicas share.
         """
-        x = checks.check_data(self.model, x, minimum=1)
+        x = self._examples(x)
         shape, random = (len(x), self.model.noise_dim), engine.generator(seed, engine.EVALUATION)
         noise = torch.randn(shape, generator=random, dtype=self.weights.dtype)
         return self._map(function, x, noise, beta=beta).double().mean(1).numpy()
@@ -203,6 +201,24 @@ class Fit:
     def load(cls, path, *, model: nn.Module | None = None) -> "Fit":
         """Read a saved Fit; `model`, the pattern, is needed where no constructor made it."""
         return cls(**read_fit(path, model))
+
+    def check_names(self, names, shape: tuple) -> list[str]:
+        """Doubts about columns that are called `names`, where the training's had names too.
+
+        Raises ValueError where they are the same in another order.
+        """
+        theirs = self.info.get("names")
+        if not isinstance(theirs, list):
+            return []
+        errors, doubts = name_problems(theirs, names, shape, "training")
+        if errors:
+            raise ValueError("; ".join(errors))
+        return doubts
+
+    def _examples(self, x) -> Tensor:
+        checked = checks.check_data(self.model, x, minimum=1)
+        self.check_names(named(x).get("names"), tuple(checked.shape[1:]))
+        return checked
 
     def _map(self, function, *inputs: Tensor, own: bool = False, beta=None) -> Tensor:
         """function(model, *batch) for each replica, over chunks of the inputs: (M, N, ...).

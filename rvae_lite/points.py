@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from rvae_lite.arrays import as_array
+from rvae_lite.arrays import as_array, named
 from rvae_lite.fitted import Fit
 from rvae_lite.models.checks import check_known, check_selection
 from rvae_lite.multirate import is_multirate
@@ -44,6 +44,7 @@ def select_points(
         >>> points.z.shape
         (8, 2)
     """
+    header = named(x) | (header or {})
     x, means = as_array("x", x), as_array("means", means).astype(np.float64)
     check_selection(x, means, num_points, seed=seed)
     check_known("method", method, sorted(SELECTION_METHODS))
@@ -51,8 +52,7 @@ def select_points(
     versions = dict(torch=torch.__version__, numpy=np.__version__, python=platform.python_version())
     made = dict(selection_method=method, selection_seed=int(seed), versions=versions)
     names = np.arange(len(x)) if ids is None else np.asarray(ids)
-    header = {**(header or {}), **made}
-    return RosettaPoints(x[chosen], means[chosen], ids=names[chosen], header=header)
+    return RosettaPoints(x[chosen], means[chosen], ids=names[chosen], header=header | made)
 
 
 def curve_points(

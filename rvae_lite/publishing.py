@@ -191,7 +191,7 @@ def _numbered(path: Path, number: int) -> Path:
 
 
 def _journal(path: Path) -> Path:
-    return path.with_name(f".{path.name[:200]}.publishing")
+    return path.parent / f".{path.name[:200]}.publishing"
 
 
 def recover(paths: list[Path]) -> list[Path]:

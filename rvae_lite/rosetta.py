@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rvae_lite import rosetta_files as files
-from rvae_lite.arrays import as_array, as_float32, as_text, check_kept
+from rvae_lite.arrays import as_array, as_float32, as_text, check_kept, named
 from rvae_lite.storage import save_arrays
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class RosettaPoints:
     """
 
     def __init__(self, x, z, *, betas=None, recon=None, ids=None, header: dict | None = None):
-        x, z = as_array("x", x), as_array("z", z)
+        own, x, z = named(x), as_array("x", x), as_array("z", z)
         betas = None if betas is None else as_array("betas", betas).astype(np.float64)
         recon = None if recon is None else as_float32("recon", as_array("recon", recon))
         files.check_arrays(x, z, betas, recon)
@@ -52,8 +52,9 @@ class RosettaPoints:
         ids = as_text("ids", [""] * len(x) if ids is None else ids)
         files.check_ids(ids, len(x))
         self.x, self.z, self.ids, self.betas, self.recon = x, z, ids, betas, recon
-        files.check_maker(header or {})
-        self.header = dict(header or {}, **self._described())
+        header = {} if header is None else header
+        files.check_maker(header)
+        self.header = {**own, **header, **self._described()}
         if betas is None:
             self.header = {k: value for k, value in self.header.items() if k not in OF_CURVES}
 
@@ -149,7 +150,8 @@ class RosettaPoints:
             x: data, (N, *data).
             preprocessing: as in a data set's info["preprocessing"]; compared where the points have
                 one too, except for `normalisation`, which belongs to one bird or instrument.
-            names: of the columns of a table, (F,); compared with header["names"], if it is there.
+            names: of the columns of a table, (F,), by default its own; compared with
+                header["names"], if it is there.
         """
         from rvae_lite.models.likeness import compare_points
 

@@ -73,6 +73,8 @@ def check_maker(header: dict) -> None:
     `preprocessing` is text or an object; `model` an object with the likelihood and its noise
     variance; `value_scale` a number; all others may be any JSON.
     """
+    if not isinstance(header, dict):
+        raise ValueError(f"header must be a dictionary, not a {type(header).__name__}")
     model = header.get("model") or {}
     noise = model.get("noise_variance") if isinstance(model, dict) else None
     scale = header.get("value_scale")

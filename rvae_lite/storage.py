@@ -70,7 +70,7 @@ def parsed(text: str) -> dict:
     """The JSON object in a text.  Raises ValueError where it is none, or no honest one."""
     if len(text) > LONGEST_HEADER:
         raise ValueError(f"its header has {len(text)} characters")
-    header = json.loads(text, object_pairs_hook=_without_repeats)
+    header = json.loads(text, object_pairs_hook=without_repeats)
     if not isinstance(header, dict):
         raise ValueError("its header is not a JSON object")
     inside = [header]
@@ -81,12 +81,13 @@ def parsed(text: str) -> dict:
     return header
 
 
-def _without_repeats(pairs: list) -> dict:
+def without_repeats(pairs: list) -> dict:
+    """What `json.loads` makes of an object.  Raises ValueError where a name is there twice."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"its header names {twice[:80]!r} twice")
+        raise ValueError(f"it names {twice[:80]!r} twice")
     return found
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from rvae_lite import checks, engine
 from rvae_lite.anchors import Anchoring, PointsNotReached, Weighted
-from rvae_lite.arrays import as_array, check_kept, unsuitable_units
+from rvae_lite.arrays import as_array, check_kept, named, unsuitable_units
 from rvae_lite.checkpoints import Checkpoint
 from rvae_lite.fitted import Fit
 from rvae_lite.laws import Annealed, Constant, Cosine, LogUniform
@@ -90,11 +90,11 @@ def fit(
     # Refuse what does not fit, before anything is computed.
     checks.check_counts(replicas=replicas, epochs=epochs, batch_size=batch_size)
     checks.check_layers(model)
-    x, device = _training_data(model, x), _device(device)
+    columns, x, device = named(x), _training_data(model, x), _device(device)
     seeds = engine.replica_seeds(seed, replicas)
     rate_law, law = _learning_rate_law(learning_rate, epochs), _beta_law(model, beta)
     beta, rho = _numbers(law, replicas), checks.per_replica("rho", rho, replicas)
-    weighted = _met_points(model, x, rho, points)
+    weighted = _met_points(model, x, rho, points, columns)
     checks.check_objective(objective, model, law)
 
     # Lay the training out, and go on where an interrupted one left off.
@@ -124,6 +124,7 @@ def fit(
 
     # Hand over the trained replicas.
     result = Fit.of(model, trainer, state, seconds=round(time.monotonic() - started, 3))
+    result.info |= columns
     _warn_of_unreached(result, weighted)
     return result
 
@@ -134,7 +135,7 @@ def _training_data(model: nn.Module, x) -> Tensor:
     if getattr(model, "num_tokens", None) is None:
         if data.dtype == torch.float32:
             check_kept("x", as_array("x", x))
-        if doubt := unsuitable_units(data.numpy(force=True)):
+        if doubt := unsuitable_units(as_array("x", data)):
             warnings.warn(doubt, stacklevel=3)
     return data
 
@@ -175,15 +176,15 @@ def _numbers(law: LogUniform | Annealed | Constant, replicas: int) -> Tensor:
     return checks.per_replica("beta", law.value, replicas)
 
 
-def _met_points(model: nn.Module, x: Tensor, rho: Tensor, points) -> Weighted | None:
-    """The points that the training meets; None where rho is 0 throughout."""
+def _met_points(model: nn.Module, x: Tensor, rho: Tensor, points, columns: dict):
+    """The points that the training meets, `Weighted`; None where rho is 0 throughout."""
     if not (rho > 0).any():
         return None
     if points is None:
         remedy = "pass points=RosettaPoints, or rho=0"
         raise ValueError(f"rho is positive but there are no points: {remedy}")
     weighted = points if isinstance(points, Weighted) else Weighted(points)
-    check_points(model, x, weighted, gated=is_multirate(model))
+    check_points(model, x, weighted, gated=is_multirate(model), names=columns.get("names"))
     return weighted
 
 

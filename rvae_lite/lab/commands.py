@@ -88,6 +88,7 @@ def distil(
     """
     if ids not in ("names", "none"):
         raise ValueError(f"--ids must be names or none, not {ids!r}")
+    _check_only_distilled(model, model_out, plan)
     kept = model_out or beside(out, ".model.npz")
     given = [data, model, header.preprocessing]
     check_outputs(out, *([] if model else [kept]), inputs=given, force=output.force)
@@ -101,7 +102,8 @@ def distil(
         space, report = load_space(model, multi_rate=multi_rate), {}
     else:
         plan = plan._replace(beta=beta, beta_range=beta_range_of() if multi_rate else None)
-        space, _, report = train_space(examples.x, plan=plan, progress=_bar(progress, "training"))
+        options = dict(names=examples.names, progress=_bar(progress, "training"))
+        space, _, report = train_space(examples.x, plan=plan, **options)
     told = header._asdict() | dict(value_scale=reading.value_scale, names=examples.names)
     told = {name: value for name, value in told.items() if value is not None}
     names = examples.ids if ids == "names" else [""] * len(examples.ids)
@@ -175,7 +177,7 @@ def train(
     trained = train_space(examples.x, points=received, plan=plan, **options)
     result = dict(model=str(out), points=points, **trained.report, notes=examples.notes)
     text = in_words("train", result)
-    content = (as_json(result) if report.suffix == ".json" else text) + "\n"
+    content = (as_json(result) if report.suffix.lower() == ".json" else text) + "\n"
     contents = {out: trained.fit.save, report: lambda file: file.write(content.encode())}
     written = publish_results(contents, force=output.force)
     _say(result, f"{text}\nwritten: {printable(' and '.join(map(str, written)))}", output)
@@ -222,6 +224,8 @@ def compare(
 
     rvae-lite compare alice=a.npy bob=b.npy carol=c.npy -o report.html
     """
+    if points is not None and num_points is not None:
+        raise ValueError("--points are the anchors: leave --num-points out")
     check_outputs(out, inputs=[data, points], force=output.force)
     examples = None if data is None else reading.read(data)
 
@@ -237,14 +241,16 @@ def compare(
     if examples is not None and anchors is not None:
         examples = reading.arrange(examples, anchors.header)
     x = None if examples is None else examples.x
-    found = gather_spaces(named, x=x, points=anchors, beta=beta, seed=seed)
+    columns = None if examples is None else examples.names
+    options = dict(points=anchors, beta=beta, names=columns, seed=seed)
+    found = gather_spaces(named, x=x, **options)
     maps = {} if anchors is None else known_maps(anchors, found.betas)
     anchored = dict(anchors=found.anchors, anchor_spaces=found.anchor_means, known_maps=maps)
     options = dict(num_anchors=num_points, seed=seed, progress=_bar(progress, "comparing"))
     compared = compare_spaces(found.means, **anchored, **options)
     notes = found.notes + [KNOWN_MAP] * bool(maps)
     page = comparison_page(compared, title=title, notes=notes, over_beta=found.over_beta)
-    contents = {out: lambda file: file.write(page.encode())}
+    contents = {out: lambda file: file.write(page.encode("utf-8", "backslashreplace"))}
     [out] = publish_results(contents, force=output.force)
     said = verdicts(compared)
     result = dict(report=str(out), spaces=list(found.means), num_examples=len(found.rows))
@@ -290,14 +296,27 @@ def inspect(
     _say(described, inspecting.as_text(described), output)
 
 
+def _check_only_distilled(model, model_out, plan: Plan) -> None:
+    """Raises ValueError where a saved model is distilled, but options of a training are given."""
+    given = ["model_out"] * bool(model_out)
+    given += [k for k in plan._fields if k != "seed" and getattr(plan, k) != getattr(Plan(), k)]
+    if model and given:
+        listed = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise ValueError(f"{listed}: nothing is trained where --model is given: leave one out")
+
+
 def read_preprocessing(text: str | None):
     """A text as it is; JSON, or the content of a .json file, as what it stands for."""
     if text is None:
         return None
+    from rvae_lite.storage import without_repeats
+
     try:
         if text.endswith(".json"):
-            return json.loads(_read_text(Path(text)))
-        return json.loads(text) if text.lstrip()[:1] in ("{", "[") else text
+            text, is_json = _read_text(Path(text)), True
+        else:
+            is_json = text.lstrip()[:1] in ("{", "[")
+        return json.loads(text, object_pairs_hook=without_repeats) if is_json else text
     except (ValueError, RecursionError) as error:
         what = text if text.endswith(".json") else "--preprocessing"
         reason = f"is no valid JSON ({error})"

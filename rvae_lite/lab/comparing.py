@@ -190,20 +190,20 @@ def _what_is_tested(spaces: dict, anchors, *, given: bool) -> tuple[_Tested, lis
 def _check_spaces(spaces: dict) -> None:
     if len(spaces) < 2:
         raise ValueError(f"there are {len(spaces)} spaces to compare: pass at least two")
-    first, num_data = next(iter(spaces)), len(next(iter(spaces.values())))
+    first, num_data = next(iter(spaces)), next(iter(spaces.values())).shape[:1]
     for name, means in spaces.items():
         if means.ndim != 2 or not means.size:
             found = f"must be (N, K), not {means.shape}: pass one posterior mean an example"
-        elif len(means) != num_data:
-            found = f"has {len(means)} examples, {first} {num_data}: encode the same data"
+        elif means.shape[:1] != num_data:
+            found = f"has {len(means)} examples, {first} {num_data[0]}: encode the same data"
         elif not np.isfinite(means).all():
             found = "holds NaN or infinite values: check the training that it comes from"
         else:
             continue
         raise ValueError(f"{name} {found}")
-    if num_data <= NEIGHBOURS + 1:
+    if num_data[0] <= NEIGHBOURS + 1:
         remedy = f"too few to compare: pass {NEIGHBOURS + 2} or more"
-        raise ValueError(f"there are {num_data} examples, {remedy}")
+        raise ValueError(f"there are {num_data[0]} examples, {remedy}")
 
 
 def _anchor_rows(means: np.ndarray, anchors, num_anchors: int | None, seed: int) -> np.ndarray:
@@ -213,6 +213,9 @@ def _anchor_rows(means: np.ndarray, anchors, num_anchors: int | None, seed: int)
 
         if num_anchors is None:
             num_anchors = min(len(means) // 2, max(means.shape[1] + 1, 64))
+        if num_anchors >= len(means):
+            found = f"{num_anchors} anchors of {len(means)} examples"
+            raise ValueError(f"{found} leave none to measure on: choose fewer")
         anchors = np.sort(select_points(means, means, num_anchors, seed=seed).ids.astype(int))
     rows = np.asarray(anchors)
     fitting = rows.ndim == 1 and rows.size and rows.dtype.kind in "iu"

@@ -6,7 +6,7 @@ Letters: N examples, K latent dimension, R Rosetta points, J betas of curves.
 
 import numpy as np
 
-from rvae_lite.arrays import as_array
+from rvae_lite.arrays import as_array, named
 from rvae_lite.fitted import Fit
 from rvae_lite.lab.plan import in_units
 from rvae_lite.multirate import is_multirate
@@ -47,9 +47,14 @@ def distil_space(
     """
     if share not in SHARES:
         raise ValueError(f"share must be one of {', '.join(SHARES)}, not {share!r}")
-    header = dict(header or {}) | dict(model=_origin(space, beta), share=dict(inputs="as they are"))
+    header = (
+        named(x)
+        | (header or {})
+        | dict(model=_origin(space, beta), share=dict(inputs="as they are"))
+    )
     options = dict(method=method, seed=seed, ids=ids, header=header)
     x, space = as_array("x", x), space.select([0])
+    space.check_names(header.get("names"), x.shape[1:])
     if num_points is None:
         num_points = min(len(x), max(space.model.latent_dim + 1, min(64, len(x) // 4)))
     if is_multirate(space.model) and beta is None:

@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from rvae_lite.anchors import PointsNotReached
-from rvae_lite.arrays import as_array, as_float32, check_kept
+from rvae_lite.arrays import as_array, as_float32, check_kept, is_tensor
 from rvae_lite.lab.plan import RHO, Plan, build_model, in_units
 from rvae_lite.lab.training import train_into
 from rvae_lite.multirate import is_multirate
@@ -100,16 +100,19 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         Warns:
             PointsNotReached: the points were not reached.
         """
-        _unmasked(X)
-        X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
+        X = validate_data(self, _plain(X), dtype=FLOATS, ensure_min_samples=2)
         check_kept("X", X)
         self.points_ = self._points(self.points if points is None else points)
         x, plan = self._examples(X), self._plan()
-        for doubt in self.points_.check(x).warnings if self.points_ is not None else []:
-            warnings.warn(f"the Rosetta points and X: {doubt}", UserWarning, stacklevel=2)
+        if self.points_ is not None:
+            check = self.points_.check(x, names=self._names().get("names"))
+            if check.errors:
+                raise ValueError("points do not fit the data: " + "; ".join(check.errors))
+            for doubt in check.warnings:
+                warnings.warn(f"the Rosetta points and X: {doubt}", UserWarning, stacklevel=2)
         sizes = dict(posterior=self.posterior)
         if self.network == "mlp":
-            sizes["hidden"] = tuple(self.hidden)
+            sizes["hidden"] = tuple(np.atleast_1d(self.hidden).tolist())
         model = build_model(x.shape[1:], plan, bounded=False, **sizes)
         self.fit_ = train_into(self.points_, model, x, plan)
         self._n_features_out, self.anchor_distance_ = self.latent_dim, None
@@ -129,7 +132,7 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def inverse_transform(self, X):
         """The likelihood's mean at latents (N, K): (N, D)."""
         check_is_fitted(self)
-        X = check_array(X, dtype=FLOATS, input_name="X")
+        X = check_array(_plain(X), dtype=FLOATS, input_name="X")
         decoded = self.fit_.decode(X, beta=self._read_at())[0]
         return decoded.flatten(1).numpy().astype(X.dtype)
 
@@ -150,7 +153,7 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         ids: names of the rows, (N,); by default a table's index.
         """
         ids = getattr(X, "index", None) if ids is None and hasattr(X, "columns") else ids
-        X = self._checked(X)
+        X, header = self._checked(X), self._names() | (header or {})
         options = dict(method=method, seed=seed, ids=ids, header=header)
         if is_multirate(self.fit_.model):
             return curve_points(self.fit_, self._examples(X), num_points, **options)
@@ -167,8 +170,12 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     def _checked(self, X) -> np.ndarray:
         check_is_fitted(self)
-        _unmasked(X)
-        return validate_data(self, X, dtype=FLOATS, reset=False)
+        return validate_data(self, _plain(X), dtype=FLOATS, reset=False)
+
+    def _names(self) -> dict:
+        """The names of the columns of the table that X was, as a header has them."""
+        known = self.data_shape is None and hasattr(self, "feature_names_in_")
+        return dict(names=self.feature_names_in_.tolist()) if known else {}
 
     def _means(self, X: np.ndarray) -> np.ndarray:
         means = self.fit_.encode(self._examples(X), beta=self._read_at())[0]
@@ -213,7 +220,6 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return RosettaPoints(x, points.z, recon=recon, **kept)
 
 
-def _unmasked(X) -> None:
-    """Raises ValueError for masked values, which scikit-learn would take as they are."""
-    if isinstance(X, np.ma.MaskedArray):
-        as_array("X", X)
+def _plain(X):
+    """X without what scikit-learn overlooks, masks (ValueError), or cannot read, some tensors."""
+    return as_array("X", X) if is_tensor(X) or isinstance(X, np.ma.MaskedArray) else X

@@ -49,7 +49,7 @@ def open_file(name) -> Opened:
     """
     if str(name).startswith("book:"):
         name = str(book_file(name.removeprefix("book:")))
-    path = Path(name)
+    path = Path(name).expanduser()
     kind = kind_of(path)
     if kind == "rosetta":
         points = RosettaPoints.load(path)

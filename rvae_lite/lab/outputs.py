@@ -44,7 +44,7 @@ def check_outputs(*paths, inputs=(), force: bool = False) -> None:
         if any(_same(path, read) for read in inputs if read is not None):
             remedy = "choose another path for the result"
             raise ValueError(f"{path} is read by this command: {remedy}")
-        if path.exists() and not force:
+        if os.path.lexists(path) and not force:
             done = " (a run that was killed had just finished it)" if path in finished else ""
             remedy = "choose another path, or force to replace it"
             raise FileExistsError(f"{path} is there already{done}: {remedy}")
@@ -68,12 +68,12 @@ def _same(path: Path, other) -> bool:
     other = Path(os.path.expanduser(other))
     if path.exists() and other.exists():
         return os.path.samefile(path, other)
-    return path.resolve() == other.resolve()
+    return os.path.realpath(path) == os.path.realpath(other)  # even of links in a circle
 
 
 def beside(path: Path, suffix: str) -> Path:
     """The path of a second result: NAME.npz becomes NAME + suffix, any other name keeps all."""
-    return path.with_name(path.name.removesuffix(".npz") + suffix)
+    return path.parent / (path.name.removesuffix(".npz") + suffix)
 
 
 def publish_results(contents: dict, *, force: bool) -> list[Path]:

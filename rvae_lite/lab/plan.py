@@ -87,7 +87,7 @@ def complete(plan: Plan, x: "np.ndarray", points: "RosettaPoints | None" = None)
     variance = check_units(x)
     many = plan.beta_range is not None
     num_train = max(2, round((1 - plan.held_out) * len(x)))
-    batch_size = plan.batch_size or min(64, max(8, num_train // 16))
+    batch_size = _first(plan.batch_size, min(64, max(8, num_train // 16)))
     epochs = math.ceil(STEPS * batch_size / num_train)
     epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, epochs))
     noise_variance = float(f"{NOISE_SHARE * variance:.2g}")
@@ -96,17 +96,22 @@ def complete(plan: Plan, x: "np.ndarray", points: "RosettaPoints | None" = None)
     if points is not None:
         theirs = points.header.get("model") or {}
         latent_dim = points.z.shape[-1]
-    beta = 1.0 if plan.beta is None else plan.beta
+    if plan.noise_variance is None:
+        plan = plan._replace(noise_variance=_first(_noise_of(theirs, variance), noise_variance))
     return plan._replace(
         network=plan.network or ("patch" if _patch_size(x.shape[1:]) else "mlp"),
-        latent_dim=plan.latent_dim or latent_dim,
-        likelihood=plan.likelihood or theirs.get("likelihood", "gaussian"),
-        noise_variance=plan.noise_variance or _noise_of(theirs, variance) or noise_variance,
-        beta=None if many else beta,
+        latent_dim=_first(plan.latent_dim, latent_dim),
+        likelihood=plan.likelihood or theirs.get("likelihood") or "gaussian",
+        beta=None if many else _first(plan.beta, 1.0),
         rho=0.0 if points is None else plan.rho,
-        epochs=plan.epochs or (2 * epochs if many else epochs),
+        epochs=_first(plan.epochs, 2 * epochs if many else epochs),
         batch_size=batch_size,
     )
+
+
+def _first(*values):
+    """The first that is not None; a 0 that was asked for is refused later, and not passed over."""
+    return next(value for value in values if value is not None)
 
 
 def _noise_of(model: dict, variance: float) -> float | None:

@@ -3,6 +3,7 @@
 Letters: S spaces, N examples, K latent dimension, R anchors.
 """
 
+import unicodedata
 import warnings
 from itertools import permutations
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rvae_lite.alignment import LinearMap, linear_map, mean_squared_distance, total_variance
-from rvae_lite.arrays import as_array
+from rvae_lite.arrays import as_array, named
 from rvae_lite.fitted import Fit
 from rvae_lite.lab.reading import read_data
 from rvae_lite.multirate import is_multirate
@@ -56,8 +57,18 @@ class _Source(NamedTuple):
     def spaces(self, x, rows=slice(None)) -> dict:
         if self.fit is None:
             return {self.name: self.means[rows]}
-        means = self.fit.encode(x[rows], beta=self.beta).numpy()
+        means = self.fit.encode(x[rows], beta=self.beta)
+        means = as_array(self.name, means)
         return dict(zip(_replica_names(self.name, self.fit), means, strict=True))
+
+    def doubts(self, names, x) -> list:
+        """Sentences on columns that the Fit knows by other names; of another order: ValueError."""
+        if self.fit is None or x is None:
+            return []
+        try:
+            return [f"{self.name}: {doubt}" for doubt in self.fit.check_names(names, x.shape[1:])]
+        except ValueError as error:
+            raise ValueError(f"{self.name}: {error}") from error
 
     def betas(self) -> list:
         own = [self.beta] if self.fit is None else self.fit.beta.tolist()
@@ -83,6 +94,7 @@ def gather_spaces(
     x=None,
     points: RosettaPoints | None = None,
     beta: float | None = None,
+    names=None,
     seed: int = 0,
 ) -> Spaces:
     """Encode common data with saved Fits, every replica a space, beside arrays of means.
@@ -94,12 +106,14 @@ def gather_spaces(
         points: Rosetta points whose inputs are the anchors; with arrays among the sources they must
             be among x.
         beta: at which multi-rate Fits are read whose path does not say.
+        names: of the columns of x, where x is a table; as a Fit's own, if it knows them.
         seed: of the choice of 5,000 examples where there are more.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: sources, data and points do not fit.
     """
+    names = named(x).get("names") if names is None else names
     x = None if x is None else as_array("x", x)
     found = [_read_source(name, source, beta) for name, source in sources.items()]
     num_data = _common_length(found, x)
@@ -121,7 +135,7 @@ def gather_spaces(
         spaces = source.spaces(x, rows)
         means |= spaces
         betas |= dict(zip(spaces, source.betas(), strict=True))
-        notes.append(source.origin())
+        notes += [source.origin(), *source.doubts(names, x)]
         if elsewhere:
             anchor_means |= source.spaces(points.x)
     if points is not None:
@@ -140,17 +154,20 @@ def name_sources(texts: list[str]) -> dict:
     Raises:
         ValueError: two of them have one name.
     """
-    named = {}
+    found_at = {}
     for text in texts:
         name, found, path = text.partition("=")
+        name = unicodedata.normalize("NFC", name).strip()
         if not found or Path(split_beta(text)[0]).exists():
             path, (file, beta) = text, split_beta(text)
             name = Path(file).name.removesuffix(".npz").removesuffix(".npy").removesuffix(".model")
             name += "" if beta is None else f" at {beta:g}"
-        if name in named:
+        if not name:
+            raise ValueError(f"{text} names a space by nothing: name it as in alice={path}")
+        if name in found_at:
             raise ValueError(f"two spaces are called {name}: name them as in alice={path}")
-        named[name] = path
-    return named
+        found_at[name] = path
+    return found_at
 
 
 def split_beta(source) -> tuple[str, float | None]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from rvae_lite.alignment import total_variance
 from rvae_lite.anchors import PointsNotReached, Weighted
-from rvae_lite.arrays import as_array
+from rvae_lite.arrays import as_array, named
 from rvae_lite.fitted import Fit
 from rvae_lite.lab.plan import Plan, are_bounded_images, build_model, complete, in_units
 from rvae_lite.lab.spaces import COLLAPSED
@@ -70,6 +70,7 @@ def train_space(
     Raises:
         ValueError: data, points and plan do not fit; the message says where.
     """
+    names = named(x).get("names") if names is None else names
     x, plan = as_array("x", x), plan or Plan()
     cautions = _dark(x) + ([] if points is None else _check(points, x, plan, preprocessing, names))
     plan = complete(plan, x, points)
@@ -79,6 +80,7 @@ def train_space(
         warnings.filterwarnings("ignore", "the points are known for beta in", UserWarning)
         space = train_into(points, model, x[trained], plan, device=device, progress=progress)
         measured = _measure(space, x[~trained], x[trained], points)
+    space.info |= {} if names is None else dict(names=[str(name) for name in names])
     report = dict(num_examples=len(x), data_shape=list(x.shape[1:]), plan=plan._asdict())
     if cautions and measured.get("reached"):
         measured["verdict"] += "; mind the warnings"

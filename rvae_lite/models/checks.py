@@ -16,11 +16,13 @@ from rvae_lite.arrays import as_finite as finite
 
 
 def check_sizes(**sizes: Sequence[int]) -> None:
-    """Raises ValueError for a size below 1, or no size at all."""
+    """Raises ValueError for a size that is no integer or below 1, or no size at all."""
     for name, values in sizes.items():
-        if min(values, default=0) < 1:
-            found = values[0] if len(values) == 1 else tuple(values)
-            raise ValueError(f"{name} must be positive, not {found}")
+        listed = list(values) if np.ndim(values) == 1 else [values]
+        if not listed or not all(map(is_whole, listed)) or min(listed) < 1:
+            found = listed[0] if len(listed) == 1 else tuple(listed)
+            wanted = "positive" if all(map(is_whole, listed)) else "whole and positive"
+            raise ValueError(f"{name} must be {wanted}, not {found!r}")
 
 
 def check_image(shape: tuple[int, ...], factor: int = 1, reason: str = "") -> None:
@@ -58,8 +60,8 @@ def check_likelihood(likelihood: str, noise_variance: float) -> None:
     """Raises ValueError for a likelihood that no `VAE` has."""
     if likelihood not in ("gaussian", "bernoulli"):
         raise ValueError(f"likelihood must be 'gaussian' or 'bernoulli', not {likelihood!r}")
-    if not noise_variance > 0:
-        raise ValueError(f"noise_variance must be positive, not {noise_variance}")
+    if not is_number(noise_variance) or not 0 < noise_variance < math.inf:
+        raise ValueError(f"noise_variance must be positive, not {noise_variance!r}")
 
 
 def check_scales(shape: tuple, channels: tuple, latent_channels: tuple, cells: int) -> None:
@@ -143,7 +145,8 @@ def check_data(model, x, *, minimum: int) -> Tensor:
 
 def _is_plain(x) -> bool:
     """Whether x is a tensor that `as_array` need not look at."""
-    return isinstance(x, Tensor) and x.layout == torch.strided and not x.is_complex()
+    held = isinstance(x, Tensor) and x.layout == torch.strided and not x.is_meta
+    return held and not x.is_complex()
 
 
 def _checked_tokens(x: Tensor, num_tokens: int) -> Tensor:
@@ -165,11 +168,12 @@ def _plain(array: np.ndarray) -> np.ndarray:
     return np.require(array, dtype=array.dtype.newbyteorder("="), requirements=["C", "W"])
 
 
-def check_latents(name: str, z: Tensor, latent_dim: int, *, replicas: int | None = None) -> None:
-    """Raises ValueError for latents that are not (N, K), nor (M, N, K) where M is given."""
+def check_latents(name: str, z, latent_dim: int, *, replicas: int | None = None) -> Tensor:
+    """Latents as float64, after checking them: (N, K), or where M is given (M, N, K) too."""
+    z = torch.from_numpy(_plain(finite(name, z)))
     own = replicas is not None and z.ndim == 3 and len(z) == replicas
     if (z.ndim == 2 or own) and z.shape[-1] == latent_dim and z.shape[-2]:
-        return
+        return z
     expected = f"(N, {latent_dim})"
     if replicas is not None:
         expected += f" or ({replicas}, N, {latent_dim})"
@@ -222,8 +226,8 @@ def check_same_dim(source: np.ndarray, target: np.ndarray) -> None:
 
 def check_selection(x: np.ndarray, means: np.ndarray, num_points, *, seed: int) -> None:
     """Raises ValueError where R points cannot be chosen from data by their means, (N, K)."""
-    if means.ndim != 2 or len(means) != len(x):
-        expected = f"(N, K) = ({len(x)}, K), one row per datum"
+    if means.ndim != 2 or means.shape[:1] != x.shape[:1]:
+        expected = f"(N, K) = ({', '.join(map(str, x.shape[:1]))}, K), one row per datum"
         raise ValueError(f"means must be {expected}, not {means.shape}: pass one replica's")
     if not np.isfinite(means).all():
         remedy = "train again with a lower learning rate"
@@ -283,7 +287,9 @@ def rates_and_distortions(name: str, curve) -> tuple[np.ndarray, np.ndarray]:
         if "beta" in curve and curve["beta"].duplicated().any():
             wrong = f"{name} has several points at one beta"
             raise ValueError(f"{wrong}: pass one curve, as table[table.replica == 0]")
-        curve = curve["rate"], curve["distortion"]
+        curve = [curve[column] for column in ("rate", "distortion") if column in curve]
+    if not hasattr(curve, "__len__") or len(curve) != 2:
+        raise ValueError(f"{name} must be a pair, or a table with columns rate and distortion")
     rate, distortion = (finite(name, values) for values in curve)
     if rate.ndim != 1 or rate.shape != distortion.shape:
         found = f"not {rate.shape} and {distortion.shape}"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.arrays import as_array
+from rvae_lite.arrays import as_array, named
 from rvae_lite.models.forms import Places, far, form_that_fits
 
 RANGE_FACTOR = 10.0  # root mean squares further apart are another scale, not other data
@@ -37,6 +37,7 @@ class CheckReport(NamedTuple):
 
 def compare_points(points, x, preprocessing=None, names=None, *, doubts=True) -> CheckReport:
     """What `RosettaPoints.check` says, see there."""
+    names = named(x).get("names") if names is None else names
     errors = _preprocessing_errors(points.header.get("preprocessing"), preprocessing)
     data = as_array("x", x)
     own, theirs = tuple(points.x.shape[1:]), tuple(data.shape[1:])
@@ -48,7 +49,7 @@ def compare_points(points, x, preprocessing=None, names=None, *, doubts=True) ->
     if len(points) > len(data):
         counts = f"{len(points)} points for {len(data)} examples"
         errors.append(f"there are {counts}: select fewer points")
-    misnamed, warnings = _name_problems(points.header.get("names"), names, own)
+    misnamed, warnings = name_problems(points.header.get("names"), names, own)
     scale_errors = _scale_errors(points.x, data)
     latent_dim = points.z.shape[-1]
     if len(points) <= latent_dim:
@@ -61,7 +62,7 @@ def compare_points(points, x, preprocessing=None, names=None, *, doubts=True) ->
     return CheckReport(errors + misnamed + scale_errors, warnings)
 
 
-def check_points(model, x, weighted, *, gated: bool) -> None:
+def check_points(model, x, weighted, *, gated: bool, names=None) -> None:
     """Raises ValueError where weighted points do not fit the model, multi-rate or not, or x."""
     points = weighted.points
     if weighted.power and not gated:
@@ -75,7 +76,7 @@ def check_points(model, x, weighted, *, gated: bool) -> None:
         found = f"K = {latent_dim} latent dimensions, the model has {model.latent_dim}"
         remedy = f"build the model with latent_dim={latent_dim}"
         raise ValueError(f"points have {found}: {remedy}")
-    errors = compare_points(points, x, doubts=False).errors
+    errors = compare_points(points, x, names=names, doubts=False).errors
     if errors:
         raise ValueError("points do not fit the data: " + "; ".join(errors))
 
@@ -93,8 +94,11 @@ def _preprocessing_errors(theirs, own) -> list[str]:
     return [f"{problem}: prepare the data alike"]
 
 
-def _name_problems(theirs, own, shape: tuple) -> tuple[list[str], list[str]]:
-    """Errors and warnings from the names of the columns, where both have them."""
+def name_problems(theirs, own, shape: tuple, whose="points") -> tuple[list[str], list[str]]:
+    """Errors and warnings from the names of the columns, where both have them.
+
+    theirs, own: names that the points, or `whose` other thing, and the data have, or None.
+    """
     if own is None:
         return [], []
     own = [unicodedata.normalize("NFC", str(name)).strip() for name in own]
@@ -107,9 +111,10 @@ def _name_problems(theirs, own, shape: tuple) -> tuple[list[str], list[str]]:
     if not places:
         return [], []
     first = places[0]
-    problem = f"column {first} of the data is {own[first]!r}, of the points {theirs[first]!r}"
+    problem = f"column {first} of the data is {own[first]!r}, of the {whose} {theirs[first]!r}"
+    order = "the points'" if whose == "points" else "that"
     if sorted(own) == sorted(theirs):
-        return [f"{problem}: bring the columns into the points' order"], []
+        return [f"{problem}: bring the columns into {order} order"], []
     return [], [f"{problem} ({len(places)} of {len(own)} differ): are they the same quantities?"]
 
 

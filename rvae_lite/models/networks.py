@@ -71,8 +71,9 @@ def mlp(shape, latent_dim, *, hidden=(64, 64), decoder_hidden=None, decoder_acti
     hidden: widths of the encoder's hidden layers; decoder_hidden: of the decoder's, from the
     latents on, by default `hidden` reversed; decoder_activation: "relu" or "tanh".
     """
-    widths = tuple(hidden)[::-1] if decoder_hidden is None else tuple(decoder_hidden)
-    checks.check_sizes(data_dim=shape, hidden=hidden, decoder_hidden=widths)
+    checks.check_sizes(data_dim=shape, hidden=hidden)
+    widths = hidden[::-1] if decoder_hidden is None else decoder_hidden
+    checks.check_sizes(decoder_hidden=widths)
     encoder = [nn.Flatten(1), *dense((math.prod(shape), *hidden))]
     decoder = dense((latent_dim, *widths), decoder_activation)
     decoder += [nn.Linear(widths[-1], math.prod(shape)), nn.Unflatten(1, shape)]

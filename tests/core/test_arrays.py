@@ -8,7 +8,7 @@ from scipy.sparse import csr_matrix
 from torch import nn
 from toy import toy_data, toy_points
 
-from rvae_lite import VAE, RosettaPoints, arrays, fit, select_points
+from rvae_lite import VAE, Fit, RosettaPoints, arrays, fit, select_points
 from rvae_lite.alignment import latent_space_distortion
 
 X = np.random.default_rng(0).normal(size=(60, 5))
@@ -36,6 +36,7 @@ SPACE = fit(VAE.mlp(5, 2, (8,)), X, **SHORT)
         (lambda: np.full((60, 5), "a"), "must be a numeric array, not <U1: convert it, as by"),
         (lambda: X.astype(object), "must be a numeric array, not object: convert it"),
         (lambda: X.astype("M8[s]"), r"must be a numeric array, not datetime64\[s\]"),
+        (lambda: torch.tensor(X).to("meta"), "is a meta tensor, without values: pass one that"),
     ],
 )
 def test_what_is_no_plain_number_is_refused_at_every_door(way, made, message):
@@ -49,6 +50,50 @@ def test_what_is_no_plain_number_is_refused_at_every_door(way, made, message):
 @pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float64])
 def test_tensors_of_any_float_and_with_gradients_are_taken_at_every_door(way, kind):
     WAYS[way](torch.tensor(X, dtype=kind, requires_grad=True))
+
+
+LAYOUTS = {
+    "big-endian": lambda x: x.astype(">f8"),
+    "backwards": lambda x: x[::-1].copy()[::-1],
+    "read-only": lambda x: np.frombuffer(x.tobytes()).reshape(x.shape),
+    "columns first": np.asfortranarray,
+    "a long double": lambda x: x.astype(np.longdouble),
+    "a table": pd.DataFrame,
+    "lists": lambda x: x.tolist(),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_numbers_are_the_same_however_they_lie_in_memory(way, layout):
+    if (way, layout) in {("decode", "a table"), ("decode", "lists")}:
+        made = SPACE.decode(LAYOUTS[layout](X[:, :2]))
+    else:
+        made = WAYS[way](LAYOUTS[layout](X))
+    plain = WAYS[way](X)
+    if way == "fit":
+        made, plain = made.weights, plain.weights
+    if isinstance(made, RosettaPoints):
+        made, plain = np.hstack([made.x, made.z]), np.hstack([plain.x, plain.z])
+    assert np.allclose(made, plain, atol=1e-6)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 1e400])
+def test_latents_that_are_no_finite_numbers_are_not_decoded(wrong):
+    z = np.where(X[:, :2] > 1, wrong, X[:, :2])
+    for name, call in (("z", SPACE.decode), ("noise", SPACE.sample)):
+        with pytest.raises(ValueError, match=f"{name} holds NaN or infinite values"):
+            call(z)
+
+
+def test_a_model_of_half_precision_is_trained_saved_and_resumed(tmp_path):
+    model = VAE.mlp(5, 2, (8,)).bfloat16()
+    options = dict(batch_size=20, checkpoint=tmp_path / "checkpoint.npz")
+    space = fit(model, X, epochs=1, **options)
+    space.save(tmp_path / "space.npz")
+    assert Fit.load(tmp_path / "space.npz").weights.equal(space.weights.float())
+    assert fit(model, X, epochs=1, **options).weights.equal(space.weights)
+    assert select_points(X, space.encode(X)[0], 5).z.shape == (5, 2)
 
 
 def test_tables_and_sparse_matrices_are_taken_or_refused_by_name():
@@ -72,6 +117,14 @@ def test_what_float32_cannot_tell_apart_is_refused(offset):
         with pytest.raises(ValueError, match=message):
             refused()
     arrays.check_kept("x", X + 100)
+
+
+def test_integers_that_float32_cannot_tell_apart_are_refused():
+    times = 1_700_000_000_000 + np.arange(120).reshape(60, 2) * 1000
+    for call in (lambda: RosettaPoints(times, X), lambda: select_points(times, X, 60)):
+        with pytest.raises(ValueError, match="x has values near 1.7e.12 that vary by only"):
+            call()
+    assert np.array_equal(RosettaPoints(times - times.min(), X).x, times - times.min())
 
 
 def test_a_feature_that_is_constant_to_rounding_is_no_loss():
@@ -98,11 +151,17 @@ def test_units_far_from_one_are_told():
 
 
 def test_labels_of_several_forms_are_one():
-    forms = ([1, 2], [1.0, 2.0], ["1", "2"], [b"1", b"2"], np.array([1, 2], np.uint8))
+    forms = [[1, 2], [1.0, 2.0], ["1", "2"], [b"1", b"2"], np.array([1, 2], np.uint8)]
+    forms += [np.array([True, 2.0], object), torch.tensor([1, 2]).bfloat16(), pd.Series([1.0, 2])]
     assert {tuple(arrays.as_labels("labels", form)) for form in forms} == {("1", "2")}
     assert arrays.as_labels("labels", ["A\u0308"])[0] == arrays.as_labels("labels", ["\u00c4"])[0]
     with pytest.raises(ValueError, match="ids has missing names: name every one, or leave ids out"):
         RosettaPoints(X[:2], X[:2], ids=["a", None])
+    masked = np.ma.masked_array([1, 2], mask=[0, 1])
+    for missing in ([1.0, np.nan], pd.Series(["a", pd.NA]), pd.to_datetime(["2020", None]), masked):
+        with pytest.raises(ValueError, match="labels has missing names: name every one"):
+            arrays.as_labels("labels", missing)
+    assert len(set(arrays.as_labels("labels", [1e300, 2e300, np.inf, -np.inf, "nan"]))) == 5
     assert RosettaPoints(X[:2], X[:2], ids=[b"\xc3\xa4", 7]).ids.tolist() == ["ä", "7"]
 
 

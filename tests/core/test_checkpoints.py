@@ -179,3 +179,12 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
     with pytest.raises(ValueError, match="not a (readable )?checkpoint file") as caught:
         long_fit(checkpoint=path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_at_home_is_found_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    long_fit(checkpoint="~/kept/checkpoint.npz")
+    epochs = count_epochs(monkeypatch)
+    long_fit(checkpoint="~/kept/checkpoint.npz")
+    assert epochs == []
+    assert checkpoints.kept_as("~/kept", "a b") == tmp_path / "kept" / "a-b.npz"

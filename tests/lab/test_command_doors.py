@@ -127,3 +127,61 @@ def test_a_senders_noise_that_makes_no_sense_is_refused(bench):
     assert "the points' maker used noise variance 1e+300, the data have a variance of" in errors
     own = ["--noise-variance", "0.1", *QUICK]
     run(bench, "train", "x.npy", "noisy.npz", "-o", "noisy.model.npz", *own)
+
+
+def test_results_are_never_links_to_nothing_or_in_a_circle(bench):
+    for name, target in (("dangling.npz", "nowhere.npz"), ("loop.npz", "loop.npz")):
+        os.symlink(target, bench / name)
+        _, error = run(bench, "distil", "x.npy", "-o", name, *QUICK, code=1)
+        assert f"{name} is there already: choose another path" in error
+    for name in ("", "."):
+        _, error = run(bench, "distil", "x.npy", "-o", name, *QUICK, code=1)
+        assert error == "rvae-lite: . is a folder: name a file in it\n"
+
+
+def test_a_file_at_home_is_inspected(bench, monkeypatch):
+    monkeypatch.setenv("HOME", str(bench))
+    assert "rosetta" in run(bench, "inspect", "~/a.npz")[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--model", "a.model.npz", "--epochs", "9"], "--epochs: nothing is trained where --model"),
+        (["--model", "a.model.npz", "--model-out", "b"], "--model-out: nothing is trained where"),
+        (["--noise-variance", "0"], "noise_variance must be positive, not 0.0"),
+        (["--preprocessing", '{"a": 1, "a": 2}'], "no valid JSON (it names 'a' twice)"),
+    ],
+)
+def test_options_that_would_be_passed_over_are_refused(bench, options, message):
+    assert message in run(bench, "distil", "x.npy", "-o", "new.npz", *options, code=1)[1]
+
+
+def test_names_of_spaces_are_told_apart_and_written(bench):
+    same = ["b.model.npz", "--data", "x.npy", "-o", "c.html"]
+    (bench / "b.model.npz").write_bytes((bench / "a.model.npz").read_bytes())
+    _, error = run(bench, "compare", "=a.model.npz", *same, code=1)
+    assert "=a.model.npz names a space by nothing: name it as in alice=a.model.npz" in error
+    _, error = run(bench, "compare", "b =a.model.npz", *same, code=1)
+    assert "two spaces are called b: name them as in alice=" in error
+    _, error = run(bench, "compare", "a.model.npz", *same, "--num-points", "120", code=1)
+    assert "leave none to measure on: choose fewer" in error
+    both = ["--points", "a.npz", "--num-points", "3"]
+    assert "leave --num-points out" in run(bench, "compare", "a.model.npz", *same, *both, code=1)[1]
+    no_text = os.fsdecode(b"a\xff")
+    run(bench, "compare", f"{no_text}=a.model.npz", *same)
+    assert "a\\udcff" in (bench / "c.html").read_text(encoding="utf-8")
+
+
+def test_a_saved_model_meets_columns_in_the_order_it_was_trained_on(bench):
+    x, names = np.load(bench / "x.npy"), list("abcdefgh")[: np.load(bench / "x.npy").shape[1]]
+    for name, order in (("t.csv", slice(None)), ("r.csv", slice(None, None, -1))):
+        rows = [",".join(names[order]), *(",".join(map(str, row[order])) for row in x)]
+        (bench / name).write_text("\n".join(rows))
+    run(bench, "distil", "t.csv", "-o", "t.npz", *QUICK)
+    refused = f"column 0 of the data is '{names[-1]}', of the training 'a': bring the columns into"
+    again = ["distil", "r.csv", "-o", "u.npz", "--model", "t.model.npz"]
+    assert refused in run(bench, *again, code=1)[1]
+    two = ["compare", "one=t.model.npz", "two=t.model.npz", "--data", "r.csv", "-o", "u.html"]
+    assert f"one: {refused}" in run(bench, *two, code=1)[1]
+    run(bench, *two, "--points", "t.npz")  # by which the columns are sorted
