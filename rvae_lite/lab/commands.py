@@ -180,6 +180,7 @@ def train(
     content = (as_json(result) if report.suffix.lower() == ".json" else text) + "\n"
     contents = {out: trained.fit.save, report: lambda file: file.write(content.encode())}
     written = publish_results(contents, force=output.force)
+    result["model"] = str(written[0])
     _say(result, f"{text}\nwritten: {printable(' and '.join(map(str, written)))}", output)
 
 
@@ -311,14 +312,14 @@ def read_preprocessing(text: str | None):
         return None
     from rvae_lite.storage import without_repeats
 
+    is_file = text.endswith(".json")
+    if not is_file and text.lstrip()[:1] not in ("{", "["):
+        return text
     try:
-        if text.endswith(".json"):
-            text, is_json = _read_text(Path(text)), True
-        else:
-            is_json = text.lstrip()[:1] in ("{", "[")
-        return json.loads(text, object_pairs_hook=without_repeats) if is_json else text
+        content = _read_text(Path(text)) if is_file else text
+        return json.loads(content, object_pairs_hook=without_repeats)
     except (ValueError, RecursionError) as error:
-        what = text if text.endswith(".json") else "--preprocessing"
+        what = text if is_file else "--preprocessing"
         reason = f"is no valid JSON ({error})"
         raise ValueError(f"{what} {reason}: correct it, or pass plain text") from error
 
