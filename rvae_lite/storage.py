@@ -174,12 +174,12 @@ def kind_of(path) -> str:
     return str(_load(path, "rvae_lite")[0].get("kind"))
 
 
-def check_names(arrays: dict, needed: list[str], *, optional=(), prefix: str | None = None) -> None:
+def check_names(arrays: dict, needed: list[str], *, prefix: str | None = None) -> None:
     """Raises ValueError for arrays that lack, or that no such file holds."""
     missing = sorted(set(needed) - arrays.keys())
     if missing:
         raise ValueError(f"it lacks {', '.join(missing)}")
-    others = sorted(arrays.keys() - set(needed) - set(optional))
+    others = sorted(arrays.keys() - set(needed))
     unknown = [name for name in others if prefix is None or not name.startswith(prefix)]
     if unknown:
         raise ValueError(f"it also holds {', '.join(unknown)[:80]}")
