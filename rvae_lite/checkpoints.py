@@ -23,6 +23,7 @@ from rvae_lite.storage import (
     check_entries,
     check_names,
     content_hash,
+    expanded,
     load_arrays,
     save_arrays,
 )
@@ -37,7 +38,7 @@ def kept_as(folder, label: str) -> Path | None:
     """Where a training called `label` is kept in a folder, which is made if need be."""
     if folder is None:
         return None
-    folder = Path(folder).expanduser()
+    folder = expanded(folder)
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{re.sub('[^A-Za-z0-9]+', '-', label).strip('-')}.npz"
 
@@ -52,7 +53,7 @@ class Checkpoint:
     """
 
     def __init__(self, path, trainer, weighted):
-        self.path = None if path is None else Path(path).expanduser()
+        self.path = None if path is None else expanded(path)
         self.epochs = trainer.epochs
         self.terms = (*TERMS, *trainer.loss.objective.extra)
         self.settings = None if path is None else settings_of(trainer, weighted)

@@ -18,6 +18,14 @@ OPEN_NEW = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "
 PART = re.compile(r"\.[^/\\]+\.\w+\.part")  # names of files that are being written
 
 
+def expanded(path) -> Path:
+    """A path whose leading ~ is the home folder, unless something of that very name exists."""
+    path = Path(path)
+    with suppress(RuntimeError):  # ~ before the name of nobody
+        return path if os.path.lexists(path) else path.expanduser()
+    return path
+
+
 def write_atomically(path, write) -> None:
     """Call `write(file)` on a temporary binary file, then move that file to `path` in one step.
 
@@ -47,7 +55,7 @@ def publish(contents: dict, *, replace: bool = False) -> list[Path]:
     parts = []
     try:
         for path, write in contents.items():
-            parts.append(_Part(Path(os.path.expanduser(path))))
+            parts.append(_Part(expanded(path)))
             parts[-1].fill(write)
         if len(parts) > 1 or not replace:
             return _move_together(parts, replace)

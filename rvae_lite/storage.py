@@ -4,13 +4,12 @@ import hashlib
 import io
 import json
 import math
-import os
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from rvae_lite.publishing import printable, write_atomically
+from rvae_lite.publishing import expanded, printable, write_atomically
 
 KINDS = "fiubU"  # of arrays in our files: numbers and text
 MOST_MEMBERS = 100_000
@@ -214,7 +213,7 @@ def check_entries(header: dict, **kinds) -> None:
 
 def _load(path, kind: str, remedy: str = FRESH_COPY) -> tuple[dict, dict, str]:
     """Header, arrays and their hash."""
-    path = Path(os.path.expanduser(path))
+    path = expanded(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no {kind} file at {path}: check the path")
     try:

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from rvae_lite.publishing import printable
-from rvae_lite.readers.limits import expanded
+from rvae_lite.publishing import expanded, printable
 
 DATA_VARIABLE = "RVAE_LITE_DATA"
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.publishing import printable
+from rvae_lite.publishing import expanded, printable
 from rvae_lite.rosetta import RosettaPoints
 from rvae_lite.rosetta_files import book_file
 from rvae_lite.storage import kind_of
@@ -49,7 +49,7 @@ def open_file(name) -> Opened:
     """
     if str(name).startswith("book:"):
         name = str(book_file(name.removeprefix("book:")))
-    path = Path(name).expanduser()
+    path = expanded(name)
     kind = kind_of(path)
     if kind == "rosetta":
         points = RosettaPoints.load(path)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
-from rvae_lite.publishing import printable, publish, recover
+from rvae_lite.publishing import expanded, printable, publish, recover
 
 
 def check_outputs(*paths, inputs=(), force: bool = False) -> None:
@@ -29,7 +29,7 @@ def check_outputs(*paths, inputs=(), force: bool = False) -> None:
         OSError: its folder cannot be written, or a folder or another file is in the way.
         ValueError: a path is named twice, or is that of an input.
     """
-    chosen = [Path(os.path.expanduser(path)) for path in paths]
+    chosen = [expanded(path) for path in paths]
     finished = recover(chosen)
     for number, path in enumerate(chosen):
         try:
@@ -65,7 +65,7 @@ def _check_place(path: Path) -> None:
 
 def _same(path: Path, other) -> bool:
     """Whether two paths lead to one file, whatever their spelling; book:NAME is no path."""
-    other = Path(os.path.expanduser(other))
+    other = expanded(other)
     if path.exists() and other.exists():
         return os.path.samefile(path, other)
     return os.path.realpath(path) == os.path.realpath(other)  # even of links in a circle
@@ -85,7 +85,7 @@ def publish_results(contents: dict, *, force: bool) -> list[Path]:
     with uninterrupted():
         paths = publish(contents, replace=force)
     for asked, path in zip(contents, paths, strict=True):
-        if path != Path(os.path.expanduser(asked)):
+        if path != expanded(asked):
             warnings.warn(f"{asked} appeared meanwhile and stays: see {path}", stacklevel=2)
     return paths
 

@@ -13,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from rvae_lite.arrays import as_float32, check_finite, check_kept, is_number
+from rvae_lite.publishing import expanded
 from rvae_lite.readers.files import size_of
 from rvae_lite.readers.hdf5 import read_hdf5
-from rvae_lite.readers.limits import expanded, explained, limit_of, shown
+from rvae_lite.readers.limits import explained, limit_of, shown
 from rvae_lite.readers.npy import read_npy, read_npz
 from rvae_lite.readers.pictures import read_pictures
 

@@ -6,10 +6,8 @@ unfolded; a folder counts as one file.
 """
 
 import math
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 
 from rvae_lite.arrays import is_number
 from rvae_lite.publishing import printable
@@ -17,14 +15,6 @@ from rvae_lite.publishing import printable
 GIB = 2**30
 FREE = GIB // 2  # bytes that any file may unfold to
 GROWTH = 4  # and how many times its own size
-
-
-def expanded(path) -> Path:
-    """A path whose leading ~ is the home folder, unless something of that very name exists."""
-    path = Path(path)
-    with suppress(RuntimeError):  # ~ before the name of nobody
-        return path if os.path.lexists(path) else path.expanduser()
-    return path
 
 
 def shown(name) -> str:

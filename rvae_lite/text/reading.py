@@ -15,8 +15,8 @@ import numpy as np
 from rvae_lite.arrays import is_whole
 from rvae_lite.data.dataset import PARTS, TEST, TRAIN, VALID, Dataset, numbered
 from rvae_lite.data.folders import folder_of, info_of, sources
+from rvae_lite.publishing import expanded
 from rvae_lite.readers.files import opened
-from rvae_lite.readers.limits import expanded
 from rvae_lite.text import grammar
 from rvae_lite.text.vocabulary import SPECIAL, Vocabulary
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from rvae_lite.readers.limits import GIB, Unsuitable, check_memory, expanded, limit_of, shown
+from rvae_lite.publishing import expanded
+from rvae_lite.readers.limits import GIB, Unsuitable, check_memory, limit_of, shown
 
 
 def test_a_file_may_unfold_to_half_a_gib_or_four_times_its_size_or_what_is_allowed():
