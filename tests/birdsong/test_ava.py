@@ -185,7 +185,7 @@ def test_an_interrupted_write_leaves_no_half_file(tmp_path, syllables, monkeypat
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("rvae_lite.storage.os.replace", fail)
+    monkeypatch.setattr("rvae_lite.publishing.os.replace", fail)
     with pytest.raises(OSError, match="No space left"):
         write_ava(tmp_path / "full", syllables)
     assert list((tmp_path / "full").iterdir()) == []
