@@ -1,8 +1,8 @@
 """How a training meets Rosetta points: plain ones, curves over beta, and their weights.
 
 Martinez & Pearson (2021), Section 3.  Curves are ours: posterior means shrink as beta grows, so the
-curve z_r(beta) of a template holds a model of many rates, and the template's reconstructions hold
-its decoder.  Letters: M replicas, K latent dimension, R Rosetta points.
+curve z_r(beta) of a template holds a model of many rates.  The decoder is drawn to the template's
+reconstructions, ours too: a datum's own noise would pull it away from what the template decodes.  Letters: M replicas, K latent dimension, R Rosetta points.
 """
 
 import math
@@ -16,6 +16,7 @@ from rvae_lite.checks import check_positive_betas, per_replica
 from rvae_lite.engine import ANCHOR_RATE, Batches, to_units
 from rvae_lite.gates import standardise
 from rvae_lite.laws import LogUniform
+from rvae_lite.models.checks import check_known
 from rvae_lite.objective import Anchors
 from rvae_lite.rosetta import RosettaPoints, along_beta
 
@@ -33,15 +34,27 @@ class Weighted:
         power: for multi-rate models: a point met at beta weighs rho times a multiple of
             beta ** -power whose mean over the law of beta is 1.  Above 0 the points hold better at
             low beta, below 0 at high.
+        target: what the decoder is drawn to at z_r: the template's "reconstruction", if the points
+            hold it, or the "input" x_r, as in the paper.
     """
 
-    def __init__(self, points: RosettaPoints, *, x=1.0, z=1.0, power: float = 0.0):
+    def __init__(
+        self,
+        points: RosettaPoints,
+        *,
+        x: float = 1.0,
+        z: float = 1.0,
+        power: float = 0.0,
+        target: str = "reconstruction",
+    ):
         if not isinstance(points, RosettaPoints):
             remedy = "pass points, or points=None to fit"
             raise ValueError(f"Weighted weighs RosettaPoints, not {points!r}: {remedy}")
         if not is_number(power) or not math.isfinite(power):
             raise ValueError(f"power must be a finite number, not {power!r}")
+        check_known("target", target, ["input", "reconstruction"])
         self.points, self.power = points, power
+        self.recon = points.recon if target == "reconstruction" else None
         weights = (("Weighted's x", x), ("Weighted's z", z))
         self.x, self.z = (float(per_replica(name, weight, 1)) for name, weight in weights)
 
@@ -68,8 +81,8 @@ class Anchoring:
         self.betas = self.recon = None
         if points.betas is not None:
             self.betas = torch.as_tensor(points.betas, device=like.device)
-        if points.recon is not None:
-            self.recon = torch.as_tensor(points.recon).to(like)
+        if weighted.recon is not None:
+            self.recon = torch.as_tensor(weighted.recon).to(like)
         law = self.law
         met = (float(beta.min()), float(beta.max())) if law is None else (law.low, law.high)
         points.warn_beyond(*met)
@@ -86,7 +99,7 @@ class Anchoring:
             drawn = batches.draw(self.law, seeds, epoch, ANCHOR_RATE, len(self.x))
             yield from map(self._at, drawn.to(self.x.device))
             return
-        fixed = Anchors(self.x, self.z, self.weighted.x, self.weighted.z)
+        fixed = Anchors(self.x, self.z, self.weighted.x, self.weighted.z, self.recon)
         if self.betas is not None:
             fixed = self._at(self.beta[block])
         yield from [fixed] * batches.num_batches
@@ -94,16 +107,20 @@ class Anchoring:
     def _at(self, beta: Tensor) -> Anchors:
         """The anchors at betas, (M,) or (M, R)."""
         each = beta.reshape(len(beta), -1).expand(-1, len(self.x))  # (M, R)
-        z, target = self.z.expand(len(beta), *self.z.shape), None
-        if self.betas is not None:
-            z = along_beta(self.betas, self.z, each)
-        if self.recon is not None:
-            target = along_beta(self.betas, self.recon, each)
+        z, target = (self._along(values, each) for values in (self.z, self.recon))
         h = weight = None
         if self.law is not None:
             h = standardise(beta, (self.law.low, self.law.high)).to(self.x)
             weight = self._weight(beta).to(self.x) if self.weighted.power else None
         return Anchors(self.x, z, self.weighted.x, self.weighted.z, target, h, weight)
+
+    def _along(self, values, each: Tensor):
+        """Latents or reconstructions at the betas, (M, R), of each replica and point; or None."""
+        if values is None:
+            return None
+        if self.betas is None:
+            return values.expand(len(each), *values.shape)
+        return along_beta(self.betas, values, each)
 
     def _weight(self, beta: Tensor) -> Tensor:
         """beta ** -power over its mean for uniform log beta."""

@@ -50,13 +50,14 @@ class Checkpoint:
         path: the file, or None for a training that is not kept.
         trainer: an `engine.Trainer`.
         weighted: the `anchors.Weighted` points that it meets, or None.
+        start: the `fitted.Start` that it starts from, or None.
     """
 
-    def __init__(self, path, trainer, weighted):
+    def __init__(self, path, trainer, weighted, start=None):
         self.path = None if path is None else expanded(path)
         self.epochs = trainer.epochs
         self.terms = (*TERMS, *trainer.loss.objective.extra)
-        self.settings = None if path is None else settings_of(trainer, weighted)
+        self.settings = None if path is None else settings_of(trainer, weighted, start)
         self.written, self.pause = time.monotonic(), PAUSE_SECONDS
 
     def after_epoch(self, state) -> None:
@@ -131,7 +132,7 @@ def differing(theirs: dict, own: dict) -> list[str]:
     return changed
 
 
-def settings_of(trainer, weighted) -> dict:
+def settings_of(trainer, weighted, start=None) -> dict:
     """What must not change between a training and its resumption, as JSON."""
     model, laws = trainer.loss.model, (trainer.law, trainer.learning_rate)
     layers = [
@@ -141,12 +142,13 @@ def settings_of(trainer, weighted) -> dict:
     data = np.ascontiguousarray(as_array("x", trainer.x))
     points = weights = None
     if weighted is not None:
-        named = ("x", "z", "betas", "recon")
-        arrays = {name: getattr(weighted.points, name) for name in named}
+        arrays = {name: getattr(weighted.points, name) for name in ("x", "z", "betas")}
+        arrays["recon"] = weighted.recon  # None where the decoder is drawn to the inputs
         known = {name: array for name, array in arrays.items() if array is not None}
         points = content_hash({}, known)
         weights = [weighted.x, weighted.z, weighted.power]
     return dict(
+        start=start and content_hash(dict(frozen=list(start.frozen)), dict(rows=start.rows)),
         model=dict(config=getattr(model, "config", None), layers=layers, shapes=shapes),
         likelihood=[model.likelihood, model.noise_variance],
         dtype=str(next(model.parameters()).dtype),

@@ -7,7 +7,7 @@ Letters: M replicas, N data points, B batch, P parameters of one model, T terms 
 import copy
 import math
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -66,10 +66,13 @@ class Parameters:
         of_module = {f"model.{name}": value for name, value in named.items()}
         return functional_call(module, of_module, inputs)
 
-    def speeds(self, module: nn.Module) -> Tensor | float:
-        """What Adam's learning rate is multiplied by, (P,): a gate's speed, or 1."""
+    def speeds(self, module: nn.Module, frozen: Sequence[str] = ()) -> Tensor | float:
+        """What Adam's step is multiplied by, (P,): a gate's speed, 0 where frozen, or 1."""
         layers = [module.get_submodule(name.rpartition(".")[0]) for name in self.names]
         each = [layer.speed if isinstance(layer, Gate) else 1.0 for layer in layers]
+        held = tuple(f"{layer}." for layer in frozen)
+        pairs = zip(self.names, each, strict=True)
+        each = [0.0 if name.startswith(held) else speed for name, speed in pairs]
         if set(each) <= {1}:
             return 1.0
         return torch.tensor(each).repeat_interleave(torch.tensor(self.sizes))
@@ -163,6 +166,7 @@ class Trainer:
     batches, epochs: the length of the training; law, learning_rate: of beta, of Adam's step.
     beta, rho: each replica's numbers, (M,); beta is NaN where it is drawn.
     anchoring: how batches meet the Rosetta points, an `anchors.Anchoring`, or None.
+    frozen: submodules whose weights stay as they start.
     compiled: whether to compile the step; "auto" goes on without where the compiler fails.
     """
 
@@ -176,13 +180,14 @@ class Trainer:
     rho: Tensor
     learning_rate: Cosine | Constant
     anchoring: object
+    frozen: Sequence[str]
     compiled: bool | str
 
     def __post_init__(self):
         self.may_fall_back = self.compiled == "auto"
         self.step = self._make_step()
         model, device = self.loss.model, self.x.device
-        speeds = Parameters(model).speeds(model)
+        speeds = Parameters(model).speeds(model, self.frozen)
         self.speeds = speeds if isinstance(speeds, float) else speeds.to(device)
         largest = len(self.seeds)
         if self.compiled and device.type == "cpu":

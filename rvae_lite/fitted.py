@@ -258,6 +258,46 @@ class Fit:
         return list(h.split(CHUNK))
 
 
+class Start(NamedTuple):
+    """Where a training starts from instead of random weights, for `fit(start=...)`.
+
+    fit: trained replicas of the same model: one for all, or M.
+    frozen: submodules whose weights stay as they are, such as ("encoder", "head").
+    """
+
+    fit: Fit
+    frozen: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> np.ndarray:
+        """The weights, (1 or M, P), by which a checkpoint knows them."""
+        return self.fit.weights.numpy()
+
+    def check(self, model: nn.Module, replicas: int) -> None:
+        """Raises ValueError where a model, or so many replicas of it, cannot start from here."""
+        shapes = [(name, each.shape) for name, each in model.named_parameters()]
+        own = [(name, each.shape) for name, each in self.fit.model.named_parameters()]
+        if shapes != own:
+            raise ValueError("start is of another model: pass a Fit of the same network and K")
+        if len(self.fit) not in (1, replicas):
+            counts = f"{len(self.fit)} replicas for {replicas}"
+            raise ValueError(f"start has {counts}: pass one, or one for each")
+        known = [name for name, _ in model.named_modules() if name]
+        unknown = [name for name in self.frozen if name not in known]
+        if unknown:
+            raise ValueError(f"frozen names {unknown[0]!r}: the model has {', '.join(known)}")
+        for name in self.frozen:
+            if next(model.get_submodule(name).buffers(), None) is not None:
+                problem = f"{name} keeps running statistics, which training changes"
+                raise ValueError(f"frozen: {problem}: freeze layers without batch norms")
+
+    def put_into(self, state: engine.State) -> None:
+        """Begin with these weights and buffers."""
+        state.weights.copy_(self.fit.weights)
+        for name, buffer in state.buffers.items():
+            buffer.copy_(self.fit.buffers[name])
+
+
 class _Call(nn.Module):
     """Any function of a model as a module, for `functional_call`."""
 

@@ -21,7 +21,15 @@ SELECTED_AT = 3  # betas whose means are clustered
 
 
 def select_points(
-    x, means, num_points: int, *, method: str = "kmeans", seed: int = 0, ids=None, header=None
+    x,
+    means,
+    num_points: int,
+    *,
+    decode=None,
+    method: str = "kmeans",
+    seed: int = 0,
+    ids=None,
+    header=None,
 ) -> RosettaPoints:
     """Cluster the posterior means; take the datum x_r nearest to each centre and its own mean z_r.
 
@@ -29,6 +37,8 @@ def select_points(
         x: data, (N, *data).
         means: their posterior means in one model, (N, K).
         num_points: R, at most N.
+        decode: the model's decoder, latents (R, K) to (R, *data) or (1, R, *data), such as
+            `fit.decode`: decode(z_r) travels with the points, and `fit` draws decoders to it.
         method: "kmeans" (the paper's), "gaussian_mixture", "agglomerative" or "random".
         seed: of the clustering.
         ids: names of the data, (N,), kept with the points.
@@ -37,7 +47,8 @@ def select_points(
     ValueError: lengths that do not fit, more points than data, an unknown method.
 
     Differs from the paper: no datum is chosen twice.  Where two centres share their nearest datum,
-    the later one takes its next nearest.
+    the later one takes its next nearest.  And the points may hold the template's reconstructions,
+    which have no noise of their own, where the paper's hold the inputs alone.
 
     Example:
         >>> points = select_points(torch.randn(100, 5), torch.randn(100, 2), 8)
@@ -52,7 +63,18 @@ def select_points(
     versions = dict(torch=torch.__version__, numpy=np.__version__, python=platform.python_version())
     made = dict(selection_method=method, selection_seed=int(seed), versions=versions)
     names = np.arange(len(x)) if ids is None else np.asarray(ids)
-    return RosettaPoints(x[chosen], means[chosen], ids=names[chosen], header=header | made)
+    recon = None if decode is None else _decoded(decode, means[chosen], x.shape[1:])
+    kept = dict(recon=recon, ids=names[chosen], header=header | made)
+    return RosettaPoints(x[chosen], means[chosen], **kept)
+
+
+def _decoded(decode, z: np.ndarray, data_shape: tuple) -> np.ndarray:
+    """decode(z_r), (R, *data), of the latents as points keep them."""
+    recon = as_array("decode(z)", decode(torch.from_numpy(z.astype(np.float32))))
+    if recon.shape not in ((len(z), *data_shape), (1, len(z), *data_shape)):
+        expected = f"{(len(z), *data_shape)}, not {recon.shape}"
+        raise ValueError(f"decode must give {expected}: pass the decoder of one model")
+    return recon.reshape(len(z), *data_shape)
 
 
 def curve_points(

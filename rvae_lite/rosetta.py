@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from rvae_lite.models.likeness import CheckReport
 
-# Versions of files: of plain points, which older readers read too, and of curves.
-PLAIN_VERSION, SCHEMA_VERSION = 1, 2
+# Versions of files: of plain points without reconstructions, which older readers read too, of
+# curves, and of plain points with reconstructions.
+BARE_VERSION, CURVES_VERSION, SCHEMA_VERSION = 1, 2, 3
 OF_CURVES = ("num_betas", "beta_range")  # entries of the header
 DESCRIBED = ("latent_dim", "data_shape", "num_points", "dtype", "value_range", *OF_CURVES)
 
@@ -32,8 +33,8 @@ class RosettaPoints:
         z: latents, (R, K) float32; of curves (J, R, K).
         betas: where the curves are known, (J,) float64, ascending; None for plain points.  beta is
             the weight of the rate in distortion + beta * rate, nats, both summed over dimensions.
-        recon: the template's own decode(z_r(beta)), (J, R, *data) float32 in the model's units, or
-            None.
+        recon: the template's own decode(z_r), float32 in the model's units, (R, *data), of curves
+            (J, R, *data); or None.
         ids: which datum each point was, (R,) text; empty text where unknown.
         header: what travels with the points: schema version, shapes, ranges, selection, versions,
             SHA-256 and whatever the maker added (preprocessing, licence, source).
@@ -83,7 +84,7 @@ class RosettaPoints:
         Curves are interpolated linearly in log beta; beyond their ends they stay as there (with a
         UserWarning).  Plain points have the same latents at every beta.
         """
-        return self.z if self.betas is None else self._at(self.z, beta)
+        return self._at(self.z, beta)
 
     def recon_at(self, beta) -> np.ndarray:
         """The template's reconstructions decode(z_at(beta)): (R, *data), in the model's units.
@@ -91,7 +92,7 @@ class RosettaPoints:
         A ValueError where the points came without.
         """
         if self.recon is None:
-            remedy = "distil them again by curve_points"
+            remedy = "distil them again, by curve_points or select_points(decode=fit.decode)"
             raise ValueError(f"these points hold no reconstructions: {remedy}")
         return self._at(self.recon, beta)
 
@@ -100,7 +101,8 @@ class RosettaPoints:
         if self.betas is None:
             return self
         header = dict(self.header, beta=float(beta))
-        return RosettaPoints(self.x, self.z_at(beta), ids=self.ids, header=header)
+        recon = None if self.recon is None else self.recon_at(beta)
+        return RosettaPoints(self.x, self.z_at(beta), recon=recon, ids=self.ids, header=header)
 
     def warn_beyond(self, low: float, high: float) -> None:
         """Warn (UserWarning) where the curves do not reach from `low` to `high`."""
@@ -109,6 +111,8 @@ class RosettaPoints:
             warnings.warn(text, UserWarning, stacklevel=3)
 
     def _at(self, curves: np.ndarray, beta) -> np.ndarray:
+        if self.betas is None:
+            return curves
         import torch
 
         at = files.one_per_point(beta, len(self))
@@ -120,11 +124,13 @@ class RosettaPoints:
         """Write the points to `path` (.npz), atomically, without pickle, with a SHA-256.
 
         path: or a binary file that is open for writing.
-        Plain points are written as version 1, which older readers read too; curves as version 2.
+        Plain points without reconstructions are written as version 1, which older readers read
+        too, curves as version 2, plain points with reconstructions as version 3.
         """
         arrays = dict(x=self.x, z=self.z, ids=self.ids, betas=self.betas, recon=self.recon)
         arrays = {name: array for name, array in arrays.items() if array is not None}
-        version = PLAIN_VERSION if self.betas is None else SCHEMA_VERSION
+        plain = BARE_VERSION if self.recon is None else SCHEMA_VERSION
+        version = plain if self.betas is None else CURVES_VERSION
         options = dict(kind="rosetta", version=version, header=self.header)
         self.header = save_arrays(path, arrays=arrays, **options)
 
@@ -135,8 +141,7 @@ class RosettaPoints:
         FileNotFoundError: no such file.  ValueError: the file is truncated, altered, pickled, of
         another kind or newer.
         """
-        versions = (PLAIN_VERSION, SCHEMA_VERSION)
-        return files.read_points(path, cls, versions=versions, described=DESCRIBED)
+        return files.read_points(path, cls, newest=SCHEMA_VERSION, described=DESCRIBED)
 
     def check(self, x, preprocessing=None, *, names=None) -> "CheckReport":
         """Compare with one's own data x, (N, *data), before hours are spent on training.

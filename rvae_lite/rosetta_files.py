@@ -18,8 +18,8 @@ def check_arrays(x: np.ndarray, z: np.ndarray, betas, recon) -> None:
     elif z.ndim != 2 or x.ndim < 2 or len(x) != len(z):
         found = f"{x.shape} and {z.shape}"
         raise ValueError(f"points need x (R, *data) and z (R, K) of one length, not {found}")
-    elif recon is not None:
-        raise ValueError("recon belongs to curves over beta: pass their betas too")
+    elif recon is not None and recon.shape != x.shape:
+        raise ValueError(f"recon must be (R, *data) = {x.shape}, not {recon.shape}")
     if not x.size or not z.size:
         remedy = "select at least one, of at least one number"
         raise ValueError(f"there are no points, or empty ones: {remedy}")
@@ -97,13 +97,17 @@ def check_maker(header: dict) -> None:
     raise ValueError(f"the header's {wrong}: correct it")
 
 
-def read_points(path, build, *, versions: tuple[int, int], described):
+# The arrays of each version of the file; of curves the reconstructions may be absent.
+ARRAYS = {1: {"ids", "x", "z"}, 2: {"betas", "ids", "x", "z"}, 3: {"ids", "recon", "x", "z"}}
+
+
+def read_points(path, build, *, newest: int, described):
     """The points that `build(x=, z=, ids=, ..., header=)` makes of a Rosetta file.
 
     Args:
         path: the file, or "book:NAME" for points that ship with the package.
         build: the class `RosettaPoints`.
-        versions: of files of plain points, and the newest.
+        newest: the newest version of the file that is known.
         described: entries of the header that the arrays must agree with.
 
     Raises:
@@ -111,13 +115,11 @@ def read_points(path, build, *, versions: tuple[int, int], described):
     """
     if isinstance(path, str) and path.startswith("book:"):
         path = book_file(path.removeprefix("book:"))
-    plain, newest = versions
     header, arrays = load_arrays(path, kind="rosetta", version=newest)
-    curved = header["schema_version"] > plain
-    needed = ["betas", "ids", "x", "z"] if curved else ["ids", "x", "z"]
-    optional = {"recon"} if curved else set()
-    if set(arrays) - optional != set(needed):
-        expected = ", ".join(needed[:-1]) + " and z"
+    needed = ARRAYS[header["schema_version"]]
+    optional = {"recon"} if "betas" in needed else set()
+    if set(arrays) - optional != needed:
+        expected = ", ".join(sorted(needed)[:-1]) + " and z"
         found = sorted(arrays)
         raise ValueError(f"{path} holds {found} instead of {expected}: {FRESH_COPY}")
     types = {name: str(array.dtype) for name, array in arrays.items()}

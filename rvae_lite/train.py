@@ -17,7 +17,7 @@ from rvae_lite import checks, engine
 from rvae_lite.anchors import Anchoring, PointsNotReached, Weighted
 from rvae_lite.arrays import as_array, check_kept, named, unsuitable_units
 from rvae_lite.checkpoints import Checkpoint
-from rvae_lite.fitted import Fit
+from rvae_lite.fitted import Fit, Start
 from rvae_lite.laws import Annealed, Constant, Cosine, LogUniform
 from rvae_lite.models.checks import check_data
 from rvae_lite.models.likeness import check_points
@@ -41,6 +41,7 @@ def fit(
     learning_rate: float | Cosine = 1e-3,
     objective: BetaVAE = BETA_VAE,
     seed: int | Sequence[int] = 0,
+    start: Fit | Start | None = None,
     device: str | torch.device | None = None,
     compile: bool | str = "auto",
     checkpoint=None,
@@ -48,9 +49,10 @@ def fit(
 ) -> Fit:
     """Train M replicas of `model` on `x`, minimising the mean over data of
 
-        distortion + beta * rate + rho * mean_r(|x_r - decode(z_r)|^2 + |z_r - mean(x_r)|^2)
+        distortion + beta * rate + rho * mean_r(|t_r - decode(z_r)|^2 + |z_r - mean(x_r)|^2)
 
-    (Eq. 1 of Martinez & Pearson 2021; distortion and rate in nats, summed over dimensions), for a
+    (Eq. 1 of Martinez & Pearson 2021; distortion and rate in nats, summed over dimensions; t_r is
+    the template's reconstruction of the point, or x_r where the points came without), for a
     multi-rate model also over beta (Bae et al. 2023, Algorithm 1).
 
     Args:
@@ -62,12 +64,13 @@ def fit(
             needs `LogUniform`, from which beta is drawn anew.
         rho: weight of the Rosetta points, a number or one per replica; 0 is the plain VAE.
         points: Rosetta points, needed where rho is not 0, or `Weighted` ones.  They are not added
-            to the data.  Curves (see `points.curve_points`) have their latents at beta, and
-            decode(z_r) is trained towards the template's own reconstruction at beta.
+            to the data.  Curves (see `points.curve_points`) have latents and targets at beta.
         learning_rate: of Adam: a number or `Cosine`.
         objective: terms and weights of the loss; `disentanglement.BetaTCVAE()` is another.
         seed: an integer from which each replica's seed is derived, or one per replica; replica m of
             [s0, s1, ...] equals a single training with [s_m].
+        start: a trained Fit of the same model to go on from, or `Start`, which can freeze a part;
+            by default weights are drawn at random.
         device: "cpu", "cuda", ...; by default a CUDA device where there is one.
         compile: True, False, or "auto": where the training is long enough and a compiler is there.
         checkpoint: a path; an interrupted training goes on from it to the very same result.
@@ -78,7 +81,8 @@ def fit(
         FloatingPointError: a loss became infinite or NaN; epoch, replica, beta and rho are named.
         PointsNotReached: a warning where anchors were not reached after training.
 
-    Differs from the papers: the Rosetta term is a mean over the R points, see `losses`.
+    Differs from the papers: the Rosetta term is a mean over the R points, see `losses`, and t_r is
+    x_r in the paper, as with points=Weighted(points, target="input").
 
     Example:
         >>> from rvae_lite import VAE, data
@@ -95,6 +99,9 @@ def fit(
     rate_law, law = _learning_rate_law(learning_rate, epochs), _beta_law(model, beta)
     beta, rho = _numbers(law, replicas), checks.per_replica("rho", rho, replicas)
     weighted = _met_points(model, x, rho, points, columns)
+    start = Start(start) if isinstance(start, Fit) else start
+    if start is not None:
+        start.check(model, replicas)
     checks.check_objective(objective, model, law)
 
     # Lay the training out, and go on where an interrupted one left off.
@@ -108,10 +115,13 @@ def fit(
         batches=batches,
         **course,
         anchoring=weighted and Anchoring(weighted, model, device, beta=beta, law=law),
+        frozen=start.frozen if start else (),
         compiled=checks.choose_compiled(compile, model, device, num_steps),
     )
     state = engine.State.initial(model, seeds, device)
-    keeper = Checkpoint(checkpoint, trainer, weighted)
+    if start is not None:
+        start.put_into(state)
+    keeper = Checkpoint(checkpoint, trainer, weighted, start)
     keeper.resume(state)
 
     # Train epoch by epoch.

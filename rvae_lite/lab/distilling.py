@@ -61,6 +61,7 @@ def distil_space(
         points = curve_points(space, x, num_points, **options)
     else:
         space = space.at_beta(beta) if is_multirate(space.model) else space
+        options["decode"] = space.decode
         points = select_points(x, space.encode(x)[0], num_points, **options)
     return points if share == "inputs" else _with_decoded_inputs(space, points)
 
@@ -109,7 +110,7 @@ def _with_decoded_inputs(space: Fit, points: RosettaPoints) -> RosettaPoints:
             each beta of the curves.
     """
     curves = points.betas is not None
-    decoded = points.recon[0] if curves else space.decode(points.z)[0].float().numpy()
+    decoded = points.recon[0] if curves else points.recon
     if space.model.value_range is not None:
         decoded = decoded.clip(*space.model.value_range)
     if points.x.dtype == np.uint8:

@@ -157,6 +157,7 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         options = dict(method=method, seed=seed, ids=ids, header=header)
         if is_multirate(self.fit_.model):
             return curve_points(self.fit_, self._examples(X), num_points, **options)
+        options["decode"] = self.fit_.decode
         return select_points(self._examples(X), self._means(X), num_points, **options)
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -215,7 +216,7 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         shape, recon = self._shape(), points.recon
         x = in_units(points.x).reshape(len(points), *shape)
         if recon is not None:
-            recon = recon.reshape(len(recon), *x.shape)
+            recon = recon.reshape(*recon.shape[: recon.ndim - points.x.ndim], *x.shape)
         kept = dict(betas=points.betas, ids=points.ids, header=points.header)
         return RosettaPoints(x, points.z, recon=recon, **kept)
 

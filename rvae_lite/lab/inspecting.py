@@ -88,7 +88,7 @@ def _point_entries(points: RosettaPoints, *, known) -> dict:
     else:
         total_sd = np.sqrt(z.var(1, dtype=np.float64).sum(1))  # (J,)
         entries |= dict(betas=points.betas.tolist(), total_sd_at_betas=total_sd.tolist())
-        entries["reconstructions"] = points.recon is not None
+    entries["reconstructions"] = points.recon is not None
     entries |= {key: header.get(key) for key in MAKER + SELECTION}
     rest = sorted(header.keys() - {*known, *entries, "versions", "kind"})
     return entries | {key: header.get(key) for key in [*rest, "versions"]}

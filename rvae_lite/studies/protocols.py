@@ -13,7 +13,7 @@ import numpy as np
 
 from rvae_lite.anchors import PointsNotReached
 from rvae_lite.data import Dataset, split
-from rvae_lite.fitted import Fit
+from rvae_lite.fitted import Fit, Start
 from rvae_lite.multirate import is_multirate
 from rvae_lite.points import curve_points, select_points
 from rvae_lite.rosetta import RosettaPoints
@@ -25,6 +25,7 @@ from rvae_lite.studies.measure import (
     variability_rows,
 )
 from rvae_lite.studies.setup import (
+    PLAIN,
     REPEATED_ANCHORS,
     SAME_SEED,
     Result,
@@ -123,9 +124,17 @@ def _table(setup: Setup, rows: list[dict], trained: Fit, **columns):
 
 
 def train_methods(
-    setup: Setup, x, points: RosettaPoints, *, template: int, label: str = ""
+    setup: Setup,
+    x,
+    points: RosettaPoints,
+    *,
+    template: int,
+    label: str = "",
+    first: Fit | None = None,
 ) -> dict[str, Fit]:
-    """Train every method on x and the points' inputs; those that see the same data as one ensemble.
+    """Train every method on x and the points' inputs; those that are trained alike as one ensemble.
+
+    first: where those methods start that do not start from random weights.
 
     In a setup that keeps trainings each method is an ensemble, and a file, of its own.
     """
@@ -133,15 +142,18 @@ def train_methods(
     groups: dict[tuple, list[str]] = {}
     for name, method in setup.methods.items():
         count = num_batches if method.repeats is None else method.repeats
-        groups.setdefault((count, setup.keep and name), []).append(name)
+        alike = (method.target, method.start, method.frozen, setup.keep and name)
+        groups.setdefault((count, *alike), []).append(name)
     fits, replicas = {}, setup.replicas
-    for (count, _), names in groups.items():
+    for (count, target, started, frozen, _), names in groups.items():
         methods = [setup.methods[name] for name in names]
         seeds = [_method_seeds(name, setup, template) for name in names]
         ensemble = train(
             setup,
             np.concatenate([np.asarray(x), *[points.x] * count]),
             label=f"{label} {', '.join(names)}".strip(),
+            method=PLAIN._replace(target=target),
+            start=Start(first, frozen) if started else None,
             replicas=len(names) * replicas,
             seed=sum(seeds, []),
             beta=np.repeat([method.beta for method in methods], replicas).tolist(),
@@ -173,6 +185,7 @@ def distil(setup: Setup, trained: Fit, dataset: Dataset, *, selected_at=None) ->
     if is_multirate(trained.model):
         options["selected_at"] = selected_at
         return curve_points(trained, dataset.x, setup.num_points, **options)
+    options["decode"] = trained.decode
     if "preprocessing" in info:
         header["preprocessing"] = info["preprocessing"]
     header["beta"] = float(trained.beta[0])

@@ -39,6 +39,10 @@ class Method(NamedTuple):
     at: a multi-rate model meets the points of this one beta; None: curves over beta.
     selected_at: the betas whose latents select the points, see `curve_points`.
     rho_power: how rho falls with beta, see `Weighted`.
+    target: what the decoder is drawn to at the points, the "input" as in the paper, or the
+        template's "reconstruction"; at curves always that.
+    start: start from the first laboratory's weights.
+    frozen: which of its submodules stay as they are.
     """
 
     beta: float = 1.0
@@ -52,6 +56,9 @@ class Method(NamedTuple):
     at: float | None = None
     selected_at: tuple[float, ...] | None = None
     rho_power: float = 0.0
+    target: str = "input"
+    start: bool = False
+    frozen: tuple[str, ...] = ()
 
     @property
     def beta_range(self) -> tuple[float, float]:
@@ -164,8 +171,8 @@ def train(
         beta = LogUniform(*model.beta_range, per=method.per)
     elif method.anneal:
         beta = Annealed(beta, share=method.anneal)
-    if method.rho_power:
-        points = Weighted(points, power=method.rho_power)
+    if points is not None:
+        points = Weighted(points, power=method.rho_power, target=method.target)
     rate = setup.learning_rate
     return fit(
         model,
