@@ -16,10 +16,11 @@ from rvae_lite import (
     rosetta,
     select_points,
 )
-from rvae_lite.anchors import Anchoring, Weighted
+from rvae_lite.anchors import Anchoring, PointsNotReached, Weighted
 from rvae_lite.gates import standardise
 from rvae_lite.laws import Cosine
 from rvae_lite.multirate import LogUniform, make_multirate
+from rvae_lite.objective import BETA_VAE, Anchors, ReplicaLoss
 
 LAW = LogUniform(0.01, 10.0)
 BY_BATCH = LogUniform(0.01, 10.0, per="batch")
@@ -88,14 +89,17 @@ def test_plain_points_are_the_same_at_every_beta():
     points = toy_points()
     assert points.z_at(0.3) is points.z and points.at_beta(0.3) is points
     with pytest.raises(
-        ValueError, match="these points hold no reconstructions: distil them again by curve_points"
+        ValueError,
+        match=r"these points hold no reconstructions: distil them again, by curve_points or",
     ):
         points.recon_at(0.3)
 
 
 def test_curves_at_one_beta_are_plain_points_that_name_it():
     plain = curved().at_beta(0.5)
-    assert plain.z.shape == (6, 2) and plain.betas is None and plain.recon is None
+    assert plain.z.shape == (6, 2) and plain.betas is None
+    assert np.array_equal(plain.recon, curved().recon_at(0.5))
+    assert curved(recon=False).at_beta(0.5).recon is None
     assert plain.header["beta"] == 0.5 and "beta_range" not in plain.header
     assert plain.ids.tolist() == list("abcdef")
 
@@ -114,9 +118,62 @@ def test_curves_are_saved_as_version_2_and_loaded_to_the_last_bit(tmp_path, reco
     assert recon or loaded.recon is None
 
 
+def test_plain_points_with_reconstructions_are_saved_as_version_3(tmp_path):
+    points = curved().at_beta(1.0)
+    points.save(tmp_path / "points.npz")
+    loaded = RosettaPoints.load(tmp_path / "points.npz")
+    assert loaded.header == points.header and loaded.header["schema_version"] == 3
+    for name in ("x", "z", "ids", "recon"):
+        assert getattr(loaded, name).tobytes() == getattr(points, name).tobytes()
+
+
+def test_the_decoder_is_drawn_to_the_reconstructions_or_to_the_inputs():
+    points = curved().at_beta(1.0)
+    bare = RosettaPoints(points.x, points.z, ids=points.ids)
+    options = dict(replicas=2, epochs=2, batch_size=25, rho=3.0, compile=False)
+    met = (Weighted(points, target="input"), bare, points)
+    as_paper, without, drawn = (
+        fit_quietly(toy_model(), toy_data(), points=each, **options) for each in met
+    )
+    assert torch.equal(as_paper.weights, without.weights)
+    at_first = dict(options, epochs=1, batch_size=97)  # one step: its terms are of the start
+    towards_inputs, towards_recon = (
+        fit_quietly(toy_model(), toy_data(), points=each, **at_first).terms["anchor_x"][0]
+        for each in (bare, points)
+    )
+    moved = RosettaPoints(points.recon, points.z)
+    by_hand = fit_quietly(toy_model(), toy_data(), points=moved, **at_first).terms["anchor_x"][0]
+    np.testing.assert_allclose(towards_recon, by_hand)
+    assert (np.abs(towards_inputs - towards_recon) > 1e-3).all()
+    assert not torch.equal(drawn.weights, without.weights)
+
+
+def test_a_template_is_at_rest_under_its_own_points_whatever_their_noise():
+    # The reason for reconstructions: at the template, their half of the Rosetta term has no slope.
+    template = fit(toy_model(), toy_data(), epochs=1, batch_size=25)
+    points = select_points(
+        toy_data(), template.encode(toy_data())[0], 6, decode=template.decode, method="random"
+    )
+    for target, at_rest in ((points.recon, True), (points.x, False)):
+        model = template.replica(0)
+        like = next(model.parameters())
+        tensors = [torch.as_tensor(values).to(like) for values in (points.x, points.z, target)]
+        loss = ReplicaLoss(model, BETA_VAE, num_data=1)
+        sum(loss.rosetta_terms(Anchors(*tensors[:2], target=tensors[2]))).backward()
+        slopes = [each.grad.abs().max() for each in model.parameters() if each.grad is not None]
+        assert (float(max(slopes)) < 1e-4) == at_rest
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 6, 5), (6, 4)])
+def test_a_decoder_of_other_shapes_is_refused(shape):
+    x = np.zeros((9, 5), dtype=np.float32)
+    with pytest.raises(ValueError, match=r"decode must give \(6, 5\), not .*: pass the decoder of"):
+        select_points(x, x[:, :2], 6, decode=lambda z: np.zeros(shape), method="random")
+
+
 def test_plain_points_are_written_for_readers_that_know_no_curves(tmp_path, monkeypatch):
     curved().save(tmp_path / "curves.npz")
-    curved().at_beta(1.0).save(tmp_path / "plain.npz")
+    curved(recon=False).at_beta(1.0).save(tmp_path / "plain.npz")
     monkeypatch.setattr(rosetta, "SCHEMA_VERSION", 1)
     assert RosettaPoints.load(tmp_path / "plain.npz").header["schema_version"] == 1
     with pytest.raises(
@@ -150,7 +207,7 @@ X, Z = np.zeros((6, 5)), np.zeros((4, 6, 2))
     ("call", "message"),
     [
         (lambda: RosettaPoints(X, Z), r"points need x \(R, \*data\) and z \(R, K\) of one length"),
-        (lambda: RosettaPoints(X, Z[0], recon=X), "recon belongs to curves over beta: pass their betas too"),
+        (lambda: RosettaPoints(X, Z[0], recon=X[:, :4]), r"recon must be \(R, \*data\) = \(6, 5\), not \(6, 4\)"),
         (lambda: RosettaPoints(X, Z, betas=[1.0]), r"betas must be at least two positive ascending .*, not \[1.0\]"),
         (lambda: RosettaPoints(X, Z, betas=[1, 3, 2, 4]), "betas must be at least two positive ascending numbers"),
         (lambda: RosettaPoints(X, Z, betas=[0, 1, 2, 3]), "betas must be at least two positive ascending numbers"),

@@ -131,6 +131,7 @@ OTHER_TRAININGS = dict(
     seeds=dict(seed=5),
     batch_size=dict(batch_size=20),
     learning_rate=dict(learning_rate=2e-3),
+    start=dict(start=long_fit()),
     **{"weights of the points": dict(points=Weighted(toy_points(toy_data().float()), z=0.5))},
 )
 

@@ -114,9 +114,9 @@ def test_compressed_points_are_refused(tmp_path):
 
 def test_points_of_a_future_version_ask_to_upgrade(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(rosetta, "PLAIN_VERSION", rosetta.SCHEMA_VERSION + 1)
+        patch.setattr(rosetta, "BARE_VERSION", rosetta.SCHEMA_VERSION + 1)
         path = saved(tmp_path)
-    assert "has schema version 3, this rvae_lite reads up to 2: upgrade rvae_lite" in refusal(path)
+    assert "has schema version 4, this rvae_lite reads up to 3: upgrade rvae_lite" in refusal(path)
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path):

@@ -25,6 +25,7 @@ from toy import (
 
 from rvae_lite import VAE, RosettaPoints, alignment, checks, engine, fit, select_points
 from rvae_lite.anchors import Weighted
+from rvae_lite.fitted import Start
 
 
 @pytest.fixture(scope="module")
@@ -312,6 +313,54 @@ def test_a_compiler_that_fails_is_replaced_by_eager_training(monkeypatch, eager)
 def test_short_trainings_are_not_compiled(monkeypatch):
     monkeypatch.setattr(torch, "compile", None)  # calling it would fail
     assert fit(toy_model(), toy_data(), epochs=1, batch_size=50).info["engine"] == "eager"
+
+
+def test_a_training_starts_from_the_weights_that_it_is_given():
+    first, options = toy_fit(3), dict(epochs=1, batch_size=97, replicas=2, compile=False)
+    started = fit(toy_model(), toy_data(), start=first, **options)
+    again = fit(toy_model(), toy_data(), start=Start(first), **options)
+    assert torch.equal(started.weights, again.weights)
+    moved = (started.weights - first.weights).abs().max()
+    assert 0 < moved <= 1.001e-3  # one step of Adam
+    rows = fit(toy_model(), toy_data(), start=toy_fit().select([3, 4]), **options)
+    assert_close(rows.weights[0], started.weights[0])
+
+
+def test_frozen_layers_stay_and_the_others_train():
+    first = toy_fit(3)
+    start = Start(first, ("encoder", "head"))
+    options = dict(epochs=3, batch_size=25, replicas=3, compile=False)
+    started = fit(toy_model(), toy_data(), start=start, **options)
+    x = toy_data()
+    assert torch.equal(started.encode(x), first.encode(x).expand(3, -1, -1))
+    assert (started.decode(x[:, :2]) - first.decode(x[:, :2])).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        (lambda: toy_fit().select([0, 1, 2]), "start has 3 replicas for 2: pass one, or one"),
+        (
+            lambda: fit(VAE.mlp(5, 3, (8, 8)), toy_data().float(), epochs=1, batch_size=50),
+            "start is of another model: pass a Fit of the same network and K",
+        ),
+        (
+            lambda: Start(toy_fit(3), ("decode",)),
+            "frozen names 'decode': the model has encoder, .*, decoder",
+        ),
+    ],
+)
+def test_a_start_that_does_not_fit_is_refused(start, message):
+    with pytest.raises(ValueError, match=message):
+        fit(toy_model(), toy_data(), replicas=2, start=start(), epochs=1, batch_size=50)
+
+
+def test_layers_with_running_statistics_cannot_be_frozen():
+    model = VAE.cnn((1, 16, 16), 2, width=0.01)
+    x = torch.rand(20, 1, 16, 16)
+    first = fit(model, x, epochs=1, batch_size=10)
+    with pytest.raises(ValueError, match="encoder keeps running statistics"):
+        fit(model, x, epochs=1, batch_size=10, start=Start(first, ("encoder",)))
 
 
 @pytest.mark.gpu
