@@ -1,8 +1,9 @@
 """How a training meets Rosetta points: plain ones, curves over beta, and their weights.
 
-Martinez & Pearson (2021), Section 3.  Curves are ours: posterior means shrink as beta grows, so the
-curve z_r(beta) of a template holds a model of many rates.  The decoder is drawn to the template's
-reconstructions, ours too: a datum's own noise would pull it away from what the template decodes.  Letters: M replicas, K latent dimension, R Rosetta points.
+Martinez & Pearson (2021), Section 3.  Ours are curves z_r(beta), because posterior means shrink as
+beta grows, and the template's reconstructions as targets of the decoder, because a datum's own
+noise would pull the decoder away from what the template decodes.
+Letters: M replicas, K latent dimension, R Rosetta points.
 """
 
 import math

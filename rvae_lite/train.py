@@ -69,8 +69,8 @@ def fit(
         objective: terms and weights of the loss; `disentanglement.BetaTCVAE()` is another.
         seed: an integer from which each replica's seed is derived, or one per replica; replica m of
             [s0, s1, ...] equals a single training with [s_m].
-        start: a trained Fit of the same model to go on from, or `fitted.Start`, which freezes parts;
-            by default weights are drawn at random.
+        start: a trained Fit of the same model to go on from, or `fitted.Start`, which can freeze
+            parts of it; by default weights are drawn at random.
         device: "cpu", "cuda", ...; by default a CUDA device where there is one.
         compile: True, False, or "auto": where the training is long enough and a compiler is there.
         checkpoint: a path; an interrupted training goes on from it to the very same result.

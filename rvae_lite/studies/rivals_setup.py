@@ -58,3 +58,9 @@ def anchored_methods(setup: Setup) -> dict[str, Method]:
     anchored = setup.methods["R-VAE"]
     ours = anchored._replace(target="reconstruction")
     return {"VAE": Method(), "R-VAE": anchored, OURS: ours}
+
+
+def templates_of(profile, name: str) -> range:
+    """Seeds of the templates; one where a training takes long."""
+    slow = profile.name == "cpu" and name.endswith("finch")
+    return range(1 if slow or profile.name == "quick" else 3)

@@ -16,7 +16,7 @@ from rvae_lite import (
     rosetta,
     select_points,
 )
-from rvae_lite.anchors import Anchoring, PointsNotReached, Weighted
+from rvae_lite.anchors import Anchoring, Weighted
 from rvae_lite.gates import standardise
 from rvae_lite.laws import Cosine
 from rvae_lite.multirate import LogUniform, make_multirate
