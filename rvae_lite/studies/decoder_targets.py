@@ -1,0 +1,45 @@
+"""What the decoder is drawn to at the points: single data, as in the paper, or reconstructions."""
+
+from rvae_lite.studies.protocols import reproducibility
+from rvae_lite.studies.rivals_setup import (
+    PROFILES,
+    SETS,
+    anchored_methods,
+    rival_setup,
+    templates_of,
+)
+from rvae_lite.studies.study import Study
+
+SHOWN = {
+    "distance": ("unaligned", "rest"),
+    "RV, scale-free": ("rv_relative", "rest"),
+    "distortion": ("distortion", "rest"),
+    "rate": ("rate", "rest"),
+    "squared error": ("squared_error", "rest"),
+}
+study = Study(
+    "decoder_targets",
+    reproduces="what the decoder is drawn to at the points (new)",
+    chapter="19_do_you_need_it",
+    profiles=PROFILES,
+)
+study.grid(lambda profile: [(name, t) for name in SETS for t in templates_of(profile, name)])
+
+
+@study.unit
+def unit(profile, name, template, keep):
+    """Retraining on one data set with one template by the plain VAE and both R-VAEs."""
+    setup = rival_setup(profile, name, keep=keep)
+    return reproducibility(setup._replace(methods=anchored_methods(setup)), template=template)
+
+
+@study.table
+def table(own, published):
+    """Medians over runs and templates on held-out data, a row per data set and method."""
+    columns = {}
+    for name, (metric, part) in SHOWN.items():
+        chosen = own[(own.metric == metric) & (own.part == part)]
+        columns[name] = chosen.groupby(["data", "method"], sort=False).value.median()
+    import pandas as pd
+
+    return pd.DataFrame(columns)
