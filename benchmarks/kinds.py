@@ -80,7 +80,9 @@ def _points(folder: Path):
     header = dict(licence="CC0", source="made up", note="zwölf", preprocessing=dict(axis="mel"))
     names = [f"x{i}" for i in range(16)]
     z = _random().standard_normal((16, 3))
-    RosettaPoints(x, z, ids=names, header=header).save(folder / "damaged.npz")
+    recon = _random().random(x.shape, dtype=np.float32)
+    points = RosettaPoints(x, z, recon=recon, ids=names, header=header)
+    points.save(folder / "damaged.npz")
     return [folder / "damaged.npz"]
 
 
@@ -95,7 +97,7 @@ def _inspected(path: Path) -> None:
 def _open_points(folder: Path):
     points = RosettaPoints.load(folder / "damaged.npz")
     _inspected(folder / "damaged.npz")
-    return points.x, points.z, points.ids
+    return points.x, points.z, points.ids, points.recon
 
 
 def _data():

@@ -98,10 +98,15 @@ _ = figures.plot_spaces(
 #
 # She clusters her latents and keeps, for each cluster, the datum nearest to its centre together with its own latent.
 # These pairs are the **Rosetta points**: an input that anybody can encode, and where it belongs.
+# What her decoder makes of each latent goes along.
 
 # %%
 points = select_points(
-    alice_data.x, alice.encode(alice_data.x)[0], num_points, ids=alice_data.ids
+    alice_data.x,
+    alice.encode(alice_data.x)[0],
+    num_points,
+    decode=alice.decode,
+    ids=alice_data.ids,
 )
 points.save(folder / "alice.npz")
 for key in (
@@ -134,29 +139,31 @@ print(received.check(bob_data.x))
 # :label: eq-quickstart
 # \begin{aligned}
 # \mathcal L = {}& \text{distortion} + \beta \, \text{rate} \\
-# & {}+ \frac \rho R \sum_r \Bigl( \lVert x_r - \hat x(z_r) \rVert^2 \\[-2ex]
+# & {}+ \frac \rho R \sum_r \Bigl( \lVert t_r - \hat x(z_r) \rVert^2 \\[-2ex]
 # & \phantom{{}+ \frac \rho R \sum_r \Bigl(} {} + \lVert z_r - \mu(x_r) \rVert^2 \Bigr) .
 # \end{aligned}
 # ```
 #
-# The decoder $\hat x$ should turn each received latent into its input, and the encoder's mean $\mu$ should send each input to its latent.
+# The encoder's mean $\mu$ should send each input $x_r$ to its latent $z_r$.
+# The decoder $\hat x$ should turn each latent into $t_r$, which is what Alice's decoder makes of it.
+# (In the paper $t_r$ is the input $x_r$ itself, whose noise does the decoder no good: {ref}`do-you-need-it`.)
 # A VAE that is trained so is an **R-VAE**.
 # In code the new term is two lines:
 
 
 # %%
-def penalty(model, x, z):
-    decoder_misses = (x - model.decode(z)).square().sum(1).mean()
+def penalty(model, x, z, t):
+    decoder_misses = (t - model.decode(z)).square().sum(1).mean()
     encoder_misses = (z - model.encode(x).mean).square().sum(1).mean()
     return decoder_misses + encoder_misses
 
 
 bobs_model = bob.replica(0)
-x_r, z_r = torch.as_tensor(received.x), torch.as_tensor(received.z)
-ours = penalty(bobs_model, x_r, z_r)
+x_r, z_r, t_r = map(torch.as_tensor, (received.x, received.z, received.recon))
+ours = penalty(bobs_model, x_r, z_r, t_r)
 library = sum(
     losses.rosetta_penalty(
-        bobs_model.decode(z_r), x_r, bobs_model.encode(x_r).mean, z_r
+        bobs_model.decode(z_r), t_r, bobs_model.encode(x_r).mean, z_r
     )
 )
 check("these two lines are the library's Rosetta penalty", torch.isclose(ours, library))

@@ -68,7 +68,7 @@ x = np.stack([np.cos(angle), np.sin(angle), np.cos(2 * angle)], 1).astype(np.flo
 plan = dict(batch_size=64, learning_rate=learning_rate)
 model = VAE.mlp(3, 2, noise_variance=0.01)
 mine = fit(model, x, epochs=epochs, seed=1, **plan)
-points = select_points(x, mine.encode(x)[0], 16)
+points = select_points(x, mine.encode(x)[0], 16, decode=mine.decode)
 points.save(folder / "mine.npz")
 
 # %%
@@ -119,7 +119,7 @@ alice = fit(songs, x, epochs=epochs, seed=1, **plan)
 header = dict(preprocessing=song.info["preprocessing"], licence="CC0", source="synthetic")
 means = alice.encode(x)[0]
 file = folder / "alice.npz"
-select_points(x, means, 32, ids=ids, header=header).save(file)
+select_points(x, means, 32, decode=alice.decode, ids=ids, header=header).save(file)
 print(f"{file.name}: {file.stat().st_size / 1000:.0f} kB")
 
 # %% [markdown]
