@@ -95,8 +95,8 @@ def rival_rows(alice: Alice, name: str, runs: Fit) -> list[dict]:
     means = {part: runs.encode(data.x).numpy() for part, data in alice.parts.items()}
     anchors, rows = runs.encode(alice.points.x).numpy(), []
     for part, data in alice.parts.items():
-        rows += quality_rows(runs, data.x, method=name, map=AS_IT_IS, part=part)
-    rows += space_rows(alice, means, runs.seeds, method=name, map=AS_IT_IS)
+        rows += quality_rows(runs, data.x, method=name, mapping=AS_IT_IS, part=part)
+    rows += space_rows(alice, means, runs.seeds, method=name, mapping=AS_IT_IS)
     if name in (SENT, *WITH_WEIGHTS):
         return rows
     for label in rivals.MAPS:
@@ -105,9 +105,9 @@ def rival_rows(alice: Alice, name: str, runs: Fit) -> list[dict]:
         except ValueError:  # fewer points than this map needs
             continue
         moved = {part: _moved(maps, each) for part, each in means.items()}
-        rows += space_rows(alice, moved, runs.seeds, method=name, map=label)
+        rows += space_rows(alice, moved, runs.seeds, method=name, mapping=label)
     for label, kind in RELATIVE.items():
-        rows += relative_rows(alice, means, anchors, runs.seeds, method=name, map=label, kind=kind)
+        rows += relative_rows(alice, means, anchors, runs.seeds, method=name, mapping=label, kind=kind)
     return rows
 
 
@@ -170,7 +170,7 @@ def regression_rows(alice: Alice) -> list[dict]:
     anchors, *data = (_flat(x) for x in (alice.points.x, *(d.x for d in alice.parts.values())))
     mapping = rivals.smooth_map(anchors, alice.points.z)
     codes = {part: mapping(x)[None] for part, x in zip(PARTS, data, strict=True)}
-    return space_rows(alice, codes, [None], method=REGRESSION, map=AS_IT_IS)
+    return space_rows(alice, codes, [None], method=REGRESSION, mapping=AS_IT_IS)
 
 
 def _flat(x) -> np.ndarray:
@@ -203,11 +203,11 @@ def bound_rows(alice: Alice, name: str, runs: Fit) -> list[dict]:
         for label, bound in (("bound", certain), ("affine_bound", affine)):
             values[f"{label}_held"] = [np.mean(away <= bound * (1 + 1e-5) + 1e-6)]
             values[f"{label}_factor"] = [np.median(bound / np.maximum(away, 1e-12))]
-        rows += run_rows(values, [seed], method=name, map=AS_IT_IS, part="all")
+        rows += run_rows(values, [seed], method=name, mapping=AS_IT_IS, part="all")
         for part in (*PARTS, "all"):
             here = slice(None) if part == "all" else which == part
             found = [_rank_correlation(nearest[here], away[here])]
-            keys = dict(method=name, map=AS_IT_IS, part=part)
+            keys = dict(method=name, mapping=AS_IT_IS, part=part)
             rows += run_rows(dict(covered_rank=found), [seed], **keys)
     return rows
 
@@ -230,7 +230,7 @@ def _rank_correlation(one, other) -> float:
 
 def rival_of(own):
     """What stands in a row of the comparison: a method, or a method and the map behind it."""
-    return own.method.where(own.map == AS_IT_IS, own.method + ", " + own.map)
+    return own.method.where(own.mapping == AS_IT_IS, own.method + ", " + own.mapping)
 
 
 @study.table

@@ -26,7 +26,7 @@ FOLDER = Path(__file__).parent
 OWN_FOLDER = "RVAE_LITE_STUDIES"  # the environment variable that names a folder of more studies
 DECLARATION = re.compile(r"^study = Study\(", re.MULTILINE)
 # The columns that say what a row is, in this order.
-KEYS = ["recipe", "data", "network", "width", "method", "against", "beta", "rho"]
+KEYS = ["recipe", "data", "network", "width", "method", "mapping", "against", "beta", "rho"]
 KEYS += ["num_points", "template", "seed", "part", "metric", "value"]
 
 
