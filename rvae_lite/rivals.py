@@ -38,8 +38,9 @@ def ridge_map(source, target) -> LinearMap:
     min over A, b of sum |A source + b - target|^2 + strength R s^2 |A|^2, s^2 the mean square of
     source about its mean; of STRENGTHS the one with the lowest leave-one-out error.
 
-    The matrix is drawn to 0.  Drawn to the best similarity it was no nearer where R is above K,
-    and further on images with R = K: 32 anchors determine a rotation in 32 dimensions badly too.
+    The matrix is drawn to 0.  Drawn to the best similarity it was further away on images with
+    R = K, as near with more anchors, and nearer with 3 to 5 in two dimensions only: few anchors
+    determine a rotation in many dimensions badly too.
     """
     source, target = checks.pair(source, target)
     size, centre = _mean_square(source), source.mean(0)
@@ -74,7 +75,7 @@ def smooth_map(source, target) -> Callable:
     Hardy's multiquadric -(1 + |z - z'|^2 / width^2)^(1/2).  Width, height and noise have the
     lowest leave-one-out error; without a bend the map is the ridge map.
 
-    On images it was nearer than thin plates and Gaussian bumps, whose width overfits.
+    Thin plates came as near, but need R > K; Gaussian bumps, whose width overfits, did not.
     """
     from scipy.spatial.distance import cdist
 
