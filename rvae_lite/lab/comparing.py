@@ -9,18 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.alignment import (
-    linear_map,
-    log_volumes,
-    orthogonal_map,
-    retraining_variability,
-    total_variance,
-)
+from rvae_lite.alignment import log_volumes, retraining_variability, total_variance
 from rvae_lite.arrays import as_array
 from rvae_lite.lab.measuring import (
+    FROM_ANCHORS,
     NEIGHBOURS,
     left_out,
     likeness,
+    maps_from,
     means_of,
     nearest_neighbours,
     neighbours_in_common,
@@ -50,7 +46,11 @@ MEASURES = {
     "unaligned": Measure("distance, as they are", SHARE),
     "known": Measure("after the file's own map", SHARE),
     "procrustes": Measure("after a rotation, from anchors", SHARE),
+    "similarity": Measure("after rotation and scale, from anchors", SHARE),
     "affine": Measure("after an affine map, from anchors", SHARE),
+    "ridge": Measure("after a ridge affine map, from anchors", SHARE),
+    "smooth": Measure("after a smooth map, from anchors", SHARE),
+    "relative": Measure("by cosines to the anchors, and back", SHARE),
     "lsd": Measure("LSD, best affine map", "squared units of the target, where it was fitted"),
     "r_squared": Measure("R² of the affine map, left-out examples", UNSEEN, "higher"),
     "cka": Measure("linear CKA, unbiased", "1 at most, about 0 for unrelated spaces", "higher"),
@@ -155,15 +155,19 @@ def compare_spaces(
 
     near = {name: nearest_neighbours(means[tested.places]) for name, means in spaces.items()}
     sides = {name: _Space(z, anchor_spaces[name], near[name]) for name, z in spaces.items()}
-    rows, known = [], {}
+    rows, known, reasons = [], {}, {}
     pairs, label = list(permutations(spaces, 2)), "comparing" if progress is True else progress
     for source, target in tqdm(pairs, desc=label, unit="pair", disable=not progress):
         known_map = known_maps.get((source, target))
-        for metric, row in _pair(sides[source], sides[target], known_map, tested, counts).items():
+        both = sides[source], sides[target]
+        maps, without = maps_from(*(side.anchors for side in both))
+        for metric, row in _pair(*both, known_map, maps, tested, counts).items():
             rows.append(dict(source=source, target=target, metric=metric, **row))
+        reasons = without | reasons
         moved = spaces[source] if known_map is None else known_map(spaces[source])
         if target == reference and not np.array_equal(moved, spaces[source]):
             known[source] = moved
+    notes += [f"“{MEASURES[metric].name}” lacks values: {why}" for metric, why in reasons.items()]
     group = [dict(metric=metric, **row) for metric, row in _group(spaces, counts).items()]
     group = pd.DataFrame(group, columns=["metric", "value", "low", "high", "rank"])
     found = pd.DataFrame(rows), group, _instability(spaces), notes, known, tested.places
@@ -225,8 +229,13 @@ def _anchor_rows(means: np.ndarray, anchors, num_anchors: int | None, seed: int)
     return rows
 
 
-def _pair(source: _Space, target: _Space, known, tested: _Tested, counts: np.ndarray) -> dict:
-    """Every measure of one ordered pair: metric -> value, low, high."""
+def _pair(
+    source: _Space, target: _Space, known, maps: dict, tested: _Tested, counts: np.ndarray
+) -> dict:
+    """Every measure of one ordered pair: metric -> value, low, high.
+
+    known: the file's own map or None.  maps: metric -> map that was fitted on the anchors.
+    """
     variance = total_variance(target.means)
     variances = means_of(np.square(target.means - target.means.mean(0)).sum(1), counts)
     found = likeness(source.means, target.means, tested.places, counts)
@@ -238,13 +247,11 @@ def _pair(source: _Space, target: _Space, known, tested: _Tested, counts: np.nda
         resampled = list(map(ratio, means_of(away, counts[:, rows]), variances))
         return row_of(ratio(away.mean(), variance), resampled)
 
-    # Maps from anchors are measured on the other data.
-    anchors = source.anchors, target.anchors
-    found["unaligned"] = found["procrustes"] = row_of(np.nan, np.nan)
+    found |= dict.fromkeys(["unaligned", *FROM_ANCHORS], row_of(np.nan, np.nan))
     if source.means.shape[1] == target.means.shape[1]:
         found["unaligned"] = distance(source.means, tested.rows)
-        found["procrustes"] = distance(orthogonal_map(*anchors)(source.means), tested.rest)
-    found["affine"] = distance(linear_map(*anchors)(source.means), tested.rest)
+    for metric, mapped in maps.items():  # measured on the other data
+        found[metric] = distance(mapped(source.means), tested.rest)
     if known is not None:
         found["known"] = distance(known(source.means), tested.rows)
     return found

@@ -7,12 +7,22 @@ Letters: N data points, P different examples among them, K latent dimension, B r
 
 import numpy as np
 
-from rvae_lite.alignment import latent_space_distortion, map_is_exact, total_variance
+from rvae_lite.alignment import (
+    latent_space_distortion,
+    linear_map,
+    map_is_exact,
+    orthogonal_map,
+    total_variance,
+)
 from rvae_lite.models import checks
+from rvae_lite.rivals import fit_map
 
 NEIGHBOURS = 10
 SAME_PLACE = 1e-6  # of a space's standard deviation: closer examples are one
 DEAD = 1e-6  # of the widest direction's standard deviation: narrower ones are left out
+RIVALS = dict(similarity="rotation and scale", ridge="ridge affine", smooth="smooth")
+RIVALS |= dict(relative="relative, cosines")
+FROM_ANCHORS = ["procrustes", "affine", *RIVALS]
 
 
 def row_of(value: float, resampled) -> dict:
@@ -89,6 +99,19 @@ def likeness(source: np.ndarray, target: np.ndarray, tested, counts: np.ndarray)
     found["r_squared"] = row_of(1 - unseen, 1 - np.array(resampled))
     found["cka"] = row_of(linear_cka(source, target), _ckas(source, target, counts))
     return found
+
+
+def maps_from(source: np.ndarray, target: np.ndarray) -> tuple[dict, dict]:
+    """Maps fitted on anchors, (R, K) and (R, K'): metric -> map, metric -> why it has none."""
+    maps, reasons = dict(affine=linear_map(source, target)), {}
+    if source.shape == target.shape:
+        maps["procrustes"] = orthogonal_map(source, target)
+    for metric, name in RIVALS.items():
+        try:
+            maps[metric] = fit_map(name, source, target)
+        except ValueError as error:
+            reasons[metric] = str(error)
+    return maps, reasons
 
 
 def _moments(source: np.ndarray, target: np.ndarray, counts: np.ndarray) -> list:

@@ -96,13 +96,15 @@ def _draw_plane(ax, *, dots: np.ndarray, turn: np.ndarray, limits: np.ndarray | 
 
 def _distances(comparison: Comparison, over_beta: dict) -> list[Picture]:
     known = ["known"] if comparison.known else []
-    distances = dict(metrics=["unaligned", *known, "procrustes", "affine"], log=True)
+    fitted = ["procrustes", "similarity", "affine", "ridge", "smooth", "relative"]
+    distances = dict(metrics=["unaligned", *known, *fitted], log=True)
     similarities = dict(metrics=["r_squared", "cka", "neighbours"], log=False)
     pictures = [
         picture(
             partial(_draw_dots, comparison=comparison, **distances),
             "Distance to the reference (lower is better): as the spaces are, and after maps fitted "
             "on the anchors.",
+            height=4.6,
         ),
         picture(
             partial(_draw_dots, comparison=comparison, **similarities),

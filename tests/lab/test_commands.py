@@ -133,7 +133,11 @@ def test_compare_writes_a_page_and_numbers(workshop, tmp_path):
         "lsd",
         "cka",
         "procrustes",
+        "similarity",
         "affine",
+        "ridge",
+        "smooth",
+        "relative",
         "unaligned",
         "neighbours",
     }

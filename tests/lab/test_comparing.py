@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from workbench import circle, draw, four_spaces, turned
 
-from rvae_lite import alignment
+from rvae_lite import alignment, rivals
 from rvae_lite.lab import comparing, measuring
 from rvae_lite.lab.comparing import compare_spaces, linear_cka, value_of, verdicts
 from rvae_lite.lab.report import comparison_page
@@ -30,7 +30,11 @@ def test_values_are_those_of_alignment(compared):
     )
     for name, fitted in (
         ("procrustes", alignment.orthogonal_map),
+        ("similarity", rivals.similarity_map),
         ("affine", alignment.linear_map),
+        ("ridge", rivals.ridge_map),
+        ("smooth", rivals.smooth_map),
+        ("relative", rivals.relative_map),
     ):
         moved = fitted(near[at], first[at])(near)
         expected[name] = alignment.mean_squared_distance(moved[rest], first[rest]) / variance
@@ -54,7 +58,8 @@ def test_a_rotation_is_invisible_to_what_should_not_see_it(compared):
         metric: value_of(compared, "turned", "first", metric) for metric in comparing.MEASURES
     }
     assert values["unaligned"] > 0.3
-    assert max(values[name] for name in ("procrustes", "affine", "lsd")) < 1e-12
+    exact = ("procrustes", "similarity", "affine", "ridge", "smooth", "relative", "lsd")
+    assert max(values[name] for name in exact) < 1e-12
     assert min(values[name] for name in ("r_squared", "cka", "neighbours")) > 1 - 1e-9
 
 
@@ -196,8 +201,33 @@ def test_spaces_of_different_k_lack_what_is_not_defined():
     assert np.isfinite(value_of(found, "b", "a", "affine")) and np.isfinite(
         value_of(found, "b", "a", "cka")
     )
+    assert np.isnan(value_of(found, "b", "a", "similarity"))
+    for metric in ("ridge", "smooth", "relative"):
+        assert np.isfinite(value_of(found, "b", "a", metric))
+    assert any("needs one K, and source has 2, target 3 dimen" in note for note in found.notes)
     assert found.group.empty and list(found.instability) == ["after affine maps"]
     assert "not defined between spaces of different K" in comparison_page(found)
+
+
+def test_rivals_that_cannot_be_fitted_lack_values_and_the_notes_say_why_once():
+    spaces = {name: draw(40, 3, seed=seed) for seed, name in enumerate("abc")}
+    found = compare_spaces(spaces, anchors=[0, 1])
+    for metric in ("similarity", "ridge", "smooth", "relative"):
+        rows = found.pairs[found.pairs.metric == metric]
+        assert len(rows) == 6 and rows[["value", "low", "high"]].isna().all(axis=None)
+    page = comparison_page(found)
+    for needs in ("and scale needs 3", "ridge affine needs 3", "smooth needs 3", "cosines needs 4"):
+        assert page.count(f"{needs} different anchors") == 1
+    (note,) = (note for note in found.notes if "smooth needs" in note)
+    start = (
+        "“after a smooth map, from anchors” lacks values: smooth needs 3 different anchors, and "
+    )
+    assert note.startswith(start)
+    row = page[page.index("<td>after a smooth map, from anchors") :]
+    assert row[: row.index("</tr>")].count("—") == 2
+    enough = compare_spaces(spaces, anchors=np.arange(9))
+    assert not any("lacks values" in note for note in enough.notes)
+    assert np.isfinite(value_of(enough, "b", "a", "relative"))
 
 
 def test_a_collapsed_reference_is_said_to_be_one():
