@@ -38,9 +38,8 @@ def ridge_map(source, target) -> LinearMap:
     min over A, b of sum |A source + b - target|^2 + strength R s^2 |A|^2, s^2 the mean square of
     source about its mean; of STRENGTHS the one with the lowest leave-one-out error.
 
-    The matrix is drawn to 0.  Drawn to the best similarity it was further away on images with
-    R = K, as near with more anchors, and nearer with 3 to 5 in two dimensions only: few anchors
-    determine a rotation in many dimensions badly too.
+    The matrix is drawn to 0.  Drawn to the best similarity it was mostly farther away on images
+    with R = K, as near with more anchors, and nearer with 3 to 5 anchors in two dimensions.
     """
     source, target = checks.pair(source, target)
     size, centre = _mean_square(source), source.mean(0)
@@ -179,8 +178,8 @@ MAPS = {
     "affine": linear_map,
     "ridge affine": ridge_map,
     "smooth": smooth_map,
-    "relative, cosines": relative_map,
-    "relative, distances": lambda source, target: relative_map(source, target, kind="distance"),
+    "relative cosines": relative_map,
+    "relative distances": lambda source, target: relative_map(source, target, kind="distance"),
 }
 # Different anchors that each map needs in K dimensions.  With K anchors a rotation is known up to
 # a mirror.
@@ -190,8 +189,8 @@ NEEDS = {
     "affine": lambda dim: dim + 1,
     "ridge affine": lambda dim: 3,
     "smooth": lambda dim: 3,
-    "relative, cosines": lambda dim: dim + 1,
-    "relative, distances": lambda dim: dim + 1,
+    "relative cosines": lambda dim: 3,
+    "relative distances": lambda dim: 3,
 }
 # The spaces in which they must span one direction less.
 SPANNED = {
@@ -200,8 +199,8 @@ SPANNED = {
     "affine": ("source",),
     "ridge affine": (),
     "smooth": (),
-    "relative, cosines": ("target",),
-    "relative, distances": ("target",),
+    "relative cosines": (),
+    "relative distances": (),
 }
 ONE_DIM = ("rotation", "rotation and scale")
 

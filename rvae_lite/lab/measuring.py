@@ -21,7 +21,7 @@ NEIGHBOURS = 10
 SAME_PLACE = 1e-6  # of a space's standard deviation: closer examples are one
 DEAD = 1e-6  # of the widest direction's standard deviation: narrower ones are left out
 RIVALS = dict(similarity="rotation and scale", ridge="ridge affine", smooth="smooth")
-RIVALS |= dict(relative="relative, cosines")
+RIVALS |= dict(relative="relative cosines")
 FROM_ANCHORS = ["procrustes", "affine", *RIVALS]
 
 
