@@ -13,10 +13,12 @@ import torch
 from rvae_lite import alignment, coverage, rivals
 from rvae_lite.data import Dataset
 from rvae_lite.fitted import Fit
+from rvae_lite.reporting import figures
 from rvae_lite.rosetta import RosettaPoints
 from rvae_lite.studies.measure import quality_rows, run_rows
 from rvae_lite.studies.protocols import distil, halves, train_methods
 from rvae_lite.studies.rivals_setup import (
+    OURS,
     PROFILES,
     SETS,
     anchored_methods,
@@ -33,6 +35,18 @@ WITH_WEIGHTS = {
 AS_IT_IS, SENT, REGRESSION = "as it is", "Alice's model", "regression on the points"
 RELATIVE = {"cosines to the points": "cosine", "distances to the points": "distance"}
 PARTS = ("D1", "D2")
+# The rivals of the figure, and whose colour they have.
+SHOWN = {
+    "VAE, rotation": "VAE",
+    "VAE, ridge affine": "VAE",
+    "VAE, smooth": "VAE",
+    "VAE, relative cosines": "VAE",
+    "from Alice's weights": "VAE, anchors repeated",
+    REGRESSION: "VAE, anchors repeated",
+    "R-VAE": "R-VAE",
+    OURS: "R-VAE",
+    f"{OURS}, smooth": "R-VAE",
+}
 
 study = Study(
     "fair_rivals",
@@ -107,7 +121,8 @@ def rival_rows(alice: Alice, name: str, runs: Fit) -> list[dict]:
         moved = {part: _moved(maps, each) for part, each in means.items()}
         rows += space_rows(alice, moved, runs.seeds, method=name, mapping=label)
     for label, kind in RELATIVE.items():
-        rows += relative_rows(alice, means, anchors, runs.seeds, method=name, mapping=label, kind=kind)
+        keys = dict(kind=kind, method=name, mapping=label)
+        rows += relative_rows(alice, means, anchors, runs.seeds, **keys)
     return rows
 
 
@@ -233,12 +248,37 @@ def rival_of(own):
     return own.method.where(own.mapping == AS_IT_IS, own.method + ", " + own.mapping)
 
 
-@study.table
-def table(own, published, *, metric="distance", part="D1", digits=3):
-    """Medians over runs and templates, a row per rival, a column per data set, as text."""
-    from rvae_lite.reporting.tables import format_number
-
+def medians(own, metric: str, part: str = "D1"):
+    """Medians over runs and templates: a row per rival, a column per data set."""
     chosen = own[(own.metric == metric) & (own.part == part)].assign(rival=rival_of)
     layout = dict(index="rival", columns="data", values="value", sort=False)
-    wide = chosen.pivot_table(aggfunc="median", **layout)
-    return wide.map(lambda value: format_number(value, digits=digits)).replace("nan", "—")
+    return chosen.pivot_table(aggfunc="median", **layout)
+
+
+@study.table
+def table(own, published, *, metric="distance", part="D1"):
+    """Medians (interquartile ranges) over runs and templates, as text."""
+    chosen = own[(own.metric == metric) & (own.part == part)].assign(rival=rival_of)
+    grouped = chosen.groupby(["rival", "data"], sort=False).value
+    median, iqr = grouped.median(), grouped.quantile(0.75) - grouped.quantile(0.25)
+    texts = median.map("{:.3f}".format) + " (" + iqr.map("{:.3f}".format) + ")"
+    return texts.unstack("data", sort=False).reindex(columns=own["data"].unique()).fillna("—")
+
+
+@study.figure
+def figure(own, axes=None):
+    """Every run's distance to Alice's space on D1: a panel a data set, a line a rival."""
+    chosen = own[(own.metric == "distance") & (own.part == "D1")].assign(rival=rival_of)
+    sets = list(chosen["data"].unique())
+    axes = np.atleast_1d(figures.figure_row(len(sets), height=3.0)[1] if axes is None else axes)
+    for number, (ax, name) in enumerate(zip(axes, sets, strict=True)):
+        for row, (rival, method) in enumerate(SHOWN.items()):
+            values = chosen[(chosen["data"] == name) & (chosen.rival == rival)].value
+            style = dict(color=figures.colour_of(method), linewidths=0)
+            ax.scatter(values, [row] * len(values), s=10, alpha=0.5, **style)
+            ax.plot(values.median(), row, "|", markersize=11, color=style["color"])
+        ax.set(title=name, xscale="log", xlabel="distance to Alice / her variance")
+        left = number % max(1, -(-len(sets) // 2)) == 0
+        ax.set_yticks(range(len(SHOWN)), SHOWN if left else [])
+        ax.invert_yaxis()
+    return axes

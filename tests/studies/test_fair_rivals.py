@@ -80,7 +80,7 @@ def test_maps_that_need_more_points_are_left_out(small):
 def test_the_comparison_has_a_row_per_rival(result):
     shown = fair_rivals.study.table(result.table)
     assert {"R-VAE", "VAE, rotation", OURS + ", ridge affine", SENT} <= set(shown.index)
-    assert shown.loc[SENT].item() == "0.000"
+    assert shown.loc[SENT].item() == "0.000 (0.000)"
 
 
 def test_the_committed_table_has_all_six_data_sets_and_keeps_to_its_bounds():
