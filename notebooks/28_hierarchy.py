@@ -346,7 +346,7 @@ hierarchy.study.table(own)
 
 # %% [markdown]
 # *Excess distortion* is the mean over the rates that both reach, above straight lines through the four separate trainings; *below at* is the share of these rates at which the one training lies lower; *highest rate* is a share of the separate trainings' highest.
-# The verdict is on "competitive": an excess of at most 0 agrees, one below a tenth of the distortions' whole range is the same trend.
+# The verdict is on the word "competitive": it agrees where the excess is below a tenth of the distortions' whole range.
 # This is a milder rule than those of {ref}`multi-rate` and {ref}`text`, which ask the one training to be ahead; read it together with the two columns before it.
 # Lines between four points lie above a convex curve, which flatters the one training; and the two excesses are over different ranges of rates, so they do not compare with each other.
 
