@@ -156,7 +156,7 @@ check(
 # ## Does it still reconstruct?
 #
 # The paper says that the R-VAE reconstructs as well as the VAE.
-# First row: held-out digits; then VAE, beta-VAE and R-VAE, one run each.
+# In the pictures the first row is held-out digits; then VAE, beta-VAE and R-VAE, one run each.
 
 # %% mystnb={"figure": {"caption": "The R-VAE reconstructs held-out digits about as well as the VAE. The first row is eight held-out images. The other rows are reconstructions by VAE, beta-VAE and R-VAE, one run each.", "name": "fig-digits-reconstructions"}}
 some = validation.x[:8]
@@ -174,12 +174,17 @@ panels = dict(
 for ax, (metric, label) in zip(axes, panels.items(), strict=True):
     how = dict(metric=metric, part="rest", label=label)
     figures.plot_by_method(study.table, ax=ax, **how)
+
+# %% [markdown]
+# In numbers, median and interquartile range over the runs; the verdict is "as well" where the medians ± half a range overlap:
+
+# %%
+price = rosetta_tables.reconstruction(study.table)
+held = (price.verdict != "worse").all()
+check("the R-VAE reconstructs as well as the VAE, or better", held)
 distortion = median["distortion", "rest"]
-spread = abs(distortion["beta-VAE"] - distortion["VAE"])
-check(
-    "the R-VAE's distortion is no worse than the VAE's by a third of what beta costs",
-    distortion["R-VAE"] < distortion["VAE"] + spread / 3,
-)
+check("the beta-VAE reconstructs worse", distortion["beta-VAE"] > distortion["VAE"])
+price
 
 # %% [markdown]
 # ## A second laboratory with other digits
@@ -242,7 +247,8 @@ digits.study.table(own, number=1)
 
 # %% [markdown]
 # **Table 1, MNIST**, retraining variability.
-# The paper's log determinants of ten runs in sixteen dimensions are singular, ours are of rank $\min(K, M - 1)$: their sizes do not compare, their order does.
+# The paper's log determinants of ten runs in sixteen dimensions are singular, ours are of rank $\min(K, M - 1)$: their sizes do not compare, their directions do ({ref}`eight-gaussians` has the rule).
+# "Same seed" is −∞ on a CPU, so that row compares with nothing.
 
 # %%
 digits.study.table(own, number=2)
@@ -251,7 +257,16 @@ digits.study.table(own, number=2)
 # **Table 2, MNIST**, log latent space distortion after sequential training.
 
 # %%
+price = rosetta_tables.reconstruction(own)
+if dataset == "digits":
+    judged = price.verdict.droplevel("metric")
+    check("the same digits: as well", judged["reproducibility", "rest"] == "as well")
+    check("Bob's own digits: worse", judged["sequential", "D2"] == "worse")
 print(rosetta_tables.scale_of(own, "images"), "fully connected network", sep=", ")
+price
+
+# %% [markdown]
+# **Reconstruction**, at the scale of the tables: distortion in nats on held-out digits, in the reproducibility experiment, and of Bob's own digits in the sequential one.
 
 # %% [markdown]
 # ## Is your map the book's map?
@@ -276,7 +291,8 @@ if dataset == "digits":
 # %% [markdown]
 # ## Take-aways
 #
-# * On images, too, a few dozen anchors fix the whole space, at little or no cost in reconstruction.
+# * On images, too, a few dozen anchors fix the whole space.
+# * Trained again on the same digits, the R-VAE reconstructs as well as the VAE. On digits that the anchors do not show it reconstructs worse.
 # * Where there are more dimensions than runs, a log determinant needs a stated rank; the share of variance within a datum needs nothing and is easier to read.
 # * Anchors pin what the sender knew. New classes find their own place, which may differ from laboratory to laboratory.
 #

@@ -191,11 +191,9 @@ label = "squared error\n(lower is better)"
 _ = figures.plot_by_method(study.table, label=label, **how)
 
 # %% mystnb={"figure": {"caption": "Anchored training (R-VAE) reconstructs held-out digits as well as the VAE does. The first row is eight held-out images. Each other row is their reconstruction by one run of the method named.", "name": "fig-mnist-reconstructions"}}
-error = median["squared_error", "rest"]
-check(
-    "the R-VAE reconstructs within 2 % of the VAE, or better",
-    error["R-VAE"] < 1.02 * error["VAE"],
-)
+price = rosetta_tables.reconstruction(study.table)
+held = (price.verdict != "worse").all()
+check("the R-VAE reconstructs as well as the VAE, or better", held)
 some = held_out.x[:8]
 scale = 255 if some.dtype == np.uint8 else 1
 rows = {"images": some / scale}
@@ -204,7 +202,12 @@ for name, runs in study.fits.items():
 strip = np.clip(np.concatenate(list(rows.values())), 0, 1)
 _ = figures.plot_images(strip, columns=8, rows=list(rows))
 
+# %%
+price
+
 # %% [markdown]
+# Median and interquartile range over the runs, on held-out images; the verdict is "as well" where the medians ± half a range overlap.
+#
 # ## A walk between two anchors
 #
 # If two models share a space, the same latent means the same image to both.
@@ -303,7 +306,8 @@ mnist.study.table(own, number=1)
 
 # %% [markdown]
 # **Table 1, MNIST**, retraining variability.
-# The paper's log determinants of ten runs in sixteen dimensions are singular and ours are over the leading $\min(K, M - 1)$ eigenvalues, so the sizes do not compare, and the verdict on them should be read as one on order.
+# The paper's log determinants of ten runs in sixteen dimensions are singular and ours are over the leading $\min(K, M - 1)$ eigenvalues, so the sizes do not compare, the directions do ({ref}`eight-gaussians` has the rule).
+# "Same seed" is −∞ on a CPU and a finite number on the paper's GPU, so that row compares with nothing.
 
 # %%
 mnist.study.table(own, number=2)
@@ -324,11 +328,14 @@ lower = median.loc["R-VAE"] < median.loc[others].min()
 for metric in ("rv", "rv_relative"):
     check(f"MNIST: R-VAE below VAE and beta-VAE in {metric}", lower[metric].all())
 check("MNIST: and in the distance to the template", lower["unaligned"].all())
-error = median["squared_error", "rest"]
-check(
-    "MNIST: reconstruction within 2 % of the VAE's, or better",
-    error["R-VAE"] < 1.02 * error["VAE"],
-)
+price = rosetta_tables.reconstruction(many)
+held = (price.verdict == "better").all()
+check("MNIST: the R-VAE reconstructs better than the VAE", held)
+price
+
+# %% [markdown]
+# **Reconstruction** of held-out images, and of Bob's own digits.
+# After so few epochs the template has done part of the R-VAE's work; that its reconstruction is the *better* one may not last in longer trainings.
 
 # %%
 mnist.study.table(own, number=4)
@@ -344,7 +351,7 @@ print(rosetta_tables.scale_of(own, "images"), "residual network", sep=", ")
 # ## Take-aways
 #
 # * A window fitted once shows whether two maps agree; a window fitted for each model hides it.
-# * Sixty-four anchors hold a convolutional network's space as they hold a small one's, at no cost in reconstruction, and decoders then agree along whole paths between anchors.
+# * Sixty-four anchors hold a convolutional network's space as they hold a small one's. In these short trainings they cost no reconstruction, and decoders then agree along whole paths between anchors.
 # * "Same seed" is reproducible where nothing changes, which is nowhere that matters.
 #
 # Here the second laboratory had digits that the first had never seen.

@@ -205,12 +205,13 @@ which_points.study.table(own, metric="LSD")
 
 # %% [markdown]
 # **Table 9, log distortion.**
+# Most differences, the paper's and ours, are within their interquartile ranges, where a direction is a matter of chance ({ref}`eight-gaussians` has the rule).
 
 # %%
 which_points.study.table(own, metric="RV")
 
 # %% [markdown]
-# **Table 9, retraining variability**, over the leading $\min(K, M - 1)$ eigenvalues; the paper's log determinants are singular, and their interquartile ranges of 18 to 34 nats say how far they can be trusted.
+# **Table 9, retraining variability**, over the leading $\min(K, M - 1)$ eigenvalues; the paper's log determinants are singular, so that sizes do not compare, and their interquartile ranges of 18 to 34 nats say how far they can be trusted.
 
 # %%
 closeness = which_points.closeness(own)

@@ -1,6 +1,24 @@
 """Tables of our numbers beside a paper's, as text: medians, interquartile ranges, verdicts."""
 
+from typing import NamedTuple
+
 import numpy as np
+
+
+class Verdict(NamedTuple):
+    """How a number here compares with the paper's, both relative to one baseline.
+
+    direction: "same" or "opposite", the side of the baseline; "reference" for the baseline itself;
+        "not comparable" where a number lies on no side.
+    size: "agrees", else whether ours is "smaller" or "larger" in magnitude; "not comparable" where
+        the paper's number has no meaningful size.
+    """
+
+    direction: str
+    size: str
+
+
+REFERENCE, NO_NUMBER = Verdict("reference", "—"), Verdict("—", "—")
 
 
 def format_number(value: float, *, digits: int = 2) -> str:
@@ -39,14 +57,28 @@ def scales(own, *columns: str, by=("data",)):
     return whole.astype(dict.fromkeys(counts, int))
 
 
-def verdict(ours: float, our_iqr: float, paper: float, paper_iqr: float) -> str:
-    """How ours compares with the paper's.
+def verdict(ours: float, our_iqr: float, paper: float, paper_iqr: float, *, sizes=True) -> Verdict:
+    """How ours compares with the paper's, both relative to the baseline, which is zero.
 
-    "agrees" where median +- IQR/2 overlap, "same trend" on the same side of zero, else "differs".
+    The sizes agree where median ± IQR/2 overlap.  A number that is infinite or missing compares
+    with nothing; one that is zero lies on no side.
+
+    Args:
+        ours: our median.
+        our_iqr: its interquartile range.
+        paper: the paper's median.
+        paper_iqr: its interquartile range, 0 where the paper prints none.
+        sizes: False where the paper's number has a sign and no meaningful size.
     """
+    if not np.isfinite([ours, our_iqr, paper, paper_iqr]).all():
+        return Verdict("not comparable", "—")
+    sides = {-1: "opposite", 0: "not comparable", 1: "same"}
+    direction = sides[int(np.sign(ours) * np.sign(paper))]
+    if not sizes:
+        return Verdict(direction, "not comparable")
     if abs(ours - paper) <= (our_iqr + paper_iqr) / 2:
-        return "agrees"
-    return "same trend" if ours * paper > 0 else "differs"
+        return Verdict(direction, "agrees")
+    return Verdict(direction, "smaller" if abs(ours) < abs(paper) else "larger")
 
 
 def statements(rows: dict, *, columns=("paper", "here"), name: str = "statement"):
@@ -68,32 +100,36 @@ def statements(rows: dict, *, columns=("paper", "here"), name: str = "statement"
     return pd.DataFrame(cells, index=index, columns=[*columns, "verdict"])
 
 
-def against_paper(frame, published, *, baseline: str = "VAE"):
+def against_paper(frame, published, *, baseline: str = "VAE", sizes: bool = True):
     """Ours beside the paper's.
 
     Args:
         frame: as from `over_templates`, medians relative to the baseline.
         published: rows of results/published.csv.
         baseline: the method that the others are compared with.
+        sizes: as in `verdict`.
 
     Returns:
-        A table of text, indexed by part: points, method, paper, here, range over templates and
-        verdict; "—" where the paper has no such row.
+        A table of text, indexed by part: points, method, paper, here, range over templates where
+        there are several, and the verdict's direction and size; "—" where the paper has no such
+        row.
     """
     import pandas as pd
 
-    rows = []
+    rows, several = [], (frame.templates > 1).any()
     for row in frame.itertuples():
         same = (published.method == row.method) & published.part.isin([row.part, "all"])
         same &= published.num_points.isna() | (published.num_points == row.num_points)
-        shown, judged = "—", "—"
+        shown, judged = "—", NO_NUMBER
         if same.any():
             theirs = published[same].iloc[0]
             shown = format_median(theirs["median"], theirs.iqr)
-            judged = verdict(row.median, row.iqr, theirs["median"], theirs.iqr)
+            numbers = (row.median, row.iqr, theirs["median"], theirs.iqr)
+            judged = verdict(*numbers, sizes=sizes)
         cells = dict(part=row.part, points=int(row.num_points), method=row.method, paper=shown)
         cells["here"] = format_median(row.median, row.iqr)
-        cells["range"] = f"{format_number(row.lowest)} to {format_number(row.highest)}"
-        cells["verdict"] = "reference" if row.method == baseline else judged
-        rows.append(cells)
+        if several:
+            cells["range"] = f"{format_number(row.lowest)} to {format_number(row.highest)}"
+        judged = REFERENCE if row.method == baseline else judged
+        rows.append(cells | judged._asdict())
     return pd.DataFrame(rows).set_index("part")

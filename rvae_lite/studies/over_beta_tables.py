@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rvae_lite.reporting.tables import format_median, format_number
+from rvae_lite.reporting.tables import NO_NUMBER, REFERENCE, format_median, format_number, verdict
 
 
 def best_negative_elbos(table, *, baseline: str = "beta-VAE"):
@@ -16,22 +16,18 @@ def best_negative_elbos(table, *, baseline: str = "beta-VAE"):
     return rows.groupby(["data", "network", "method", "seed"], sort=False).value.min().reset_index()
 
 
-def curves_against_paper(
-    table, published, *, baseline: str = "beta-VAE", tolerance: float = 0.02, named=None
-):
-    """The lowest test -ELBO over beta beside the paper's.
+def curves_against_paper(table, published, *, baseline: str = "beta-VAE", named=None):
+    """The lowest test -ELBO over beta beside the paper's, judged by its difference to the baseline.
 
     Args:
         table: a study's tidy table.
         published: rows of results/published.csv.
         baseline: the method that the others are compared with.
-        tolerance: the share of the paper's number within which ours "agrees"; else it is the "same
-            trend" where the method is on the paper's side of the baseline, or it "differs".
         named: method -> what the paper calls it, where it differs.
 
     Returns:
         A table of text, indexed by data: network, method, paper, here (median and interquartile
-        range over seeds), verdict.
+        range over seeds), direction and size.
     """
     import pandas as pd
 
@@ -45,18 +41,15 @@ def curves_against_paper(
         here = format_median(value, iqr[data, network, method])
         paper = theirs.get((data, network, named.get(method, method)))
         if paper is None:
-            rows.append([data, network, method, "—", here, "—"])
+            rows.append([data, network, method, "—", here, *NO_NUMBER])
             continue
         gain = value - ours[data, network, baseline]
-        same_side = gain * (paper - theirs[data, network, baseline]) > 0
-        if abs(value - paper) <= tolerance * paper:
-            verdict = "agrees"
-        elif method == baseline:
-            verdict = "reference"
-        else:
-            verdict = "same trend" if same_side else "differs"
-        rows.append([data, network, method, format_number(paper), here, verdict])
-    return pd.DataFrame(rows, columns=[*keys, "paper", "here", "verdict"]).set_index("data")
+        published_gain = paper - theirs[data, network, baseline]
+        judged = verdict(gain, iqr[data, network, method], published_gain, 0)
+        judged = REFERENCE if method == baseline else judged
+        rows.append([data, network, method, format_number(paper), here, *judged])
+    columns = [*keys, "paper", "here", "direction", "size"]
+    return pd.DataFrame(rows, columns=columns).set_index("data")
 
 
 def published_gaps(published):
@@ -68,15 +61,15 @@ def published_gaps(published):
     return pd.Series(values, index=rows.part.astype(float).to_numpy()).sort_index()
 
 
-def gaps_against_paper(table, published, *, method: str = "MR-VAE", tolerance: float = 0.05):
+def gaps_against_paper(table, published, *, method: str = "MR-VAE"):
     """The mutual information gap over beta beside the published one, in the sampled form.
+
+    What is judged is the rise of the gap above that at the lowest beta, which is the reference.
 
     Args:
         table: the table of the study of disentanglement.
         published: rows of results/published.csv.
         method: whose gap.
-        tolerance: distance within which a gap "agrees"; else it is the "same trend" where it is
-            above that at the lowest beta by more, as the published one is, or it "differs".
     """
     import pandas as pd
 
@@ -85,10 +78,10 @@ def gaps_against_paper(table, published, *, method: str = "MR-VAE", tolerance: f
     theirs, shown = published_gaps(published), {}
     for beta, (low, value, high) in ours.iterrows():
         paper = theirs.iloc[np.abs(np.log(theirs.index / beta)).argmin()]
-        rise = min(value - ours[0.5].iloc[0], paper - theirs.iloc[0])
-        verdict = "same trend" if rise > tolerance else "differs"
-        if abs(value - paper) <= tolerance:
-            verdict = "agrees"
-        shown[f"{beta:.2g}"] = [format_number(paper), format_median(value, high - low), verdict]
-    shown = pd.DataFrame.from_dict(shown, orient="index", columns=["paper", "here", "verdict"])
+        rise, published_rise = value - ours[0.5].iloc[0], paper - theirs.iloc[0]
+        judged = verdict(rise, high - low, published_rise, 0) if shown else REFERENCE
+        here = format_median(value, high - low)
+        shown[f"{beta:.2g}"] = [format_number(paper), here, *judged]
+    columns = ["paper", "here", "direction", "size"]
+    shown = pd.DataFrame.from_dict(shown, orient="index", columns=columns)
     return shown.rename_axis("beta")

@@ -197,13 +197,21 @@ def results_folder() -> Path:
 
 def load_results(name: str):
     """A committed table, for example "eight_gaussians" or "published": a pandas DataFrame."""
-    import pandas as pd
-
     path = results_folder() / f"{name}.csv"
     if not path.is_file():
         known = sorted(file.stem for file in results_folder().glob("*.csv"))
         raise ValueError(f"there is no table {name!r} in results/; there are {known}")
-    return pd.read_csv(path)
+    return read_rows(path)
+
+
+def read_rows(source):
+    """A study's table from its file, path or open: a pandas DataFrame.
+
+    A commit is text: a hash such as 18e6000 reads as a number, and is infinite.
+    """
+    import pandas as pd
+
+    return pd.read_csv(source, dtype=dict(commit=str))
 
 
 def run_study(name: str, profile: str, *, out=None, only: str | None = None, progress: bool = True):
@@ -240,7 +248,7 @@ def run_study(name: str, profile: str, *, out=None, only: str | None = None, pro
             signed = text + _signature(text, origin)
             write_atomically(path, lambda file, signed=signed: file.write(signed.encode()))
         try:
-            tables.append(pd.read_csv(io.StringIO(text), dtype=dict(commit=str)))
+            tables.append(read_rows(io.StringIO(text)))
         except ValueError as error:  # signed, but not by a study
             raise ValueError(
                 f"{path} holds no table: delete it, and the unit runs again"

@@ -189,7 +189,7 @@ def share_of_words(written, tokens) -> float:
 def table(own, published):
     """Area and dominance of the multi-rate curves, median (IQR), with a verdict.
 
-    The paper says "competitive", without a number: a median dominance of a half is the same trend.
+    The paper says "competitive", without a number: a median dominance of a half agrees.
     """
     pairs = own[own.metric.isin(["area", "dominance"])]
     groups = pairs.groupby(["method", "against", "metric"]).value
@@ -200,7 +200,7 @@ def table(own, published):
     ahead = middle.unstack().dominance >= 0.5
     wide.insert(0, "paper, Figure 5", "competitive, no number")
     wide.columns.name = "median (IQR)"
-    return wide.assign(verdict=np.where(ahead, "same trend", "differs"))
+    return wide.assign(verdict=np.where(ahead, "agrees", "differs"))
 
 
 def points_of(own):

@@ -23,11 +23,27 @@ def test_templates_are_summarised_by_their_median_and_range():
 
 
 @pytest.mark.parametrize(
-    ("ours", "paper", "expected"),
-    [(-1.0, -1.5, "agrees"), (-9.0, -1.0, "same trend"), (4.0, -1.0, "differs")],
+    ("ours", "paper", "direction", "size"),
+    [
+        (-1.0, -1.5, "same", "agrees"),
+        (-9.0, -1.0, "same", "larger"),
+        (-1.0, -9.0, "same", "smaller"),
+        (0.2, -0.3, "opposite", "agrees"),
+        (4.0, -1.0, "opposite", "larger"),
+        (0.5, 0.0, "not comparable", "agrees"),
+        (-9.0, 0.0, "not comparable", "larger"),
+    ],
 )
-def test_the_verdict_follows_its_rule(ours, paper, expected):
-    assert tables.verdict(ours, 0.5, paper, 0.6) == expected
+def test_the_verdict_has_a_direction_and_a_size(ours, paper, direction, size):
+    assert tables.verdict(ours, 0.5, paper, 0.6) == (direction, size)
+    judged = tables.verdict(ours, 0.5, paper, 0.6, sizes=False)
+    assert judged == (direction, "not comparable")
+
+
+@pytest.mark.parametrize(("ours", "paper"), [(-np.inf, -48.83), (-1.0, np.nan)])
+def test_the_infinite_and_the_missing_compare_with_nothing(ours, paper):
+    for numbers in ((ours, 0.0, paper, 9.35), (paper, 9.35, ours, 0.0)):
+        assert tables.verdict(*numbers) == ("not comparable", "—")
 
 
 def test_numbers_have_a_true_minus_sign_and_no_negative_zero():
@@ -42,12 +58,16 @@ def test_a_row_of_the_paper_without_a_number_of_points_stands_beside_any():
     )
     frame = pd.DataFrame(
         [
-            dict(method=name, part="D1", num_points=32, median=0.0, iqr=0.2, lowest=0, highest=0)
-            for name in "ab"
+            dict(method=name, part="D1", num_points=32, median=0.1, iqr=0.2, lowest=0, highest=1)
+            for name in "abc"
         ]
     )
-    table = tables.against_paper(frame, published, baseline="a")
-    assert list(table.verdict) == ["reference", "agrees"]
+    table = tables.against_paper(frame.assign(templates=1), published, baseline="a")
+    assert list(table.direction) == ["reference", "same", "—"]
+    assert list(table["size"]) == ["—", "agrees", "—"] and "range" not in table
+    table = tables.against_paper(frame.assign(templates=2), published, baseline="a", sizes=False)
+    assert list(table["size"]) == ["—", "not comparable", "—"]
+    assert set(table.range) == {"0.00 to 1.00"}
 
 
 def test_the_scale_of_runs_is_a_row_for_each_data_set_in_their_order():

@@ -10,7 +10,7 @@ def test_table_10_is_relative_to_the_same_architecture():
     for metric in ("LSD", "RV"):
         table = any_architecture.study.table(own, metric=metric)
         assert len(table) == 2 * 3 and "—" not in set(table.paper)
-        assert set(table[table.method == "same architecture"].verdict) == {"reference"}
+        assert set(table[table.method == "same architecture"].direction) == {"reference"}
 
 
 def test_the_second_laboratory_has_the_other_network(monkeypatch):

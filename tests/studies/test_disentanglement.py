@@ -159,10 +159,12 @@ def test_the_published_gaps_stand_beside_the_sampled_form_alone():
         "0.46",
     ]
     assert set(table.here) == {"0.35 (0.10)"}
-    assert list(table.verdict)[:3] == ["differs", "agrees", "differs"]
+    assert list(table.direction) == ["reference"] + ["not comparable"] * 9  # ours does not rise
+    assert list(table["size"])[:3] == ["—", "smaller", "smaller"]
     rising = [dict(row, value=row["value"] + (row["beta"] > 0.1) * 0.2) for row in rows]
-    verdicts = over_beta_tables.gaps_against_paper(pd.DataFrame(rising), published).verdict
-    assert list(verdicts)[1:4] == ["same trend", "same trend", "same trend"]
+    verdicts = over_beta_tables.gaps_against_paper(pd.DataFrame(rising), published)
+    assert set(verdicts.direction[1:]) == {"same"}
+    assert list(verdicts["size"])[1:4] == ["larger", "agrees", "agrees"]
 
 
 def test_the_committed_gap_depends_on_the_seed_more_than_on_beta():

@@ -31,8 +31,8 @@ def test_curves_are_compared_at_the_baselines_betas():
     assert best.to_dict() == {"MR-VAE": 8.0, "beta-VAE": 10.0}
 
 
-def test_the_verdict_on_curves_is_about_size_first_and_about_direction_else():
-    table = negative_elbos({"MR-VAE": {0.1: 20.0}, "beta-VAE": {0.1: 10.0}, "other": {0.1: 1.0}})
+def test_the_verdict_on_curves_is_about_their_difference_to_the_baseline():
+    table = negative_elbos({"MR-VAE": {0.1: 20.0}, "beta-VAE": {0.1: 10.0}, "other": {0.1: 9.1}})
     published = dict(data="D", part="cnn", metric="negative_elbo")
     methods = pd.DataFrame(
         [
@@ -41,12 +41,15 @@ def test_the_verdict_on_curves_is_about_size_first_and_about_direction_else():
         ]
     )
     compared = over_beta_tables.curves_against_paper(table, methods).set_index("method")
-    assert compared.verdict.to_dict() == {"MR-VAE": "differs", "beta-VAE": "agrees", "other": "—"}
+    verdicts = compared[["direction", "size"]].T.to_dict("list")
+    assert verdicts["MR-VAE"] == ["opposite", "larger"]
+    assert verdicts["beta-VAE"] == ["reference", "—"] and verdicts["other"] == ["—", "—"]
     assert compared.paper["other"] == "—" and compared.here["MR-VAE"] == "20.00 (0.00)"
     compared = over_beta_tables.curves_against_paper(
         table, methods, named={"other": "MR-VAE"}
     ).set_index("method")
-    assert compared.paper["other"] == "9.00" and compared.verdict["other"] == "same trend"
-    better = negative_elbos({"MR-VAE": {0.1: 19.0}, "beta-VAE": {0.1: 20.0}})
+    assert compared.paper["other"] == "9.00" and compared.direction["other"] == "same"
+    assert compared["size"]["other"] == "agrees"  # both 0.9 below the baseline
+    better = negative_elbos({"MR-VAE": {0.1: 19.5}, "beta-VAE": {0.1: 20.0}})
     compared = over_beta_tables.curves_against_paper(better, methods).set_index("method")
-    assert compared.verdict.to_dict() == {"MR-VAE": "same trend", "beta-VAE": "reference"}
+    assert list(compared.loc["MR-VAE", ["direction", "size"]]) == ["same", "smaller"]

@@ -62,10 +62,35 @@ def test_the_table_beside_the_paper_finds_its_row():
         tables.over_templates(rosetta_tables.relative_rv(rv_table())), published
     )
     rows = table.set_index("method")
-    assert (
-        rows.loc["R-VAE", "verdict"] == "agrees" and rows.loc["R-VAE", "paper"] == "−12.50 (1.00)"
-    )
-    assert rows.loc["VAE", "verdict"] == "reference" and rows.loc["VAE", "paper"] == "—"
+    assert rows.loc["R-VAE", "size"] == "agrees" and rows.loc["R-VAE", "paper"] == "−12.50 (1.00)"
+    assert rows.loc["VAE", "direction"] == "reference" and rows.loc["VAE", "paper"] == "—"
+
+
+def test_the_paper_has_sizes_of_variability_on_the_toy_alone():
+    for data, sizes in (("8 Gaussians", {"larger"}), ("MNIST", {"not comparable"})):
+        published = dict(table=1, data=data, method="R-VAE", part="rest", num_points=8)
+        published = pd.DataFrame([dict(published, median=-5.0, iqr=0.1)])
+        table = rosetta_tables.rosetta_table(rv_table(), published, number=1, data=data)
+        chosen = table[table.method == "R-VAE"]
+        assert set(chosen["size"]) == sizes and set(chosen.direction) == {"same"}
+
+
+def test_reconstruction_has_a_verdict_for_every_metric_recipe_and_part():
+    values = {
+        ("distortion", "rest"): ([1.0, 2.0, 3.0], [2.0, 2.5, 3.0]),
+        ("squared_error", "rest"): ([1.0, 1.0, 1.0], [3.0, 3.0, 3.0]),
+        ("squared_error", "D2"): ([4.0, 4.0, 4.0], [3.0, 3.0, 3.0]),
+    }
+    rows = [
+        dict(method=method, recipe="r", metric=metric, part=part, value=value)
+        for (metric, part), pair in values.items()
+        for method, runs in zip(("VAE", "R-VAE"), pair, strict=True)
+        for value in runs
+    ]
+    table = rosetta_tables.reconstruction(pd.DataFrame(rows))
+    assert list(table.verdict) == ["as well", "worse", "better"]
+    assert list(table.difference) == ["0.50", "2.00", "−1.00"]
+    assert table.loc[("distortion", "r", "rest"), "R-VAE"] == "2.50 (0.50)"
 
 
 def test_the_summary_has_a_row_per_quantity_that_was_measured():

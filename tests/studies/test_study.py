@@ -17,6 +17,7 @@ from rvae_lite.studies.study import (
     all_studies,
     find_study,
     load_results,
+    read_rows,
     readme_table,
     results_folder,
     run_study,
@@ -105,7 +106,7 @@ def test_finished_units_are_not_run_again(calls, tmp_path):
     table = run_study("fake", "quick", out=tmp_path, progress=False)
     assert calls.read_text() == "first second "
     assert list(table.unit) == ["first", "second"]
-    assert pd.read_csv(tmp_path / "fake.csv").equals(table)
+    assert read_rows(tmp_path / "fake.csv").equals(table)
 
 
 def test_an_interrupted_unit_leaves_nothing_half_written(folder):
@@ -129,7 +130,7 @@ def test_a_new_study_is_one_short_file_that_resumes(folder):
     result = CliRunner().invoke(cli.app, command)
     assert result.exit_code == 0 and "4 rows in" in result.output
     assert (folder / "runs.txt").read_text() == "4 8 8 "
-    table = pd.read_csv(folder / "out" / "wider.csv")
+    table = read_rows(folder / "out" / "wider.csv")
     assert {"device", "torch", "profile", "commit"} <= set(table)
     assert set(table.profile) == {"quick"} and set(table.device) == {"cpu"}
     assert list(find_study("wider").table(table).index) == [4, 8]
@@ -353,3 +354,18 @@ def test_units_of_another_commit_are_told(calls, tmp_path, monkeypatch):
     message = "some units are of commit 0*1, this is 0000002: delete them in .*fake-quick"
     with pytest.warns(UserWarning, match=message):
         run_study("fake", "quick", out=tmp_path, progress=False)
+
+
+def test_a_hash_that_reads_as_a_number_stays_a_hash(calls, tmp_path, monkeypatch):
+    for number, commit in enumerate(["18e6000", "0086751", "1162168"]):
+        monkeypatch.setattr(study_module, "_commit", lambda commit=commit: commit)
+        out = tmp_path / str(number)
+        table = run_study("fake", "quick", out=out, progress=False)
+        again = run_study("fake", "quick", out=out, progress=False)
+        assert set(table.commit) == {commit} and again.equals(table)
+        assert read_rows(out / "fake.csv").equals(table)
+
+
+def test_every_committed_row_of_ours_names_its_commit():
+    for name in {path.stem for path in results_folder().glob("*.csv")} - {"published"}:
+        assert load_results(name).commit.str.fullmatch("[0-9a-f]{7,40}").all(), name

@@ -13,7 +13,7 @@ def test_table_9_is_relative_to_k_means():
     for metric in ("LSD", "RV"):
         table = study.table(own, metric=metric)
         assert len(table) == 2 * 4 and "—" not in set(table.paper)
-        assert set(table[table.method == "k-means"].verdict) == {"reference"}
+        assert set(table[table.method == "k-means"].direction) == {"reference"}
 
 
 def test_every_way_stays_within_half_of_the_first_laboratorys_variance():
