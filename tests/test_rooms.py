@@ -39,15 +39,15 @@ HEAVY += ["pooch", "scipy", "sklearn", "soundfile", "torchvision", "tqdm", "type
 ALLOWED = {"cli": {"typer"}, "lab.commands": {"typer"}, "lab.estimator": {"sklearn"}}
 
 BUDGETS = dict(
-    top_files=25,
+    top_files=26,
     rooms=8,
-    package_lines=20_055,
-    core_lines=2_875,
+    package_lines=20_481,
+    core_lines=3_194,
     file_lines=350,
     body_lines=40,
     line_characters=100,
     parameters=15,
-    arrows=130,
+    arrows=135,
     files_to_the_rosetta_term=7,
     tokens_a_line=24,
 )
