@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from rvae_lite.arrays import as_array, named
+from rvae_lite.arrays import as_array, as_float32, named
+from rvae_lite.coverage import covering, d_optimal, farthest_first
 from rvae_lite.fitted import Fit
 from rvae_lite.models.checks import check_known, check_selection
 from rvae_lite.multirate import is_multirate
@@ -39,10 +40,15 @@ def select_points(
         num_points: R, at most N.
         decode: the model's decoder, latents (R, K) to (R, *data) or (1, R, *data), such as
             `fit.decode`: decode(z_r) travels with the points, and `fit` draws decoders to it.
-        method: "kmeans" (the paper's), "gaussian_mixture", "agglomerative" or "random".
-        seed: of the clustering.
+        method: "kmeans" (the paper's), "gaussian_mixture", "agglomerative" or "random"; or, with a
+            statement attached, "farthest_first" (of the inputs, from the one nearest to their mean:
+            the covering radius is at most twice the best of any R points) or "d_optimal" (of the
+            means: what an affine map errs by at the points grows least elsewhere); see `coverage`.
+        seed: of the clustering or the drawing.
         ids: names of the data, (N,), kept with the points.
         header: entries to add to the file's header: preprocessing, licence, source, ...
+
+    The header's entry `covering` tells how far all of x lie from the chosen ones.
 
     ValueError: lengths that do not fit, more points than data, an unknown method.
 
@@ -59,9 +65,10 @@ def select_points(
     x, means = as_array("x", x), as_array("means", means).astype(np.float64)
     check_selection(x, means, num_points, seed=seed)
     check_known("method", method, sorted(SELECTION_METHODS))
-    chosen = _nearest_distinct(means, SELECTION_METHODS[method](means, num_points, seed % 2**32))
+    chosen = SELECTION_METHODS[method](x, means, num_points, seed % 2**32)
     versions = dict(torch=torch.__version__, numpy=np.__version__, python=platform.python_version())
     made = dict(selection_method=method, selection_seed=int(seed), versions=versions)
+    made["covering"] = covering(x, _as_kept(x[chosen]))
     names = np.arange(len(x)) if ids is None else np.asarray(ids)
     recon = None if decode is None else _decoded(decode, means[chosen], x.shape[1:])
     kept = dict(recon=recon, ids=names[chosen], header=header | made)
@@ -133,6 +140,19 @@ def curve_points(
     return RosettaPoints(selected.x, z, **curves)
 
 
+def _as_kept(x: np.ndarray) -> np.ndarray:
+    return x if x.dtype == np.uint8 else as_float32("x", x)
+
+
+def nearest_to(find_centres):
+    """A way of choosing: the datum nearest to each centre that is found among the means."""
+
+    def choose(x, means, num_points, seed):
+        return _nearest_distinct(means, find_centres(means, num_points, seed))
+
+    return choose
+
+
 def _nearest_distinct(means: np.ndarray, centres: np.ndarray) -> np.ndarray:
     chosen: list[int] = []
     for centre in centres:
@@ -167,5 +187,16 @@ def _random(means, num_points, seed):
     return means[np.random.default_rng(seed).choice(len(means), num_points, replace=False)]
 
 
-SELECTION_METHODS = dict(kmeans=_kmeans, gaussian_mixture=_gaussian_mixture)
-SELECTION_METHODS |= dict(agglomerative=_agglomerative, random=_random)
+def _farthest_first(x, means, num_points, seed):
+    return farthest_first(x, num_points)
+
+
+def _d_optimal(x, means, num_points, seed):
+    return d_optimal(means, num_points)
+
+
+CENTRES = dict(kmeans=_kmeans, gaussian_mixture=_gaussian_mixture)
+CENTRES |= dict(agglomerative=_agglomerative, random=_random)
+# name -> which rows (R,) of data x, (N, *data), and their means, (N, K); R and a seed follow
+SELECTION_METHODS = {name: nearest_to(find_centres) for name, find_centres in CENTRES.items()}
+SELECTION_METHODS |= dict(farthest_first=_farthest_first, d_optimal=_d_optimal)

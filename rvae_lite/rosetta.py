@@ -149,7 +149,8 @@ class RosettaPoints:
         Errors: another preprocessing, shape or scale (0-255 against 0-1), NaN, columns in another
         order.  Warnings: means or standard deviations of features that differ, data farther from
         the points' inputs than from each other, turned, mirrored, inverted or sorted otherwise, a
-        shifted scale, very few points.
+        shifted scale, very few points, more than half of the data farther from the points' inputs
+        than the sender's own were.  `covering` of the report says which data those are.
 
         Args:
             x: data, (N, *data).

@@ -3,6 +3,7 @@
 Letters: K latent dimension, R Rosetta points, J values of beta at which a curve is known.
 """
 
+import sys
 from importlib import resources
 
 import numpy as np
@@ -71,7 +72,7 @@ def check_maker(header: dict) -> None:
     """Raises ValueError where entries that trainings and reports act on are not what they must be.
 
     `preprocessing` is text or an object; `model` an object with the likelihood and its noise
-    variance; `value_scale` a number; all others may be any JSON.
+    variance; `value_scale` a number; `covering` three distances; all others may be any JSON.
     """
     if not isinstance(header, dict):
         raise ValueError(f"header must be a dictionary, not a {type(header).__name__}")
@@ -92,9 +93,22 @@ def check_maker(header: dict) -> None:
         wrong = "noise_variance must be a positive number"
     elif scale is not None and not (is_number(scale) and 0 < scale < np.inf):
         wrong = "value_scale must be a positive number"
+    elif not _is_covering(header.get("covering")):
+        wrong = "covering must be median <= q95 <= radius, finite distances from 0 upwards"
     else:
         return
     raise ValueError(f"the header's {wrong}: correct it")
+
+
+def _is_covering(found) -> bool:
+    """Whether this is the entry that `coverage.covering` makes, or none."""
+    if found is None:
+        return True
+    if not isinstance(found, dict) or set(found) != {"median", "q95", "radius"}:
+        return False
+    if not all(map(is_number, found.values())):
+        return False
+    return 0 <= found["median"] <= found["q95"] <= found["radius"] <= sys.float_info.max
 
 
 # The arrays of each version of the file; of curves the reconstructions may be absent.

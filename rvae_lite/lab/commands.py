@@ -46,7 +46,13 @@ def distil(
     num_points: Annotated[
         int | None, Choice("R; by default 64, fewer for few data.", min=1)
     ] = None,
-    method: Annotated[str, Choice("kmeans, gaussian_mixture, agglomerative or random.")] = "kmeans",
+    method: Annotated[
+        str,
+        Choice(
+            "kmeans, gaussian_mixture, agglomerative, random, farthest_first (reaches all data, "
+            "outliers too) or d_optimal (pins an affine map down)."
+        ),
+    ] = "kmeans",
     share: Annotated[
         str,
         Choice(
@@ -114,7 +120,8 @@ def distil(
     result = dict(points=str(out), model=str(kept), num_points=len(points))
     result |= dict(latent_dim=points.z.shape[-1], beta_range=points.header.get("beta_range"))
     notes = examples.notes + [NAMES_TRAVEL] * bool(data.is_dir() and points.ids[0])
-    result |= dict(share=points.header["share"], training=report, notes=notes)
+    result |= dict(share=points.header["share"], covering=points.header["covering"])
+    result |= dict(training=report, notes=notes)
     _say(result, in_words("distil", result), output)
 
 

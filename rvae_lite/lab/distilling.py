@@ -7,6 +7,7 @@ Letters: N examples, K latent dimension, R Rosetta points, J betas of curves.
 import numpy as np
 
 from rvae_lite.arrays import as_array, named
+from rvae_lite.coverage import covering
 from rvae_lite.fitted import Fit
 from rvae_lite.lab.plan import in_units
 from rvae_lite.multirate import is_multirate
@@ -63,7 +64,7 @@ def distil_space(
         space = space.at_beta(beta) if is_multirate(space.model) else space
         options["decode"] = space.decode
         points = select_points(x, space.encode(x)[0], num_points, **options)
-    return points if share == "inputs" else _with_decoded_inputs(space, points)
+    return points if share == "inputs" else _with_decoded_inputs(space, points, x)
 
 
 def load_space(path, *, multi_rate: bool = False) -> Fit:
@@ -97,7 +98,7 @@ def _origin(space: Fit, beta: float | None) -> dict:
     return origin | dict(epochs=space.num_epochs, batch_size=space.info.get("batch_size"))
 
 
-def _with_decoded_inputs(space: Fit, points: RosettaPoints) -> RosettaPoints:
+def _with_decoded_inputs(space: Fit, points: RosettaPoints, x: np.ndarray) -> RosettaPoints:
     """The points with decode(z_r) in place of x_r, in the inputs' units, and what that costs.
 
     Of curves the inputs are those of the lowest beta.  The cost is header["share"]:
@@ -129,7 +130,7 @@ def _with_decoded_inputs(space: Fit, points: RosettaPoints) -> RosettaPoints:
     cost["moved_share"] = _share(sum(moved), sum(spread))
     if curves:
         cost |= dict(decoded_at=betas[0], moved_shares=list(map(_share, moved, spread)))
-    header = points.header | dict(share=cost)
+    header = points.header | dict(share=cost, covering=covering(x, decoded))
     return RosettaPoints(decoded, points.z, betas=points.betas, recon=points.recon, header=header)
 
 

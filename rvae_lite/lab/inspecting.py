@@ -23,7 +23,7 @@ SHAPES = (
     "num_betas",
 )
 MAKER = ("preprocessing", "licence", "source", "value_scale", "share", "model")
-SELECTION = ("selection_method", "selection_seed")
+SELECTION = ("selection_method", "selection_seed", "covering")
 MOST_ENTRIES, WIDEST_NAME, MOST_CHARACTERS = 10, 24, 1000
 
 

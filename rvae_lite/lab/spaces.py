@@ -15,6 +15,7 @@ from rvae_lite.alignment import LinearMap, linear_map, mean_squared_distance, to
 from rvae_lite.arrays import as_array, named
 from rvae_lite.fitted import Fit
 from rvae_lite.lab.reading import read_data
+from rvae_lite.models.likeness import covering_of
 from rvae_lite.multirate import is_multirate
 from rvae_lite.points import NUM_BETAS
 from rvae_lite.rosetta import RosettaPoints
@@ -140,12 +141,18 @@ def gather_spaces(
             anchor_means |= source.spaces(points.x)
     if points is not None:
         notes.append(f"the anchors are the inputs of {len(points)} Rosetta points")
+        notes += [] if x is None else _covered(points, x[rows])
 
     betas = {name: at for name, at in betas.items() if at is not None}
     places = None if anchors is None else np.searchsorted(rows, np.sort(anchors))
     fits = {source.name: source.fit for source in found if source.fit is not None}
     over_beta = {} if found[0].fit is None else distances_over_beta(fits, x[rows])
     return Spaces(means, places, anchor_means or None, rows, notes, betas, over_beta)
+
+
+def _covered(points: RosettaPoints, x: np.ndarray) -> list:
+    covering = covering_of(points, x)
+    return [] if covering is None else [str(covering)]
 
 
 def name_sources(texts: list[str]) -> dict:

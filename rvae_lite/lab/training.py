@@ -72,7 +72,10 @@ def train_space(
     """
     names = named(x).get("names") if names is None else names
     x, plan = as_array("x", x), plan or Plan()
-    cautions = _dark(x) + ([] if points is None else _check(points, x, plan, preprocessing, names))
+    cautions, covering = _dark(x), None
+    if points is not None:
+        doubts, covering = _check(points, x, plan, preprocessing, names)
+        cautions += doubts
     plan = complete(plan, x, points)
     model = build_model(x.shape[1:], plan, bounded=are_bounded_images(x, points))
     trained = _not_held_out(len(x), plan)
@@ -86,6 +89,9 @@ def train_space(
         measured["verdict"] += "; mind the warnings"
     cautions += _unexplained(measured["held_out"]["unexplained_share"])
     report |= dict(cautions=cautions, seconds=space.info["seconds"])
+    if covering is not None:
+        numbers = covering._asdict() | dict(uncovered=len(covering.uncovered))
+        report["covering"] = dict(**numbers, said=str(covering))
     return Training(space, trained, report | measured)
 
 
@@ -142,13 +148,13 @@ def _unexplained(share: float) -> list[str]:
     return [f"the model explains nothing ({error}): train longer, or check the values' scale"]
 
 
-def _check(points: RosettaPoints, x: np.ndarray, plan: Plan, preprocessing, names) -> list[str]:
-    """Sentences that make one look again, after refusing what cannot be trained on."""
+def _check(points: RosettaPoints, x: np.ndarray, plan: Plan, preprocessing, names) -> tuple:
+    """Sentences that make one look again, and what is covered, after refusing what does not fit."""
     check = points.check(x, preprocessing, names=names)
     if check.errors:
         raise ValueError("points do not fit the data: " + "; ".join(check.errors))
     if points.betas is None:
-        return [*check.warnings, *([] if plan.beta_range is None else [PLAIN_POINTS])]
+        return check.warnings + [PLAIN_POINTS] * (plan.beta_range is not None), check.covering
     beta = 1.0 if plan.beta is None else plan.beta
     low, high = plan.beta_range or (beta, beta)
     if not low > 0:
@@ -157,7 +163,7 @@ def _check(points: RosettaPoints, x: np.ndarray, plan: Plan, preprocessing, name
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         points.warn_beyond(low, high)
-    return [*check.warnings, *(str(warning.message) for warning in caught)]
+    return check.warnings + [str(warning.message) for warning in caught], check.covering
 
 
 def _not_held_out(num_data: int, plan: Plan) -> np.ndarray:

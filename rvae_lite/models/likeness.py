@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rvae_lite.arrays import as_array, named
+from rvae_lite.coverage import distances_to_anchors
 from rvae_lite.models.forms import Places, far, form_that_fits
 
 RANGE_FACTOR = 10.0  # root mean squares further apart are another scale, not other data
@@ -21,18 +22,57 @@ WIDEST = 32  # pixels; larger images are averaged over blocks
 LEAST_SHIFT, LEAST_FACTOR = 0.5, 2.0  # of means, in SD, and of SD, that are worth a word
 DECODED = 1.5  # times as far from the data decoded inputs may lie: they lack details
 FEWEST = 8  # points, and data, of which distances can tell something
+UNCOVERED = 0.5  # of the data, from which it is worth a warning
+ROUNDED = 1e-5  # of a radius in a header, and of numbers in float32
+
+
+class Covering(NamedTuple):
+    """How far N data lie from the points' inputs: Euclidean distances in the model's units.
+
+    median, q95, radius: within which half of the data lie, 95 %, and all.
+    limit: the distance up to which an example counts as covered: the radius of the sender's own
+        data, where the file states it; else the largest distance of an input to its nearest other.
+    stated: whether the file states it.
+    share: of the data that are covered.
+    uncovered: rows of those that are not, the farthest first.
+    """
+
+    median: float
+    q95: float
+    radius: float
+    limit: float
+    stated: bool
+    share: float
+    uncovered: list[int]
+
+    def __str__(self) -> str:
+        many = f"{math.floor(1000 * self.share) / 10:g} % of the examples"
+        if not len(self.uncovered):
+            many = "all examples"
+        near = f"{many} lie no farther from a point's input than"
+        own = f"the sender's own data did (radius {self.limit:.3g})"
+        if not self.stated:
+            own = f"the inputs do from each other ({self.limit:.3g} at most; the file does not "
+            own += "say what its points covered)"
+        at = f", example {self.uncovered[0]}" if len(self.uncovered) else ""
+        return f"covering: {near} {own}; farthest: {self.radius:.3g}{at}"
 
 
 class CheckReport(NamedTuple):
-    """Problems found when points meet new data.  Errors stop training; warnings do not."""
+    """Problems found when points meet new data.  Errors stop training; warnings do not.
+
+    covering: what of the data the points cover; None after errors, or where it cannot be told.
+    """
 
     errors: list[str]
     warnings: list[str]
+    covering: Covering | None = None
 
     def __str__(self) -> str:
         lines = [f"error: {text}" for text in self.errors]
         lines += [f"warning: {text}" for text in self.warnings]
-        return "\n".join(lines) or "the points fit the data"
+        text, covering = "\n".join(lines) or "the points fit the data", str(self.covering or "")
+        return text if covering in text else f"{text}\n{covering}"
 
 
 def compare_points(points, x, preprocessing=None, names=None, *, doubts=True) -> CheckReport:
@@ -55,11 +95,38 @@ def compare_points(points, x, preprocessing=None, names=None, *, doubts=True) ->
     if len(points) <= latent_dim:
         problem = f"{len(points)} points cannot pin down {latent_dim} latent dimensions"
         warnings.append(f"{problem}: select at least {latent_dim + 1}")
-    if doubts and not scale_errors:
-        share = points.header.get("share")
-        decoded = isinstance(share, dict) and share.get("inputs") == "decoded"
-        warnings += _differences(*_some_of(points.x, data), names, DECODED if decoded else 1.0)
-    return CheckReport(errors + misnamed + scale_errors, warnings)
+    if not doubts or scale_errors:
+        return CheckReport(errors + misnamed + scale_errors, warnings)
+    slack = DECODED if _are_decoded(points) else 1.0
+    warnings += _differences(*_some_of(points.x, data), names, slack)
+    covering = covering_of(points, data)
+    few = covering is not None and covering.stated and covering.share < UNCOVERED
+    if few and not warnings:
+        warnings.append(f"{covering}: of the others the points say little")
+    return CheckReport(errors + misnamed, warnings, covering)
+
+
+def covering_of(points, data: np.ndarray) -> Covering | None:
+    """What of the data, (N, *data), the inputs of `RosettaPoints` cover.
+
+    None where the file does not state it and nothing can stand for it: of one point, and of decoded
+    inputs, which lie nearer to each other than data.
+    """
+    told, limit = points.header.get("covering"), None
+    if told is not None:
+        limit = float(told["radius"])
+    elif len(points) > 1 and not _are_decoded(points):
+        limit = max(_to_the_others(points.x, row) for row in range(len(points)))
+    else:
+        return None
+    distances = distances_to_anchors(data, points.x)
+    slack = ROUNDED * (limit + _root_mean_square(points.x))
+    order = np.argsort(-distances, kind="stable")
+    uncovered = order[distances[order] > limit + slack].tolist()
+    median, q95 = np.quantile(distances, [0.5, 0.95]).tolist()
+    share = 1 - len(uncovered) / len(distances)
+    largest = float(distances.max())
+    return Covering(median, q95, largest, limit, told is not None, share, uncovered)
 
 
 def check_points(model, x, weighted, *, gated: bool, names=None) -> None:
@@ -79,6 +146,15 @@ def check_points(model, x, weighted, *, gated: bool, names=None) -> None:
     errors = compare_points(points, x, names=names, doubts=False).errors
     if errors:
         raise ValueError("points do not fit the data: " + "; ".join(errors))
+
+
+def _are_decoded(points) -> bool:
+    share = points.header.get("share")
+    return isinstance(share, dict) and share.get("inputs") == "decoded"
+
+
+def _to_the_others(x: np.ndarray, row: int) -> float:
+    return float(distances_to_anchors(x[[row]], np.delete(x, row, axis=0))[0])
 
 
 def _preprocessing_errors(theirs, own) -> list[str]:

@@ -7,10 +7,11 @@ import torch
 from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.mixture import GaussianMixture
 
-from rvae_lite import RosettaPoints, data, select_points
+from rvae_lite import RosettaPoints, coverage, data, select_points
 from rvae_lite import points as selection
+from rvae_lite.coverage import covering
 
-METHODS = ("kmeans", "gaussian_mixture", "agglomerative", "random")
+METHODS = ("kmeans", "gaussian_mixture", "agglomerative", "random", "farthest_first", "d_optimal")
 methods = pytest.mark.parametrize("method", METHODS)
 
 
@@ -77,7 +78,9 @@ def test_a_centre_whose_nearest_datum_is_taken_gets_its_next_nearest(monkeypatch
     centres = np.array(
         [[0.1, 0.0], [0.2, 0.1], [0.0, 0.2], [0.1, 0.1]]
     )  # datum 0 is the nearest to all
-    monkeypatch.setitem(selection.SELECTION_METHODS, "given", lambda *arguments: centres)
+    monkeypatch.setitem(
+        selection.SELECTION_METHODS, "given", selection.nearest_to(lambda *a: centres)
+    )
     assert select_points(means, means, 4, method="given").ids.tolist() == ["0", "1", "2", "3"]
 
 
@@ -93,6 +96,27 @@ def test_selection_takes_tensors_that_carry_gradients():
         points.ids.tolist()
         == select_points(means.detach().numpy(), means.detach().numpy(), 5).ids.tolist()
     )
+
+
+def test_farthest_first_looks_at_the_inputs_and_d_optimal_at_the_means():
+    x, means = draw(90, 5, seed=2), clustered(90)
+    farthest = select_points(x, means, 12, method="farthest_first")
+    assert farthest.ids.tolist() == [str(row) for row in coverage.farthest_first(x, 12)]
+    spread = select_points(x, means, 12, method="d_optimal")
+    assert spread.ids.tolist() == [str(row) for row in coverage.d_optimal(means, 12)]
+    radii = [points.header["covering"]["radius"] for points in (farthest, spread)]
+    assert radii[0] < radii[1]
+
+
+def test_the_covering_is_of_all_data_as_the_file_keeps_the_points():
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 1, 4, 4)).astype(np.uint8)
+    for x in (pixels, pixels / 255, 1e3 + draw(40, 3)):
+        points = select_points(x, draw(40, 2), 6)
+        assert points.header["covering"] == covering(x, points.x)
+        assert points.check(x).covering.share == 1
+    everything = select_points(x, draw(40, 2), 40)
+    assert everything.header["covering"]["radius"] < 1e-3
+    assert everything.check(x).covering.uncovered == []
 
 
 def test_points_keep_the_names_of_their_data():
@@ -112,6 +136,7 @@ def test_the_header_tells_how_the_points_were_made(tmp_path):
     assert header["preprocessing"] == "none"
     assert header["selection_method"] == "agglomerative"
     assert header["selection_seed"] == 7
+    assert header["covering"] == covering(means, points.x)
     assert header["versions"]["torch"] == torch.__version__
     assert header["versions"]["numpy"] == np.__version__
     assert header["latent_dim"] == 3

@@ -242,13 +242,13 @@ def points_of(x):
 @pytest.mark.parametrize("shift", [0.0, 0.3])
 def test_data_like_the_points_are_accepted(shift):
     report = points_of(images() / 255).check(images(seed=1) / 255 * (1 - shift) + shift)
-    assert report == ([], [])
-    assert str(report) == "the points fit the data"
+    assert report[:2] == ([], [])
+    assert str(report) == f"the points fit the data\n{report.covering}"
 
 
 def test_bytes_and_floats_of_the_same_images_are_accepted_both_ways():
-    assert points_of(images()).check(images(seed=1) / 255) == ([], [])
-    assert points_of(images() / 255).check(torch.from_numpy(images(seed=1))) == ([], [])
+    assert points_of(images()).check(images(seed=1) / 255)[:2] == ([], [])
+    assert points_of(images() / 255).check(torch.from_numpy(images(seed=1)))[:2] == ([], [])
 
 
 SCALED = {
@@ -338,3 +338,30 @@ def test_images_in_another_scale_or_resolution_are_refused():
         stored[:8].astype(np.uint8), np.zeros((8, 2))
     )  # uint8 is divided by 255 on both sides
     assert whole.check(stored / 255).errors == []
+
+
+COVERINGS = [
+    [0.1, 0.2, 0.3],
+    dict(median=0.1, q95=0.2),
+    dict(median=0.1, q95=0.2, radius="0.3"),
+    dict(median=0.1, q95=0.2, radius=True),
+    dict(median=0.1, q95=0.2, radius=float("nan")),
+    dict(median=0.1, q95=0.2, radius=float("inf")),
+    dict(median=0.1, q95=0.2, radius=10**400),
+    dict(median=0.3, q95=0.2, radius=0.4),
+    dict(median=-0.1, q95=0.2, radius=0.4),
+]
+
+
+@pytest.mark.parametrize("covering", COVERINGS)
+def test_a_covering_that_is_none_is_refused(covering):
+    expected = "covering must be median <= q95 <= radius, finite distances from 0 upwards: correct"
+    with pytest.raises(ValueError, match=f"the header's {expected}"):
+        RosettaPoints(draw(4, 2), draw(4, 2), header=dict(covering=covering))
+
+
+def test_a_covering_travels_with_the_file(tmp_path):
+    covering = dict(median=0, q95=0.2, radius=0.3)
+    points = RosettaPoints(draw(4, 2), draw(4, 2), header=dict(covering=covering))
+    points.save(tmp_path / "p.npz")
+    assert RosettaPoints.load(tmp_path / "p.npz").header["covering"] == covering

@@ -7,6 +7,7 @@ import pytest
 from workbench import BETAS, LONGER, MANY, QUICK, circle, images
 
 from rvae_lite import VAE, fit
+from rvae_lite.coverage import covering
 from rvae_lite.lab.distilling import distil_space
 from rvae_lite.lab.outputs import in_words
 from rvae_lite.lab.training import train_space
@@ -90,11 +91,13 @@ def test_decoded_curves_ship_the_reconstructions_of_the_lowest_beta_and_tell_the
     result = dict(
         num_points=9, latent_dim=2, points="a.npz", beta_range=[0.01, 10.0], training={}, notes=[]
     )
-    said = in_words("distil", result | dict(share=cost))
+    said = in_words("distil", result | dict(share=cost, covering=veiled.header["covering"]))
     assert (
         "curves over beta from 0.01 to 10" in said
         and "decoded inputs (at beta 0.01) stand in place" in said
     )
+    assert veiled.header["covering"] == covering(circle(), veiled.x)
+    assert "\ncovering: half of the examples lie within " in said
 
 
 def test_decoded_curves_of_bytes_are_bytes():

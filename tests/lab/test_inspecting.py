@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,15 @@ def test_a_rosetta_file_is_looked_into_without_loading_pytorch(tmp_path):
     env = os.environ | dict(PYTHONPATH=str(ROOT))
     said = subprocess.run([sys.executable, "-c", code], env=env, check=True, capture_output=True)
     assert b"num points" in said.stdout
+
+
+def test_the_covering_of_a_file_is_told_where_it_is_stated(folder):
+    told = inspecting.describe(inspecting.open_file(folder / "curves.npz"))
+    assert told["covering"]["median"] <= told["covering"]["q95"] <= told["covering"]["radius"]
+    text = inspecting.as_text(told)
+    assert re.search(rf"\ncovering +median {told['covering']['median']:.4g}, q95 ", text)
+    older = inspecting.as_text(inspecting.describe(inspecting.open_file("book:digits")))
+    assert re.search(r"\ncovering +not stated\n", older)
 
 
 def test_long_names_and_values_of_a_header_are_cut(tmp_path):

@@ -33,6 +33,18 @@ def test_fits_and_arrays_become_spaces_of_the_same_data(tmp_path, trained):
     )
 
 
+def test_what_of_the_common_data_the_anchors_cover_is_noted_with_points_alone(tmp_path, trained):
+    points = distil_space(trained.fit, circle(), 9)
+    sources = saved(tmp_path, trained)
+    said = [
+        note
+        for options in (dict(points=points), dict())
+        for note in spaces.gather_spaces(sources, x=circle(), **options).notes
+        if note.startswith("covering: ")
+    ]
+    assert said == [str(points.check(circle()).covering)] and "all examples lie" in said[0]
+
+
 def test_every_replica_is_a_space_and_many_examples_are_drawn_from(tmp_path, monkeypatch):
     monkeypatch.setattr(spaces, "MOST_EXAMPLES", 50)
     fit(VAE.mlp(3, 2, (4,)), circle(), replicas=2, epochs=1, batch_size=32).save(

@@ -182,6 +182,7 @@ def test_bytes_that_are_masks_or_counts_are_cautioned_against():
     assert second.startswith("the model explains nothing (its squared error is ")
     assert second.endswith(" times the variance): train longer, or check the values' scale")
     told = dict(points="p.npz", num_points=9, latent_dim=2, model="m.npz", share={}, notes=[])
+    told["covering"] = dict(median=0.1, q95=0.2, radius=0.3)
     assert f"\nwarning: {first}\nwarning: {second}\n" in in_words(
         "distil", dict(told, training=report)
     )
@@ -191,3 +192,14 @@ def test_bytes_that_are_masks_or_counts_are_cautioned_against():
     assert not any(
         "uint8" in text for text in train_space(masks / 1.0, plan=plan).report["cautions"]
     )
+
+
+def test_a_report_tells_what_the_points_cover(trained):
+    points = distil_space(trained.fit, circle(), 9)
+    report = train_space(circle(seed=1), points=points, plan=QUICK).report
+    covering = points.check(circle(seed=1)).covering
+    assert report["covering"]["share"] == covering.share and json.dumps(report["covering"])
+    assert report["covering"]["uncovered"] == len(covering.uncovered)
+    said = in_words("train", report | dict(notes=[]))
+    assert said.count("covering: ") == 1 and f"\n{covering}\npoints " in said
+    assert "covering" not in train_space(circle(), plan=QUICK).report
