@@ -50,10 +50,10 @@ class Checkpoint:
         path: the file, or None for a training that is not kept.
         trainer: an `engine.Trainer`.
         weighted: the `anchors.Weighted` points that it meets, or None.
-        start: the `fitted.Start` that it starts from, or None.
+        start: the `fitted.Start` that it starts from.
     """
 
-    def __init__(self, path, trainer, weighted, start=None):
+    def __init__(self, path, trainer, weighted, start):
         self.path = None if path is None else expanded(path)
         self.epochs = trainer.epochs
         self.terms = (*TERMS, *trainer.loss.objective.extra)
@@ -132,7 +132,7 @@ def differing(theirs: dict, own: dict) -> list[str]:
     return changed
 
 
-def settings_of(trainer, weighted, start=None) -> dict:
+def settings_of(trainer, weighted, start) -> dict:
     """What must not change between a training and its resumption, as JSON."""
     model, laws = trainer.loss.model, (trainer.law, trainer.learning_rate)
     layers = [
@@ -140,6 +140,7 @@ def settings_of(trainer, weighted, start=None) -> dict:
     ]
     shapes = [[name, list(parameter.shape)] for name, parameter in model.named_parameters()]
     data = np.ascontiguousarray(as_array("x", trainer.x))
+    begun = dict(rows=start.fit.weights.numpy()) if start.fit else None
     points = weights = None
     if weighted is not None:
         arrays = {name: getattr(weighted.points, name) for name in ("x", "z", "betas")}
@@ -148,7 +149,7 @@ def settings_of(trainer, weighted, start=None) -> dict:
         points = content_hash({}, known)
         weights = [weighted.x, weighted.z, weighted.power]
     return dict(
-        start=start and content_hash(dict(frozen=list(start.frozen)), dict(rows=start.rows)),
+        start=start.fit and content_hash(dict(frozen=list(start.frozen)), begun),
         model=dict(config=getattr(model, "config", None), layers=layers, shapes=shapes),
         likelihood=[model.likelihood, model.noise_variance],
         dtype=str(next(model.parameters()).dtype),

@@ -259,22 +259,21 @@ class Fit:
 
 
 class Start(NamedTuple):
-    """Where a training starts from instead of random weights, for `fit(start=...)`.
+    """Where a training starts from, for `fit(start=...)`.
 
-    fit: trained replicas of the same model: one for all, or M.
+    fit: trained replicas of the same model: one for all, or M; None for random weights.
     frozen: submodules whose weights stay as they are, such as ("encoder", "head").
     """
 
-    fit: Fit
+    fit: Fit | None = None
     frozen: tuple[str, ...] = ()
-
-    @property
-    def rows(self) -> np.ndarray:
-        """The weights, (1 or M, P), by which a checkpoint knows them."""
-        return self.fit.weights.numpy()
 
     def check(self, model: nn.Module, replicas: int) -> None:
         """Raises ValueError where a model, or so many replicas of it, cannot start from here."""
+        if self.fit is None:
+            return
+        if not isinstance(self.fit, Fit):
+            raise ValueError(f"start must be a Fit, or a Start of one, not {self.fit!r}")
         shapes = [(name, each.shape) for name, each in model.named_parameters()]
         own = [(name, each.shape) for name, each in self.fit.model.named_parameters()]
         if shapes != own:
@@ -291,11 +290,14 @@ class Start(NamedTuple):
                 problem = f"{name} keeps running statistics, which training changes"
                 raise ValueError(f"frozen: {problem}: freeze layers without batch norms")
 
-    def put_into(self, state: engine.State) -> None:
-        """Begin with these weights and buffers."""
-        state.weights.copy_(self.fit.weights)
-        for name, buffer in state.buffers.items():
-            buffer.copy_(self.fit.buffers[name])
+    def state(self, model: nn.Module, seeds: list[int], device) -> engine.State:
+        """The state before the first step, see `engine.State.initial`."""
+        state = engine.State.initial(model, seeds, device)
+        if self.fit is not None:
+            state.weights.copy_(self.fit.weights)
+            for name, buffer in state.buffers.items():
+                buffer.copy_(self.fit.buffers[name])
+        return state
 
 
 class _Call(nn.Module):

@@ -99,9 +99,7 @@ def fit(
     rate_law, law = _learning_rate_law(learning_rate, epochs), _beta_law(model, beta)
     beta, rho = _numbers(law, replicas), checks.per_replica("rho", rho, replicas)
     weighted = _met_points(model, x, rho, points, columns)
-    start = Start(start) if isinstance(start, Fit) else start
-    if start is not None:
-        start.check(model, replicas)
+    start = _start(start, model, replicas)
     checks.check_objective(objective, model, law)
 
     # Lay the training out, and go on where an interrupted one left off.
@@ -115,12 +113,10 @@ def fit(
         batches=batches,
         **course,
         anchoring=weighted and Anchoring(weighted, model, device, beta=beta, law=law),
-        frozen=start.frozen if start else (),
+        frozen=start.frozen,
         compiled=checks.choose_compiled(compile, model, device, num_steps),
     )
-    state = engine.State.initial(model, seeds, device)
-    if start is not None:
-        start.put_into(state)
+    state = start.state(model, seeds, device)
     keeper = Checkpoint(checkpoint, trainer, weighted, start)
     keeper.resume(state)
 
@@ -148,6 +144,12 @@ def _training_data(model: nn.Module, x) -> Tensor:
         if doubt := unsuitable_units(as_array("x", data)):
             warnings.warn(doubt, stacklevel=3)
     return data
+
+
+def _start(start, model: nn.Module, replicas: int) -> Start:
+    start = start if isinstance(start, Start) else Start(start)
+    start.check(model, replicas)
+    return start
 
 
 def _device(device) -> torch.device:

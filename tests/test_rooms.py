@@ -32,6 +32,8 @@ LEAVES = {
     "checkpoints",
     "linear_vae",
     "disentanglement",
+    "rivals",
+    "coverage",
 }
 LEAVES |= {"models.checks", "models.forms", "models.ladder", "models.likeness"}
 HEAVY = ["crowsetta", "evfuncs", "h5py", "jinja2", "matplotlib", "pandas", "papermill", "PIL"]
@@ -39,15 +41,15 @@ HEAVY += ["pooch", "scipy", "sklearn", "soundfile", "torchvision", "tqdm", "type
 ALLOWED = {"cli": {"typer"}, "lab.commands": {"typer"}, "lab.estimator": {"sklearn"}}
 
 BUDGETS = dict(
-    top_files=26,
+    top_files=27,
     rooms=8,
-    package_lines=20_321,
-    core_lines=3_113,
+    package_lines=21_360,
+    core_lines=3_010,
     file_lines=350,
     body_lines=40,
     line_characters=100,
-    parameters=15,
-    arrows=133,
+    parameters=16,
+    arrows=141,
     files_to_the_rosetta_term=7,
     tokens_a_line=24,
 )
