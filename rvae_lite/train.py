@@ -98,8 +98,7 @@ def fit(
     seeds = engine.replica_seeds(seed, replicas)
     rate_law, law = _learning_rate_law(learning_rate, epochs), _beta_law(model, beta)
     beta, rho = _numbers(law, replicas), checks.per_replica("rho", rho, replicas)
-    weighted = _met_points(model, x, rho, points, columns)
-    start = _start(start, model, replicas)
+    weighted, start = _met_points(model, x, rho, points, columns), _start(start, model, replicas)
     checks.check_objective(objective, model, law)
 
     # Lay the training out, and go on where an interrupted one left off.
