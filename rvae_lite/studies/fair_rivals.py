@@ -196,9 +196,10 @@ def _flat(x) -> np.ndarray:
 def bound_rows(alice: Alice, name: str, runs: Fit) -> list[dict]:
     """How far every datum of both parts lies from Alice's latent, against what the points promise.
 
-    bound_held, affine_bound_held: shares of data that keep to the bound, 1 if it is true;
-    bound_factor, affine_bound_factor: median of bound / distance; covered_rank: rank correlation
-    of a datum's distance to its nearest point with its distance to Alice's latent.
+    bound_held, affine_bound_held: shares of data that keep to the bound, 1 if it is true.
+    bound_factor, affine_bound_factor: median of bound / distance; none without a bound.
+    covered_rank: rank correlation of a datum's distance to its nearest point with that to Alice's
+    latent.
     """
     x = np.concatenate([data.x for data in alice.parts.values()])
     which = np.repeat(PARTS, [len(data.x) for data in alice.parts.values()])
@@ -216,6 +217,8 @@ def bound_rows(alice: Alice, name: str, runs: Fit) -> list[dict]:
         affine = coverage.affine_bound(hers, anchors.z, errors, bend=bend)
         values = {}
         for label, bound in (("bound", certain), ("affine_bound", affine)):
+            if not np.isfinite(bound).all():  # the points do not span Alice's space
+                continue
             values[f"{label}_held"] = [np.mean(away <= bound * (1 + 1e-5) + 1e-6)]
             values[f"{label}_factor"] = [np.median(bound / np.maximum(away, 1e-12))]
         rows += run_rows(values, [seed], method=name, mapping=AS_IT_IS, part="all")
@@ -253,6 +256,20 @@ def medians(own, metric: str, part: str = "D1"):
     chosen = own[(own.metric == metric) & (own.part == part)].assign(rival=rival_of)
     layout = dict(index="rival", columns="data", values="value", sort=False)
     return chosen.pivot_table(aggfunc="median", **layout)
+
+
+def beside(own, title: str):
+    """One data set's rivals: a row each, medians over runs and templates.
+
+    distance: to Alice's latents of D1, a share of their variance; labels: share carried over;
+    her decoder: its squared error on the rival's latents, a multiple of that on hers.
+    """
+    import pandas as pd
+
+    rows = own[own["data"] == title]
+    columns = {"distance": "distance", "labels": "labels", "her decoder": "stitched"}
+    found = {name: medians(rows, metric)[title] for name, metric in columns.items()}
+    return pd.DataFrame(found).loc[[SENT, "VAE", *SHOWN]].round(3)
 
 
 @study.table
