@@ -49,7 +49,7 @@ import numpy as np
 from rvae_lite import RosettaPoints, alignment, fit, select_points
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import digits, protocols, rosetta_tables
+from rvae_lite.studies import digits, fair_rivals, protocols, rosetta_tables
 from rvae_lite.studies.setup import image_setup, methods_of, train
 from rvae_lite.studies.study import load_results
 
@@ -113,11 +113,21 @@ check(
 )
 check("R-VAE: on held-out digits, within a third", apart.loc["R-VAE", "rest"] < 1 / 3)
 check(
-    "VAE and beta-VAE: farther than the template's whole variance",
+    "VAE and beta-VAE, untouched: farther than the template's whole variance",
     (apart.drop("R-VAE") > 1).all(axis=None),
 )
+how = (validation.x, study.points, target)
+for name, runs in study.fits.items():
+    rotated, mapped = (fair_rivals.distance_by(m, runs, *how) for m in ("rotation", "smooth"))
+    print(f"{name}: {apart['rest'][name]:.2g}, rotated {rotated:.2g}, by a smooth map {mapped:.2g}")
+    check("the smooth map from the points brings it within a tenth", mapped < 0.1)
 
 # %% [markdown]
+# The rotation and the smooth map are fitted after the training, on what a model makes of the 64 points and where the template has them.
+# Such a map is the rival of an anchored training: it needs the same file.
+# The smooth map brings the untouched VAEs about as near as anchoring does, and it brings the R-VAE nearer too.
+# All distances are squared: a tenth of the variance is a third in length.
+#
 # ## More dimensions than runs
 #
 # Retraining variability {eq}`eq-rv` is a log determinant of each datum's covariance over $M$ runs.
@@ -192,7 +202,7 @@ price
 # Alice has the digits 0 to 4, Bob 5 to 9.
 # Bob receives Alice's points and never sees her images; the control meets the points' images just as often, without their latents.
 
-# %% mystnb={"figure": {"caption": "Only anchored training (R-VAE) places the first laboratory's digits as that laboratory does. The upper panels show latent space distortion and distance to Alice, on her digits (D1). The lower panels show labels carried over on D1, and distance to the joint model on D2. A dot is a run, a bar the median of the runs.", "name": "fig-digits-second-laboratory"}}
+# %% mystnb={"figure": {"caption": "Without a map, anchored training (R-VAE) places the first laboratory's digits as that laboratory does. The upper panels show latent space distortion and distance to Alice, on her digits (D1). The lower panels show labels carried over on D1, and distance to the joint model on D2. A dot is a run, a bar the median of the runs.", "name": "fig-digits-second-laboratory"}}
 plan = setting._replace(methods=setting.methods | protocols.REPEATED_ANCHORS)
 sequel = protocols.sequential(plan)
 figure, axes = figures.figure_row(4)
@@ -212,9 +222,9 @@ check(
     "Bob's R-VAE puts Alice's digits where she does, within a quarter of her variance",
     away["R-VAE"] < 0.25,
 )
-check("no other method comes within her whole variance", (away.drop("R-VAE") > 1).all())
 check("her labels carry over for more than 80 %", carried["R-VAE"] > 0.8)
-check("and for no other method for half of them", (carried.drop("R-VAE") < 0.5).all())
+lost = (away.drop("R-VAE") > 1) & (carried.drop("R-VAE") < 0.5)
+check("without a map the others miss her variance and half of the labels", lost.all())
 lsd = median["lsd"]
 check(
     "R-VAE's distortion lies below the VAE's on D1",
@@ -228,7 +238,23 @@ nowhere = (median["unaligned", "D2"] > 1).all()
 check("without a map, D2 is off by more than the joint variance everywhere", nowhere)
 
 # %% [markdown]
+# How near do the others come *with* a map that Bob fits on the 64 points, after the training?
+# For each method, the best of seven maps, judged on Alice's held-out digits:
+
+# %%
+reached = fair_rivals.reached(sequel)
+mapped, labelled = reached["distance by it"], reached["labels by it"]
+rival = mapped.drop("R-VAE").min()
+check(f"the others come within {rival:.2g}, a fifth or less", rival < 0.2)
+print(f"the R-VAE is within {away['R-VAE']:.2g}, and within {mapped['R-VAE']:.2g} by a map")
+check("the R-VAE with a map is nearer than either", mapped["R-VAE"] < min(rival, away["R-VAE"]))
+check("with maps her labels carry over by every method for 80 %", labelled.min() > 0.8)
+reached.round(3)
+
+# %% [markdown]
 # Bob's encoder has seen 64 of Alice's images, and puts hundreds of others where she would.
+# A smooth map fitted on the same 64 pairs after the training does at least as well in these short runs.
+# The two add up: an anchored training behind a map is nearest.
 # On $\mathcal D_2$, where nobody anchored anything, every method is off by more than the joint model's whole variance: anchors do not pin what the sender never saw.
 # And up to a linear map the control gains as well, without having received a single latent, which is the lesson of {ref}`eight-gaussians` once more: distortion rewards having seen the inputs, whether or not the latents were kept.
 #
@@ -269,6 +295,26 @@ price
 # **Reconstruction**, at the scale of the tables: distortion in nats on held-out digits, in the reproducibility experiment, and of Bob's own digits in the sequential one.
 
 # %% [markdown]
+# **Every rival from the same file**, on the 8×8 digits: ten runs of the network of this page.
+# Distances are to Alice's latents of her digits, squared, as a share of her variance; labels are those that carry over; the last column is the error of *her* decoder on these latents, as a multiple of that on her own.
+
+# %%
+beside = fair_rivals.beside(load_results("fair_rivals"), "scikit-learn digits")
+near = beside.distance
+anchored, by_map = near["R-VAE"], near["VAE, smooth"]
+print(f"VAE {near['VAE']:.2g}, by a smooth map {by_map:.2g}, R-VAE {anchored:.2g}")
+both = near[f"{fair_rivals.OURS}, smooth"]
+check(f"an anchored training behind a map: {both:.2g}", both < min(anchored, by_map))
+check("a map takes away nine tenths of the VAE's distance", by_map < near["VAE"] / 10)
+check("and carries over 95 % of the labels", beside.labels["VAE, smooth"] > 0.95)
+check("a regression on the points is nearest", near[fair_rivals.REGRESSION] < both)
+beside
+
+# %% [markdown]
+# An anchored training is nearer than the best map after training, by less than a factor of two.
+# Anchoring and a map together are nearest of all that train.
+# A regression of Alice's latents on the 64 images, without any training, is nearer still for digits like hers, and is no model of Bob's digits ({ref}`do-you-need-it`).
+#
 # ## Is your map the book's map?
 #
 # A last training into the book's own space of digits, verified at witness points that take no part in it.
@@ -291,7 +337,7 @@ if dataset == "digits":
 # %% [markdown]
 # ## Take-aways
 #
-# * On images, too, a few dozen anchors fix the whole space.
+# * On images, too, a few dozen anchors fix the whole space. A smooth map fitted on the same pairs after training comes near it, and both together are nearest.
 # * Trained again on the same digits, the R-VAE reconstructs as well as the VAE. On digits that the anchors do not show it reconstructs worse.
 # * Where there are more dimensions than runs, a log determinant needs a stated rank; the share of variance within a datum needs nothing and is easier to read.
 # * Anchors pin what the sender knew. New classes find their own place, which may differ from laboratory to laboratory.
@@ -326,7 +372,7 @@ assert len(np.unique(validation.labels[at_random.ids.astype(int)])) == 10
 # **Think.** Why does a plain nearest-neighbour look-up fail between two VAEs that both separate the ten digits well?
 #
 # ```{dropdown} Solution
-# Each digit has its island in both maps, but the islands lie in other places, so labels are carried over at about the rate of chance; a rotation fitted on the anchors repairs a part of it.
+# Each digit has its island in both maps, but the islands lie in other places, so labels are carried over at about the rate of chance; a rotation fitted on the anchors repairs a part of it, a map that bends most of it.
 # ```
 
 # %% tags=["hide-cell"]

@@ -272,6 +272,38 @@ def beside(own, title: str):
     return pd.DataFrame(found).loc[[SENT, "VAE", *SHOWN]].round(3)
 
 
+def reached(result: Result):
+    """How near a second laboratory comes to Alice on D1: a row per method, medians over its runs.
+
+    distance, labels: as it is, see `space_rows`; best map: of those fitted on the points, the one
+    that brings held-out data nearest to her; distance by it, labels by it: behind that map.
+    """
+    import pandas as pd
+
+    alice, found = Alice.of(result.first, result.points, result.validation), {}
+    for name, runs in result.fits.items():
+        rows = pd.DataFrame(rival_rows(alice, name, runs))
+        rows = rows[(rows.part == "D1") & ~rows.mapping.isin(RELATIVE)]
+        own = rows.pivot_table(index="mapping", columns="metric", values="value", aggfunc="median")
+        plain, own = own.loc[AS_IT_IS], own.drop(AS_IT_IS)
+        best = own.distance.idxmin()
+        found[name] = {"distance": plain.distance, "labels": plain.labels, "best map": best}
+        moved = {f"{one} by it": own.loc[best, one] for one in ("distance", "labels")}
+        found[name].update(moved)
+    return pd.DataFrame(found.values(), index=list(found))
+
+
+def distance_by(name: str, runs: Fit, x, points: RosettaPoints, hers) -> float:
+    """Distance to her latents of x, (N, K), behind one of `rivals.MAPS` fitted on the points.
+
+    The median over runs, a share of her variance.
+    """
+    means, anchors = runs.encode(x).numpy(), runs.encode(points.x).numpy()
+    moved = _moved([rivals.fit_map(name, own, points.z) for own in anchors], means)
+    away = [alignment.mean_squared_distance(run, hers) for run in moved]
+    return float(np.median(away)) / alignment.total_variance(hers)
+
+
 @study.table
 def table(own, published, *, metric="distance", part="D1"):
     """Medians (interquartile ranges) over runs and templates, as text."""
