@@ -120,13 +120,13 @@ how = (validation.x, study.points, target)
 for name, runs in study.fits.items():
     rotated, mapped = (fair_rivals.distance_by(m, runs, *how) for m in ("rotation", "smooth"))
     print(f"{name}: {apart['rest'][name]:.2g}, rotated {rotated:.2g}, by a smooth map {mapped:.2g}")
-    check("the smooth map from the points brings it within a tenth", mapped < 0.1)
+    check("the smooth map from the points brings it within a quarter", mapped < 0.25)
 
 # %% [markdown]
 # The rotation and the smooth map are fitted after the training, on what a model makes of the 64 points and where the template has them.
 # Such a map is the rival of an anchored training: it needs the same file.
 # The smooth map brings the untouched VAEs about as near as anchoring does, and it brings the R-VAE nearer too.
-# All distances are squared: a tenth of the variance is a third in length.
+# All distances are squared: a quarter of the variance is a half in length.
 #
 # ## More dimensions than runs
 #
@@ -245,7 +245,7 @@ check("without a map, D2 is off by more than the joint variance everywhere", now
 reached = fair_rivals.reached(sequel)
 mapped, labelled = reached["distance by it"], reached["labels by it"]
 rival = mapped.drop("R-VAE").min()
-check(f"the others come within {rival:.2g}, a fifth or less", rival < 0.2)
+check(f"the others come within {rival:.2g}, a quarter or less", rival < 0.25)
 print(f"the R-VAE is within {away['R-VAE']:.2g}, and within {mapped['R-VAE']:.2g} by a map")
 check("the R-VAE with a map is nearer than either", mapped["R-VAE"] < min(rival, away["R-VAE"]))
 check("with maps her labels carry over by every method for 80 %", labelled.min() > 0.8)
@@ -306,6 +306,7 @@ print(f"VAE {near['VAE']:.2g}, by a smooth map {by_map:.2g}, R-VAE {anchored:.2g
 both = near[f"{fair_rivals.OURS}, smooth"]
 check(f"an anchored training behind a map: {both:.2g}", both < min(anchored, by_map))
 check("a map takes away nine tenths of the VAE's distance", by_map < near["VAE"] / 10)
+check("and leaves less than twice the R-VAE's", anchored < by_map < 2 * anchored)
 check("and carries over 95 % of the labels", beside.labels["VAE, smooth"] > 0.95)
 check("a regression on the points is nearest", near[fair_rivals.REGRESSION] < both)
 beside

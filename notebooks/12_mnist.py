@@ -49,7 +49,7 @@ import numpy as np
 from rvae_lite import VAE, RosettaPoints, alignment, fit, select_points
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import linear_maps, mnist, protocols, rosetta_tables
+from rvae_lite.studies import fair_rivals, linear_maps, mnist, protocols, rosetta_tables
 from rvae_lite.studies.setup import image_setup, methods_of
 
 figures.use_style()
@@ -142,7 +142,27 @@ for name, runs in study.fits.items():
 share = carried["R-VAE"]
 check("R-VAE: the template's labels carry over for more than 80 %", share > 0.8)
 best = max(share for name, share in carried.items() if name != "R-VAE")
-check("no other method carries half of them", best < 0.5)
+check("without a map no other method carries half of them", best < 0.5)
+
+# %% [markdown]
+# The other methods can be given a map.
+# A smooth map from each of their spaces to the template's is fitted after the training, on the same 64 points:
+
+# %%
+from rvae_lite import rivals
+
+for name in ("VAE", "R-VAE"):
+    runs, shares = study.fits[name], []
+    anchors, ensemble = runs.encode(study.points.x), runs.encode(held_out.x)
+    for own, means in zip(anchors, ensemble, strict=True):
+        moved = rivals.fit_map("smooth", own, study.points.z)(means)
+        shares.append(alignment.label_transfer(target, labels, moved, labels))
+    by_map = np.median(shares)
+    check(f"{name}: {carried[name]:.0%} as it comes, {by_map:.0%} by the map", by_map > 0.7)
+
+# %% [markdown]
+# So anchoring is not the only way to carry labels over.
+# It is the way in which no map has to be fitted, sent and kept.
 
 # %% [markdown]
 # ## "Same seed" is not a method
@@ -179,7 +199,12 @@ check(
     "R-VAE on held-out images: within a third of the template's variance",
     apart.loc["R-VAE", "rest"] < 1 / 3,
 )
-check("VAE and beta-VAE: beyond all of it", (apart.loc[others] > 1).all(axis=None))
+check("VAE and beta-VAE as they come: beyond all of it", (apart.loc[others] > 1).all(axis=None))
+x = study.validation.x
+how = (x, study.points, study.target.encode(x)[0].numpy())
+for name in ("VAE", "beta-VAE", "R-VAE"):
+    mapped = fair_rivals.distance_by("smooth", study.fits[name], *how)
+    check(f"{name}, behind a smooth map from the points: {mapped:.2g}", mapped < 1 / 3)
 
 # %% mystnb={"figure": {"caption": "Anchored runs (R-VAE) are near the template and reconstruct as well as the other methods. The left panel shows the distance to the template's space, on a logarithmic axis. The right panel shows the squared error of the decoded posterior mean. A dot is a run on held-out images, a bar the median of the runs.", "name": "fig-mnist-price"}}
 figure, (left, right) = figures.figure_row(2, width=3.2)
@@ -261,9 +286,10 @@ _ = figures.plot_spaces(figures.through(window, spaces), held_out.labels)
 # %% [markdown]
 # A linear map brings every method's digits near their places, for it sees all of them while it is fitted.
 # That is why the distortion after such a map says little about anchoring: the control, which saw the anchors' images and not their latents, gains as well.
-# What Bob needs in practice is that *no* map is necessary, and the space to compare with is Alice's, on the digits she knows:
+# A map that Bob can have is one from the 64 points, and the space to compare with is Alice's, on the digits she knows.
+# First without any map:
 
-# %% mystnb={"figure": {"caption": "Only anchored training (R-VAE) puts the first laboratory's digits where that laboratory has them. The panels show Alice and one run of each of Bob's methods, on her held-out digits. The window is fitted on Alice's latents; colours are digits.", "name": "fig-mnist-first-window"}}
+# %% mystnb={"figure": {"caption": "Without a map, anchored training (R-VAE) puts the first laboratory's digits where that laboratory has them. The panels show Alice and one run of each of Bob's methods, on her held-out digits. The window is fitted on Alice's latents; colours are digits.", "name": "fig-mnist-first-window"}}
 hers = held_out.part == 1
 window = figures.window_of(alice[hers])
 spaces = {"Alice": alice[hers]} | {name: means[hers] for name, means in bob.items()}
@@ -276,11 +302,25 @@ check(
     "Bob's R-VAE puts Alice's digits within a quarter of her variance",
     away["R-VAE"] < 0.25,
 )
-check("no other method comes within all of it", (away.drop("R-VAE") > 1).all())
-check(
-    "her labels carry over for more than 80 %, and by no other method for half",
-    carried["R-VAE"] > 0.8 and (carried.drop("R-VAE") < 0.5).all(),
-)
+check("her labels carry over for more than 80 %", carried["R-VAE"] > 0.8)
+lost = (away.drop("R-VAE") > 1) & (carried.drop("R-VAE") < 0.5)
+check("without a map the others miss her variance and half of the labels", lost.all())
+
+# %% [markdown]
+# Then for each method behind the best of seven maps from the points, judged on Alice's held-out digits:
+
+# %%
+reached = fair_rivals.reached(sequel)
+mapped, labelled = reached["distance by it"], reached["labels by it"]
+rival = mapped.drop("R-VAE").min()
+check(f"with a map the others come within {rival:.2g}, a quarter or less", rival < 0.25)
+print(f"the R-VAE is within {away['R-VAE']:.2g}, and within {mapped['R-VAE']:.2g} by a map")
+check("a map brings the R-VAE nearer as well", mapped["R-VAE"] < away["R-VAE"])
+check("by maps most of her labels carry over by every method", labelled.min() > 0.6)
+reached.round(3)
+
+# %% [markdown]
+# Anchoring spares Bob the map; the map brings him at least as near.
 
 # %% [markdown]
 # ## What the linear maps look like
@@ -337,6 +377,27 @@ price
 # **Reconstruction** of held-out images, and of Bob's own digits.
 # After so few epochs the template has done part of the R-VAE's work; that its reconstruction is the *better* one may not last in longer trainings.
 
+# %% [markdown]
+# **Every rival from the same file**: ten runs on 10,000 images of the small network of patches, not of the residual one.
+# Distances are to Alice's latents of her digits, squared, as a share of her variance; labels are those that carry over; the last column is the error of *her* decoder on these latents, as a multiple of that on her own.
+
+# %%
+beside = fair_rivals.beside(load_results("fair_rivals"), "MNIST")
+near = beside.distance
+anchored, by_map = near[["R-VAE", fair_rivals.OURS]].min(), near["VAE, smooth"]
+print(f"VAE {near['VAE']:.2g}, by a smooth map {by_map:.2g}, R-VAE {near['R-VAE']:.2g}")
+both = near[f"{fair_rivals.OURS}, smooth"]
+check(f"an anchored training behind a map: {both:.2g}", both < min(anchored, by_map) / 1.5)
+check("a map takes away nine tenths of the VAE's distance", by_map < near["VAE"] / 10)
+check("without a map, anchoring is no nearer than that by a tenth", anchored > 0.9 * by_map)
+check("a regression on the points is nearest", near[fair_rivals.REGRESSION] < both)
+beside
+
+# %% [markdown]
+# Anchoring alone is level with the best map after training, or behind it; it carries over more labels.
+# A map from the same points *adds* to anchoring: the two together are more than twice as near, in squares, as either.
+# A regression on the 64 images is nearer still for digits that Alice knows, and is no model of Bob's.
+
 # %%
 mnist.study.table(own, number=4)
 
@@ -351,7 +412,7 @@ print(rosetta_tables.scale_of(own, "images"), "residual network", sep=", ")
 # ## Take-aways
 #
 # * A window fitted once shows whether two maps agree; a window fitted for each model hides it.
-# * Sixty-four anchors hold a convolutional network's space as they hold a small one's. In these short trainings they cost no reconstruction, and decoders then agree along whole paths between anchors.
+# * Sixty-four anchors hold a convolutional network's space as they hold a small one's. A smooth map fitted on them after training holds it as well, and both together hold it best. In these short trainings they cost no reconstruction, and decoders then agree along whole paths between anchors.
 # * "Same seed" is reproducible where nothing changes, which is nowhere that matters.
 #
 # Here the second laboratory had digits that the first had never seen.
