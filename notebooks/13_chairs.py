@@ -49,7 +49,7 @@ import numpy as np
 from rvae_lite import alignment, data, fit, select_points
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import chairs, linear_maps, protocols, rosetta_tables
+from rvae_lite.studies import chairs, fair_rivals, linear_maps, protocols, rosetta_tables
 from rvae_lite.studies.setup import image_setup, methods_of, train
 
 figures.use_style()
@@ -145,9 +145,9 @@ _ = figures.plot_spaces(figures.through(window, spaces), turn)
 # %% [markdown]
 # After the correction the maps look alike, as the paper found: its Table 2 sees next to no gain of the R-VAE over the VAE on chairs, and neither does ours, at the end of this page.
 # Both laboratories drew from the same kind of chairs, their models learn the same things, and a linear map translates one into the other.
-# The gain is in not *needing* the map:
+# The gain is in not *needing* a map:
 
-# %% mystnb={"figure": {"caption": "Only anchored training (R-VAE) lands in the first laboratory's space without a map. The upper panels show latent space distortion and distance to Alice, on her chairs (D1). The lower panels show designs carried over on D1, and squared error on D2. A dot is a run, a bar the median of the runs.", "name": "fig-chairs-second-laboratory"}}
+# %% mystnb={"figure": {"caption": "Without a map, anchored training (R-VAE) lands in the first laboratory's space and the others do not. The upper panels show latent space distortion and distance to Alice, on her chairs (D1). The lower panels show designs carried over on D1, and squared error on D2. A dot is a run, a bar the median of the runs.", "name": "fig-chairs-second-laboratory"}}
 figure, axes = figures.figure_row(4)
 panels = dict(
     lsd=("D1", "LSD on D1 (lower is better)"),
@@ -162,9 +162,9 @@ for ax, (metric, (part, label)) in zip(axes, panels.items(), strict=True):
 median = rosetta_tables.medians(study.table)
 away, carried = median["unaligned_first", "D1"], median["label_transfer", "D1"]
 check("R-VAE: Alice's chairs within a quarter of her variance", away["R-VAE"] < 0.25)
-check("no other method comes within all of it", (away.drop("R-VAE") > 1).all())
 check("R-VAE: a third of the designs found again among 200", carried["R-VAE"] > 1 / 3)
-check("the others: fewer than one in twenty", (carried.drop("R-VAE") < 0.05).all())
+lost = (away.drop("R-VAE") > 1) & (carried.drop("R-VAE") < 0.05)
+check("the others without a map: beyond all of it, and one design in twenty", lost.all())
 price = rosetta_tables.reconstruction(study.table)
 held = (price.verdict != "worse").all()
 check("R-VAE reconstructs as well as the VAE, or better", held)
@@ -172,6 +172,22 @@ price
 
 # %% [markdown]
 # Bob's own held-out chairs, median and interquartile range over the runs; the verdict is "as well" where the medians ± half a range overlap.
+#
+# And with a map that Bob fits on the 128 points, after the training?
+# For each method, the best of seven maps, judged on Alice's held-out chairs:
+
+# %%
+reached = fair_rivals.reached(study)
+mapped, found = reached["distance by it"], reached["labels by it"]
+rival = mapped.drop("R-VAE").min()
+check(f"the others come within {rival:.2g}, the R-VAE without a map {away['R-VAE']:.2g}", rival < 0.1)
+check("a map brings the R-VAE nearer as well", mapped["R-VAE"] < away["R-VAE"])
+check("with maps every method finds a third of the designs again", found.min() > 1 / 3)
+reached.round(3)
+
+# %% [markdown]
+# Where points cover the data as well as here, a map fitted after training is at least as near as anchoring.
+# What anchoring saves is the map itself.
 
 # %% [markdown]
 # ## A random half, or half of the chairs
@@ -270,10 +286,30 @@ print(line, "residual network", sep=", ")
 price
 
 # %% [markdown]
+# **Every rival from the same file**: ten runs of the small network of patches.
+# Distances are to Alice's latents of her chairs, squared, as a share of her variance; labels are designs that carry over; the last column is the error of *her* decoder on these latents, as a multiple of that on her own.
+
+# %%
+rows = load_results("fair_rivals")
+beside = fair_rivals.beside(rows, own["data"].iloc[0])
+near = beside.distance
+anchored, by_map = near["R-VAE"], near["VAE, smooth"]
+print(f"VAE {near['VAE']:.2g}, by a smooth map {by_map:.2g}, R-VAE {anchored:.2g}", end=", ")
+both = near[f"{fair_rivals.OURS}, smooth"]
+print(f"an anchored training behind a map {both:.2g}")
+check("a map takes away nine tenths of the VAE's distance", by_map < near["VAE"] / 10)
+check("a map adds to anchoring", both < near[fair_rivals.OURS])
+beside
+
+# %% [markdown]
+# Most of what separates a VAE from Alice goes away by a map that Bob fits after training.
+# A map brings the anchored trainings nearer, too; {ref}`do-you-need-it` says when which is enough.
+
+# %% [markdown]
 # ## Take-aways
 #
 # * Where two laboratories have the same kind of data, a linear map translates one space into the other whatever the method, so the distortion after a map hardly tells the methods apart.
-# * Without a map, which is how a shared space is used, only the anchored model lands on Alice's.
+# * Without a map, an anchored model lands on Alice's space and the others do not. With a map fitted on the 128 points after training, they land there as well.
 # * New objects made of familiar parts land where the sender would have put them; new classes, such as new digits, do not.
 #
 # The next chapter has real objects of research, and two laboratories whose data have little in common: {ref}`birdsong`.
