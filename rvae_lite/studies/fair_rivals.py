@@ -47,6 +47,20 @@ SHOWN = {
     OURS: "R-VAE",
     f"{OURS}, smooth": "R-VAE",
 }
+# What one can do -> the rival that was measured, what Alice sends, whether another network may be
+# used, whether Bob chooses his beta, and what is trained on his data.
+CHOICES = {
+    "send the weights": (SENT, "model", "no", "no", "nothing"),
+    "go on from the weights": ("from Alice's weights", "model", "no", "yes", "all"),
+    "freeze her encoder": ("Alice's encoder, frozen", "model", "no", "no", "decoder"),
+    "a rotation": ("VAE, rotation", "points", "yes", "yes", "all"),
+    "a ridge map": ("VAE, ridge affine", "points", "yes", "yes", "all"),
+    "a smooth map": ("VAE, smooth", "points", "yes", "yes", "all"),
+    "relative representations": ("VAE, cosines to the points", "points", "yes", "yes", "all"),
+    "regression": (REGRESSION, "points", "none needed", "no", "nothing"),
+    "anchoring": (OURS, "points", "yes", "yes", "all"),
+    "anchoring, a smooth map": (f"{OURS}, smooth", "points", "yes", "yes", "all"),
+}
 
 study = Study(
     "fair_rivals",
@@ -270,6 +284,47 @@ def beside(own, title: str):
     columns = {"distance": "distance", "labels": "labels", "her decoder": "stitched"}
     found = {name: medians(rows, metric)[title] for name, metric in columns.items()}
     return pd.DataFrame(found).loc[[SENT, "VAE", *SHOWN]].round(3)
+
+
+def decisions(own):
+    """What each choice needs, and medians over the data sets of what it reaches.
+
+    own error: squared error on D2 of the model that Bob ends with, a multiple of the plain VAE's;
+    the other numbers as in `beside`.
+    """
+    import pandas as pd
+
+    columns = ["travels", "other network", "free beta", "trained on D2"]
+    told = {choice: qualities for choice, (_, *qualities) in CHOICES.items()}
+    told = pd.DataFrame.from_dict(told, orient="index", columns=columns)
+    error = medians(own, "squared_error", "D2")
+    measured = {"distance": "distance", "labels": "labels", "her decoder": "stitched"}
+    found = {name: medians(own, metric) for name, metric in measured.items()}
+    found["own error"] = error / error.loc["VAE"]
+    for name, frame in found.items():
+        at = [rival for rival, *_ in CHOICES.values()]
+        if name == "own error":  # a map behind a training changes nothing of it
+            maps = (*rivals.MAPS, *RELATIVE)
+            at = [next((r[: -len(m) - 2] for m in maps if r.endswith(f", {m}")), r) for r in at]
+        told[name] = frame.median(axis=1).reindex(at).to_numpy()
+    return told
+
+
+def nearest_of(own):
+    """The distance of the best of each kind of rival: a row a data set, medians over runs."""
+    import pandas as pd
+
+    near = medians(own, "distance")
+    behind = {method: [f"{method}, {name}" for name in rivals.MAPS] for method in ("VAE", OURS)}
+    found = {
+        "a rotation": near.loc["VAE, rotation"],
+        "the best map": near.reindex(behind["VAE"]).min(),
+        "R-VAE": near.loc["R-VAE"],
+        OURS: near.loc[OURS],
+        "its best map": near.reindex(behind[OURS]).min(),
+        "regression": near.loc[REGRESSION],
+    }
+    return pd.DataFrame(found)
 
 
 @study.table
