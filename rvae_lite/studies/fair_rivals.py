@@ -350,7 +350,20 @@ def figure(own, axes=None):
             ax.scatter(values, [row] * len(values), s=10, alpha=0.5, **style)
             ax.plot(values.median(), row, "|", markersize=11, color=style["color"])
         ax.set(title=name, xscale="log", xlabel="distance to Alice / her variance")
+        ax.set(xlim=(1e-3, 30))
         left = number % max(1, -(-len(sets) // 2)) == 0
         ax.set_yticks(range(len(SHOWN)), SHOWN if left else [])
         ax.invert_yaxis()
     return axes
+
+
+def plot_covered(nearest, away, part, *, ax=None):
+    """Distances to Alice's latents over those to the nearest point, (N,), by part, 1 or 2."""
+    ax = figures.figure_row(1, width=4.2, height=2.8)[1] if ax is None else ax
+    for number, colour in ((1, figures.GROUPS[1]), (2, figures.GROUPS[2])):
+        here = np.asarray(part) == number
+        style = dict(s=6, alpha=0.6, linewidths=0, color=colour)
+        ax.scatter(nearest[here], away[here], label=f"D{number}", **style)
+    ax.set(xlabel="distance to the nearest point's input", ylabel="distance to Alice's latent")
+    ax.legend()
+    return ax
