@@ -3,12 +3,14 @@
 from rvae_lite.studies.protocols import reproducibility
 from rvae_lite.studies.rivals_setup import (
     OURS,
+    BIRDS,
     PROFILES,
     SETS,
     anchored_methods,
     rival_setup,
     templates_of,
 )
+from rvae_lite.studies.song_setup import ABLATION
 from rvae_lite.studies.study import Study
 
 SHOWN = {
@@ -18,11 +20,13 @@ SHOWN = {
     "rate": ("rate", "rest"),
     "squared error": ("squared_error", "rest"),
 }
+# Twice the data of `fair_rivals`, so birds are smaller.
+SMALLER = PROFILES["cpu"] | dict.fromkeys(BIRDS, ABLATION["cpu"]) | dict(once=("mnist",))
 study = Study(
     "decoder_targets",
     reproduces="what the decoder is drawn to at the points (new)",
     chapter="19_do_you_need_it",
-    profiles=PROFILES,
+    profiles=PROFILES | dict(cpu=SMALLER),
 )
 study.grid(lambda profile: [(name, t) for name in SETS for t in templates_of(profile, name)])
 
