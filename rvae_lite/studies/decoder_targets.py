@@ -2,8 +2,8 @@
 
 from rvae_lite.studies.protocols import reproducibility
 from rvae_lite.studies.rivals_setup import (
-    OURS,
     BIRDS,
+    OURS,
     PROFILES,
     SETS,
     anchored_methods,
