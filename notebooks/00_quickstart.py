@@ -140,14 +140,14 @@ print(received.check(bob_data.x))
 # :label: eq-quickstart
 # \begin{aligned}
 # \mathcal L = {}& \text{distortion} + \beta \, \text{rate} \\
-# & {}+ \frac \rho R \sum_r \Bigl( \lVert t_r - \hat x(z_r) \rVert^2 \\[-2ex]
+# & {}+ \frac \rho R \sum_r \Bigl( \lVert \hat x_r - \hat x(z_r) \rVert^2 \\[-2ex]
 # & \phantom{{}+ \frac \rho R \sum_r \Bigl(} {} + \lVert z_r - \mu(x_r) \rVert^2 \Bigr) .
 # \end{aligned}
 # ```
 #
 # The encoder's mean $\mu$ should send each input $x_r$ to its latent $z_r$.
-# The decoder $\hat x$ should turn each latent into $t_r$, which is what Alice's decoder makes of it.
-# (In the paper $t_r$ is the input $x_r$ itself, whose noise does the decoder no good: {ref}`do-you-need-it`.)
+# The decoder $\hat x$ should turn each latent into $\hat x_r$, which is what Alice's decoder makes of it.
+# (The paper has the input $x_r$ in its place, whose noise does the decoder no good: {ref}`decoder-targets`.)
 # A VAE that is trained so is an **R-VAE**.
 # In code the new term is two lines:
 

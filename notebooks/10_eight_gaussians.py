@@ -49,8 +49,8 @@ import numpy as np
 from rvae_lite import RosettaPoints, alignment, fit
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import eight_gaussians, fair_rivals, linear_maps, protocols
-from rvae_lite.studies import rosetta_tables
+from rvae_lite.studies import eight_gaussians, fair_rivals, linear_maps, live_rivals
+from rvae_lite.studies import protocols, rosetta_tables
 from rvae_lite.studies.setup import methods_of, toy_setup, train
 from rvae_lite.studies.study import load_results
 
@@ -187,7 +187,7 @@ nearest = {}
 for name in ("VAE", "R-VAE"):
     plain = median["unaligned", "rest"][name]
     how = (study.fits[name], held_out, study.points, target)
-    by = [fair_rivals.distance_by(one, *how) for one in ("rotation", "smooth")]
+    by = [live_rivals.distance_by(one, *how) for one in ("rotation", "smooth")]
     nearest[name] = by[1]
     print(f"{name}: {plain:.2g} of the variance, rotated {by[0]:.2g}, by a smooth map {by[1]:.2g}")
 check("a smooth map brings VAEs within a hundredth of the variance", nearest["VAE"] < 0.01)
@@ -377,7 +377,7 @@ check(
 # For each method, the best of seven such maps ({ref}`do-you-need-it` has them all); "best" is judged on Alice's held-out data, which favours the map:
 
 # %%
-reached = fair_rivals.reached(sequel)
+reached = live_rivals.reached(sequel)
 mapped = reached["distance by it"]
 rival = mapped.drop("R-VAE").min()
 check(

@@ -49,7 +49,7 @@ import numpy as np
 from rvae_lite import RosettaPoints, alignment, fit, select_points
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import digits, fair_rivals, protocols, rosetta_tables
+from rvae_lite.studies import digits, fair_rivals, live_rivals, protocols, rosetta_tables
 from rvae_lite.studies.setup import image_setup, methods_of, train
 from rvae_lite.studies.study import load_results
 
@@ -118,7 +118,7 @@ check(
 )
 how = (validation.x, study.points, target)
 for name, runs in study.fits.items():
-    rotated, mapped = (fair_rivals.distance_by(m, runs, *how) for m in ("rotation", "smooth"))
+    rotated, mapped = (live_rivals.distance_by(m, runs, *how) for m in ("rotation", "smooth"))
     print(f"{name}: {apart['rest'][name]:.2g}, rotated {rotated:.2g}, by a smooth map {mapped:.2g}")
     check("the smooth map from the points brings it within a quarter", mapped < 0.25)
 
@@ -242,7 +242,7 @@ check("without a map, D2 is off by more than the joint variance everywhere", now
 # For each method, the best of seven maps, judged on Alice's held-out digits:
 
 # %%
-reached = fair_rivals.reached(sequel)
+reached = live_rivals.reached(sequel)
 mapped, labelled = reached["distance by it"], reached["labels by it"]
 rival = mapped.drop("R-VAE").min()
 check(f"the others come within {rival:.2g}, a quarter or less", rival < 0.25)

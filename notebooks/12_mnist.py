@@ -49,7 +49,8 @@ import numpy as np
 from rvae_lite import VAE, RosettaPoints, alignment, fit, select_points
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import fair_rivals, linear_maps, mnist, protocols, rosetta_tables
+from rvae_lite.studies import fair_rivals, linear_maps, live_rivals, mnist
+from rvae_lite.studies import protocols, rosetta_tables
 from rvae_lite.studies.setup import image_setup, methods_of
 
 figures.use_style()
@@ -203,7 +204,7 @@ check("VAE and beta-VAE as they come: beyond all of it", (apart.loc[others] > 1)
 x = study.validation.x
 how = (x, study.points, study.target.encode(x)[0].numpy())
 for name in ("VAE", "beta-VAE", "R-VAE"):
-    mapped = fair_rivals.distance_by("smooth", study.fits[name], *how)
+    mapped = live_rivals.distance_by("smooth", study.fits[name], *how)
     check(f"{name}, behind a smooth map from the points: {mapped:.2g}", mapped < 1 / 3)
 
 # %% mystnb={"figure": {"caption": "Anchored runs (R-VAE) are near the template and reconstruct as well as the other methods. The left panel shows the distance to the template's space, on a logarithmic axis. The right panel shows the squared error of the decoded posterior mean. A dot is a run on held-out images, a bar the median of the runs.", "name": "fig-mnist-price"}}
@@ -310,7 +311,7 @@ check("without a map the others miss her variance and half of the labels", lost.
 # Then for each method behind the best of seven maps from the points, judged on Alice's held-out digits:
 
 # %%
-reached = fair_rivals.reached(sequel)
+reached = live_rivals.reached(sequel)
 mapped, labelled = reached["distance by it"], reached["labels by it"]
 rival = mapped.drop("R-VAE").min()
 check(f"with a map the others come within {rival:.2g}, a quarter or less", rival < 0.25)

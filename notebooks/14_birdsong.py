@@ -49,8 +49,8 @@ import numpy as np
 from rvae_lite import alignment, fit, select_points
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import bengalese_finch, fair_rivals, protocols, rosetta_tables
-from rvae_lite.studies import zebra_finch
+from rvae_lite.studies import bengalese_finch, fair_rivals, live_rivals
+from rvae_lite.studies import protocols, rosetta_tables, zebra_finch
 from rvae_lite.studies.setup import image_setup, methods_of
 
 figures.use_style()
@@ -209,7 +209,7 @@ check(
 check("VAE and beta-VAE as they come: beyond all of it", (apart.loc[others] > 1).all(axis=None))
 for name in ("VAE", "beta-VAE", "R-VAE"):
     how = (study.fits[name], held_out.x, study.points, target)
-    mapped = fair_rivals.distance_by("smooth", *how)
+    mapped = live_rivals.distance_by("smooth", *how)
     check(f"{name}, behind a smooth map from the points: {mapped:.2g}", mapped < 0.25)
 
 # %% [markdown]
@@ -293,7 +293,7 @@ check(
 # Then with the best of seven maps that Bob can fit on the 32 points after the training, judged on Alice's held-out syllables:
 
 # %%
-reached = fair_rivals.reached(sequel)
+reached = live_rivals.reached(sequel)
 mapped, labelled = reached["distance by it"], reached["labels by it"]
 rival = mapped.drop("R-VAE").min()
 check(f"with a map the others come within {rival:.2g}", rival < 1 / 3)

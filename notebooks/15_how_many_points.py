@@ -49,7 +49,7 @@ import numpy as np
 from rvae_lite import alignment, fit, select_points
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import eight_gaussians, fair_rivals, how_many_points, measure
+from rvae_lite.studies import eight_gaussians, how_many_points, live_rivals, measure
 from rvae_lite.studies import protocols, rosetta_tables
 from rvae_lite.studies.setup import Method, image_setup, train
 
@@ -158,7 +158,7 @@ behind = pd.DataFrame(index=["VAE", "R-VAE"], columns=list(counts), dtype=float)
 for R in counts:
     for name, runs in trained[R].items():
         how = (runs, held_out.x, points[R], target)
-        behind.loc[name, R] = fair_rivals.distance_by("smooth", *how)
+        behind.loc[name, R] = live_rivals.distance_by("smooth", *how)
 print("VAE:", ", ".join(f"{R} points {behind.loc['VAE', R]:.2g}" for R in counts))
 print("R-VAE as it comes:", ", ".join(f"{apart.loc['R-VAE', R]:.2g}" for R in counts))
 closed = (behind.loc["VAE"] < apart.loc["VAE"] / 4).all()

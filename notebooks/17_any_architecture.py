@@ -46,7 +46,7 @@ import numpy as np
 from rvae_lite import VAE, alignment, fit, select_points
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import any_architecture, fair_rivals, rosetta_tables, setup
+from rvae_lite.studies import any_architecture, live_rivals, rosetta_tables, setup
 from rvae_lite.studies.study import load_results
 
 figures.use_style()
@@ -143,11 +143,11 @@ check(
 # Such a map does not mind networks either:
 
 # %%
-by_map = fair_rivals.distance_by("smooth", lonely, known.x, points, hers)
+by_map = live_rivals.distance_by("smooth", lonely, known.x, points, hers)
 anchored = away[list(spaces).index("Bob, patches")] / alignment.total_variance(hers)
 check(f"the VAE by a smooth map {by_map:.2g}, anchored without one {anchored:.2g}", by_map < 1 / 3)
 how = (bobs["patches"], known.x, points, hers)
-both = fair_rivals.distance_by("smooth", *how)
+both = live_rivals.distance_by("smooth", *how)
 check(f"anchored and mapped {both:.2g}", both < min(by_map, anchored))
 
 # %% [markdown]

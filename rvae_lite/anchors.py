@@ -35,8 +35,8 @@ class Weighted:
         power: for multi-rate models: a point met at beta weighs rho times a multiple of
             beta ** -power whose mean over the law of beta is 1.  Above 0 the points hold better at
             low beta, below 0 at high.
-        target: what the decoder is drawn to at z_r: the template's "reconstruction", if the points
-            hold it, or the "input" x_r, as in the paper.
+        target: what the decoder is drawn to at z_r: the template's "reconstruction" or the "input"
+            x_r, as in the paper; by default the reconstruction where the points hold it.
     """
 
     def __init__(
@@ -46,16 +46,19 @@ class Weighted:
         x: float = 1.0,
         z: float = 1.0,
         power: float = 0.0,
-        target: str = "reconstruction",
+        target: str | None = None,
     ):
         if not isinstance(points, RosettaPoints):
             remedy = "pass points, or points=None to fit"
             raise ValueError(f"Weighted weighs RosettaPoints, not {points!r}: {remedy}")
         if not is_number(power) or not math.isfinite(power):
             raise ValueError(f"power must be a finite number, not {power!r}")
-        check_known("target", target, ["input", "reconstruction"])
+        check_known("target", target, [None, "input", "reconstruction"])
+        if target == "reconstruction" and points.recon is None:
+            remedy = "distil them with select_points(decode=fit.decode), or pass target='input'"
+            raise ValueError(f"these points hold no reconstructions: {remedy}")
         self.points, self.power = points, power
-        self.recon = points.recon if target == "reconstruction" else None
+        self.recon = None if target == "input" else points.recon
         weights = (("Weighted's x", x), ("Weighted's z", z))
         self.x, self.z = (float(per_replica(name, weight, 1)) for name, weight in weights)
 

@@ -47,6 +47,20 @@ SHOWN = {
     OURS: "R-VAE",
     f"{OURS}, smooth": "R-VAE",
 }
+# What one can do -> the rival that was measured, what Alice sends, whether another network may be
+# used, whether Bob chooses his beta, and what is trained on his data.
+CHOICES = {
+    "send the weights": (SENT, "model", "no", "no", "nothing"),
+    "go on from the weights": ("from Alice's weights", "model", "no", "yes", "all"),
+    "freeze her encoder": ("Alice's encoder, frozen", "model", "no", "no", "decoder"),
+    "a rotation": ("VAE, rotation", "points", "yes", "yes", "all"),
+    "a ridge map": ("VAE, ridge affine", "points", "yes", "yes", "all"),
+    "a smooth map": ("VAE, smooth", "points", "yes", "yes", "all"),
+    "relative representations": ("VAE, cosines to the points", "points", "yes", "yes", "all"),
+    "regression": (REGRESSION, "points", "none needed", "no", "nothing"),
+    "anchoring": (OURS, "points", "yes", "yes", "all"),
+    "anchoring, a smooth map": (f"{OURS}, smooth", "points", "yes", "yes", "all"),
+}
 
 study = Study(
     "fair_rivals",
@@ -272,36 +286,45 @@ def beside(own, title: str):
     return pd.DataFrame(found).loc[[SENT, "VAE", *SHOWN]].round(3)
 
 
-def reached(result: Result):
-    """How near a second laboratory comes to Alice on D1: a row per method, medians over its runs.
+def decisions(own):
+    """What each choice needs, and medians over the data sets of what it reaches.
 
-    distance, labels: as it is, see `space_rows`; best map: of those fitted on the points, the one
-    that brings held-out data nearest to her; distance by it, labels by it: behind that map.
+    own error: squared error on D2 of the model that Bob ends with, a multiple of the plain VAE's;
+    the other numbers as in `beside`.
     """
     import pandas as pd
 
-    alice, found = Alice.of(result.first, result.points, result.validation), {}
-    for name, runs in result.fits.items():
-        rows = pd.DataFrame(rival_rows(alice, name, runs))
-        rows = rows[(rows.part == "D1") & ~rows.mapping.isin(RELATIVE)]
-        own = rows.pivot_table(index="mapping", columns="metric", values="value", aggfunc="median")
-        plain, own = own.loc[AS_IT_IS], own.drop(AS_IT_IS)
-        best = own.distance.idxmin()
-        found[name] = {"distance": plain.distance, "labels": plain.labels, "best map": best}
-        moved = {f"{one} by it": own.loc[best, one] for one in ("distance", "labels")}
-        found[name].update(moved)
-    return pd.DataFrame(found.values(), index=list(found))
+    columns = ["travels", "other network", "free beta", "trained on D2"]
+    told = {choice: qualities for choice, (_, *qualities) in CHOICES.items()}
+    told = pd.DataFrame.from_dict(told, orient="index", columns=columns)
+    error = medians(own, "squared_error", "D2")
+    measured = {"distance": "distance", "labels": "labels", "her decoder": "stitched"}
+    found = {name: medians(own, metric) for name, metric in measured.items()}
+    found["own error"] = error / error.loc["VAE"]
+    for name, frame in found.items():
+        at = [rival for rival, *_ in CHOICES.values()]
+        if name == "own error":  # a map behind a training changes nothing of it
+            maps = (*rivals.MAPS, *RELATIVE)
+            at = [next((r[: -len(m) - 2] for m in maps if r.endswith(f", {m}")), r) for r in at]
+        told[name] = frame.median(axis=1).reindex(at).to_numpy()
+    return told
 
 
-def distance_by(name: str, runs: Fit, x, points: RosettaPoints, hers) -> float:
-    """Distance to her latents of x, (N, K), behind one of `rivals.MAPS` fitted on the points.
+def nearest_of(own):
+    """The distance of the best of each kind of rival: a row a data set, medians over runs."""
+    import pandas as pd
 
-    The median over runs, a share of her variance.
-    """
-    means, anchors = runs.encode(x).numpy(), runs.encode(points.x).numpy()
-    moved = _moved([rivals.fit_map(name, own, points.z) for own in anchors], means)
-    away = [alignment.mean_squared_distance(run, hers) for run in moved]
-    return float(np.median(away)) / alignment.total_variance(hers)
+    near = medians(own, "distance")
+    behind = {method: [f"{method}, {name}" for name in rivals.MAPS] for method in ("VAE", OURS)}
+    found = {
+        "a rotation": near.loc["VAE, rotation"],
+        "the best map": near.reindex(behind["VAE"]).min(),
+        "R-VAE": near.loc["R-VAE"],
+        OURS: near.loc[OURS],
+        "its best map": near.reindex(behind[OURS]).min(),
+        "regression": near.loc[REGRESSION],
+    }
+    return pd.DataFrame(found)
 
 
 @study.table
@@ -327,7 +350,20 @@ def figure(own, axes=None):
             ax.scatter(values, [row] * len(values), s=10, alpha=0.5, **style)
             ax.plot(values.median(), row, "|", markersize=11, color=style["color"])
         ax.set(title=name, xscale="log", xlabel="distance to Alice / her variance")
+        ax.set(xlim=(1e-3, 30))
         left = number % max(1, -(-len(sets) // 2)) == 0
         ax.set_yticks(range(len(SHOWN)), SHOWN if left else [])
         ax.invert_yaxis()
     return axes
+
+
+def plot_covered(nearest, away, part, *, ax=None):
+    """Distances to Alice's latents over those to the nearest point, (N,), by part, 1 or 2."""
+    ax = figures.figure_row(1, width=4.2, height=2.8)[1] if ax is None else ax
+    for number, colour in ((1, figures.GROUPS[1]), (2, figures.GROUPS[2])):
+        here = np.asarray(part) == number
+        style = dict(s=6, alpha=0.6, linewidths=0, color=colour)
+        ax.scatter(nearest[here], away[here], label=f"D{number}", **style)
+    ax.set(xlabel="distance to the nearest point's input", ylabel="distance to Alice's latent")
+    ax.legend()
+    return ax

@@ -9,8 +9,11 @@ from rvae_lite.studies.song_setup import BENGALESE_FINCH, QUICK, SMALL, ZEBRA_FI
 CHAIRS = ("chairs", "procedural_chairs")
 SETS = ("eight_gaussians", "digits", "mnist", "chairs", "zebra_finch", "bengalese_finch")
 FAST = dict(network="patch")
+BIRDS = ("zebra_finch", "bengalese_finch")
+# once: the sets that take long, with one template in place of three.
 PROFILES = dict(
     quick=dict(
+        once=SETS,
         eight_gaussians=dict(epochs=20, replicas=3),
         digits=dict(epochs=20, replicas=3),
         mnist=dict(FAST, num_examples=1000, epochs=5, replicas=3),
@@ -19,6 +22,7 @@ PROFILES = dict(
         bengalese_finch=dict(QUICK, side=32),
     ),
     cpu=dict(
+        once=BIRDS,
         eight_gaussians={},
         digits={},
         mnist=dict(FAST, num_examples=10_000, epochs=30),
@@ -27,6 +31,7 @@ PROFILES = dict(
         bengalese_finch=dict(SMALL, epochs=150),
     ),
     paper=dict(
+        once=(),
         eight_gaussians={},
         digits={},
         mnist=dict(epochs=200),
@@ -61,6 +66,5 @@ def anchored_methods(setup: Setup) -> dict[str, Method]:
 
 
 def templates_of(profile, name: str) -> range:
-    """Seeds of the templates; one where a training takes long."""
-    slow = profile.name == "cpu" and name.endswith("finch")
-    return range(1 if slow or profile.name == "quick" else 3)
+    """Seeds of the templates."""
+    return range(1 if name in profile.once else 3)

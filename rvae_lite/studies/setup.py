@@ -39,8 +39,7 @@ class Method(NamedTuple):
     at: a multi-rate model meets the points of this one beta; None: curves over beta.
     selected_at: the betas whose latents select the points, see `curve_points`.
     rho_power: how rho falls with beta, see `Weighted`.
-    target: what the decoder is drawn to at the points, the "input" as in the paper, or the
-        template's "reconstruction"; at curves always that.
+    target: what the decoder is drawn to at the points, see `Weighted`; the paper's is "input".
     start: start from the first laboratory's weights.
     frozen: which of its submodules stay as they are.
     """
@@ -56,7 +55,7 @@ class Method(NamedTuple):
     at: float | None = None
     selected_at: tuple[float, ...] | None = None
     rho_power: float = 0.0
-    target: str = "input"
+    target: str | None = "input"
     start: bool = False
     frozen: tuple[str, ...] = ()
 

@@ -389,6 +389,14 @@ def test_the_exact_curve_is_what_the_optimum_encodes_and_decodes():
     ("call", "message"),
     [
         (lambda: Weighted(None, x=2.0), "Weighted weighs RosettaPoints, not None: pass points, or"),
+        (
+            lambda: Weighted(toy_points(), target="recon"),
+            r"target must be one of \[None, 'input', 'rec",
+        ),
+        (
+            lambda: Weighted(toy_points(), target="reconstruction"),
+            "these points hold no reconstructions: distil them with select_points",
+        ),
         (lambda: Weighted(toy_points(), x=-1.0), "Weighted's x must be finite and not negative"),
         (
             lambda: Weighted(toy_points(), z=float("nan")),
