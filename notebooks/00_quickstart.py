@@ -50,8 +50,7 @@ from pathlib import Path
 
 import torch
 
-from rvae_lite import VAE, RosettaPoints, alignment, data, fit, losses, rivals
-from rvae_lite import select_points
+from rvae_lite import VAE, RosettaPoints, alignment, data, fit, losses, select_points
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
 
@@ -248,6 +247,8 @@ fingerprint(first_steps)
 # ```
 
 # %% tags=["hide-cell"]
+from rvae_lite import rivals
+
 rotated = alignment.orthogonal_map(his, hers)(his)
 after_rotation = alignment.mean_squared_distance(
     rotated, hers

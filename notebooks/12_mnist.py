@@ -49,8 +49,7 @@ import numpy as np
 from rvae_lite import VAE, RosettaPoints, alignment, fit, select_points
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import fair_rivals, linear_maps, live_rivals, mnist
-from rvae_lite.studies import protocols, rosetta_tables
+from rvae_lite.studies import linear_maps, mnist, protocols, rosetta_tables
 from rvae_lite.studies.setup import image_setup, methods_of
 
 figures.use_style()
@@ -190,6 +189,8 @@ check("yet not the template's space", carried["VAE (same seed)"] < 0.5)
 # Because a collapsed model also varies little, the scale-free form ({ref}`metrics`) and the distance to the template stand beside it.
 
 # %%
+from rvae_lite.studies import live_rivals
+
 median = rosetta_tables.medians(study.table)
 others = ["VAE", "beta-VAE"]
 for metric in ("rv", "rv_relative"):
@@ -383,6 +384,8 @@ price
 # Distances are to Alice's latents of her digits, squared, as a share of her variance; labels are those that carry over; the last column is the error of *her* decoder on these latents, as a multiple of that on her own.
 
 # %%
+from rvae_lite.studies import fair_rivals
+
 beside = fair_rivals.beside(load_results("fair_rivals"), "MNIST")
 near = beside.distance
 anchored, by_map = near[["R-VAE", fair_rivals.OURS]].min(), near["VAE, smooth"]

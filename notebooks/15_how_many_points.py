@@ -49,8 +49,7 @@ import numpy as np
 from rvae_lite import alignment, fit, select_points
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import eight_gaussians, how_many_points, live_rivals, measure
-from rvae_lite.studies import protocols, rosetta_tables
+from rvae_lite.studies import eight_gaussians, how_many_points, measure, protocols, rosetta_tables
 from rvae_lite.studies.setup import Method, image_setup, train
 
 figures.use_style()
@@ -154,6 +153,8 @@ check("no R costs more than 5 % of reconstruction", (cost < 1.05).all())
 # The smooth map of `rivals` needs three points, and with a penalty it also works where $R$ is below $K$:
 
 # %%
+from rvae_lite.studies import live_rivals
+
 behind = pd.DataFrame(index=["VAE", "R-VAE"], columns=list(counts), dtype=float)
 for R in counts:
     for name, runs in trained[R].items():
