@@ -45,21 +45,18 @@ rho = 11.0
 # %%
 import numpy as np
 import pandas as pd
-import torch
 
 from rvae_lite import alignment, coverage, rivals, select_points
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.reporting.tables import scales
-from rvae_lite.studies import decoder_targets, fair_rivals, protocols
+from rvae_lite.studies import decoder_targets, fair_rivals, protocols, setup
 from rvae_lite.studies.rivals_setup import OURS
-from rvae_lite.studies.setup import image_setup, methods_of
 from rvae_lite.studies.study import load_results
 
 figures.use_style()
 options = dict(epochs=epochs, replicas=replicas, learning_rate=learning_rate)
-options |= dict(num_examples=num_examples, methods=methods_of(rho=rho))
-setting = image_setup(dataset, num_points, network="mlp", **options)
+options |= dict(num_examples=num_examples, methods=setup.methods_of(rho=rho))
+setting = setup.image_setup(dataset, num_points, network="mlp", **options)
 
 # %% [markdown]
 # ## What else one can do with the same file
@@ -145,6 +142,8 @@ fair_rivals.nearest_of(own).round(3)
 # The best map is chosen with these very numbers, which flatters the maps.
 
 # %%
+from rvae_lite.reporting.tables import scales
+
 scales(own, "num_data", "num_points", "latent_dim", "epochs", "replicas")
 
 # %% mystnb={"figure": {"caption": "A good map brings a plain VAE as close as anchoring does, and a map behind an anchored training brings it closest. A panel is a data set, a line a rival, a dot a run, a stroke the median. The distance is to Alice's latents of her own kind of data, as a share of their variance.", "name": "fig-rivals"}}
@@ -215,6 +214,8 @@ check("who goes on from her weights drifts away", (drift > near["R-VAE"]).all())
 # A decoder like Alice's then pays nothing, whatever the noise, so her optimum stays an optimum.
 
 # %%
+import torch
+
 template = alice.replica(0)
 z_r, recon = torch.as_tensor(points.z), torch.as_tensor(points.recon)
 data = torch.as_tensor(points.x / np.float32(255))
