@@ -45,21 +45,18 @@ rho = 11.0
 # %%
 import numpy as np
 import pandas as pd
-import torch
 
 from rvae_lite import alignment, coverage, rivals, select_points
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.reporting.tables import scales
-from rvae_lite.studies import decoder_targets, fair_rivals, protocols
+from rvae_lite.studies import decoder_targets, fair_rivals, protocols, setup
 from rvae_lite.studies.rivals_setup import OURS
-from rvae_lite.studies.setup import image_setup, methods_of
 from rvae_lite.studies.study import load_results
 
 figures.use_style()
 options = dict(epochs=epochs, replicas=replicas, learning_rate=learning_rate)
-options |= dict(num_examples=num_examples, methods=methods_of(rho=rho))
-setting = image_setup(dataset, num_points, network="mlp", **options)
+options |= dict(num_examples=num_examples, methods=setup.methods_of(rho=rho))
+setting = setup.image_setup(dataset, num_points, network="mlp", **options)
 
 # %% [markdown]
 # ## What else one can do with the same file
@@ -145,25 +142,29 @@ fair_rivals.nearest_of(own).round(3)
 # The best map is chosen with these very numbers, which flatters the maps.
 
 # %%
+from rvae_lite.reporting.tables import scales
+
 scales(own, "num_data", "num_points", "latent_dim", "epochs", "replicas")
 
-# %% mystnb={"figure": {"caption": "A good map brings a plain VAE nearly as close as anchoring does, and a map behind an anchored training is closest of all trainings. A panel is a data set, a line a rival, a dot a run, a stroke the median. The distance is to Alice's latents of her own kind of data, as a share of their variance.", "name": "fig-rivals"}}
+# %% mystnb={"figure": {"caption": "A good map brings a plain VAE as close as anchoring does, and a map behind an anchored training brings it closest. A panel is a data set, a line a rival, a dot a run, a stroke the median. The distance is to Alice's latents of her own kind of data, as a share of their variance.", "name": "fig-rivals"}}
 _ = fair_rivals.study.figure(own)
 
 # %%
 near = fair_rivals.nearest_of(own)
-factor = (near["the best map"] / near["R-VAE"]).round(1)
-print("the best map of a VAE, against the R-VAE:", factor.to_dict())
-check("anchoring beats a rotation everywhere", (near["R-VAE"] < near["a rotation"]).all())
-added = near[[OURS, "its best map"]].min(axis=1)
-check("with a map it is nearest of all trainings", (added < 1.05 * near["the best map"]).all())
+maps_win = near["the best map"] < near["R-VAE"]
+added = near["its best map"] < near["the best map"]
+print("a VAE and its best map are nearer than the R-VAE on", list(near.index[maps_win]))
+print("an anchored training and its best map are nearest on", list(near.index[added]))
+check("anchoring beats a rotation on all six", (near["R-VAE"] < near["a rotation"]).all())
+check("the best map beats anchoring on half of the sets or more", maps_win.sum() >= 3)
+check("anchoring and a map beat a map on more than half", added.sum() > 3)
 
 # %% [markdown]
 # Three things are to be seen.
 #
-# * **A rotation is a weak rival and a good map a strong one.** The ridge and the smooth map close most of the gap that a rotation leaves.
-# * **Alignment adds to anchoring.** Anchoring brings the latents near, and what remains is regular enough for a map. One file serves both.
-# * **Regression is nearest.** Alice's encoder is so smooth that a few dozen of its values give nearly all others, for data like hers.
+# * **A rotation is a weak rival, and a good map a strong one.** The best map behind a plain VAE is nearer than the anchored training on most data sets.
+# * **Alignment adds to anchoring.** What anchoring leaves is regular enough for a map. Anchoring with a map is the nearest training on most data sets.
+# * **Regression is nearest, or close to it.** Alice's encoder is so smooth that a few dozen of its values give nearly all others, for data like hers.
 #
 # Every number of every rival, with its interquartile range:
 
@@ -191,15 +192,15 @@ decisions.round(2).astype(object).where(decisions.notna(), "—")
 
 # %%
 check("Alice's own model does badly on new data", decisions["own error"]["send the weights"] > 2)
-check("anchoring costs Bob little", decisions["own error"]["anchoring"] < 1.1)
+check("anchoring costs Bob nothing", decisions["own error"]["anchoring"] < 1.02)
 drift = fair_rivals.medians(own, "distance").loc["from Alice's weights"]
 check("who goes on from her weights drifts away", (drift > near["R-VAE"]).all())
 
 # %% [markdown]
 # In three sentences:
 #
-# 1. For coordinates in Alice's space and data like hers, a regression on the points or a smooth map behind the model that you have is enough.
-# 2. For *one* model that holds her space and your new data, with a decoder that draws both and points that you can pass on, anchor, and fit a smooth map from the same file behind it.
+# 1. For coordinates in Alice's space and data like hers, a regression on the points or a smooth map behind the model that you have is enough: you do not need anchoring.
+# 2. For *one* model that lives in her space, decodes her latents and your new data, and can be retrained and passed on without a map, anchor; where the last per cent counts, fit a smooth map from the same file behind it.
 # 3. Weights travel only between equal networks, and a model that goes on from them leaves the space.
 #
 # (decoder-targets)=
@@ -213,6 +214,8 @@ check("who goes on from her weights drifts away", (drift > near["R-VAE"]).all())
 # A decoder like Alice's then pays nothing, whatever the noise, so her optimum stays an optimum.
 
 # %%
+import torch
+
 template = alice.replica(0)
 z_r, recon = torch.as_tensor(points.z), torch.as_tensor(points.recon)
 data = torch.as_tensor(points.x / np.float32(255))
@@ -281,12 +284,15 @@ ranks = ranks.pivot_table(
 ranks.round(2)
 
 # %% [markdown]
-# **Rank correlation** of $d(x)$ with the distance to Alice's latent, over held-out data: of her kinds (D1), of new kinds (D2), of both.
-# For anchored trainings the covering distance orders the data well; for a plain VAE, which the points do not hold, it does not.
+# **Rank correlation** of $d(x)$ with the distance to Alice's latent, over held-out data: of her kinds (D1), of Bob's (D2), of both.
+# Where D2 holds new kinds, the covering distance of an anchored training tells well which data to trust.
+# The chairs and the Bengalese finch have the same kinds in both parts, and there it tells little.
+# For a plain VAE, which the points do not hold, it tells nothing.
 
 # %%
-anchored = ranks.loc[ranks.index.get_level_values("method") != "VAE", "all"]
-check("where the points hold, the covered are nearer", (anchored > 0.5).all())
+anchored = ranks["all"].xs(OURS, level="method")
+same_kinds = anchored.index.isin(["procedural chairs", "Bengalese finch"])
+check("new kinds: the covered are nearer, by rank", (anchored[~same_kinds] > 0.5).all())
 
 # %% [markdown]
 # **After: what is certain.**
@@ -381,7 +387,7 @@ check(
 # ## Take-aways
 #
 # * For her coordinates alone, fit a regression on the points or a map behind your model.
-# * For one model of her space and your data, anchor, and fit a smooth map from the same file behind it.
+# * For one model of her space and your data, anchor; a smooth map from the same file brings it nearer still.
 # * Let the points carry reconstructions: anchoring then costs the decoder nothing.
 #
 # ## Exercises

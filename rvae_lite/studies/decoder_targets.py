@@ -21,7 +21,7 @@ SHOWN = {
     "squared error": ("squared_error", "rest"),
 }
 # Twice the data of `fair_rivals`, so birds are smaller.
-SMALLER = PROFILES["cpu"] | dict.fromkeys(BIRDS, ABLATION["cpu"]) | dict(once=("mnist",))
+SMALLER = PROFILES["cpu"] | dict.fromkeys(BIRDS, ABLATION["cpu"]) | dict(once=("mnist", "chairs"))
 study = Study(
     "decoder_targets",
     reproduces="what the decoder is drawn to at the points (new)",

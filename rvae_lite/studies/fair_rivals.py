@@ -2,21 +2,23 @@
 
 Alice trains on D1 and sends Rosetta points.  Bob trains on D2, and is measured where Alice knows
 the truth: on held-out data of D1.
-Letters: M replicas, N data points, K latent dimension, R points.
+Letters: N data points.
 """
 
-from typing import NamedTuple
-
 import numpy as np
-import torch
 
-from rvae_lite import alignment, coverage, rivals
-from rvae_lite.data import Dataset
-from rvae_lite.fitted import Fit
+from rvae_lite import rivals
 from rvae_lite.reporting import figures
-from rvae_lite.rosetta import RosettaPoints
-from rvae_lite.studies.measure import quality_rows, run_rows
 from rvae_lite.studies.protocols import distil, halves, train_methods
+from rvae_lite.studies.rival_rows import (
+    AS_IT_IS,
+    REGRESSION,
+    RELATIVE,
+    Alice,
+    bound_rows,
+    regression_rows,
+    rival_rows,
+)
 from rvae_lite.studies.rivals_setup import (
     OURS,
     PROFILES,
@@ -32,9 +34,7 @@ WITH_WEIGHTS = {
     "from Alice's weights": Method(start=True),
     "Alice's encoder, frozen": Method(start=True, frozen=("encoder", "head")),
 }
-AS_IT_IS, SENT, REGRESSION = "as it is", "Alice's model", "regression on the points"
-RELATIVE = {"cosines to the points": "cosine", "distances to the points": "distance"}
-PARTS = ("D1", "D2")
+SENT = "Alice's model"
 # The rivals of the figure, and whose colour they have.
 SHOWN = {
     "VAE, rotation": "VAE",
@@ -83,181 +83,18 @@ def two_laboratories(setup: Setup, *, template: int = 0) -> Result:
     d1, d2 = (training.take(training.part == part) for part in (1, 2))
     first = train(setup, d1.x, seed=template, label=f"first laboratory {template}")
     points = distil(setup, first, d1)
-    setup = setup._replace(methods=anchored_methods(setup) | WITH_WEIGHTS)
+    anchored = anchored_methods(setup)
+    setup = setup._replace(methods=anchored | WITH_WEIGHTS)
     how = dict(template=template, label=f"rivals {template}", first=first)
     fits = {SENT: first, **train_methods(setup, d2.x, points, **how)}
     alice = Alice.of(first, points, validation)
     rows = regression_rows(alice)
     for name, runs in fits.items():
-        rows += rival_rows(alice, name, runs)
-    for name in anchored_methods(setup):
+        rows += rival_rows(alice, name, runs, mapped=name in anchored)
+    for name in anchored:
         rows += bound_rows(alice, name, fits[name])
     table = tidy(setup, rows, first, template=template)
     return Result(table, fits, first, points, validation, first)
-
-
-class Alice(NamedTuple):
-    """What Bob's latents are measured against.
-
-    first: her model, one replica; points: her Rosetta points.
-    parts: "D1" and "D2" -> held-out data; codes: her posterior means of them, (N, K).
-    variance: total variance of her means on D1, the unit of distances.
-    """
-
-    first: Fit
-    points: RosettaPoints
-    parts: dict[str, Dataset]
-    codes: dict[str, np.ndarray]
-    variance: float
-
-    @classmethod
-    def of(cls, first: Fit, points: RosettaPoints, validation: Dataset) -> "Alice":
-        """Her model and points beside held-out data."""
-        parts = {name: validation.take(validation.part == int(name[1])) for name in PARTS}
-        codes = {name: first.encode(part.x)[0].numpy() for name, part in parts.items()}
-        return cls(first, points, parts, codes, alignment.total_variance(codes["D1"]))
-
-
-def rival_rows(alice: Alice, name: str, runs: Fit) -> list[dict]:
-    """One method by every map from the points to Alice's space, and its own quality."""
-    means = {part: runs.encode(data.x).numpy() for part, data in alice.parts.items()}
-    anchors, rows = runs.encode(alice.points.x).numpy(), []
-    for part, data in alice.parts.items():
-        rows += quality_rows(runs, data.x, method=name, mapping=AS_IT_IS, part=part)
-    rows += space_rows(alice, means, runs.seeds, method=name, mapping=AS_IT_IS)
-    if name in (SENT, *WITH_WEIGHTS):
-        return rows
-    for label in rivals.MAPS:
-        try:
-            maps = [rivals.fit_map(label, own, alice.points.z) for own in anchors]
-        except ValueError:  # fewer points than this map needs
-            continue
-        moved = {part: _moved(maps, each) for part, each in means.items()}
-        rows += space_rows(alice, moved, runs.seeds, method=name, mapping=label)
-    for label, kind in RELATIVE.items():
-        keys = dict(kind=kind, method=name, mapping=label)
-        rows += relative_rows(alice, means, anchors, runs.seeds, **keys)
-    return rows
-
-
-def _moved(maps: list, means: np.ndarray) -> np.ndarray:
-    """Each run's latents, (M, N, K), by its own map."""
-    return np.stack([mapping(run) for mapping, run in zip(maps, means, strict=True)])
-
-
-def space_rows(alice: Alice, codes: dict, seeds, **keys) -> list[dict]:
-    """Latents in Alice's coordinates, part -> (M, N, K), against hers.
-
-    distance: mean squared distance as a share of her variance on D1; labels: share of D1 that
-    nearest neighbours among her data label rightly; stitched: squared error of her decoder on these
-    latents, a multiple of hers on her own; rv_relative: retraining variability, scale-free.
-    """
-    rows = []
-    for part, each in codes.items():
-        away = [alignment.mean_squared_distance(run, alice.codes[part]) for run in each]
-        shares = [distance / alice.variance for distance in away]
-        rows += run_rows(dict(distance=shares), seeds, part=part, **keys)
-        if len(each) > 1:
-            found = alignment.retraining_variability(each)
-            values = dict(rv_relative=found.relative, within_fraction=found.within_fraction)
-            rows += [dict(keys, part=part, metric=m, value=v) for m, v in values.items()]
-    known, data = alice.codes["D1"], alice.parts["D1"]
-    labels = data.labels
-    carried = [alignment.label_transfer(known, labels, run, labels) for run in codes["D1"]]
-    own = _decoder_error(alice, known[None])[0]
-    stitched = _decoder_error(alice, codes["D1"]) / own
-    return rows + run_rows(dict(labels=carried, stitched=stitched), seeds, part="D1", **keys)
-
-
-def _decoder_error(alice: Alice, codes: np.ndarray) -> np.ndarray:
-    """Squared error of Alice's decoder on latents (M, N, K) of D1, summed over dimensions: (M,)."""
-    x = alice.parts["D1"].x
-    x = torch.as_tensor(x / np.float32(255) if x.dtype == np.uint8 else x).flatten(1)
-    errors = []
-    for run in codes:
-        recon = alice.first.decode(run.astype(np.float32))[0].flatten(1)
-        errors.append(float((recon - x).square().sum(1).mean()))
-    return np.array(errors)
-
-
-def relative_rows(alice: Alice, means: dict, anchors, seeds, *, kind: str, **keys) -> list[dict]:
-    """Relative representations in place of coordinates: distance to Alice's own, and labels."""
-    hers = rivals.relative(alice.codes["D1"], alice.points.z, kind=kind)
-    pairs = zip(means["D1"], anchors, strict=True)
-    theirs = [rivals.relative(z, own, kind=kind) for z, own in pairs]
-    away = [alignment.mean_squared_distance(run, hers) for run in theirs]
-    labels = alice.parts["D1"].labels
-    values = dict(
-        distance=np.array(away) / alignment.total_variance(hers),
-        labels=[alignment.label_transfer(hers, labels, run, labels) for run in theirs],
-    )
-    return run_rows(values, seeds, part="D1", **keys)
-
-
-def regression_rows(alice: Alice) -> list[dict]:
-    """No training at all: a smooth map from inputs to latents, fitted on the points alone."""
-    anchors, *data = (_flat(x) for x in (alice.points.x, *(d.x for d in alice.parts.values())))
-    mapping = rivals.smooth_map(anchors, alice.points.z)
-    codes = {part: mapping(x)[None] for part, x in zip(PARTS, data, strict=True)}
-    return space_rows(alice, codes, [None], method=REGRESSION, mapping=AS_IT_IS)
-
-
-def _flat(x) -> np.ndarray:
-    values = np.asarray(x, dtype=np.float64).reshape(len(x), -1)
-    return values / 255 if np.asarray(x).dtype == np.uint8 else values
-
-
-def bound_rows(alice: Alice, name: str, runs: Fit) -> list[dict]:
-    """How far every datum of both parts lies from Alice's latent, against what the points promise.
-
-    bound_held, affine_bound_held: shares of data that keep to the bound, 1 if it is true.
-    bound_factor, affine_bound_factor: median of bound / distance; none without a bound.
-    covered_rank: rank correlation of a datum's distance to its nearest point with that to Alice's
-    latent.
-    """
-    x = np.concatenate([data.x for data in alice.parts.values()])
-    which = np.repeat(PARTS, [len(data.x) for data in alice.parts.values()])
-    hers, anchors = np.concatenate([*alice.codes.values()]), alice.points
-    nearest, hers_constant = coverage.distances_to_anchors(x, anchors.x), _constant(alice.first, 0)
-    rows = []
-    for m, seed in enumerate(runs.seeds):
-        run = runs.select([m])
-        apart = run.encode(x)[0].numpy() - hers
-        at_points = run.encode(anchors.x)[0].numpy() - anchors.z
-        errors, away = (np.linalg.norm(each, axis=1) for each in (at_points, apart))
-        options = dict(constant=hers_constant + _constant(run, 0))
-        certain = coverage.covering_bound(x, anchors.x, errors, **options)
-        bend = _bend(np.concatenate([hers, anchors.z]), np.concatenate([apart, at_points]))
-        affine = coverage.affine_bound(hers, anchors.z, errors, bend=bend)
-        values = {}
-        for label, bound in (("bound", certain), ("affine_bound", affine)):
-            if not np.isfinite(bound).all():  # the points do not span Alice's space
-                continue
-            values[f"{label}_held"] = [np.mean(away <= bound * (1 + 1e-5) + 1e-6)]
-            values[f"{label}_factor"] = [np.median(bound / np.maximum(away, 1e-12))]
-        rows += run_rows(values, [seed], method=name, mapping=AS_IT_IS, part="all")
-        for part in (*PARTS, "all"):
-            here = slice(None) if part == "all" else which == part
-            found = [_rank_correlation(nearest[here], away[here])]
-            keys = dict(method=name, mapping=AS_IT_IS, part=part)
-            rows += run_rows(dict(covered_rank=found), [seed], **keys)
-    return rows
-
-
-def _constant(runs: Fit, m: int) -> float:
-    return coverage.lipschitz_bound(runs.replica(m))
-
-
-def _bend(z: np.ndarray, apart: np.ndarray) -> float:
-    """The largest distance of a displacement, (N, K), from its best affine map of z, (N, K)."""
-    fitted = alignment.linear_map(z, apart)(z)
-    return float(np.linalg.norm(apart - fitted, axis=1).max())
-
-
-def _rank_correlation(one, other) -> float:
-    from scipy.stats import spearmanr
-
-    return float(spearmanr(one, other).statistic)
 
 
 def rival_of(own):

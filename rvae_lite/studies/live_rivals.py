@@ -8,21 +8,21 @@ import numpy as np
 from rvae_lite import alignment, rivals
 from rvae_lite.fitted import Fit
 from rvae_lite.rosetta import RosettaPoints
-from rvae_lite.studies.fair_rivals import AS_IT_IS, RELATIVE, Alice, rival_rows
+from rvae_lite.studies.rival_rows import AS_IT_IS, RELATIVE, Alice, rival_rows
 from rvae_lite.studies.setup import Result
 
 
 def reached(result: Result):
     """Where a second laboratory arrives on D1: a row per method, medians over its runs.
 
-    distance, labels: as it is, see `fair_rivals.space_rows`; best map: of those fitted on the
+    distance, labels: as it is, see `rival_rows.space_rows`; best map: of those fitted on the
     points, the one that brings held-out data nearest; distance by it, labels by it: behind it.
     """
     import pandas as pd
 
     alice, found = Alice.of(result.first, result.points, result.validation), {}
     for name, runs in result.fits.items():
-        rows = pd.DataFrame(rival_rows(alice, name, runs))
+        rows = pd.DataFrame(rival_rows(alice, name, runs, mapped=True))
         rows = rows[(rows.part == "D1") & ~rows.mapping.isin(RELATIVE)]
         own = rows.pivot_table(index="mapping", columns="metric", values="value", aggfunc="median")
         plain, own = own.loc[AS_IT_IS], own.drop(AS_IT_IS)

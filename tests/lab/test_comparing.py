@@ -216,7 +216,7 @@ def test_rivals_that_cannot_be_fitted_lack_values_and_the_notes_say_why_once():
         rows = found.pairs[found.pairs.metric == metric]
         assert len(rows) == 6 and rows[["value", "low", "high"]].isna().all(axis=None)
     page = comparison_page(found)
-    for needs in ("and scale needs 3", "ridge affine needs 3", "smooth needs 3", "cosines needs 4"):
+    for needs in ("and scale needs 3", "ridge affine needs 3", "smooth needs 3", "cosines needs 3"):
         assert page.count(f"{needs} different anchors") == 1
     (note,) = (note for note in found.notes if "smooth needs" in note)
     start = (

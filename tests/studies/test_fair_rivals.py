@@ -5,7 +5,8 @@ import pytest
 
 from rvae_lite import VAE, data, rivals
 from rvae_lite.studies import decoder_targets, fair_rivals
-from rvae_lite.studies.fair_rivals import AS_IT_IS, REGRESSION, RELATIVE, SENT, WITH_WEIGHTS
+from rvae_lite.studies.fair_rivals import SENT, WITH_WEIGHTS
+from rvae_lite.studies.rival_rows import AS_IT_IS, REGRESSION, RELATIVE
 from rvae_lite.studies.rivals_setup import OURS
 from rvae_lite.studies.setup import Setup, methods_of
 from rvae_lite.studies.study import load_results
