@@ -36,7 +36,7 @@ if "google.colab" in sys.modules:
 # %% tags=["parameters"]
 epochs = 24
 replicas = 3
-rho = 2.75
+rho = 8.0
 learning_rate = 4e-3
 
 # %%
