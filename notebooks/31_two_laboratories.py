@@ -132,12 +132,11 @@ check("nobody said how the inputs were made", seen["preprocessing"] is None)
 # ## Bob trains
 #
 # His network is another one and his beta is his own; K, the noise and the points come with the file.
-# The noise variance that `distil` chose is far below the paper's 0.1, and `rho` has to be read against it ({ref}`your-own-data`), so he asks for 30.
 # As a control he also goes without the file: `distil` on his own data trains a space of his own.
 
 # %%
 own = f"--network mlp --beta {beta_bob}"
-held = f"{own} {plan} --rho 30 --seed 1"
+held = f"{own} {plan} --seed 1"
 joined = rvae_lite(f"train bob alice.npz -o bob.model.npz {held}")
 print("points", joined["verdict"].split(":")[0])
 print("measured on", joined["held_out"]["on"], sorted(joined["held_out"])[:2])

@@ -20,7 +20,7 @@ from rvae_lite.multirate import is_multirate
 from rvae_lite.rosetta import RosettaPoints
 from rvae_lite.train import UNREACHED, fit
 
-EVEN_NOISE = 0.1  # noise variance at which both halves of the Rosetta term weigh the same
+EVEN_NOISE = 0.1  # noise variance at which rho means what it does in the paper
 DARK = 0.1  # of a byte's range; images that reach less are rare, masks and counts are not
 READ_AT = 7  # betas at which a multi-rate model is measured, log-spaced over its range
 PLAIN_POINTS = (
@@ -100,8 +100,10 @@ def train_into(
 ) -> Fit:
     """Train one replica of a model on data and the points' inputs, held to the points' latents.
 
-    The half of the Rosetta term that concerns inputs is weighted by 0.1 / noise variance, so that
-    rho means the same in all units.  Whether the points were reached is left to the caller to say.
+    Both halves of the Rosetta term keep pace with the distortion, so that rho means the same in all
+    units and at every noise: the decoder's is weighted by 0.1 / noise variance, the encoder's by
+    the variance of the points' inputs / noise variance, 1 at least.  Whether the points were
+    reached is left to the caller to say.
 
     Args:
         points: Rosetta points, or None.
@@ -113,7 +115,9 @@ def train_into(
     if points is not None:
         same = x.dtype == points.x.dtype  # of two types, both become floats
         x = np.concatenate([x, points.x] if same else [in_units(x), in_units(points.x)])
-        points = Weighted(points, x=EVEN_NOISE / plan.noise_variance)
+        signal = float(in_units(points.x).var(0, dtype=np.float64).mean())
+        z = max(1.0, signal / plan.noise_variance)
+        points = Weighted(points, x=EVEN_NOISE / plan.noise_variance, z=z)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PointsNotReached)
         return fit(
