@@ -20,7 +20,8 @@ from rvae_lite.multirate import is_multirate
 from rvae_lite.rosetta import RosettaPoints
 from rvae_lite.train import UNREACHED, fit
 
-EVEN_NOISE = 0.1  # noise variance at which rho means what it does in the paper
+# Noise variance, and signal to noise, at which rho means what it does for the paper's spectrograms.
+EVEN_NOISE, EVEN_SIGNAL = 0.1, 0.4
 DARK = 0.1  # of a byte's range; images that reach less are rare, masks and counts are not
 READ_AT = 7  # betas at which a multi-rate model is measured, log-spaced over its range
 PLAIN_POINTS = (
@@ -102,8 +103,8 @@ def train_into(
 
     Both halves of the Rosetta term keep pace with the distortion, so that rho means the same in all
     units and at every noise: the decoder's is weighted by 0.1 / noise variance, the encoder's by
-    the variance of the points' inputs / noise variance, 1 at least.  Whether the points were
-    reached is left to the caller to say.
+    2.5 times the variance of the points' inputs / noise variance, 1 at least.  Whether the points
+    were reached is left to the caller to say.
 
     Args:
         points: Rosetta points, or None.
@@ -116,7 +117,7 @@ def train_into(
         same = x.dtype == points.x.dtype  # of two types, both become floats
         x = np.concatenate([x, points.x] if same else [in_units(x), in_units(points.x)])
         signal = float(in_units(points.x).var(0, dtype=np.float64).mean())
-        z = max(1.0, signal / plan.noise_variance)
+        z = max(1.0, signal / plan.noise_variance / EVEN_SIGNAL)
         points = Weighted(points, x=EVEN_NOISE / plan.noise_variance, z=z)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PointsNotReached)

@@ -22,7 +22,7 @@ PROFILES = dict(
         bengalese_finch=dict(QUICK, side=32),
     ),
     cpu=dict(
-        once=BIRDS,
+        once=(*BIRDS, "mnist"),
         eight_gaussians={},
         digits={},
         mnist=dict(FAST, num_examples=10_000, epochs=30),

@@ -119,7 +119,7 @@ def test_a_multi_rate_model_is_held_by_the_curves_at_every_beta_and_measured_ove
     assert (
         "beta 0.01 to 10, rho 2.75" in said
         and "\n  0.0316  distortion " in said
-        and "points not reached at " in said
+        and "on their latents (up to " in said
     )
 
 
