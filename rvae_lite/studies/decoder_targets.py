@@ -26,6 +26,7 @@ study = Study(
     "decoder_targets",
     reproduces="what the decoder is drawn to at the points (new)",
     chapter="19_do_you_need_it",
+    minutes=dict(cpu=40),
     profiles=PROFILES | dict(cpu=SMALLER),
 )
 study.grid(lambda profile: [(name, t) for name in SETS for t in templates_of(profile, name)])

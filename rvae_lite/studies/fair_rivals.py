@@ -66,6 +66,7 @@ study = Study(
     "fair_rivals",
     reproduces="anchoring against maps fitted after training (new)",
     chapter="19_do_you_need_it",
+    minutes=dict(cpu=80),
     profiles=PROFILES,
 )
 study.grid(lambda profile: [(name, t) for name in SETS for t in templates_of(profile, name)])
