@@ -140,7 +140,8 @@ def settings_of(trainer, weighted, start) -> dict:
     ]
     shapes = [[name, list(parameter.shape)] for name, parameter in model.named_parameters()]
     data = np.ascontiguousarray(as_array("x", trainer.x))
-    begun = dict(rows=start.fit.weights.numpy()) if start.fit else None
+    begun = dict(rows=start.fit.weights, **start.fit.buffers) if start.fit else {}
+    begun = {name: as_array(name, values) for name, values in begun.items()}
     points = weights = None
     if weighted is not None:
         arrays = {name: getattr(weighted.points, name) for name in ("x", "z", "betas")}

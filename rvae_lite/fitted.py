@@ -270,6 +270,8 @@ class Start(NamedTuple):
 
     def check(self, model: nn.Module, replicas: int) -> None:
         """Raises ValueError where a model, or so many replicas of it, cannot start from here."""
+        if self.fit is None and self.frozen:
+            raise ValueError("frozen layers need weights to start from: pass Start(fit, frozen)")
         if self.fit is None:
             return
         if not isinstance(self.fit, Fit):

@@ -51,7 +51,8 @@ def rosetta_penalty(
     """The two halves of the Rosetta penalty, Eq. 1, each a mean over the R points.
 
     Args:
-        recon, x: decoded anchors decode(z_r), and their targets x_r, (R, *data).
+        recon, x: decoded anchors decode(z_r), and their targets: x_r, or what the template decodes,
+            (R, *data).
         mean, z: posterior means mean(x_r) of the anchors, and their targets z_r, (R, K).
         weight: weight of every point, (R,) or (); by default 1.
 

@@ -16,7 +16,8 @@ def reached(result: Result):
     """Where a second laboratory arrives on D1: a row per method, medians over its runs.
 
     distance, labels: as it is, see `rival_rows.space_rows`; best map: of those fitted on the
-    points, the one that brings held-out data nearest; distance by it, labels by it: behind it.
+    points, the one that brings held-out data nearest, which flatters it; distance by it, labels
+    by it: behind it.
     """
     import pandas as pd
 

@@ -53,7 +53,9 @@ def rival_rows(alice: Alice, name: str, runs: Fit, *, mapped: bool) -> list[dict
     for label in rivals.MAPS:
         try:
             maps = [rivals.fit_map(label, own, alice.points.z) for own in anchors]
-        except ValueError:  # fewer points than this map needs
+        except ValueError as error:
+            if " needs " not in str(error):  # no lack of points
+                raise
             continue
         moved = {part: _moved(maps, each) for part, each in means.items()}
         rows += space_rows(alice, moved, runs.seeds, method=name, mapping=label)

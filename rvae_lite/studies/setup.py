@@ -39,7 +39,7 @@ class Method(NamedTuple):
     at: a multi-rate model meets the points of this one beta; None: curves over beta.
     selected_at: the betas whose latents select the points, see `curve_points`.
     rho_power: how rho falls with beta, see `Weighted`.
-    target: what the decoder is drawn to at the points, see `Weighted`; the paper's is "input".
+    target: what the decoder is drawn to at plain points, see `Weighted`; the paper's is "input".
     start: start from the first laboratory's weights.
     frozen: which of its submodules stay as they are.
     """
@@ -55,7 +55,7 @@ class Method(NamedTuple):
     at: float | None = None
     selected_at: tuple[float, ...] | None = None
     rho_power: float = 0.0
-    target: str | None = "input"
+    target: str = "input"
     start: bool = False
     frozen: tuple[str, ...] = ()
 
@@ -171,7 +171,8 @@ def train(
     elif method.anneal:
         beta = Annealed(beta, share=method.anneal)
     if points is not None:
-        points = Weighted(points, power=method.rho_power, target=method.target)
+        target = None if points.betas is not None else method.target
+        points = Weighted(points, power=method.rho_power, target=target)
     rate = setup.learning_rate
     return fit(
         model,

@@ -60,10 +60,7 @@ def train_held(setup: Setup, x, points: RosettaPoints, *, method: Method, **opti
     Short trainings and weak points do not reach every point, and need not.
     """
     joined = np.concatenate([np.asarray(x), points.x])
-    held, target = points, None
-    if method.at is not None:
-        held, target = points.at_beta(method.at), "input"
-    method = method._replace(target=target)
+    held = points if method.at is None else points.at_beta(method.at)
     options.update(method=method, points=held, rho=method.rho, replicas=setup.replicas)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PointsNotReached)

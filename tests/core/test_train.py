@@ -344,6 +344,7 @@ def test_frozen_layers_stay_and_the_others_train():
             lambda: fit(VAE.mlp(5, 3, (8, 8)), toy_data().float(), epochs=1, batch_size=50),
             "start is of another model: pass a Fit of the same network and K",
         ),
+        (lambda: Start(None, ("encoder",)), "frozen layers need weights to start from: pass"),
         (lambda: "first.npz", "start must be a Fit, or a Start of one, not 'first.npz'"),
         (
             lambda: Start(toy_fit(3), ("decode",)),
