@@ -29,12 +29,14 @@ ROUNDED = 1e-5  # of a radius in a header, and of numbers in float32
 class Covering(NamedTuple):
     """How far N data lie from the points' inputs: Euclidean distances in the model's units.
 
-    median, q95, radius: within which half of the data lie, 95 %, and all.
-    limit: the distance up to which an example counts as covered: the radius of the sender's own
-        data, where the file states it; else the largest distance of an input to its nearest other.
-    stated: whether the file states it.
-    share: of the data that are covered.
-    uncovered: rows of those that are not, the farthest first.
+    Attributes:
+        median, q95, radius: within which half of the data lie, 95 %, and all.
+        limit: the distance up to which an example counts as covered: the radius of the sender's
+            own data, where the file states it; else the largest distance of an input to its
+            nearest other.
+        stated: whether the file states it.
+        share: of the data that are covered.
+        uncovered: rows of those that are not, the farthest first.
     """
 
     median: float
