@@ -146,7 +146,7 @@ from rvae_lite.reporting.tables import scales
 
 scales(own, "num_data", "num_points", "latent_dim", "epochs", "replicas")
 
-# %% mystnb={"figure": {"caption": "A good map brings a plain VAE about as near as anchoring does, and a map behind an anchored training is nearer still on most data sets. A panel is a data set, a line a rival, a dot a run, a stroke the median. The distance is to Alice's latents of her own kind of data, as a share of their variance.", "name": "fig-rivals"}}
+# %% mystnb={"figure": {"caption": "A good map brings a plain VAE about as near as anchoring does, and a map behind an anchored training is nearer still on most data sets. A panel is a data set, a line a rival, a dot a run, a stroke the median. Blue are maps behind a plain VAE, green her weights and a regression, red anchored trainings: the paper's, with decoded targets, and these behind a smooth map. The distance is to Alice's latents of her own kind of data, as a share of their variance.", "name": "fig-rivals"}}
 _ = fair_rivals.study.figure(own)
 
 # %%

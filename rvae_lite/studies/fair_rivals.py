@@ -35,17 +35,17 @@ WITH_WEIGHTS = {
     "Alice's encoder, frozen": Method(start=True, frozen=("encoder", "head")),
 }
 SENT = "Alice's model"
-# The rivals of the figure, and whose colour they have.
+# The rivals of the figure: what they are called there, and whose colour they have.
 SHOWN = {
-    "VAE, rotation": "VAE",
-    "VAE, ridge affine": "VAE",
-    "VAE, smooth": "VAE",
-    "VAE, relative cosines": "VAE",
-    "from Alice's weights": "VAE, anchors repeated",
-    REGRESSION: "VAE, anchors repeated",
-    "R-VAE": "R-VAE",
-    OURS: "R-VAE",
-    f"{OURS}, smooth": "R-VAE",
+    "VAE, rotation": ("rotation", "VAE"),
+    "VAE, ridge affine": ("ridge", "VAE"),
+    "VAE, smooth": ("smooth", "VAE"),
+    "VAE, relative cosines": ("cosines", "VAE"),
+    "from Alice's weights": ("weights", "VAE, anchors repeated"),
+    REGRESSION: ("regression", "VAE, anchors repeated"),
+    "R-VAE": ("R-VAE", "R-VAE"),
+    OURS: ("decoded", "R-VAE"),
+    f"{OURS}, smooth": ("+ smooth", "R-VAE"),
 }
 # What one can do -> the rival that was measured, what Alice sends, whether another network may be
 # used, whether Bob chooses his beta, and what is trained on his data.
@@ -180,17 +180,15 @@ def figure(own, axes=None):
     """Every run's distance to Alice's space on D1: a panel a data set, a line a rival."""
     chosen = own[(own.metric == "distance") & (own.part == "D1")].assign(rival=rival_of)
     sets = list(chosen["data"].unique())
-    axes = np.atleast_1d(figures.figure_row(len(sets), height=3.0)[1] if axes is None else axes)
-    for number, (ax, name) in enumerate(zip(axes, sets, strict=True)):
-        for row, (rival, method) in enumerate(SHOWN.items()):
+    axes = np.atleast_1d(figures.figure_row(len(sets), height=2.5)[1] if axes is None else axes)
+    for ax, name in zip(axes, sets, strict=True):
+        for row, (rival, (_, method)) in enumerate(SHOWN.items()):
             values = chosen[(chosen["data"] == name) & (chosen.rival == rival)].value
             style = dict(color=figures.colour_of(method), linewidths=0)
             ax.scatter(values, [row] * len(values), s=10, alpha=0.5, **style)
             ax.plot(values.median(), row, "|", markersize=11, color=style["color"])
-        ax.set(title=name, xscale="log", xlabel="distance to Alice / her variance")
-        ax.set(xlim=(1e-3, 30))
-        left = number % max(1, -(-len(sets) // 2)) == 0
-        ax.set_yticks(range(len(SHOWN)), SHOWN if left else [])
+        ax.set(title=name, xscale="log", xlabel="distance / variance", xlim=(1e-3, 30))
+        ax.set_yticks(range(len(SHOWN)), [short for short, _ in SHOWN.values()])
         ax.invert_yaxis()
     return axes
 
