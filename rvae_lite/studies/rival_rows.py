@@ -96,9 +96,7 @@ def space_rows(alice: Alice, codes: dict, seeds, **keys) -> list[dict]:
 
 def _decoder_error(alice: Alice, codes: np.ndarray) -> np.ndarray:
     """Squared error of Alice's decoder on latents (M, N, K) of D1, summed over dimensions: (M,)."""
-    x = alice.parts["D1"].x
-    x = torch.as_tensor(x / np.float32(255) if x.dtype == np.uint8 else x).flatten(1)
-    errors = []
+    x, errors = torch.from_numpy(_flat(alice.parts["D1"].x)), []
     for run in codes:
         recon = alice.first.decode(run.astype(np.float32))[0].flatten(1)
         errors.append(float((recon - x).square().sum(1).mean()))
