@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from rvae_lite.arrays import as_array, as_float32, named
+from rvae_lite.arrays import as_array, named
 from rvae_lite.coverage import covering, d_optimal, farthest_first
 from rvae_lite.fitted import Fit
 from rvae_lite.models.checks import check_known, check_selection
@@ -68,11 +68,12 @@ def select_points(
     chosen = SELECTION_METHODS[method](x, means, num_points, seed % 2**32)
     versions = dict(torch=torch.__version__, numpy=np.__version__, python=platform.python_version())
     made = dict(selection_method=method, selection_seed=int(seed), versions=versions)
-    made["covering"] = covering(x, _as_kept(x[chosen]))
     names = np.arange(len(x)) if ids is None else np.asarray(ids)
     recon = None if decode is None else _decoded(decode, means[chosen], x.shape[1:])
     kept = dict(recon=recon, ids=names[chosen], header=header | made)
-    return RosettaPoints(x[chosen], means[chosen], **kept)
+    points = RosettaPoints(x[chosen], means[chosen], **kept)
+    points.header["covering"] = covering(x, points.x)
+    return points
 
 
 def _decoded(decode, z: np.ndarray, data_shape: tuple) -> np.ndarray:
@@ -138,10 +139,6 @@ def curve_points(
     names = chosen if ids is None else np.asarray(ids)[chosen]
     curves = dict(betas=betas, recon=recon, ids=names, header=selected.header)
     return RosettaPoints(selected.x, z, **curves)
-
-
-def _as_kept(x: np.ndarray) -> np.ndarray:
-    return x if x.dtype == np.uint8 else as_float32("x", x)
 
 
 def nearest_to(find_centres):

@@ -18,6 +18,10 @@ HEIGHTS = (0.1, 1.0, 10.0)  # of a bend, against the linear part
 FLAT = 1e-6  # of the widest direction: in narrower ones anchors do not spread
 
 
+class TooFewAnchors(ValueError):
+    """Anchors that do not determine a map."""
+
+
 def _mean_square(points: np.ndarray) -> float:
     """Mean squared length about their mean; 1 for points that coincide."""
     return float(np.square(points - points.mean(0)).sum(1).mean()) or 1.0
@@ -210,7 +214,8 @@ def fit_map(name: str, source, target) -> Callable:
 
     Raises:
         ValueError: an unknown name, arrays that do not fit, K that differ where the map needs one
-            K, fewer different anchors than it needs, or anchors that do not span the space.
+            K.
+        TooFewAnchors: fewer different anchors than it needs, or anchors that do not span the space.
     """
     checks.check_known("name", name, MAPS)
     source, target = checks.pair(source, target)
@@ -226,7 +231,7 @@ def fit_map(name: str, source, target) -> Callable:
 
 
 def _check_enough(name: str, label: str, points: np.ndarray, needs: dict) -> None:
-    """Raises ValueError where the anchors of one space, (R, K), do not determine a map."""
+    """Raises TooFewAnchors where those of one space, (R, K), do not determine a map."""
     need, different, spread = needs[name], _num_different(points), _num_directions(points)
     wanted, found = f"{need} different anchors", f"{label} has {different}"
     spans = label in SPANNED[name]
@@ -236,4 +241,4 @@ def _check_enough(name: str, label: str, points: np.ndarray, needs: dict) -> Non
         wanted, found = f"{wanted} that span {need - 1} directions", f"{found} that span {spread}"
     fewer = [f"{one} ({count})" for one, count in needs.items() if count < need]
     remedy = f", or take a map that needs fewer: {', '.join(fewer)}" if fewer else ""
-    raise ValueError(f"{name} needs {wanted}, and {found}: pass more{remedy}")
+    raise TooFewAnchors(f"{name} needs {wanted}, and {found}: pass more{remedy}")

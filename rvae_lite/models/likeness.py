@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rvae_lite.arrays import as_array, named
-from rvae_lite.coverage import distances_to_anchors
+from rvae_lite.coverage import QUANTILES, distances_to_anchors
 from rvae_lite.models.forms import Places, far, form_that_fits
 
 RANGE_FACTOR = 10.0  # root mean squares further apart are another scale, not other data
@@ -125,9 +125,8 @@ def covering_of(points, data: np.ndarray) -> Covering | None:
     slack = ROUNDED * (limit + _root_mean_square(points.x))
     order = np.argsort(-distances, kind="stable")
     uncovered = order[distances[order] > limit + slack].tolist()
-    median, q95 = np.quantile(distances, [0.5, 0.95]).tolist()
+    median, q95, largest = np.quantile(distances, list(QUANTILES.values())).tolist()
     share = 1 - len(uncovered) / len(distances)
-    largest = float(distances.max())
     return Covering(median, q95, largest, limit, told is not None, share, uncovered)
 
 

@@ -5,10 +5,9 @@ from rvae_lite.studies.rivals_setup import (
     BIRDS,
     OURS,
     PROFILES,
-    SETS,
     anchored_methods,
+    cells_of,
     rival_setup,
-    templates_of,
 )
 from rvae_lite.studies.song_setup import ABLATION
 from rvae_lite.studies.study import Study
@@ -29,7 +28,7 @@ study = Study(
     minutes=dict(cpu=40),
     profiles=PROFILES | dict(cpu=SMALLER),
 )
-study.grid(lambda profile: [(name, t) for name in SETS for t in templates_of(profile, name)])
+study.grid(cells_of)
 
 
 @study.unit

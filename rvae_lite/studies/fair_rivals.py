@@ -13,7 +13,6 @@ from rvae_lite.studies.protocols import distil, halves, train_methods
 from rvae_lite.studies.rival_rows import (
     AS_IT_IS,
     REGRESSION,
-    RELATIVE,
     Alice,
     bound_rows,
     regression_rows,
@@ -22,10 +21,9 @@ from rvae_lite.studies.rival_rows import (
 from rvae_lite.studies.rivals_setup import (
     OURS,
     PROFILES,
-    SETS,
     anchored_methods,
+    cells_of,
     rival_setup,
-    templates_of,
 )
 from rvae_lite.studies.setup import Method, Result, Setup, tidy, train
 from rvae_lite.studies.study import Study
@@ -47,19 +45,19 @@ SHOWN = {
     OURS: ("decoded", "R-VAE"),
     f"{OURS}, smooth": ("+ smooth", "R-VAE"),
 }
-# What one can do -> the rival that was measured, what Alice sends, whether another network may be
-# used, whether Bob chooses his beta, and what is trained on his data.
+# What one can do -> the method and the map that were measured, what Alice sends, whether another
+# network may be used, whether Bob chooses his beta, and what is trained on his data.
 CHOICES = {
-    "send the weights": (SENT, "model", "no", "no", "nothing"),
-    "go on from the weights": ("from Alice's weights", "model", "no", "yes", "all"),
-    "freeze her encoder": ("Alice's encoder, frozen", "model", "no", "no", "decoder"),
-    "a rotation": ("VAE, rotation", "points", "yes", "yes", "all"),
-    "a ridge map": ("VAE, ridge affine", "points", "yes", "yes", "all"),
-    "a smooth map": ("VAE, smooth", "points", "yes", "yes", "all"),
-    "relative representations": ("VAE, cosines to the points", "points", "yes", "yes", "all"),
-    "regression": (REGRESSION, "points", "none needed", "no", "nothing"),
-    "anchoring": (OURS, "points", "yes", "yes", "all"),
-    "anchoring, a smooth map": (f"{OURS}, smooth", "points", "yes", "yes", "all"),
+    "send the weights": (SENT, AS_IT_IS, "model", "no", "no", "nothing"),
+    "go on from the weights": ("from Alice's weights", AS_IT_IS, "model", "no", "yes", "all"),
+    "freeze her encoder": ("Alice's encoder, frozen", AS_IT_IS, "model", "no", "no", "decoder"),
+    "a rotation": ("VAE", "rotation", "points", "yes", "yes", "all"),
+    "a ridge map": ("VAE", "ridge affine", "points", "yes", "yes", "all"),
+    "a smooth map": ("VAE", "smooth", "points", "yes", "yes", "all"),
+    "relative representations": ("VAE", "cosines to the points", "points", "yes", "yes", "all"),
+    "regression": (REGRESSION, AS_IT_IS, "points", "none needed", "no", "nothing"),
+    "anchoring": (OURS, AS_IT_IS, "points", "yes", "yes", "all"),
+    "anchoring, a smooth map": (OURS, "smooth", "points", "yes", "yes", "all"),
 }
 
 study = Study(
@@ -69,7 +67,7 @@ study = Study(
     minutes=dict(cpu=80),
     profiles=PROFILES,
 )
-study.grid(lambda profile: [(name, t) for name in SETS for t in templates_of(profile, name)])
+study.grid(cells_of)
 
 
 @study.unit
@@ -133,18 +131,17 @@ def decisions(own):
     import pandas as pd
 
     columns = ["travels", "other network", "free beta", "trained on D2"]
-    told = {choice: qualities for choice, (_, *qualities) in CHOICES.items()}
+    told = {choice: qualities for choice, (_, _, *qualities) in CHOICES.items()}
     told = pd.DataFrame.from_dict(told, orient="index", columns=columns)
-    error = medians(own, "squared_error", "D2")
     measured = {"distance": "distance", "labels": "labels", "her decoder": "stitched"}
-    found = {name: medians(own, metric) for name, metric in measured.items()}
-    found["own error"] = error / error.loc["VAE"]
-    for name, frame in found.items():
-        at = [rival for rival, *_ in CHOICES.values()]
-        if name == "own error":  # a map behind a training changes nothing of it
-            maps = (*rivals.MAPS, *RELATIVE)
-            at = [next((r[: -len(m) - 2] for m in maps if r.endswith(f", {m}")), r) for r in at]
-        told[name] = frame.median(axis=1).reindex(at).to_numpy()
+    pairs = [(method, mapping) for method, mapping, *_ in CHOICES.values()]
+    names = [method if mapping == AS_IT_IS else f"{method}, {mapping}" for method, mapping in pairs]
+    for name, metric in measured.items():
+        told[name] = medians(own, metric).median(axis=1).reindex(names).to_numpy()
+    # A map behind a training changes nothing of its own error.
+    error = medians(own, "squared_error", "D2")
+    error = (error / error.loc["VAE"]).median(axis=1)
+    told["own error"] = error.reindex([method for method, _ in pairs]).to_numpy()
     return told
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from rvae_lite import alignment, rivals
 from rvae_lite.fitted import Fit
 from rvae_lite.rosetta import RosettaPoints
-from rvae_lite.studies.rival_rows import AS_IT_IS, RELATIVE, Alice, rival_rows
+from rvae_lite.studies.rival_rows import AS_IT_IS, Alice, latents_of, space_rows, spaces_of
 from rvae_lite.studies.setup import Result
 
 
@@ -23,9 +23,11 @@ def reached(result: Result):
 
     alice, found = Alice.of(result.first, result.points, result.validation), {}
     for name, runs in result.fits.items():
-        rows = pd.DataFrame(rival_rows(alice, name, runs, mapped=True))
-        rows = rows[(rows.part == "D1") & ~rows.mapping.isin(RELATIVE)]
-        own = rows.pivot_table(index="mapping", columns="metric", values="value", aggfunc="median")
+        rows = []
+        for label, codes in spaces_of(alice, *latents_of(alice, runs)):
+            rows += space_rows(alice, dict(D1=codes["D1"]), runs.seeds, mapping=label)
+        layout = dict(index="mapping", columns="metric", values="value")
+        own = pd.DataFrame(rows).pivot_table(aggfunc="median", **layout)
         plain, own = own.loc[AS_IT_IS], own.drop(AS_IT_IS)
         best = own.distance.idxmin()
         found[name] = {"distance": plain.distance, "labels": plain.labels, "best map": best}

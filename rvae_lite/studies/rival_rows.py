@@ -24,7 +24,8 @@ class Alice(NamedTuple):
 
     first: her model, one replica; points: her Rosetta points.
     parts: "D1" and "D2" -> held-out data; codes: her posterior means of them, (N, K).
-    variance: total variance of her means on D1, the unit of distances.
+    variance, error: on D1, the total variance of her means, the unit of distances, and her
+        decoder's squared error, the unit of `stitched`.
     """
 
     first: Fit
@@ -32,42 +33,51 @@ class Alice(NamedTuple):
     parts: dict[str, Dataset]
     codes: dict[str, np.ndarray]
     variance: float
+    error: float
 
     @classmethod
     def of(cls, first: Fit, points: RosettaPoints, validation: Dataset) -> "Alice":
         """Her model and points beside held-out data."""
         parts = {name: validation.take(validation.part == int(name[1])) for name in PARTS}
         codes = {name: first.encode(part.x)[0].numpy() for name, part in parts.items()}
-        return cls(first, points, parts, codes, alignment.total_variance(codes["D1"]))
+        error = _decoder_errors(first, parts["D1"].x, codes["D1"][None])[0]
+        variance = alignment.total_variance(codes["D1"])
+        return cls(first, points, parts, codes, variance, error)
 
 
 def rival_rows(alice: Alice, name: str, runs: Fit, *, mapped: bool) -> list[dict]:
     """One method's own quality, and by every map from the points to Alice's space if `mapped`."""
-    means = {part: runs.encode(data.x).numpy() for part, data in alice.parts.items()}
-    anchors, rows = runs.encode(alice.points.x).numpy(), []
+    rows = []
     for part, data in alice.parts.items():
         rows += quality_rows(runs, data.x, method=name, mapping=AS_IT_IS, part=part)
-    rows += space_rows(alice, means, runs.seeds, method=name, mapping=AS_IT_IS)
-    if not mapped:
-        return rows
-    for label in rivals.MAPS:
-        try:
-            maps = [rivals.fit_map(label, own, alice.points.z) for own in anchors]
-        except ValueError as error:
-            if " needs " not in str(error):  # no lack of points
-                raise
-            continue
-        moved = {part: _moved(maps, each) for part, each in means.items()}
-        rows += space_rows(alice, moved, runs.seeds, method=name, mapping=label)
-    for label, kind in RELATIVE.items():
+    means, anchors = latents_of(alice, runs)
+    for label, codes in spaces_of(alice, means, anchors, maps=rivals.MAPS if mapped else ()):
+        rows += space_rows(alice, codes, runs.seeds, method=name, mapping=label)
+    for label, kind in RELATIVE.items() if mapped else ():
         keys = dict(kind=kind, method=name, mapping=label)
         rows += relative_rows(alice, means, anchors, runs.seeds, **keys)
     return rows
 
 
-def _moved(maps: list, means: np.ndarray) -> np.ndarray:
-    """Each run's latents, (M, N, K), by its own map."""
-    return np.stack([mapping(run) for mapping, run in zip(maps, means, strict=True)])
+def latents_of(alice: Alice, runs: Fit) -> tuple[dict, np.ndarray]:
+    """Posterior means of both parts, part -> (M, N, K), and of the points' inputs, (M, R, K)."""
+    means = {part: runs.encode(data.x).numpy() for part, data in alice.parts.items()}
+    return means, runs.encode(alice.points.x).numpy()
+
+
+def spaces_of(alice: Alice, means: dict, anchors: np.ndarray, *, maps=rivals.MAPS):
+    """Latents as they are and by each map that the points determine: name, part -> (M, N, K)."""
+    yield AS_IT_IS, means
+    for label in maps:
+        try:
+            fitted = [rivals.fit_map(label, own, alice.points.z) for own in anchors]
+        except rivals.TooFewAnchors:
+            continue
+        moved = {}
+        for part, each in means.items():
+            pairs = zip(fitted, each, strict=True)
+            moved[part] = np.stack([mapping(run) for mapping, run in pairs])
+        yield label, moved
 
 
 def space_rows(alice: Alice, codes: dict, seeds, **keys) -> list[dict]:
@@ -89,16 +99,15 @@ def space_rows(alice: Alice, codes: dict, seeds, **keys) -> list[dict]:
     known, data = alice.codes["D1"], alice.parts["D1"]
     labels = data.labels
     carried = [alignment.label_transfer(known, labels, run, labels) for run in codes["D1"]]
-    own = _decoder_error(alice, known[None])[0]
-    stitched = _decoder_error(alice, codes["D1"]) / own
+    stitched = _decoder_errors(alice.first, data.x, codes["D1"]) / alice.error
     return rows + run_rows(dict(labels=carried, stitched=stitched), seeds, part="D1", **keys)
 
 
-def _decoder_error(alice: Alice, codes: np.ndarray) -> np.ndarray:
-    """Squared error of Alice's decoder on latents (M, N, K) of D1, summed over dimensions: (M,)."""
-    x, errors = torch.from_numpy(_flat(alice.parts["D1"].x)), []
+def _decoder_errors(first: Fit, x, codes: np.ndarray) -> np.ndarray:
+    """Squared error of a decoder on latents (M, N, K) of x, summed over dimensions: (M,)."""
+    x, errors = torch.from_numpy(_flat(x)), []
     for run in codes:
-        recon = alice.first.decode(run.astype(np.float32))[0].flatten(1)
+        recon = first.decode(run.astype(np.float32))[0].flatten(1)
         errors.append(float((recon - x).square().sum(1).mean()))
     return np.array(errors)
 
@@ -138,18 +147,21 @@ def bound_rows(alice: Alice, name: str, runs: Fit) -> list[dict]:
     covered_rank: rank correlation of a datum's distance to its nearest point with that to Alice's
     latent.
     """
+    from scipy.stats import spearmanr
+
     x = np.concatenate([data.x for data in alice.parts.values()])
     which = np.repeat(PARTS, [len(data.x) for data in alice.parts.values()])
     hers, anchors = np.concatenate([*alice.codes.values()]), alice.points
-    nearest, hers_constant = coverage.distances_to_anchors(x, anchors.x), _constant(alice.first, 0)
+    nearest = coverage.distances_to_anchors(x, anchors.x)
+    constant = coverage.lipschitz_bound(alice.first.replica(0))
     rows = []
     for m, seed in enumerate(runs.seeds):
         run = runs.select([m])
         apart = run.encode(x)[0].numpy() - hers
         at_points = run.encode(anchors.x)[0].numpy() - anchors.z
         errors, away = (np.linalg.norm(each, axis=1) for each in (at_points, apart))
-        options = dict(constant=hers_constant + _constant(run, 0))
-        certain = coverage.covering_bound(x, anchors.x, errors, **options)
+        both = constant + coverage.lipschitz_bound(run.replica(0))
+        certain = coverage.covering_bound(x, anchors.x, errors, constant=both)
         bend = _bend(np.concatenate([hers, anchors.z]), np.concatenate([apart, at_points]))
         affine = coverage.affine_bound(hers, anchors.z, errors, bend=bend)
         values = {}
@@ -161,23 +173,12 @@ def bound_rows(alice: Alice, name: str, runs: Fit) -> list[dict]:
         rows += run_rows(values, [seed], method=name, mapping=AS_IT_IS, part="all")
         for part in (*PARTS, "all"):
             here = slice(None) if part == "all" else which == part
-            found = [_rank_correlation(nearest[here], away[here])]
-            keys = dict(method=name, mapping=AS_IT_IS, part=part)
-            rows += run_rows(dict(covered_rank=found), [seed], **keys)
+            found = dict(covered_rank=[spearmanr(nearest[here], away[here]).statistic])
+            rows += run_rows(found, [seed], method=name, mapping=AS_IT_IS, part=part)
     return rows
-
-
-def _constant(runs: Fit, m: int) -> float:
-    return coverage.lipschitz_bound(runs.replica(m))
 
 
 def _bend(z: np.ndarray, apart: np.ndarray) -> float:
     """The largest distance of a displacement, (N, K), from its best affine map of z, (N, K)."""
     fitted = alignment.linear_map(z, apart)(z)
     return float(np.linalg.norm(apart - fitted, axis=1).max())
-
-
-def _rank_correlation(one, other) -> float:
-    from scipy.stats import spearmanr
-
-    return float(spearmanr(one, other).statistic)

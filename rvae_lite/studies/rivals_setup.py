@@ -65,6 +65,6 @@ def anchored_methods(setup: Setup) -> dict[str, Method]:
     return {"VAE": Method(), "R-VAE": anchored, OURS: ours}
 
 
-def templates_of(profile, name: str) -> range:
-    """Seeds of the templates."""
-    return range(1 if name in profile.once else 3)
+def cells_of(profile) -> list[tuple[str, int]]:
+    """Every data set with the seeds of its templates."""
+    return [(name, t) for name in SETS for t in range(1 if name in profile.once else 3)]
