@@ -24,8 +24,8 @@ class Alice(NamedTuple):
 
     first: her model, one replica; points: her Rosetta points.
     parts: "D1" and "D2" -> held-out data; codes: her posterior means of them, (N, K).
-    variance, error: on D1, the total variance of her means, the unit of distances, and her
-        decoder's squared error, the unit of `stitched`.
+    variance: total variance of her means on D1, the unit of distances.
+    error: squared error of her decoder on D1, the unit of `stitched`.
     """
 
     first: Fit
