@@ -34,7 +34,8 @@ def make_step(model, beta, device):
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, foreach=True)
     x = torch.rand(BATCH_SIZE, *model.data_shape, device=device)
     noise = torch.randn(BATCH_SIZE, LATENT_DIM, device=device)
-    batch = Batch(x, noise, beta.to(device), torch.tensor(0.0), None)
+    beta = beta.to(device)
+    batch = Batch(x, noise, beta, beta, torch.tensor(0.0), None)
 
     def step():
         optimiser.zero_grad()

@@ -16,7 +16,7 @@ from rvae_lite.arrays import is_number
 from rvae_lite.checks import check_positive_betas, per_replica
 from rvae_lite.engine import ANCHOR_RATE, Batches, to_units
 from rvae_lite.gates import standardise
-from rvae_lite.laws import LogUniform
+from rvae_lite.laws import LogUniform, drawn_from
 from rvae_lite.models.checks import check_known
 from rvae_lite.objective import Anchors
 from rvae_lite.rosetta import RosettaPoints, along_beta
@@ -77,7 +77,7 @@ class Anchoring:
     def __init__(self, weighted: Weighted, model, device, *, beta: Tensor, law):
         points, like = weighted.points, next(model.parameters()).to(device)
         self.weighted, self.beta = weighted, beta.to(like.device)
-        self.law = law if isinstance(law, LogUniform) else None
+        self.law = drawn_from(law)
         if self.law is None and points.betas is not None:
             check_positive_betas(beta)
         self.x = to_units(torch.as_tensor(points.x), like)
@@ -127,7 +127,7 @@ class Anchoring:
         return along_beta(self.betas, values, each)
 
     def _weight(self, beta: Tensor) -> Tensor:
-        """beta ** -power over its mean for uniform log beta."""
-        power, low, high = self.weighted.power, self.law.low, self.law.high
-        mean = (low**-power - high**-power) / (power * math.log(high / low))
-        return beta.pow(-power) / mean
+        """beta ** -power over its mean under the law."""
+        power, count = self.weighted.power, 20_000
+        midpoints = (torch.arange(count, dtype=torch.float64) + 0.5) / count
+        return beta.pow(-power) / self.law.quantile(midpoints).pow(-power).mean()

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from rvae_lite.arrays import as_array
-from rvae_lite.laws import LogUniform
+from rvae_lite.laws import drawn_from
 from rvae_lite.models import build_verified
 from rvae_lite.objective import TERMS
 from rvae_lite.storage import (
@@ -176,8 +176,8 @@ def info_of(trainer, *, seconds: float) -> dict:
     info["device"] = str(trainer.x.device)
     info["engine"] = "compiled" if trainer.compiled else "eager"
     info |= dict(torch=torch.__version__, seconds=seconds)
-    if isinstance(law, LogUniform):
-        info["beta_range"] = [law.low, law.high]
+    if (drawn := drawn_from(law)) is not None:
+        info["beta_range"] = [drawn.low, drawn.high]
     if objective.extra:
         info["objective"] = objective.name
     return info

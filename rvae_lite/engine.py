@@ -19,7 +19,7 @@ from torch.func import functional_call, grad_and_value, vmap
 from rvae_lite.arrays import is_whole
 from rvae_lite.checks import listed_seeds, one_by_one
 from rvae_lite.gates import Gate
-from rvae_lite.laws import Annealed, Constant, Cosine, LogUniform
+from rvae_lite.laws import Annealed, Constant, Cosine, LogUniform, drawn_from
 from rvae_lite.objective import Anchors, Batch, ReplicaLoss
 
 LARGEST_BLOCK = 10  # replicas trained side by side on a CPU; more of them fall out of its cache
@@ -215,7 +215,7 @@ class Trainer:
             total = total + self._take_step(state, batch, *corrections).double()
         return (total / len(factors)).cpu().numpy()
 
-    def _factors(self, law: Annealed | Cosine | Constant, epoch: int) -> list[float]:
+    def _factors(self, law, epoch: int) -> list[float]:
         """What a law's value is multiplied by at each step of an epoch."""
         count = self.batches.num_batches
         course = dict(num_steps=self.epochs * count, steps_per_epoch=count)
@@ -228,21 +228,21 @@ class Trainer:
         orders = self.batches.orders(seeds, epoch).to(device)
         noises = self.batches.noises(seeds, epoch, self.loss.model.noise_dim, like.dtype)
         betas, rho = self._betas(seeds, epoch, block, like), self.rho[block].to(like)
+        annealing = self._factors(self.law, epoch)
         anchors = [None] * self.batches.num_batches
         if self.anchoring is not None:
             anchors = self.anchoring.of_epoch(self.batches, seeds, epoch, block)
-        drawn = zip(orders, noises.to(device), betas, anchors, strict=True)
-        for order, noise, beta, anchor in drawn:
+        drawn = zip(orders, noises.to(device), betas, annealing, anchors, strict=True)
+        for order, noise, beta, factor, anchor in drawn:
             examples = self.x.index_select(0, order.flatten()).unflatten(0, order.shape)
-            yield Batch(to_units(examples, like), noise, beta, rho, anchor)
+            yield Batch(to_units(examples, like), noise, beta, beta * factor, rho, anchor)
 
     def _betas(self, seeds: list[int], epoch: int, block: slice, like: Tensor) -> list[Tensor]:
         """beta of each batch of an epoch: (M,), or (M, B) where every example has its own."""
-        if isinstance(self.law, LogUniform):
-            drawn = self.batches.draw(self.law, seeds, epoch, RATE, self.batches.batch_size)
-            return list(drawn.to(like))
-        numbers = self.beta[block].to(like)
-        return [numbers * factor for factor in self._factors(self.law, epoch)]
+        law = drawn_from(self.law)
+        if law is None:
+            return [self.beta[block].to(like)] * self.batches.num_batches
+        return list(self.batches.draw(law, seeds, epoch, RATE, self.batches.batch_size).to(like))
 
     def _take_step(self, *arguments) -> Tensor:
         if self.may_fall_back:
@@ -268,7 +268,7 @@ def make_step(loss: ReplicaLoss, *, compiled: bool, anchor_axes: Anchors | None 
         value, terms = layout.call(loss, weights, changed, batch)
         return value, (terms, changed)
 
-    in_dims = (0, 0, Batch(0, 0, 0, 0, anchor_axes))
+    in_dims = (0, 0, Batch(0, 0, 0, 0, 0, anchor_axes))
     to_compile = vmap(grad_and_value(replica_loss, has_aux=True), in_dims=in_dims)
 
     def gradients_of_all(weights: Tensor, *rest):

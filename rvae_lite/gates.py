@@ -38,6 +38,7 @@ def sqrt_gate(x: Tensor) -> Tensor:
 
 # The function of w h + c, and the c at which training starts.  A gate starts open: a channel that
 # is closed at every beta has no gradient and stays closed.
+LATENT_GATES = ("closing", "film", "none")
 GATES = {"sigmoid": (torch.sigmoid, 2.0), "sqrt": (sqrt_gate, -2.0), "film": (lambda x: x, 1.0)}
 
 
@@ -97,42 +98,107 @@ class Gate(nn.Module):
         return self.shift_weight * h.unsqueeze(-1) + self.shift_bias
 
 
-class Gated(nn.Module):
-    """A layer with a gate: gate(w h + c) * (W a + bias), one (w, c) per output channel (Eq. 8).
+class ClosingGate(Gate):
+    """How K latents respond to beta in a linear VAE, where the optimum closes them one by one.
 
-    layer, gate: a linear layer, convolution or batch norm, and its gate.
-    condition: the model's, where h is read.
-    inputs: gate the inputs of a linear layer instead of its outputs.
+    The posterior variance is C = min(1, e^x) with x = w h + c, and the gate, a factor on the mean
+    and on what the decoder reads, is sqrt(1 - C) (see `linear_vae.optimum`; there e^x is beta times
+    s2 / lambda).  Where x >= 0 the latent is closed: its posterior is the prior, its rate 0.
+
+    num_latents: K; beta_range: (lowest, highest) beta of training.
     """
 
-    def __init__(self, layer: nn.Module, gate: Gate, condition: Condition, *, inputs: bool = False):
+    def __init__(self, num_latents: int, beta_range: tuple[float, float], *, speed: float = 1.0):
+        # log beta = middle + slope * h: from this slope on, C is proportional to beta.
+        self.slope = math.log(beta_range[1] / beta_range[0]) / (2 * math.sqrt(3))
+        super().__init__("sqrt", num_latents, speed=speed)
+
+    def reset_parameters(self) -> None:
+        """C grows as beta; at the highest beta x is from -2 to 2, so that half are closed there."""
+        nn.init.constant_(self.weight, self.slope)
+        at_highest = torch.linspace(-2.0, 2.0, len(self.bias)).to(self.bias)
+        with torch.no_grad():
+            self.bias.copy_(at_highest - math.sqrt(3) * self.slope)
+
+    def log_variance(self, h: Tensor) -> Tensor:
+        """log C at h, () or (B,): (K,) or (B, K)."""
+        return (self.weight * h.unsqueeze(-1) + self.bias).clamp(max=0)
+
+
+class LatentGate(nn.Module):
+    """The gate of channels that belong to latents: the latents' own, times an affine one (FiLM).
+
+    closing: the latents' gate, which the multi-rate model holds and all these gates read; or None.
+    latents: the latents that each of F channels belongs to, one or several rows of (F,), K for
+        none; a channel is closed where one of its latents is.
+    log_scale: whether a channel is a latent's log standard deviation, (F,), to which 1/2 log C is
+        added.
+    """
+
+    def __init__(self, closing: ClosingGate | None, latents: Tensor, log_scale: Tensor):
         super().__init__()
-        self.layer, self.gate, self.condition, self.inputs = layer, gate, condition, inputs
+        self.film = Gate("film", latents.shape[-1])
+        self.shared = (closing,)  # no submodule: its parameters belong to the model
+        self.latents, self.log_scale = latents, log_scale if bool(log_scale.any()) else None
+
+    def scale(self, h: Tensor) -> Tensor:
+        """What the channels are multiplied by at h, () or (B,): (F,) or (B, F)."""
+        return self.film.scale(h) * self._open(h)
+
+    def shift(self, h: Tensor) -> Tensor:
+        """What is added to the channels: (F,) or (B, F)."""
+        shift = self.film.shift(h) * self._open(h)
+        closing = self.shared[0]
+        if closing is None or self.log_scale is None:
+            return shift
+        return (
+            shift + 0.5 * self.log_scale.to(shift) * closing.log_variance(h)[..., self.latents[0]]
+        )
+
+    def _open(self, h: Tensor) -> Tensor | float:
+        closing = self.shared[0]
+        if closing is None:
+            return 1.0
+        factors = nn.functional.pad(closing.scale(h), (0, 1), value=1.0)  # (K+1,) or (B, K+1)
+        return factors[..., self.latents].prod(-2)
+
+
+class Gated(nn.Module):
+    """A layer with gates: gate(w h + c) * (W a + bias), one (w, c) per output channel (Eq. 8).
+
+    layer: a linear layer, convolution or batch norm.
+    condition: the model's, where h is read.
+    gate, input_gate: of the layer's outputs, and of a linear layer's inputs; None for none.
+    """
+
+    def __init__(self, layer: nn.Module, condition: Condition, *, gate=None, input_gate=None):
+        super().__init__()
+        self.layer, self.condition = layer, condition
+        self.gate, self.input_gate = gate, input_gate
 
     def forward(self, a: Tensor) -> Tensor:
         h = self.condition.read()
         if h.ndim and len(h) != len(a):
             found = f"{len(h)} entries for a batch of {len(a)}"
             raise ValueError(f"beta has {found}: pass a number or one per example")
-        if self.inputs:
-            return self.layer(self._respond(a, h))
         if h.ndim or isinstance(self.layer, nn.Linear):
-            return self._respond(self.layer(a), h)
+            return self._respond(self.layer(self._respond(a, h, self.input_gate)), h, self.gate)
         # One h for the batch: scaling the weights costs less than scaling the outputs.
         return functional_call(self.layer, self._scaled(h), a)
 
     def folded(self, h: Tensor) -> nn.Module:
-        """The plain layer that this one is at h (): its weights and bias have absorbed the gate."""
+        """The plain layer that this one is at h (): its weights and bias have absorbed the gates."""
         layer = copy.deepcopy(self.layer)
         if isinstance(layer, BATCH_NORMS):
             layer.affine = True
-        absorbed = self._scaled_inputs(h) if self.inputs else self._scaled(h)
-        for name, value in absorbed.items():
+        for name, value in self._scaled(h).items():
             setattr(layer, name, nn.Parameter(value))
         return layer
 
-    def _respond(self, s: Tensor, h: Tensor) -> Tensor:
-        scale, shift = self.gate.scale(h), self.gate.shift(h)
+    def _respond(self, s: Tensor, h: Tensor, gate) -> Tensor:
+        if gate is None:
+            return s
+        scale, shift = gate.scale(h), gate.shift(h)
         scaled = s * self._spread(scale, s.ndim)
         return scaled if shift is None else scaled + self._spread(shift, s.ndim)
 
@@ -144,24 +210,24 @@ class Gated(nn.Module):
         return values.reshape(*values.shape[:-1], *[1] * between, values.shape[-1])
 
     def _scaled(self, h: Tensor) -> dict[str, Tensor]:
-        """The layer's weight, and its bias if any, multiplied by the gate at h ()."""
-        layer, scale, shift = self.layer, self.gate.scale(h), self.gate.shift(h)
-        weight = torch.ones_like(scale) if layer.weight is None else layer.weight
-        scaled = dict(weight=weight * _along_outputs(layer, scale, weight))
-        if layer.bias is not None:
-            scaled["bias"] = layer.bias * scale if shift is None else layer.bias * scale + shift
-        elif shift is not None or isinstance(layer, BATCH_NORMS):
-            scaled["bias"] = torch.zeros_like(scale) if shift is None else shift
-        return scaled
+        """The layer's weight, and its bias if any, that have absorbed the gates at h ()."""
+        layer, weight, bias = self.layer, self.layer.weight, self.layer.bias
+        if self.input_gate is not None:
+            weight = layer.weight * self.input_gate.scale(h)
+            shift = self.input_gate.shift(h)
+            bias = bias if shift is None else _sum(bias, layer.weight @ shift)
+        if self.gate is not None:
+            scale, shift = self.gate.scale(h), self.gate.shift(h)
+            weight = torch.ones_like(scale) if weight is None else weight
+            weight = weight * _along_outputs(layer, scale, weight)
+            bias = _sum(None if bias is None else bias * scale, shift)
+        if bias is None and isinstance(layer, BATCH_NORMS):
+            bias = torch.zeros_like(weight)
+        return dict(weight=weight) if bias is None else dict(weight=weight, bias=bias)
 
-    def _scaled_inputs(self, h: Tensor) -> dict[str, Tensor]:
-        """The same for a linear layer whose inputs are gated."""
-        layer, shift = self.layer, self.gate.shift(h)
-        scaled = dict(weight=layer.weight * self.gate.scale(h))
-        if shift is not None:
-            offset = layer.weight @ shift
-            scaled["bias"] = offset if layer.bias is None else layer.bias + offset
-        return scaled
+
+def _sum(one: Tensor | None, other: Tensor | None) -> Tensor | None:
+    return one if other is None else other if one is None else one + other
 
 
 def _along_outputs(layer: nn.Module, scale: Tensor, weight: Tensor) -> Tensor:

@@ -10,13 +10,14 @@ import copy
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from rvae_lite import gates
 from rvae_lite.checks import ascending_range
-from rvae_lite.gates import Condition, Gate, Gated
+from rvae_lite.gates import ClosingGate, Condition, Gate, Gated, LatentGate
 from rvae_lite.laws import LogUniform
 from rvae_lite.linear_vae import LogScaleResponse
 from rvae_lite.models import build, checks
@@ -38,11 +39,13 @@ class MultiRate(nn.Module):
 
     module: the module, some of its layers replaced by `gates.Gated`.
     beta_range: (lowest, highest) beta that training draws.
+    closing: the `gates.ClosingGate` of the latents, or None.
     """
 
     def __init__(self, module: nn.Module, condition: Condition, *, beta_range, outside="warn"):
         super().__init__()
         self.module, self.condition = module, condition
+        self.closing: ClosingGate | None = None
         self.beta_range, self.outside = beta_range, outside
         self.config: dict | None = None  # how to build it again, see `build`
         for name in HANDED_ON.split():
@@ -115,6 +118,7 @@ def make_multirate(
     beta_range: tuple[float, float] = BETA_RANGE,
     gate: str | Sequence[str] | None = None,
     layers: Sequence[str] | Callable[[str, nn.Module], bool] | None = None,
+    latents: str | None = None,
     outside: str = "warn",
     tilt: float = 0.0,
     gate_speed: float = gates.GATE_SPEED,
@@ -130,18 +134,23 @@ def make_multirate(
             layer) that chooses them.  By default those of the module's own `layers_to_gate()`, else
             all.  A linear VAE is gated at its latents on both sides, and its variance responds as
             log C_ii = min(0, affine in log beta).
+        latents: gates on the outputs of the posterior's head and on the latents that the decoder
+            reads: "closing", an affine gate times a linear VAE's own response, which closes a
+            latent where it does not pay (`gates.ClosingGate`); "film", the affine one alone; or
+            "none", the paper's.  By default closing, where the module has such layers and `layers`
+            names none.
         outside: what a beta outside `beta_range` does: "warn" (once) or "refuse".
         tilt: sigmoid gates start at w = -tilt.  Without tilt nothing depends on beta at first, and
             what does not pay on average over beta, such as the finer scales of a `LadderVAE`, may
             collapse for good.  A tilt of 2 can keep them at low beta, though not always.
-        gate_speed: learning-rate factor of sigmoid and sqrt gates.  Gates start flat in beta, so
+        gate_speed: learning-rate factor of sigmoid, sqrt and closing gates.  Gates start flat in beta, so
             short trainings need more than 1: 5 was best on images and text, 1 for linear models and
             the beta-TCVAE.  FiLM always has 1, where it was best.
 
     ValueError: an argument is impossible, or layers cannot be gated; they are named.
 
-    Differs from the paper: gates start open (w = 0, or tilted) and learn faster.  A linear VAE has
-    the exact responses: one gate for encoder and decoder, and no product of sigmoids for C.
+    Differs from the paper: gates start open (w = 0, or tilted) and learn faster, and latents close.
+    A linear VAE has the exact responses, and no product of sigmoids for C.
 
     Example:
         >>> gated = make_multirate(VAE.mlp(5, 2))
@@ -152,22 +161,28 @@ def make_multirate(
     checks.check_gate_options(outside, tilt, gate_speed)
     linear = getattr(module, "is_linear", False) and layers is None
     kinds = _gate_kinds(gate, module, linear)
-    names = ["head.linear", "decoder.0"] if linear else gates.choose_layers(module, layers)
+    latents = _latent_gates(latents, module, by_default=not linear and layers is None)
     condition = Condition()
     gated = MultiRate(copy.deepcopy(module), condition, beta_range=beta_range, outside=outside)
+    names = ["head.linear"] if linear else gates.choose_layers(module, layers)
+    if latents != "none":
+        names = [name for name in names if not name.startswith("head.")]
+    checks.check_some(names, latents)
     for name in names:
-        in_decoder = name.split(".")[0] == "decoder"
-        kind = kinds[in_decoder]
+        kind = kinds[name.split(".")[0] == "decoder"]
         options = dict(tilt=tilt, speed=1.0 if kind == "film" else gate_speed)
-        place = f"module.{name}".rstrip(".")
-        _gate_layer(gated, place, kind, inputs=linear and in_decoder, **options)
+        _gate_layer(gated, f"module.{name}".rstrip("."), gate=partial(Gate, kind, **options))
     if linear:
+        speed = 1.0 if kinds[1] == "film" else gate_speed
+        _gate_layer(gated, "module.decoder.0", input_gate=partial(Gate, kinds[1], speed=speed))
         response = LogScaleResponse(module.latent_dim, condition)
         gated.module.head.log_scale = response.to(next(module.parameters()))
+    if latents != "none":
+        _gate_latents(gated, module, closes=latents == "closing", speed=gate_speed)
     if getattr(module, "config", None) is not None:
         named = None if linear else names
         gated.config = dict(network="multirate", module=module.config, beta_range=list(beta_range))
-        gated.config |= dict(gate=list(kinds), layers=named)
+        gated.config |= dict(gate=list(kinds), layers=named, latents=latents)
         gated.config |= dict(outside=outside, tilt=tilt, gate_speed=gate_speed)
     return gated
 
@@ -202,14 +217,41 @@ def _gate_kinds(gate, module: nn.Module, linear: bool) -> tuple[str, str]:
     return kinds
 
 
-def _gate_layer(gated: MultiRate, name: str, kind: str, *, inputs: bool, **options) -> None:
+def _latent_gates(latents, module: nn.Module, *, by_default: bool) -> str:
+    """Which gates the latents get: "closing", "film" or "none"."""
+    readers = getattr(module, "layers_of_latents", list)()
+    if latents is None:
+        return "closing" if by_default and readers else "none"
+    checks.check_latent_gates(latents, gates.LATENT_GATES, module, readers)
+    return latents
+
+
+def _gate_latents(gated: MultiRate, module: nn.Module, *, closes: bool, speed: float) -> None:
+    """Gate the outputs of the posterior's head, and the layers that read the latents."""
+    like = next(gated.parameters())
+    if closes:
+        gated.closing = ClosingGate(module.latent_dim, gated.beta_range, speed=speed).to(like)
+    of_channels = partial(LatentGate, gated.closing)
+    for name, channels in module.head.latents_of_outputs().items():
+        _gate_layer(gated, f"module.head.{name}", gate=lambda _, own=channels: of_channels(*own))
+    each = torch.arange(module.latent_dim)
+    for name in module.layers_of_latents():
+        no_log_scale = torch.zeros(len(each), dtype=torch.bool)
+        place = f"module.{name}"
+        _gate_layer(gated, place, input_gate=lambda _: of_channels(each[None], no_log_scale))
+
+
+def _gate_layer(gated: MultiRate, name: str, *, gate=None, input_gate=None) -> None:
+    """Put gates, functions of the number of channels, before or behind a layer."""
     layer = gated.get_submodule(name)
-    if isinstance(layer, Gated):
-        return  # it stands in several places, and was gated at the first
+    if isinstance(layer, Gated):  # it stands in several places, or has the other gate already
+        if input_gate is not None:
+            layer.input_gate = input_gate(layer.layer.in_features).to(layer.layer.weight)
+        return
     like = next(gated.parameters()) if layer.weight is None else layer.weight
-    num_channels = layer.in_features if inputs else gates.num_outputs(layer)
-    gate = Gate(kind, num_channels, **options).to(like)
-    replacement = Gated(layer, gate, gated.condition, inputs=inputs)
+    made = dict(gate=gate and gate(gates.num_outputs(layer)).to(like))
+    made.update(input_gate=input_gate and input_gate(layer.in_features).to(like))
+    replacement = Gated(layer, gated.condition, **made)
     for place, other in _places(gated, type(layer)):
         if other is layer:
             gated.set_submodule(place, replacement)

@@ -76,13 +76,15 @@ class Batch(NamedTuple):
     """What one replica sees in one step; for all replicas at once each tensor has a leading axis M.
 
     x: examples (B, *data); noise: standard normal, (B, noise_dim).
-    beta: weight of the rate, () or (B,); rho: weight of the Rosetta term, ().
+    beta: what a multi-rate model answers at, () or (B,); rate_weight: beta times its annealing,
+    () or (B,); rho: weight of the Rosetta term, ().
     anchors: the Rosetta points, or None.
     """
 
     x: Tensor
     noise: Tensor
     beta: Tensor
+    rate_weight: Tensor
     rho: Tensor
     anchors: Anchors | None
 
@@ -104,7 +106,8 @@ class ReplicaLoss(nn.Module):
         with responding(self.model, h) as model:
             parts = self.objective.parts(model, batch.x, batch.noise, num_data=self.num_data)
         means = [part.mean() for part in parts]
-        loss = self.objective.combine(*(parts if beta.ndim else means), beta=beta).mean()
+        each = parts if beta.ndim else means
+        loss = self.objective.combine(*each, beta=batch.rate_weight).mean()
         if batch.anchors is None:
             anchor_x = anchor_z = torch.zeros_like(loss)
         else:

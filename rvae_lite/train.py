@@ -18,7 +18,7 @@ from rvae_lite.anchors import Anchoring, PointsNotReached, Weighted
 from rvae_lite.arrays import as_array, check_kept, named, unsuitable_units
 from rvae_lite.checkpoints import Checkpoint
 from rvae_lite.fitted import Fit, Start
-from rvae_lite.laws import Annealed, Constant, Cosine, LogUniform
+from rvae_lite.laws import Annealed, Constant, Cosine, LogUniform, drawn_from
 from rvae_lite.models.checks import check_data
 from rvae_lite.models.likeness import check_points
 from rvae_lite.multirate import is_multirate
@@ -175,14 +175,15 @@ def _learning_rate_law(learning_rate, epochs: int) -> Cosine | Constant:
 
 
 def _beta_law(model: nn.Module, beta) -> LogUniform | Annealed | Constant:
-    drawn = (beta.low, beta.high) if isinstance(beta, LogUniform) else None
+    law = drawn_from(beta)
+    drawn = None if law is None else (law.low, law.high)
     checks.check_drawn(beta, drawn, model.beta_range if is_multirate(model) else None)
     return beta if isinstance(beta, LogUniform | Annealed) else Constant(beta)
 
 
 def _numbers(law: LogUniform | Annealed | Constant, replicas: int) -> Tensor:
     """beta of each replica, (M,); NaN where it is drawn."""
-    if isinstance(law, LogUniform):
+    if drawn_from(law) is not None:
         return torch.full((replicas,), torch.nan, dtype=torch.float64)
     return checks.per_replica("beta", law.value, replicas)
 

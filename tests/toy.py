@@ -76,6 +76,7 @@ def terms_of(space):
     return np.stack(list(space.terms.values()), axis=1)
 
 
-def batch_loss(model, *batch, objective=BETA_VAE, num_data=97):
+def batch_loss(model, x, noise, beta, *rest, objective=BETA_VAE, num_data=97):
     """The loss of one batch (x, noise, beta, rho, anchors), and its terms."""
-    return ReplicaLoss(model, objective, num_data=num_data)(Batch(*batch))
+    batch = Batch(x, noise, beta, beta, *rest)
+    return ReplicaLoss(model, objective, num_data=num_data)(batch)

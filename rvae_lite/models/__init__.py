@@ -59,6 +59,7 @@ def build(config: dict) -> nn.Module:
         if options.pop("rho_range", None) is not None:
             reason = "its gates respond to rho, which this release does not read"
             raise ValueError(f"the model cannot be built ({reason}): train it again")
+        options.setdefault("latents", "none")  # those of older files had none
         multirate = importlib.import_module("rvae_lite.multirate")
         return multirate.make_multirate(build(options.pop("module")), **options)
     home, _, name = HOMES.get(network, "models.vae:VAE").partition(":")

@@ -50,6 +50,23 @@ class PosteriorHead(nn.Module):
             self.hidden = nn.Linear(feature_dim, hidden_dim * len(used))
             self.outputs = nn.ModuleList(nn.Linear(hidden_dim, size) for size in used)
 
+    def latents_of_outputs(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """Of each output layer, by name, what `gates.LatentGate` asks: for each of F channels the
+        two latents that it belongs to, (2, F), K for none, and whether it is a log standard
+        deviation, (F,).
+        """
+        latent_dim = self.sizes[0]
+        one = torch.stack([torch.arange(latent_dim), torch.full((latent_dim,), latent_dim)])
+        rest = one.repeat_interleave(self.rank, dim=1)
+        if self.posterior == "full":
+            rest = torch.tril_indices(latent_dim, latent_dim, offset=-1)
+        parts = [(one, False), (one, True), (rest, False)]
+        parts = [part for part, size in zip(parts, self.sizes, strict=True) if size]
+        parts = [(own, torch.full(own.shape[1:], is_scale)) for own, is_scale in parts]
+        if self.hidden_dim is not None:
+            return {f"outputs.{i}": part for i, part in enumerate(parts)}
+        return dict(linear=tuple(torch.cat(each, dim=-1) for each in zip(*parts, strict=True)))
+
     def forward(self, features: Tensor) -> Posterior:
         if self.hidden_dim is None:
             output = self.linear(features)
@@ -194,6 +211,13 @@ class VAE(nn.Module):
         starts_linear = bool(decoder) and isinstance(self.get_submodule(decoder[0]), nn.Linear)
         inner = decoder[1:-1]
         return encoder + (inner if starts_linear and inner else decoder[:-1])
+
+    def layers_of_latents(self) -> list[str]:
+        """The layers that read the latents, if they are linear."""
+        for name, layer in self.decoder.named_modules():
+            if next(layer.parameters(recurse=False), None) is not None:
+                return [f"decoder.{name}".rstrip(".")] if type(layer) is nn.Linear else []
+        return []
 
     def encode(self, x: Tensor) -> Posterior:
         """The posterior q(z|x) of x (B, *data)."""

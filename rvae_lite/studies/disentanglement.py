@@ -28,7 +28,7 @@ BETA_RANGE = (0.1, 10.0)
 BETAS = tuple(np.geomspace(*BETA_RANGE, 10))  # where the multi-rate model is read off
 CHUNK = 4096  # images encoded at once
 # With one beta a batch gates are pulled to and fro: fast ones do worse here.
-GATED = Method(gates=dict(beta_range=BETA_RANGE, gate_speed=1.0), per="batch")
+GATED = Method(gates=dict(beta_range=BETA_RANGE, gate_speed=1.0, latents="none"), per="batch")
 METHODS = {"MR-VAE": GATED, "beta-TCVAE": Method(per="batch")}
 # With few, small batches the paper's tanh stays longer where nothing but the scale is told.
 RELU = dict(decoder_activation="relu", batch_size=64, learning_rate=2e-3)

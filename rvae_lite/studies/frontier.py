@@ -13,7 +13,7 @@ from rvae_lite.fitted import Fit
 from rvae_lite.reporting import figures
 from rvae_lite.studies.measure import distance_rows, run_rows
 from rvae_lite.studies.protocols import halves
-from rvae_lite.studies.setup import MR_VAE, Result, Setup, run_seeds, tidy
+from rvae_lite.studies.setup import PAPER_GATES, Result, Setup, run_seeds, tidy
 from rvae_lite.studies.space_setup import PROFILES, multirate_template, space_setup, train_held
 from rvae_lite.studies.study import Study
 
@@ -62,7 +62,7 @@ def frontier(
     seeds = run_seeds(template, METHOD, replicas=setup.replicas)
     rows, fits = [], {METHOD: []}
     for rho in rhos:
-        options = dict(method=MR_VAE._replace(rho=rho), seed=seeds, label=f"rho {rho:g}")
+        options = dict(method=PAPER_GATES._replace(rho=rho), seed=seeds, label=f"rho {rho:g}")
         runs = train_held(setup, d2.x, points, **options)
         fits[METHOD].append(runs)
         for beta in betas:

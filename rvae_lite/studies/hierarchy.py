@@ -12,10 +12,10 @@ from rvae_lite.studies.over_beta import (
     over_beta,
     rate_setup,
 )
-from rvae_lite.studies.setup import MR_VAE, Method
+from rvae_lite.studies.setup import PAPER_GATES, Method
 from rvae_lite.studies.study import Study
 
-LINES = {"MR-VAE": Method(gates=dict(tilt=2.0)), "MR-VAE, no tilt": MR_VAE}
+LINES = {"MR-VAE": Method(gates=dict(tilt=2.0)), "MR-VAE, no tilt": PAPER_GATES}
 ANNEALED_TOO = METHODS | LINES
 SHORT = dict(batch_size=32, learning_rate=3e-3, latent_dim=4, methods=PLAIN | LINES)
 SCALES = ("coarse", "fine")

@@ -1,87 +1,130 @@
-"""One multi-rate training against ten, and ten with annealing, on binary MNIST and Omniglot."""
+"""One multi-rate training against ten annealed ones, on binary MNIST and Omniglot."""
 
 from itertools import product
 
+import numpy as np
+
+from rvae_lite.metrics import area_between, dominance
 from rvae_lite.reporting import figures
 from rvae_lite.studies import over_beta_tables
-from rvae_lite.studies.over_beta import LONGER, METHODS, PLAIN, curve_of, over_beta, rate_setup
-from rvae_lite.studies.setup import MR_VAE
+from rvae_lite.studies.over_beta import PLAIN, at_betas_of, curve_of, over_beta, rate_setup
+from rvae_lite.studies.setup import MR_VAE, PAPER_GATES, Method
 from rvae_lite.studies.study import Study
 
+MR, PAPER, LONG = "MR-VAE", "MR-VAE, paper's gates", "MR-VAE, twice as long"
+ANNEALED, ANNEALED_LONG = "beta-VAE, annealed", "beta-VAE, annealed, twice as long"
+METHODS = {MR: MR_VAE, PAPER: PAPER_GATES, **PLAIN, ANNEALED: Method(anneal=0.3)}
+LONGER = {LONG: MR_VAE._replace(longer=2), ANNEALED_LONG: Method(anneal=0.3, longer=2)}
+RIVALS = {MR: ANNEALED, PAPER: ANNEALED, LONG: ANNEALED_LONG}  # trainings as long as each of ten
 SHORT = dict(batch_size=32, learning_rate=3e-3)
 SMALL = dict(SHORT, width=1 / 16, num_train=1000, num_test=500, epochs=4, replicas=1)
 # Batches smaller and a learning rate higher than the paper's: 3,140 steps in place of its 78,200.
 MIDDLE = dict(SHORT, num_train=5000, num_test=1000, num_images=500)
-MIDDLE_WIDTHS = dict(cnn=1 / 8, resnet=1 / 4)
-OMNIGLOT = dict(epochs=10, methods={"MR-VAE": MR_VAE, **PLAIN, **LONGER})  # no annealing there
-LONG = "MR-VAE, 4 times as long"
+EPOCHS = dict(binary_mnist=20, omniglot=10)
+WIDTHS = dict(cnn=1 / 8, resnet=1 / 4)
 CASE = ["data", "network"]
 study = Study(
     "multi_rate",
     reproduces="Figures 5 to 7, binary images, in small",
     chapter="23_multi_rate 24_images_samples",
-    minutes=dict(cpu=180),
+    minutes=dict(cpu=400),
     profiles=dict(
         quick=dict(setup=dict(SMALL, num_images=100)),
-        cpu=dict(setup=dict(MIDDLE, epochs=20, methods=METHODS | LONGER)),
+        cpu=dict(setup=MIDDLE),
         paper=dict(setup=dict(epochs=200, num_images=5000)),
     ),
 )
 
 
-study.grid(lambda profile: product(("binary_mnist", "omniglot"), ("cnn", "resnet")))
+@study.grid
+def grid(profile):
+    """Data sets, networks and methods; the longer trainings at the middle scale only."""
+    methods = METHODS | LONGER if profile.name == "cpu" else METHODS
+    return product(("binary_mnist", "omniglot"), ("cnn", "resnet"), methods)
 
 
 @study.unit
-def unit(profile, data, network, keep):
-    """Every method's rate-distortion curves on one data set with one network."""
+def unit(profile, data, network, method, keep):
+    """One method's rate-distortion curves on one data set with one network."""
     options = dict(profile.setup, keep=keep and keep / f"{data}-{network}", progress=True)
     if profile.name == "cpu":
-        options["width"] = MIDDLE_WIDTHS[network]
-        options.update(OMNIGLOT if data == "omniglot" else {})
+        options.update(width=WIDTHS[network], epochs=EPOCHS[data])
+        options.update(replicas=1 if method in LONGER else 3)
+    options.update(methods={method: (METHODS | LONGER)[method]})
     return over_beta(rate_setup(data, network=network, **options))
 
 
 @study.table
 def table(own, published):
     """The lowest test -ELBO over beta beside the paper's."""
-    return over_beta_tables.curves_against_paper(own, published, named={LONG: "MR-VAE"})
+    shown = own[own.method.isin([*METHODS])]
+    return over_beta_tables.curves_against_paper(shown, published, named={PAPER: "MR-VAE"})
 
 
-def spreads(own):
-    """Area and dominance of the multi-rate curves: median, least and most over seeds, as text."""
-    pairs = own[own.metric.isin(["area", "dominance"])]
-    groups = pairs.groupby(["method", *CASE, "against", "metric"], sort=False).value
-    return groups.agg(_spread).unstack()
+def excess(own, method: str = MR):
+    """Loss of one training above that of ten annealed ones as long, at their betas, nats.
+
+    The columns data, network, seed, beta and excess; seeds that both have.
+    """
+    keys = [*CASE, "seed", "beta"]
+    losses = own[(own.metric == "loss") & own.beta.notna()]
+    losses = losses.assign(beta=losses.beta.map("{:.4g}".format).astype(float))
+    ours, theirs = (losses[losses.method == name] for name in (method, RIVALS[method]))
+    both = ours.merge(theirs, on=keys, suffixes=("", "_of_ten"))
+    both = both.assign(excess=both.value - both.value_of_ten)
+    return both[[*keys, "excess"]].sort_values(keys, ignore_index=True)
 
 
-def _spread(values) -> str:
-    return f"{values.median():.2f} ({values.min():.2f} to {values.max():.2f})"
+def excesses(own, methods=tuple(RIVALS)):
+    """One training against ten annealed ones as long: medians over seeds, a row per comparison.
+
+    Columns: seeds; mean, low and high, the excess loss on average over the betas, at the lowest and
+    at the highest; elbo and theirs, the lowest -ELBO over beta; area and dominance of the curve.
+    """
+    import pandas as pd
+
+    best = over_beta_tables.best_negative_elbos(own)
+    rows = []
+    for method in methods:
+        for case, part in excess(own, method).groupby(CASE, sort=False):
+            seeds = part.groupby("seed").excess
+            row = dict(zip(CASE, case, strict=True), method=method, seeds=len(seeds))
+            row["mean"], row["least"], row["most"] = seeds.mean().quantile([0.5, 0, 1])
+            row.update(low=seeds.first().median(), high=seeds.last().median())
+            here = own[(own["data"] == case[0]) & (own.network == case[1])]
+            for name, each in (("elbo", method), ("theirs", RIVALS[method])):
+                values = best[(best["data"] == case[0]) & (best.network == case[1])]
+                values = values[(values.method == each) & values.seed.isin(part.seed)]
+                row[name] = values.value.median()
+            row.update(_of_curves(here, method, part.seed.unique()))
+            rows.append(row)
+    return pd.DataFrame(rows).set_index(["method", *CASE])
 
 
-def dominances(own):
-    """The median share of common rates at which a method's curve lies below: a row a comparison."""
-    pairs = own[own.metric == "dominance"]
-    return pairs.groupby(["method", *CASE, "against"]).value.median()
+def _of_curves(here, method: str, seeds) -> dict[str, float]:
+    """Area (nats squared) and dominance against the ten, medians over seeds."""
+    found = []
+    for seed in seeds:
+        theirs = curve_of(here, RIVALS[method], seed=seed)
+        ours = at_betas_of(theirs, curve_of(here, method, seed=seed))
+        found.append((area_between(ours, theirs), dominance(ours, theirs)))
+    area, share = np.median(found, axis=0)
+    return dict(area=area, dominance=share)
 
 
-def lowest(own):
-    """The lowest -ELBO over beta, medians over seeds: a row per data and network."""
-    best = over_beta_tables.best_negative_elbos(own).groupby(["method", *CASE]).value.median()
-    return best.unstack("method")
-
-
-def costs(own):
-    """Seconds and parameters: a row per data and network and ratio, the ratios as columns."""
-    whole = own[own.beta.isna() & own.metric.isin(["seconds", "parameters"])]
-    wide = whole.pivot_table(index=[*CASE, "metric"], columns="method", values="value")
-    seconds, parameters = (wide.xs(name, level="metric") for name in ("seconds", "parameters"))
-    ratios = {
-        "seconds, gated over plain": 10 * seconds["MR-VAE"] / seconds["beta-VAE"],
-        "parameters, gated over plain": parameters["MR-VAE"] / parameters["beta-VAE"],
-        "seconds, four times as long over ten": seconds[LONG] / seconds["beta-VAE"],
-    }
-    return seconds[[]].assign(**ratios)
+def excess_table(own, methods=tuple(RIVALS)):
+    """`excesses` as text."""
+    found, shown = excesses(own, methods), {}
+    spread = zip(found["mean"], found.least, found.most, strict=True)
+    shown["mean excess"] = [
+        f"{mean:+.1f} ({low:+.1f} to {high:+.1f})" for mean, low, high in spread
+    ]
+    for title, name in (("at the lowest β", "low"), ("at the highest β", "high")):
+        shown[title] = found[name].map("{:+.1f}".format)
+    shown["best −ELBO"] = found.elbo.map("{:.1f}".format)
+    shown["of ten"] = found.theirs.map("{:.1f}".format)
+    shown["area"], shown["dominance"] = found.area.round().astype(int), found.dominance.round(2)
+    return found[["seeds"]].assign(**shown)
 
 
 def at_end(own, metric: str, method: str, end: str):
@@ -94,14 +137,14 @@ def at_end(own, metric: str, method: str, end: str):
 
 @study.figure
 def figure(own, axes=None, *, metric=None, label=""):
-    """Figure 5, or a metric over beta (Figure 6), medians over seeds: a panel a case."""
+    """Figure 5 as a difference in nats with a band over seeds, or a metric over beta (Figure 6)."""
     cases = own.groupby(CASE, sort=False)
     axes = figures.figure_row(len(cases))[1] if axes is None else axes
     for ax, (name, part) in zip(axes, cases, strict=True):
-        found = {method: curve_of(part, method) for method in part.method.unique()}
         if metric is None:
-            figures.plot_rate_distortion(found, lines=["MR-VAE", LONG], ax=ax)
+            _plot_excess(part, ax)
         else:
+            found = {method: curve_of(part, method) for method in METHODS}
             found = {method: curve.dropna(subset=metric) for method, curve in found.items()}
             lines = {method: (curve.beta, curve[metric]) for method, curve in found.items()}
             figures.plot_over_beta(lines, label=label or metric, ax=ax)
@@ -109,3 +152,15 @@ def figure(own, axes=None, *, metric=None, label=""):
         if ax is not axes[0]:
             ax.get_legend().remove()
     return axes
+
+
+def _plot_excess(part, ax) -> None:
+    """Excess loss over beta: a line for the median, a band from the least to the most over seeds."""
+    for method in (PAPER, MR, LONG):
+        groups = excess(part, method).groupby("beta").excess
+        least, middle, most = (groups.quantile(share) for share in (0, 0.5, 1))
+        (line,) = ax.plot(middle.index, middle, label=method)
+        ax.fill_between(middle.index, least, most, color=line.get_color(), alpha=0.25, lw=0)
+    ax.axhline(0, color="grey", lw=1)
+    ax.set(xscale="log", xlabel="beta", ylabel="loss above ten trainings', nats")
+    ax.legend(fontsize=7)

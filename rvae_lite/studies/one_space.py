@@ -18,7 +18,7 @@ from rvae_lite.reporting import figures, tables
 from rvae_lite.studies.linear import TARGETS, anchored_gaps
 from rvae_lite.studies.measure import distance_rows, run_rows, variability_rows
 from rvae_lite.studies.protocols import distil, halves
-from rvae_lite.studies.setup import BETAS, MR_VAE, Method, Result, Setup, run_seeds, tidy
+from rvae_lite.studies.setup import BETAS, PAPER_GATES, Method, Result, Setup, run_seeds, tidy
 from rvae_lite.studies.song_setup import WHOLE, song_setup
 from rvae_lite.studies.space_setup import (
     EPOCHS,
@@ -43,13 +43,13 @@ study = Study(
 
 def methods_over_beta(rho: float) -> dict[str, Method]:
     """No points, plain points read off at beta = 1, curves."""
-    held = MR_VAE._replace(rho=rho)
-    return {"MR-VAE": MR_VAE, "plain points": held._replace(at=1.0), "curves": held}
+    held = PAPER_GATES._replace(rho=rho)
+    return {"MR-VAE": PAPER_GATES, "plain points": held._replace(at=1.0), "curves": held}
 
 
 def variants_of_curves(rho: float) -> dict[str, Method]:
     """Curves of data selected at one rate; rho that falls or rises with beta."""
-    held, variants = MR_VAE._replace(rho=rho), {}
+    held, variants = PAPER_GATES._replace(rho=rho), {}
     for beta in (0.01, 1.0, 10.0):
         variants[f"curves, selected at beta {beta:g}"] = held._replace(selected_at=(beta,))
     variants["curves, rho falls"] = held._replace(rho_power=0.5)

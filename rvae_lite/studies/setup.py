@@ -32,7 +32,7 @@ class Method(NamedTuple):
     beta, rho: weights of the rate and of the Rosetta points.
     gates: options of `make_multirate`; None: a plain model.
     per: a multi-rate model draws beta for every "example" or every "batch".
-    anneal: share of the training over which a plain model's beta rises from 0.
+    anneal: share of the training over which beta rises from 0.
     longer: how many times the setup's epochs it takes.
     same_seed: every run starts from the same seed.
     repeats: how often the points' inputs join the data; None: once per batch.
@@ -65,7 +65,8 @@ class Method(NamedTuple):
         return (self.gates or {}).get("beta_range", BETA_RANGE)
 
 
-PLAIN, MR_VAE = Method(), Method(gates={})
+PLAIN, MR_VAE = Method(), Method(gates={}, anneal=0.3)
+PAPER_GATES = Method(gates=dict(latents="none"))  # those of Bae et al. (2023), without annealing
 SAME_SEED = {"VAE (same seed)": Method(same_seed=True)}
 REPEATED_ANCHORS = {"VAE, anchors repeated": Method(repeats=None)}
 
@@ -168,7 +169,7 @@ def train(
     if method.gates is not None:
         model = make_multirate(model, **method.gates)
         beta = LogUniform(*model.beta_range, per=method.per)
-    elif method.anneal:
+    if method.anneal:
         beta = Annealed(beta, share=method.anneal)
     if points is not None:
         target = None if points.betas is not None else method.target

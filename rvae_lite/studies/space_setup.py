@@ -12,7 +12,7 @@ from rvae_lite.data import Dataset
 from rvae_lite.fitted import Fit
 from rvae_lite.rosetta import RosettaPoints
 from rvae_lite.studies.protocols import distil
-from rvae_lite.studies.setup import MR_VAE, Method, Setup, image_setup, toy_setup, train
+from rvae_lite.studies.setup import PAPER_GATES, Method, Setup, image_setup, toy_setup, train
 
 EPOCHS = dict(
     quick=dict(toy=10, wide=10, digits=10, mnist=2, songs=5),
@@ -50,7 +50,7 @@ def multirate_template(
     setup: Setup, dataset: Dataset, *, template: int, label: str = "template"
 ) -> tuple[Fit, RosettaPoints]:
     """A multi-rate model of the data, one replica, and its curves."""
-    space = train(setup, dataset.x, method=MR_VAE, seed=template, label=f"{label} {template}")
+    space = train(setup, dataset.x, method=PAPER_GATES, seed=template, label=f"{label} {template}")
     return space, distil(setup, space, dataset)
 
 

@@ -8,7 +8,17 @@ import pytest
 import torch
 from torch import nn
 
-from rvae_lite.gates import GATES, Condition, Gate, Gated, sqrt_gate, standardise
+from rvae_lite import linear_vae
+from rvae_lite.gates import (
+    GATES,
+    ClosingGate,
+    Condition,
+    Gate,
+    Gated,
+    LatentGate,
+    sqrt_gate,
+    standardise,
+)
 from rvae_lite.linear_vae import LogScaleResponse
 
 RANGE = (0.01, 10.0)
@@ -42,9 +52,9 @@ def gated_layer(name, kind, dtype=torch.float64):
     layer = copy.deepcopy(layer)
     x = torch.randn(64, *shape[1:], generator=torch.Generator().manual_seed(1))
     layer(x)  # a batch norm gets running statistics other than 0 and 1
-    return Gated(layer, scattered_gate(kind, 6), Condition()).to(dtype).eval(), x[: shape[0]].to(
-        dtype
-    )
+    return Gated(layer, Condition(), gate=scattered_gate(kind, 6)).to(dtype).eval(), x[
+        : shape[0]
+    ].to(dtype)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -111,7 +121,7 @@ def test_every_example_is_gated_at_its_own_beta(name, kind):
 @pytest.mark.parametrize("bias", [True, False])
 def test_a_gate_on_the_inputs_folds_into_the_columns(kind, bias):
     gated = Gated(
-        nn.Linear(4, 6, bias=bias), scattered_gate(kind, 4), Condition(), inputs=True
+        nn.Linear(4, 6, bias=bias), Condition(), input_gate=scattered_gate(kind, 4)
     ).double()
     x = torch.randn(5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     for h in torch.linspace(-1.7, 1.7, 20, dtype=torch.float64):
@@ -153,3 +163,48 @@ def test_a_gated_layer_without_a_beta_says_what_to_call():
         ValueError, match=r"needs a beta: call gated\(x, beta\), or take gated.at_beta\(beta\)"
     ):
         gated(x)
+
+
+# Latents that close
+
+
+def test_a_closing_gate_can_be_the_response_of_the_exact_linear_optimum():
+    values = torch.tensor([40.0, 3.0, 0.2, 0.03], dtype=torch.float64)
+    gate, middle = ClosingGate(4, RANGE).double(), math.log(RANGE[0] * RANGE[1]) / 2
+    noise_variance = 0.5
+    with torch.no_grad():  # x = log(beta s2 / lambda)
+        gate.weight.fill_(gate.slope)
+        gate.bias.copy_(middle + (noise_variance / values).log())
+        for beta in torch.logspace(-2, 1, 25, dtype=torch.float64):
+            h = standardise(beta, RANGE)
+            best = linear_vae.optimum(
+                values.diag(), latent_dim=4, beta=float(beta), noise_variance=noise_variance
+            )
+            variance = gate.log_variance(h).exp()
+            torch.testing.assert_close(variance, best.posterior_variance)
+            decoder = gate.scale(h) * values.sqrt()
+            torch.testing.assert_close(decoder, best.decoder.abs().sum(0), atol=1e-7, rtol=1e-7)
+
+
+def test_a_closing_gate_starts_in_proportion_to_beta_with_half_the_latents_closed_at_the_end():
+    gate = ClosingGate(6, RANGE)
+    with torch.no_grad():
+        low, high = gate.log_variance(standardise(torch.tensor(RANGE), RANGE))
+        a, b = gate.log_variance(standardise(torch.tensor([0.02, 0.04]), RANGE))
+    torch.testing.assert_close(b - a, torch.full((6,), math.log(2)))
+    assert (low < -4).all() and ((high == 0) == (torch.arange(6) > 2)).all()
+    assert (ClosingGate(1, RANGE).log_variance(torch.tensor(3**0.5)) < 0).all()
+
+
+def test_a_latent_gate_is_open_where_all_of_a_channels_latents_are():
+    closing = ClosingGate(3, RANGE)
+    latents = torch.tensor([[0, 1, 2, 2], [3, 3, 3, 0]])
+    gate = LatentGate(closing, latents, torch.tensor([False, True, False, False]))
+    h = torch.tensor([-1.0, 1.2])
+    own = torch.cat([closing.scale(h), torch.ones(2, 1)], dim=1)
+    torch.testing.assert_close(gate.scale(h), own[:, latents[0]] * own[:, latents[1]])
+    expected = torch.zeros(2, 4)
+    expected[:, 1] = 0.5 * closing.log_variance(h)[:, 1]
+    torch.testing.assert_close(gate.shift(h), expected)
+    affine = LatentGate(None, latents, torch.ones(4, dtype=torch.bool))
+    assert (affine.scale(h) == 1).all() and (affine.shift(h) == 0).all()

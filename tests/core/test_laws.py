@@ -6,7 +6,8 @@ import torch
 from toy import assert_close, toy_data, toy_model
 
 from rvae_lite import engine, fit
-from rvae_lite.laws import Annealed, Constant, Cosine, LogUniform
+from rvae_lite.laws import Annealed, Constant, Cosine, LogArcsine, LogPower, LogUniform, drawn_from
+from rvae_lite.multirate import make_multirate
 
 
 def test_the_learning_rate_rises_over_the_warm_up_and_then_falls_along_a_cosine():
@@ -28,6 +29,38 @@ def test_draws_are_log_uniform():
     np.testing.assert_allclose(betas, [0.01, 1.0, 100.0])
 
 
+def test_other_laws_draw_more_at_one_end_or_at_both():
+    uniform = torch.linspace(0, 1, 100_001, dtype=torch.float64)
+    for law, low, high in (
+        (LogPower(0.01, 10.0, power=2.0), 0.5**0.5, 0.25**0.5),
+        (LogArcsine(0.01, 10.0), 0.5, 1 / 3),
+    ):
+        log_beta = (law.quantile(uniform).log() - np.log(0.01)) / np.log(1000)
+        assert (log_beta.diff() >= 0).all()
+        assert log_beta[0] == pytest.approx(0, abs=1e-12) and log_beta[-1] == pytest.approx(1)
+        assert float((log_beta < 0.5).double().mean()) == pytest.approx(low, abs=1e-4)
+        assert float((log_beta < 0.25).double().mean()) == pytest.approx(high, abs=1e-4)
+    laws = [LogPower(0.01, 10), LogArcsine(0.01, 10, per="batch"), LogUniform(0.01, 10)]
+    assert [repr(law) for law in laws] == [
+        "LogPower(0.01, 10, 1.5)",
+        "LogArcsine(0.01, 10, per=batch)",
+        "LogUniform(0.01, 10)",
+    ]
+
+
+def test_an_annealed_law_draws_the_same_betas_and_weighs_the_rate_less_at_first():
+    law = LogUniform(0.01, 10.0)
+    assert drawn_from(Annealed(law)) is law and drawn_from(Annealed(1.0)) is None
+    options = dict(epochs=2, batch_size=25, compile=False, seed=3)
+    gated, x = make_multirate(toy_model()), toy_data()
+    drawn = fit(gated, x, beta=law, **options)
+    at_once = fit(gated, x, beta=Annealed(law, share=0.0), **options)
+    slowly = fit(gated, x, beta=Annealed(law, share=1.0), **options)
+    assert torch.equal(drawn.weights, at_once.weights)
+    assert slowly.terms["rate"][-1, 0] > drawn.terms["rate"][-1, 0]
+    assert "LogUniform(0.01, 10)" in slowly.info["beta"] and slowly.info["beta_range"] == [0.01, 10]
+
+
 def test_a_constant_course_changes_no_bit():
     options = dict(epochs=2, batch_size=25, compile=False)
     plain = fit(toy_model(), toy_data(), beta=0.7, **options)
@@ -45,6 +78,8 @@ def test_a_constant_course_changes_no_bit():
         (lambda: LogUniform(10, 0.01), r"positive, finite and ascending, not \[10, 0.01\]"),
         (lambda: LogUniform(0, 1), r"positive, finite and ascending, not \[0, 1\]"),
         (lambda: LogUniform("low", 1), "must be two numbers, lowest and highest, not"),
+        (lambda: LogPower(0.01, 10, power=0.0), "power must be a positive number, not 0.0"),
+        (lambda: LogPower(0.01, 10, power=True), "power must be a positive number, not True"),
         (lambda: Annealed(1.0, share=1.5), "share must be a share of the steps, .* not 1.5"),
         (lambda: Annealed(1.0, share=True), "share must be a share of the steps, .* not True"),
         (lambda: Cosine(0.0), "learning_rate must be a positive number, not 0.0"),

@@ -62,6 +62,50 @@ def test_a_gated_vae_equals_its_plain_one_at_every_beta(name, gate):
             torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", sorted(NETWORKS.keys() - {"linear"}))
+@pytest.mark.parametrize("latents", ["closing", "film", "none"])
+def test_gates_at_layers_and_at_latents_fold_together(name, latents):
+    model = NETWORKS[name]()
+    gated = make_multirate(model, latents=latents, layers=model.layers_to_gate())
+    gated = scattered(build(gated.config))
+    x, z = inputs_of(gated)
+    for beta in BETAS:
+        plain = gated.at_beta(beta)
+        for one, other in zip(outputs_of(gated, x, z, beta), outputs_of(plain, x, z), strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("posterior", ["full", "diagonal", "low_rank"])
+@pytest.mark.parametrize("head_dim", [None, 7])
+def test_a_closed_latent_is_the_prior_and_says_nothing(posterior, head_dim):
+    model = VAE.mlp(5, 3, (8, 8), posterior=posterior, head_dim=head_dim).double()
+    gated = scattered(make_multirate(model))
+    with torch.no_grad():
+        gated.closing.weight.copy_(torch.tensor([0.0, 2.0, 2.0]))
+        gated.closing.bias.copy_(torch.tensor([-3.0, -2.0, 4.0]))  # the last two close
+    x, z = inputs_of(gated)
+    x, z = x.double(), z.double()
+    with torch.no_grad():
+        posterior, recon = gated.encode(x, 10.0), gated.decode(z, 10.0)
+        z[:, 1:] += 1.0
+        torch.testing.assert_close(gated.decode(z, 10.0), recon)
+    covariance = posterior.covariance()
+    assert (posterior.mean[:, 1:] == 0).all() and (posterior.mean[:, 0] != 0).all()
+    torch.testing.assert_close(covariance[:, 1:, 1:], torch.eye(2).double().expand(20, 2, 2))
+    assert (covariance[:, 0, 1:] == 0).all()
+    with torch.no_grad():
+        gated.closing.bias.fill_(9.0)  # all of them close
+        assert gated.encode(x, 10.0).kl_divergence().abs().max() < 1e-12
+
+
+def test_a_config_of_an_older_release_builds_the_model_as_it_was():
+    gated = make_multirate(VAE.mlp(5, 2, (8, 8)), latents="none")
+    older = {key: value for key, value in gated.config.items() if key != "latents"}
+    again = build(older)
+    assert again.closing is None and again.config == gated.config
+    assert list(again.state_dict()) == list(gated.state_dict())
+
+
 @every_network
 def test_a_plain_copy_is_built_as_if_never_gated(name):
     model = NETWORKS[name]()

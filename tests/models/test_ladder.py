@@ -226,7 +226,7 @@ def test_many_replicas_at_once_equal_each_alone():
     weights, noise = engine.State.initial(model, seeds).weights, noise_for(model)
 
     loss_of = ReplicaLoss(model, BETA_VAE, num_data=len(x))
-    batch = Batch(x, noise, torch.tensor(0.5), torch.tensor(0.0), None)
+    batch = Batch(x, noise, torch.tensor(0.5), torch.tensor(0.5), torch.tensor(0.0), None)
 
     def terms(weights):
         named = {f"model.{name}": value for name, value in layout.unflatten(weights).items()}
