@@ -16,7 +16,7 @@ from rvae_lite.arrays import is_number
 from rvae_lite.checks import check_positive_betas, per_replica
 from rvae_lite.engine import ANCHOR_RATE, Batches, to_units
 from rvae_lite.gates import standardise
-from rvae_lite.laws import LogUniform, drawn_from
+from rvae_lite.laws import drawn_from
 from rvae_lite.models.checks import check_known
 from rvae_lite.objective import Anchors
 from rvae_lite.rosetta import RosettaPoints, along_beta

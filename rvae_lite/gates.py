@@ -131,15 +131,15 @@ class LatentGate(nn.Module):
     closing: the latents' gate, which the multi-rate model holds and all these gates read; or None.
     latents: the latents that each of F channels belongs to, one or several rows of (F,), K for
         none; a channel is closed where one of its latents is.
-    log_scale: whether a channel is a latent's log standard deviation, (F,), to which 1/2 log C is
-        added.
+    log_scale: 1 where a channel is a latent's log standard deviation, to which 1/2 log C is added,
+        0 elsewhere, (F,); or None where none is.
     """
 
-    def __init__(self, closing: ClosingGate | None, latents: Tensor, log_scale: Tensor):
+    def __init__(self, closing: ClosingGate | None, latents: Tensor, log_scale: Tensor | None):
         super().__init__()
         self.film = Gate("film", latents.shape[-1])
         self.shared = (closing,)  # no submodule: its parameters belong to the model
-        self.latents, self.log_scale = latents, log_scale if bool(log_scale.any()) else None
+        self.latents, self.log_scale = latents, log_scale
 
     def scale(self, h: Tensor) -> Tensor:
         """What the channels are multiplied by at h, () or (B,): (F,) or (B, F)."""
@@ -151,9 +151,8 @@ class LatentGate(nn.Module):
         closing = self.shared[0]
         if closing is None or self.log_scale is None:
             return shift
-        return (
-            shift + 0.5 * self.log_scale.to(shift) * closing.log_variance(h)[..., self.latents[0]]
-        )
+        log_variance = closing.log_variance(h)[..., self.latents[0]]
+        return shift + 0.5 * self.log_scale.to(shift) * log_variance
 
     def _open(self, h: Tensor) -> Tensor | float:
         closing = self.shared[0]
@@ -182,12 +181,13 @@ class Gated(nn.Module):
             found = f"{len(h)} entries for a batch of {len(a)}"
             raise ValueError(f"beta has {found}: pass a number or one per example")
         if h.ndim or isinstance(self.layer, nn.Linear):
-            return self._respond(self.layer(self._respond(a, h, self.input_gate)), h, self.gate)
+            s = self.layer(self._respond(a, h, self.input_gate))
+            return self._respond(s, h, self.gate)
         # One h for the batch: scaling the weights costs less than scaling the outputs.
         return functional_call(self.layer, self._scaled(h), a)
 
     def folded(self, h: Tensor) -> nn.Module:
-        """The plain layer that this one is at h (): its weights and bias have absorbed the gates."""
+        """The plain layer that this one is at h (): weights and bias have absorbed the gates."""
         layer = copy.deepcopy(self.layer)
         if isinstance(layer, BATCH_NORMS):
             layer.affine = True

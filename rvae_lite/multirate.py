@@ -143,9 +143,9 @@ def make_multirate(
         tilt: sigmoid gates start at w = -tilt.  Without tilt nothing depends on beta at first, and
             what does not pay on average over beta, such as the finer scales of a `LadderVAE`, may
             collapse for good.  A tilt of 2 can keep them at low beta, though not always.
-        gate_speed: learning-rate factor of sigmoid, sqrt and closing gates.  Gates start flat in beta, so
-            short trainings need more than 1: 5 was best on images and text, 1 for linear models and
-            the beta-TCVAE.  FiLM always has 1, where it was best.
+        gate_speed: learning-rate factor of sigmoid, sqrt and closing gates.  Gates start flat in
+            beta, so short trainings need more than 1: 5 was best on images and text, 1 for linear
+            models and the beta-TCVAE.  FiLM always has 1, where it was best.
 
     ValueError: an argument is impossible, or layers cannot be gated; they are named.
 
@@ -171,10 +171,12 @@ def make_multirate(
     for name in names:
         kind = kinds[name.split(".")[0] == "decoder"]
         options = dict(tilt=tilt, speed=1.0 if kind == "film" else gate_speed)
-        _gate_layer(gated, f"module.{name}".rstrip("."), gate=partial(Gate, kind, **options))
+        count = gates.num_outputs(module.get_submodule(name))
+        _gate_layer(gated, f"module.{name}".rstrip("."), gate=Gate(kind, count, **options))
     if linear:
         speed = 1.0 if kinds[1] == "film" else gate_speed
-        _gate_layer(gated, "module.decoder.0", input_gate=partial(Gate, kinds[1], speed=speed))
+        of_latents = Gate(kinds[1], module.latent_dim, speed=speed)
+        _gate_layer(gated, "module.decoder.0", input_gate=of_latents)
         response = LogScaleResponse(module.latent_dim, condition)
         gated.module.head.log_scale = response.to(next(module.parameters()))
     if latents != "none":
@@ -231,27 +233,23 @@ def _gate_latents(gated: MultiRate, module: nn.Module, *, closes: bool, speed: f
     like = next(gated.parameters())
     if closes:
         gated.closing = ClosingGate(module.latent_dim, gated.beta_range, speed=speed).to(like)
-    of_channels = partial(LatentGate, gated.closing)
+    gate_of = partial(LatentGate, gated.closing)
     for name, channels in module.head.latents_of_outputs().items():
-        _gate_layer(gated, f"module.head.{name}", gate=lambda _, own=channels: of_channels(*own))
-    each = torch.arange(module.latent_dim)
+        _gate_layer(gated, f"module.head.{name}", gate=gate_of(*channels))
+    each = torch.arange(module.latent_dim)[None]
     for name in module.layers_of_latents():
-        no_log_scale = torch.zeros(len(each), dtype=torch.bool)
-        place = f"module.{name}"
-        _gate_layer(gated, place, input_gate=lambda _: of_channels(each[None], no_log_scale))
+        _gate_layer(gated, f"module.{name}", input_gate=gate_of(each, None))
 
 
 def _gate_layer(gated: MultiRate, name: str, *, gate=None, input_gate=None) -> None:
-    """Put gates, functions of the number of channels, before or behind a layer."""
+    """Put gates before or behind a layer."""
     layer = gated.get_submodule(name)
-    if isinstance(layer, Gated):  # it stands in several places, or has the other gate already
-        if input_gate is not None:
-            layer.input_gate = input_gate(layer.layer.in_features).to(layer.layer.weight)
+    if isinstance(layer, Gated):  # its outputs are gated already
+        like = layer.layer.weight
+        layer.input_gate = layer.input_gate if input_gate is None else input_gate.to(like)
         return
     like = next(gated.parameters()) if layer.weight is None else layer.weight
-    made = dict(gate=gate and gate(gates.num_outputs(layer)).to(like))
-    made.update(input_gate=input_gate and input_gate(layer.in_features).to(like))
-    replacement = Gated(layer, gated.condition, **made)
+    replacement = Gated(layer, gated.condition, gate=gate, input_gate=input_gate).to(like)
     for place, other in _places(gated, type(layer)):
         if other is layer:
             gated.set_submodule(place, replacement)

@@ -51,18 +51,19 @@ class PosteriorHead(nn.Module):
             self.outputs = nn.ModuleList(nn.Linear(hidden_dim, size) for size in used)
 
     def latents_of_outputs(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """Of each output layer, by name, what `gates.LatentGate` asks: for each of F channels the
-        two latents that it belongs to, (2, F), K for none, and whether it is a log standard
-        deviation, (F,).
+        """What `gates.LatentGate` asks of each output layer, by the layer's name.
+
+        For each of F channels the two latents that it belongs to, (2, F), K for none; and 1 where
+        it is a latent's log standard deviation, else 0, (F,).
         """
         latent_dim = self.sizes[0]
         one = torch.stack([torch.arange(latent_dim), torch.full((latent_dim,), latent_dim)])
-        rest = one.repeat_interleave(self.rank, dim=1)
+        rest = one.repeat_interleave(self.rank, dim=1)  # of a low-rank factor, row by row
         if self.posterior == "full":
             rest = torch.tril_indices(latent_dim, latent_dim, offset=-1)
-        parts = [(one, False), (one, True), (rest, False)]
+        parts = [(one, torch.zeros(latent_dim)), (one, torch.ones(latent_dim))]
+        parts.append((rest, torch.zeros(rest.shape[1])))
         parts = [part for part, size in zip(parts, self.sizes, strict=True) if size]
-        parts = [(own, torch.full(own.shape[1:], is_scale)) for own, is_scale in parts]
         if self.hidden_dim is not None:
             return {f"outputs.{i}": part for i, part in enumerate(parts)}
         return dict(linear=tuple(torch.cat(each, dim=-1) for each in zip(*parts, strict=True)))

@@ -7,13 +7,14 @@ import numpy as np
 from rvae_lite.metrics import area_between, dominance
 from rvae_lite.reporting import figures
 from rvae_lite.studies import over_beta_tables
-from rvae_lite.studies.over_beta import PLAIN, at_betas_of, curve_of, over_beta, rate_setup
+from rvae_lite.studies.over_beta import METHODS as EQUAL
+from rvae_lite.studies.over_beta import at_betas_of, curve_of, over_beta, rate_setup
 from rvae_lite.studies.setup import MR_VAE, PAPER_GATES, Method
 from rvae_lite.studies.study import Study
 
 MR, PAPER, LONG = "MR-VAE", "MR-VAE, paper's gates", "MR-VAE, twice as long"
 ANNEALED, ANNEALED_LONG = "beta-VAE, annealed", "beta-VAE, annealed, twice as long"
-METHODS = {MR: MR_VAE, PAPER: PAPER_GATES, **PLAIN, ANNEALED: Method(anneal=0.3)}
+METHODS = {MR: MR_VAE, PAPER: PAPER_GATES, **EQUAL}
 LONGER = {LONG: MR_VAE._replace(longer=2), ANNEALED_LONG: Method(anneal=0.3, longer=2)}
 RIVALS = {MR: ANNEALED, PAPER: ANNEALED, LONG: ANNEALED_LONG}  # trainings as long as each of ten
 SHORT = dict(batch_size=32, learning_rate=3e-3)
@@ -155,7 +156,7 @@ def figure(own, axes=None, *, metric=None, label=""):
 
 
 def _plot_excess(part, ax) -> None:
-    """Excess loss over beta: a line for the median, a band from the least to the most over seeds."""
+    """Excess loss over beta: the median, and a band from the least to the most over seeds."""
     for method in (PAPER, MR, LONG):
         groups = excess(part, method).groupby("beta").excess
         least, middle, most = (groups.quantile(share) for share in (0, 0.5, 1))

@@ -1,31 +1,49 @@
-"""Range of beta, kind of gate, and how beta is drawn, on binary digits."""
+"""Gates, annealing, the law and the range of beta, on binary digits, one change at a time."""
 
 import numpy as np
 
+from rvae_lite.laws import LogArcsine, LogPower
 from rvae_lite.reporting import figures
-from rvae_lite.studies.over_beta import PLAIN, curve_of, over_beta, rate_setup
-from rvae_lite.studies.setup import MR_VAE, Method
+from rvae_lite.studies.over_beta import ANNEALED, PLAIN, curve_of, over_beta, rate_setup
+from rvae_lite.studies.setup import MR_VAE, PAPER_GATES
 from rvae_lite.studies.study import Study
 
+
+def gated(**options):
+    """The default method with other options of `make_multirate`."""
+    return MR_VAE._replace(gates=options)
+
+
+LATENTS = {
+    "affine latents": gated(latents="film"),
+    "no gates at the latents": gated(latents="none"),
+    "latents alone": gated(latents="closing", layers=[]),
+}
+SHARE = {"not annealed": MR_VAE._replace(anneal=0.0), "as in the paper": PAPER_GATES}
 GATES = {
-    "sigmoid, sigmoid": Method(gates=dict(gate="sigmoid")),
-    "sqrt, sqrt": Method(gates=dict(gate="sqrt")),
-    "FiLM": Method(gates=dict(gate="film")),
+    "sigmoid, sigmoid": gated(gate="sigmoid"),
+    "sqrt, sqrt": gated(gate="sqrt"),
+    "FiLM": gated(gate="film"),
 }
 RANGES = {
-    "[0.1, 1]": Method(gates=dict(beta_range=(0.1, 1.0))),
-    "[0.01, 1]": Method(gates=dict(beta_range=(0.01, 1.0))),
-    "[0.001, 100]": Method(gates=dict(beta_range=(0.001, 100.0))),
+    "[0.1, 1]": gated(beta_range=(0.1, 1.0)),
+    "[0.01, 1]": gated(beta_range=(0.01, 1.0)),
+    "[0.001, 100]": gated(beta_range=(0.001, 100.0)),
 }
-DRAWING = {"one beta a batch": MR_VAE._replace(per="batch")}
-SPEED = {"slow gates": Method(gates=dict(gate_speed=1.0))}
+DRAWING = {
+    "more low betas": MR_VAE._replace(law=LogPower),
+    "more at both ends": MR_VAE._replace(law=LogArcsine),
+    "one beta a batch": MR_VAE._replace(per="batch"),
+}
+SPEED = {"slow gates": gated(gate_speed=1.0)}
+VARIANTS = LATENTS | SHARE | GATES | RANGES | DRAWING | SPEED
 SIZES = dict(network="mlp", width=0.5, latent_dim=8, batch_size=64, learning_rate=3e-3)
 WHOLE = dict(setup=dict(SIZES, epochs=150, replicas=3))
 study = Study(
     "sensitivity",
     reproduces="Section 5.3, Appendix D",
     chapter="25_sensitivity",
-    minutes=dict(cpu=6),
+    minutes=dict(cpu=10),
     profiles=dict(quick=dict(setup=dict(SIZES, epochs=20, replicas=2)), cpu=WHOLE, paper=WHOLE),
 )
 
@@ -36,7 +54,7 @@ study.grid(lambda profile: ["binary_digits"])
 @study.unit
 def unit(profile, data, keep):
     """Every variant's curves, beside the plain ones."""
-    methods = {"MR-VAE": MR_VAE, **GATES, **RANGES, **DRAWING, **SPEED, **PLAIN}
+    methods = {"MR-VAE": MR_VAE, **VARIANTS, **PLAIN, **ANNEALED}
     setup = rate_setup(data, methods=methods, keep=keep and keep / data, **profile.setup)
     return over_beta(setup)
 

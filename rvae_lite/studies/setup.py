@@ -31,7 +31,7 @@ class Method(NamedTuple):
 
     beta, rho: weights of the rate and of the Rosetta points.
     gates: options of `make_multirate`; None: a plain model.
-    per: a multi-rate model draws beta for every "example" or every "batch".
+    law, per: a multi-rate model draws beta by this law, for every "example" or every "batch".
     anneal: share of the training over which beta rises from 0.
     longer: how many times the setup's epochs it takes.
     same_seed: every run starts from the same seed.
@@ -47,6 +47,7 @@ class Method(NamedTuple):
     beta: float = 1.0
     rho: float = 0.0
     gates: dict | None = None
+    law: type[LogUniform] = LogUniform
     per: str = "example"
     anneal: float = 0.0
     longer: int = 1
@@ -168,7 +169,7 @@ def train(
     model, beta = setup.model, method.beta if beta is None else beta
     if method.gates is not None:
         model = make_multirate(model, **method.gates)
-        beta = LogUniform(*model.beta_range, per=method.per)
+        beta = method.law(*model.beta_range, per=method.per)
     if method.anneal:
         beta = Annealed(beta, share=method.anneal)
     if points is not None:

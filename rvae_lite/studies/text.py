@@ -17,8 +17,8 @@ from rvae_lite.fitted import Fit
 from rvae_lite.metrics import active_units
 from rvae_lite.multirate import BETA_RANGE
 from rvae_lite.reporting import figures
-from rvae_lite.studies.over_beta import LONGER, METHODS, curve_of, over_beta, plain_fits
-from rvae_lite.studies.setup import BETAS, Result, Setup
+from rvae_lite.studies.over_beta import ANNEALED, PLAIN, curve_of, over_beta, plain_fits
+from rvae_lite.studies.setup import BETAS, PAPER_GATES, Result, Setup
 from rvae_lite.studies.study import Study
 from rvae_lite.text.grammar import Grammar, everyday
 from rvae_lite.text.model import TextVAE
@@ -26,6 +26,8 @@ from rvae_lite.text.vocabulary import Vocabulary, buckets, lengths, trim
 
 BUCKET = 512  # sentences measured at once
 COLLAPSED = 0.1  # nats of rate below which a model says nothing about its sentence
+METHODS = {"MR-VAE": PAPER_GATES, **PLAIN, **ANNEALED}
+LONGER = {"MR-VAE, 4 times as long": PAPER_GATES._replace(longer=4)}
 NETWORK = dict(latent_dim=16, embedding_dim=32, hidden_dim=64, word_dropout=0.0)
 FEW = dict(loading=dict(num_train=2000, num_test=500), epochs=4)
 MANY = dict(loading=dict(num_train=8000, num_test=1000), epochs=10)

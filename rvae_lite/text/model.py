@@ -190,10 +190,6 @@ class TextVAE(nn.Module):
         encoder = ["encoder.cell.inputs", "head.linear"]
         return encoder + ["decoder.initial", "decoder.latent", "decoder.cell.inputs"]
 
-    def layers_of_latents(self) -> list[str]:
-        """The layers that read the latents."""
-        return ["decoder.initial", "decoder.latent"]
-
     def encode(self, x: Tensor) -> DiagonalPosterior:
         """The posterior q(z|x) of tokens x (B, T)."""
         return self.head(self.encoder(x))

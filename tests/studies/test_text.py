@@ -11,9 +11,16 @@ import pytest
 import torch
 
 from rvae_lite.studies import text
-from rvae_lite.studies.over_beta import LONGER, METHODS, curve_of
+from rvae_lite.studies.over_beta import curve_of
 from rvae_lite.studies.study import load_results
-from rvae_lite.studies.text import bounds, measure_texts, perplexity, share_of_words
+from rvae_lite.studies.text import (
+    LONGER,
+    METHODS,
+    bounds,
+    measure_texts,
+    perplexity,
+    share_of_words,
+)
 from rvae_lite.text import reading
 from rvae_lite.text.grammar import everyday
 from rvae_lite.text.vocabulary import Vocabulary, lengths
