@@ -394,7 +394,7 @@ check("the corrected gates are the nearest on average", first)
 
 # %%
 gated = trained["corrected gates"].replica(0)
-gate = gated.module.decoder[0].gate
+gate = gated.module.decoder[0].input_gate
 with torch.no_grad():
     closing = (-gate.bias / gate.weight).double().numpy()
 found = np.sort(np.exp(middle + half_range / np.sqrt(3) * closing))[::-1]

@@ -16,7 +16,7 @@
 # # How sensitive is it?
 #
 # :::{card}
-# **Question.** The multi-rate VAE removes the choice of $\beta$, and brings a range, a kind of gate and a way of drawing $\beta$. How much do these matter?
+# **Question.** The multi-rate VAE removes the choice of $\beta$, and brings a range, kinds of gates and a way of drawing $\beta$. How much do these matter?
 #
 # **After this you can** choose a range with open eyes, say what is lost with other gates, and tell an unbiased estimate from a good one.
 #
@@ -51,7 +51,7 @@ from rvae_lite import gates
 from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import over_beta, sensitivity
-from rvae_lite.studies.setup import MR_VAE, Method
+from rvae_lite.studies.setup import MR_VAE
 from rvae_lite.studies.study import load_results
 
 figures.use_style()
@@ -61,45 +61,71 @@ options |= dict(batch_size=batch_size, learning_rate=learning_rate, replicas=rep
 # %% [markdown]
 # ## What is varied
 #
-# Eight variants beside the default, each changing one thing, and the ten plain trainings as the yardstick.
+# A dozen variants, each changing one thing of the default; ten separate trainings with annealing are the yardstick, since they are the best that separate trainings can do.
 
 # %%
-gate_kinds = {
-    "sigmoid, sigmoid": Method(gates=dict(gate="sigmoid")),
-    "sqrt, sqrt": Method(gates=dict(gate="sqrt")),
-    "FiLM": Method(gates=dict(gate="film")),
-}
-ranges = {
-    "[0.1, 1]": Method(gates=dict(beta_range=(0.1, 1.0))),
-    "[0.01, 1]": Method(gates=dict(beta_range=(0.01, 1.0))),
-    "[0.001, 100]": Method(gates=dict(beta_range=(0.001, 100.0))),
-}
-drawing = {"one beta a batch": MR_VAE._replace(per="batch")}
-speed = {"slow gates": Method(gates=dict(gate_speed=1.0))}
-variants = {"MR-VAE": MR_VAE} | gate_kinds | ranges | drawing | speed
-setting = over_beta.rate_setup(dataset, methods=variants | over_beta.PLAIN, **options)
+studied = sensitivity.VARIANTS
+latents, share = sensitivity.LATENTS, sensitivity.SHARE
+drawing, speed = sensitivity.DRAWING, sensitivity.SPEED
+kinds = {"FiLM": studied["FiLM"]}
+ranges = {name: studied[name] for name in ("[0.1, 1]", "[0.001, 100]")}
+variants = {"MR-VAE": MR_VAE} | latents | share | kinds | ranges | drawing | speed
+rivals = over_beta.PLAIN | over_beta.ANNEALED
+setting = over_beta.rate_setup(dataset, methods=variants | rivals, **options)
 few = setting._replace(dataset=setting.dataset.take(slice(0, 512)), epochs=5)
-fingerprint(over_beta.train_curve(few, "FiLM", seed=0))
+fingerprint(over_beta.train_curve(few, "MR-VAE", seed=0))
 
 # %%
 study = over_beta.over_beta(setting)
 losses = sensitivity.mean_losses(study.table, by=["method"])  # over the plain betas
 whole, inside = losses["β in [0.01, 10]"], losses["β in [0.1, 1]"]
+ten = whole["beta-VAE, annealed"]
+(whole - ten).drop("beta-VAE").sort_values().round(2).to_frame("above ten trainings, nats")
 
 # %% [markdown]
 # At one $\beta$ two models may differ in rate and distortion and still be equally good; the loss at that $\beta$, for which both were trained, is a fair number.
 #
-# ## The kind of gate
+# ## Gates at the latents
 #
-# The default is a sigmoid in the encoder and the square root in the decoder.
-# Both keep factors between 0 and 1.
-# FiLM {cite:p}`perez2018film` scales by any number and shifts as well,
+# By default every latent has the response of a linear VAE, which can close it, times an affine gate ({ref}`multi-rate`).
+# Without the closing response the affine gates remain, FiLM {cite:p}`perez2018film`:
 #
 # $$
-# s = (w h + c) \odot (W a + b) + v h + d ,
+# s = (w h + c) \odot (W a + b) + v h + d .
 # $$ (eq-film)
 #
-# with twice as many parameters a channel.
+# With "latents alone" nothing but the latents responds: encoder and decoder are the same at every $\beta$.
+
+# %% mystnb={"figure": {"caption": "Gates that close latents lower the loss at both ends; gates in the layers add little to them here. The left panel shows distortion over rate on test digits, the right panel the loss over beta. A plain line is a multi-rate training. A dot is a separate training at one beta.", "name": "fig-sensitivity-latents"}}
+_ = sensitivity.study.figure(study.table, names=latents)
+
+# %%
+default = whole["MR-VAE"]
+for name in ("no gates at the latents", "affine latents"):
+    check(f"{name}: a higher mean loss", whole[name] > default)
+alone = whole["latents alone"] - default
+check("latents alone: within half a nat of the default", abs(alone) < 0.5)
+
+# %% [markdown]
+# So most of what a network needs to know about $\beta$ can sit at its latents, as in the linear model.
+# On larger images that depends on the network, says the table in {ref}`multi-rate`'s data: a residual network needs the gates in its layers, a convolutional one hardly.
+#
+# ## Annealing
+#
+# Over the first 30 % of the steps the rate's weight rises from 0 to the $\beta$ that is drawn.
+# At first the model is an autoencoder at every $\beta$, and no latent is lost before it has something to say.
+# "As in the paper" has neither annealing nor gates at the latents.
+
+# %%
+check("not annealed: behind", whole["not annealed"] > default)
+check("as in the paper: further behind", whole["as in the paper"] > whole["not annealed"])
+check("the default: within half a nat of ten annealed trainings", default < ten + 0.5)
+
+# %% [markdown]
+# ## The kind of gate in the layers
+#
+# The default is a sigmoid in the encoder and the square root in the decoder.
+# Both keep factors between 0 and 1; FiLM has no bounds, and twice as many parameters a channel.
 
 # %% mystnb={"figure": {"caption": "The square-root gate closes altogether at high beta, and the sigmoid never does. A line is the factor on a layer's output over beta, with a slope that closes the gate. The FiLM gate has no bounds and may change sign.", "name": "fig-sensitivity-gates"}}
 axis = np.linspace(-np.sqrt(3), np.sqrt(3), 61)
@@ -113,21 +139,12 @@ opened = {
 ax = figures.plot_over_beta(opened, label="factor", lines=list(opened))
 _ = ax.legend(["sigmoid", "sqrt", "FiLM"])
 
-# %% mystnb={"figure": {"caption": "The kind of gate hardly changes the mean loss of a multi-rate training. The left panel shows distortion over rate on test digits, the right panel the loss over beta. A plain line is a multi-rate training with one kind of gate. A dot is a separate training at one beta.", "name": "fig-sensitivity-kinds"}}
-_ = sensitivity.study.figure(study.table, names=gate_kinds)
-
 # %%
-default, plain = whole["MR-VAE"], whole["beta-VAE"]
-for name in ("sigmoid, sigmoid", "sqrt, sqrt"):
-    difference = abs(whole[name] / default - 1)
-    check(f"{name}: mean loss within 5 % of the default", difference < 0.05)
-film = whole["FiLM"] / default
-check("FiLM: no more than 2 % above the default, or below it", film < 1.02)
-check("the default: within 15 % of ten separate trainings", default < 1.15 * plain)
+difference = abs(whole["FiLM"] - default)
+check("FiLM in the layers: within half a nat of the default", difference < 0.5)
 
 # %% [markdown]
-# As the paper says, the choice between sigmoid and square root hardly matters.
-# FiLM is no worse here, and uses more rate at the low end: its shift can do what a factor cannot, and in a short training that helps.
+# As the paper says, the kind hardly matters.
 #
 # ## The range
 #
@@ -151,11 +168,10 @@ for low, high in ((0.1, 1), (0.01, 1), (0.01, 10), (0.001, 100)):
 _ = sensitivity.study.figure(study.table, names=ranges)
 
 # %%
-default, narrow = inside["MR-VAE"], inside["[0.1, 1]"]
-check("between 0.1 and 1, [0.1, 1] is better than the default", narrow < default)
-check("and so is [0.01, 1]", inside["[0.01, 1]"] < default)
-wide = inside["[0.001, 100]"] / default
-check("[0.001, 100] is behind it after so short a training", wide > 1.05)
+middle, narrow = inside["MR-VAE"], inside["[0.1, 1]"]
+check("between 0.1 and 1, [0.1, 1] is better than the default", narrow < middle)
+wide = inside["[0.001, 100]"] / middle
+check("[0.001, 100] is behind it after so short a training", wide > 1.02)
 
 # %% [markdown]
 # A range as wide as five decades starts as a VAE at a $\beta$ at which all latents collapse, and has to find its way out by the gates alone; a narrow one need only learn what it is asked for.
@@ -202,10 +218,24 @@ check("the two means agree within their errors", apart < 4 * error)
 # %% [markdown]
 # In the loss the difference is large, in its gradient smaller, because the examples' gradients point different ways.
 
-# %% mystnb={"figure": {"caption": "Training with one beta for a whole batch is behind training with one for each example. The left panel shows distortion over rate on test digits, the right panel the loss over beta. A plain line is a multi-rate training, a dot a separate training at one beta.", "name": "fig-sensitivity-drawing"}}
-sensitivity.study.figure(study.table, names=drawing)
+# %%
 batch = inside["one beta a batch"]
-check("one a batch is behind after as many epochs", batch > default)
+check("one a batch is behind after as many epochs", batch > middle)
+
+# %% [markdown]
+# ## Which betas are drawn
+#
+# Another law of $\beta$ trains one end more than the other: `LogPower` draws more low ones, $\log\beta$ rising as $u^{3/2}$ for uniform $u$; `LogArcsine` draws more at both ends.
+# The objective stays a mean over $\beta$, with another weight on each.
+
+# %% mystnb={"figure": {"caption": "Drawing more betas at one end lowers the loss there and raises it elsewhere. The left panel shows distortion over rate on test digits, the right panel the loss over beta. A plain line is a multi-rate training, a dot a separate training at one beta.", "name": "fig-sensitivity-drawing"}}
+_ = sensitivity.study.figure(study.table, names=drawing)
+
+# %%
+low = {name: over_beta.curve_of(study.table, name).loss.iloc[0] for name in variants}
+check("more low betas: a lower loss at β = 0.01", low["more low betas"] < low["MR-VAE"])
+laws = whole[["more low betas", "more at both ends"]] - default
+check("on average within half a nat of the default", laws.abs().max() < 0.5)
 
 # %% [markdown]
 # ## How fast gates learn
@@ -214,15 +244,24 @@ check("one a batch is behind after as many epochs", batch > default)
 # A weight of a layer needs few such steps; a gate that shall close at one end of the range has to bring $w\,h$ from 0 to beyond 2.
 # So `make_multirate` gives the sigmoid and square root gates five times the learning rate of the rest (`gate_speed=5`), which the paper does not; "slow gates" are the paper's.
 
-# %% mystnb={"figure": {"caption": "Slow gates leave a higher mean loss than gates with five times the learning rate. The left panel shows distortion over rate on test digits, the right panel the loss over beta. A plain line is a multi-rate training, a dot a separate training at one beta.", "name": "fig-sensitivity-speed"}}
+# %% mystnb={"figure": {"caption": "With latents that close, the speed of the gates matters little. The left panel shows distortion over rate on test digits, the right panel the loss over beta. A plain line is a multi-rate training, a dot a separate training at one beta.", "name": "fig-sensitivity-speed"}}
 _ = sensitivity.study.figure(study.table, names=speed)
 
 # %%
-slow = whole["slow gates"]
-check("slow gates: a higher mean loss after as many epochs", slow > whole["MR-VAE"])
+slow = whole["slow gates"] - default
+check("slow gates: within half a nat of the default", abs(slow) < 0.5)
 
 # %% [markdown]
 # FiLM, which nothing bounds, does better at the speed of the other weights, and has it.
+#
+# ## What did not help
+#
+# These ideas were tried once each on binary MNIST with the convolutional network of {ref}`multi-rate`, 1,570 steps, one seed, compared on validation images; differences below a nat say nothing.
+# None of them is in the package.
+#
+# * Less than a nat, either way: dividing each loss by its running mean at that $\beta$; stratified draws; averaging the weights of the last steps; 4 or 16 directions of the posterior head and of the decoder's first layer that turn with $\log\beta$; gates cubic in $\log\beta$.
+# * Worse: batch statistics of each rate in place of the mixture's, by 2 nats; group norm in place of batch norm, by 10; twice the learning rate, by 2.
+# * Four betas for every example: better by 2.4 nats, at four times the time of a step. Twice the steps gain 5.
 #
 # ## Against the paper
 #
@@ -236,8 +275,8 @@ sensitivity.study.table(own)
 losses = sensitivity.mean_losses(own, by=["method"])
 whole, part = losses["β in [0.01, 10]"], losses["β in [0.1, 1]"]
 changes, inside = whole / whole["MR-VAE"] - 1, part / part["MR-VAE"] - 1
-gate_effect = changes[list(gate_kinds)[:2]].abs().max()
-narrow, wide = inside[list(ranges)[:2]].max(), inside["[0.001, 100]"]
+gate_effect = changes[["sigmoid, sigmoid", "sqrt, sqrt"]].abs().max()
+narrow, wide = inside[["[0.1, 1]", "[0.01, 1]"]].max(), inside["[0.001, 100]"]
 said = {
     "sigmoid or sqrt: no significant change": ("Appendix D", gate_effect),
     "robust to narrower ranges": ("Section 5.3", narrow),
@@ -278,9 +317,9 @@ print(
 #
 # ## Take-aways
 #
-# * Sigmoid, square root or FiLM is a matter of taste; FiLM costs twice the gate parameters.
-# * Gates need a higher learning rate than other weights, or a longer training.
+# * Let latents close, and anneal: these two matter. The kind of gate in the layers is a matter of taste.
 # * The upper end of the range rules the early training, and an end too high costs more than a low one: the mean $\beta$ is nearly $b / \log(b/a)$.
+# * A law with more low or more high betas moves the loss from one end to the other, and hardly lowers its mean.
 # * Draw $\beta$ per example: the same objective with less noise, for nothing.
 #
 # The next three chapters leave the gates alone and change the rest: {ref}`disentanglement` the loss, {ref}`text` the data, {ref}`hierarchy` the latents.
@@ -299,18 +338,19 @@ root = b[np.argmin(np.abs((b - 0.01) / np.log(b / 0.01) - 1))]
 assert 6 < root < 7
 
 # %% [markdown]
-# **Change.** Gate with FiLM over the wide range. Does it leave the collapse sooner?
+# **Change.** Train over the wide range without gates at the latents. What happens at the lowest $\beta$?
 #
 # ```{dropdown} Solution
-# Sooner, though not soon: at β = 0.01 its loss is lower than that of the default gates.
+# Its loss is higher: without a gate that lets every latent open at a β of its own, the model is slower to leave the collapse.
 # ```
 
 # %% tags=["hide-cell"]
-both = {"wide": Method(gates=dict(gate="film", beta_range=(0.001, 100.0)))}
-film = over_beta.train_curve(setting._replace(methods=both), "wide", seed=0)
+flat = {"wide": sensitivity.gated(latents="none", beta_range=(0.001, 100.0))}
+trained = over_beta.train_curve(setting._replace(methods=flat), "wide", seed=0)
 other = over_beta.curve_of(study.table, "[0.001, 100]")
-loss = film.evaluate(setting.test, beta=float(other.beta.iloc[0])).loss(0.01)[0]
-assert loss < other.loss.iloc[0]
+lowest = float(other.beta.iloc[0])
+loss = trained.evaluate(setting.test, beta=lowest).loss(lowest)[0]
+assert loss > other.loss.iloc[0]
 
 # %% [markdown]
 # **Think.** Could one weigh the losses, so that the large ones at high $\beta$ do not rule? What would the minimiser be?

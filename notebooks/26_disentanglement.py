@@ -210,7 +210,9 @@ objective = disentanglement.BetaTCVAE()
 few = dict(epochs=3, batch_size=64, learning_rate=1e-3, objective=objective)
 first = fit(setting.model, images[:1024], beta=4.0, **few)
 fingerprint(first)
-gated = make_multirate(setting.model, beta_range=(0.1, 10.0), gate_speed=1.0)
+gated = make_multirate(
+    setting.model, beta_range=(0.1, 10.0), gate_speed=1.0, latents="none"
+)
 law = LogUniform(0.1, 10.0, per="batch")
 every = fit(gated, images[:1024], beta=law, **few)
 terms = first.history.iloc[-1]

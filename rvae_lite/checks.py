@@ -115,6 +115,27 @@ def ascending_range(given) -> tuple[float, float]:
     return low, high
 
 
+def check_latent_gates(latents, known, module, readers) -> None:
+    """Raises ValueError for gates at the latents that are unknown, or that the module cannot have.
+
+    readers: names of the linear layers that read the latents.
+    """
+    if latents not in known:
+        raise ValueError(f"latents must be one of {list(known)}, not {latents!r}")
+    if latents != "none" and not readers:
+        reason = "no linear layer of it reads latents"
+        raise ValueError(f"latents={latents!r} is not for this module, {reason}: leave it out")
+    if latents != "none" and getattr(module, "is_linear", False):
+        reason = "which has its own exact response"
+        raise ValueError(f"latents={latents!r} is not for a linear VAE, {reason}: leave it out")
+
+
+def check_some(names: list[str], latents: str) -> None:
+    """Raises ValueError where neither a layer nor the latents are gated."""
+    if not names and latents == "none":
+        raise ValueError("the module has no layers to gate: name some in layers=")
+
+
 def check_chosen(chosen: list[str], named: dict[str, nn.Module], gateable: tuple) -> None:
     """Raises ValueError where layers chosen by name are none, are not there or cannot be gated."""
     unknown = [name for name in chosen if name not in named]

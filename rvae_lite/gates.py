@@ -139,7 +139,12 @@ class LatentGate(nn.Module):
         super().__init__()
         self.film = Gate("film", latents.shape[-1])
         self.shared = (closing,)  # no submodule: its parameters belong to the model
-        self.latents, self.log_scale = latents, log_scale
+        # Products with these matrices of 0 and 1 pick latents faster than an index, whose gradient
+        # is slow: one of (K+1, F) for each row of `latents`, and (K, F) for the log variances.
+        count = 0 if closing is None else len(closing.weight)
+        chosen = [latents_of == torch.arange(count + 1)[:, None] for latents_of in latents]
+        self.picks = [each.float() for each in chosen]
+        self.log_scale = None if log_scale is None else self.picks[0][:-1] * log_scale
 
     def scale(self, h: Tensor) -> Tensor:
         """What the channels are multiplied by at h, () or (B,): (F,) or (B, F)."""
@@ -151,15 +156,14 @@ class LatentGate(nn.Module):
         closing = self.shared[0]
         if closing is None or self.log_scale is None:
             return shift
-        log_variance = closing.log_variance(h)[..., self.latents[0]]
-        return shift + 0.5 * self.log_scale.to(shift) * log_variance
+        return shift + 0.5 * (closing.log_variance(h) @ self.log_scale.to(shift))
 
     def _open(self, h: Tensor) -> Tensor | float:
         closing = self.shared[0]
         if closing is None:
             return 1.0
         factors = nn.functional.pad(closing.scale(h), (0, 1), value=1.0)  # (K+1,) or (B, K+1)
-        return factors[..., self.latents].prod(-2)
+        return math.prod([factors @ pick.to(factors) for pick in self.picks])
 
 
 class Gated(nn.Module):

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from rvae_lite import gates
-from rvae_lite.checks import ascending_range
+from rvae_lite.checks import ascending_range, check_latent_gates, check_some
 from rvae_lite.gates import ClosingGate, Condition, Gate, Gated, LatentGate
 from rvae_lite.laws import LogUniform
 from rvae_lite.linear_vae import LogScaleResponse
@@ -167,7 +167,7 @@ def make_multirate(
     names = ["head.linear"] if linear else gates.choose_layers(module, layers)
     if latents != "none":
         names = [name for name in names if not name.startswith("head.")]
-    checks.check_some(names, latents)
+    check_some(names, latents)
     for name in names:
         kind = kinds[name.split(".")[0] == "decoder"]
         options = dict(tilt=tilt, speed=1.0 if kind == "film" else gate_speed)
@@ -224,7 +224,7 @@ def _latent_gates(latents, module: nn.Module, *, by_default: bool) -> str:
     readers = getattr(module, "layers_of_latents", list)()
     if latents is None:
         return "closing" if by_default and readers else "none"
-    checks.check_latent_gates(latents, gates.LATENT_GATES, module, readers)
+    check_latent_gates(latents, gates.LATENT_GATES, module, readers)
     return latents
 
 

@@ -92,26 +92,6 @@ def check_gate_options(outside, tilt, gate_speed) -> None:
         raise ValueError(f"gate_speed must be a positive number, not {gate_speed!r}")
 
 
-def check_latent_gates(latents, known, module, readers) -> None:
-    """Raises ValueError for gates at the latents that are unknown, or that the module cannot have.
-
-    readers: names of the linear layers that read the latents.
-    """
-    check_known("latents", latents, known)
-    if latents != "none" and not readers:
-        reason = "no linear layer of it reads latents"
-        raise ValueError(f"latents={latents!r} is not for this module, {reason}: leave it out")
-    if latents != "none" and getattr(module, "is_linear", False):
-        reason = "which has its own exact response"
-        raise ValueError(f"latents={latents!r} is not for a linear VAE, {reason}: leave it out")
-
-
-def check_some(names: list[str], latents: str) -> None:
-    """Raises ValueError where neither a layer nor the latents are gated."""
-    if not names and latents == "none":
-        raise ValueError("the module has no layers to gate: name some in layers=")
-
-
 def check_kinds(gate, kinds: tuple, known) -> None:
     """Raises ValueError for gates that are not two known ones."""
     if len(kinds) != 2 or any(kind not in known for kind in kinds):

@@ -173,7 +173,7 @@ def expected_loss(gated: MultiRate, covariance: Tensor, betas: Tensor) -> Tensor
     For centred data and no biases.  Exact and differentiable: nothing is sampled.
     """
     h, head, decoder = gated.h(betas), gated.module.head, gated.module.decoder[0]
-    encoder_gate, decoder_gate = head.linear.gate.scale(h), decoder.gate.scale(h)  # (T, K)
+    encoder_gate, decoder_gate = head.linear.gate.scale(h), decoder.input_gate.scale(h)  # (T, K)
     log_variance = h.unsqueeze(1) * head.log_scale.weight + head.log_scale.bias  # (T, K)
     log_variance = log_variance.clamp(max=0)
     E, D = head.linear.layer.weight, decoder.layer.weight
@@ -193,7 +193,7 @@ def _expected_penalty(gated: MultiRate, betas: Tensor, *, weighted: Weighted, rh
     points = weighted.points
     h, head, first = gated.h(betas), gated.module.head.linear, gated.module.decoder[0]
     encoder = head.gate.scale(h).unsqueeze(2) * head.layer.weight  # (T, K, D)
-    decoder = first.layer.weight * first.gate.scale(h).unsqueeze(1)  # (T, D, K)
+    decoder = first.layer.weight * first.input_gate.scale(h).unsqueeze(1)  # (T, D, K)
     nodes, each = torch.from_numpy(points.betas), betas.unsqueeze(1).expand(-1, len(points.x))
     x, z = torch.from_numpy(points.x).double(), torch.from_numpy(points.z).double()
     z = along_beta(nodes, z, each)  # (T, R, K)

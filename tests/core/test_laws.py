@@ -141,3 +141,25 @@ def test_the_cosine_falls_to_0_after_the_warm_up():
     options["learning_rate"] = Cosine(1e-2, warmup_epochs=1)
     warmed = fit(toy_model(), toy_data(), **options)
     assert_close(warmed.weights[0], expected)
+
+
+@pytest.mark.parametrize(
+    ("model", "law", "message"),
+    [
+        (toy_model, Annealed(LogUniform(0.01, 10.0)), "is for multi-rate models"),
+        (
+            lambda: make_multirate(toy_model()),
+            LogArcsine(0.1, 10.0),
+            r"needs beta=LogUniform\(0.01",
+        ),
+        (
+            lambda: make_multirate(toy_model()),
+            Annealed(LogPower(0.01, 100.0)),
+            r"needs beta=LogUniform\(0.01, 10\), its range",
+        ),
+        (lambda: make_multirate(toy_model()), Annealed(1.0), "its range, not Annealed"),
+    ],
+)
+def test_a_law_that_does_not_fit_the_gates_is_refused(model, law, message):
+    with pytest.raises(ValueError, match=message):
+        fit(model(), toy_data(), beta=law, epochs=1, batch_size=25)

@@ -98,6 +98,29 @@ def test_a_closed_latent_is_the_prior_and_says_nothing(posterior, head_dim):
         assert gated.encode(x, 10.0).kl_divergence().abs().max() < 1e-12
 
 
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        (nn.Sequential(nn.Linear(4, 2)), "no linear layer of it reads latents: leave it out"),
+        (VAE.linear(5, 2), "is not for a linear VAE, which has its own exact response"),
+        (
+            VAE(
+                nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.ReLU()),
+                nn.Sequential(nn.Unflatten(1, (2, 1, 1)), nn.ConvTranspose2d(2, 1, 4)),
+                data_shape=(1, 4, 4),
+                feature_dim=8,
+                latent_dim=2,
+            ),
+            "no linear layer of it reads latents",
+        ),
+    ],
+)
+def test_latents_that_cannot_close_are_refused_and_left_alone_by_default(module, message):
+    assert make_multirate(module).closing is None
+    with pytest.raises(ValueError, match=message):
+        make_multirate(module, latents="closing")
+
+
 def test_a_config_of_an_older_release_builds_the_model_as_it_was():
     gated = make_multirate(VAE.mlp(5, 2, (8, 8)), latents="none")
     older = {key: value for key, value in gated.config.items() if key != "latents"}
@@ -361,6 +384,8 @@ def test_a_tilted_model_starts_and_starts_again_tilted():
             dict(gate="relu"),
             r"gate must be one of \['film', 'sigmoid', 'sqrt'\], or two .* not 'relu'",
         ),
+        (dict(latents="open"), r"latents must be one of \['closing', 'film', 'none'\], not 'open'"),
+        (dict(layers=[], latents="none"), "the module has no layers to gate: name some in layers="),
         (dict(tilt=-1.0), "tilt must be a number from 0 upwards, not -1.0"),
         (dict(tilt="steep"), "tilt must be a number from 0 upwards, not 'steep'"),
         (dict(outside="ignore"), "outside must be 'warn' or 'refuse', not 'ignore'"),

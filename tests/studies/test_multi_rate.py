@@ -4,12 +4,11 @@ import matplotlib
 
 matplotlib.use("agg")
 
+import numpy as np
 import pytest
 
 from rvae_lite.studies import multi_rate
 from rvae_lite.studies.study import load_results
-
-LONG = multi_rate.LONG
 
 
 @pytest.fixture(scope="module")
@@ -17,9 +16,10 @@ def own():
     return load_results("multi_rate")
 
 
-def test_there_is_a_unit_per_set_and_network(monkeypatch):
-    names = list(multi_rate.study.cells("cpu"))
-    assert names == ["binary_mnist-cnn", "binary_mnist-resnet", "omniglot-cnn", "omniglot-resnet"]
+def test_there_is_a_unit_per_set_network_and_method(monkeypatch):
+    cells = multi_rate.study.cells("cpu")
+    assert len(cells) == 2 * 2 * len(multi_rate.METHODS | multi_rate.LONGER)
+    assert len(multi_rate.study.cells("paper")) == 2 * 2 * len(multi_rate.METHODS)
     seen = []
     monkeypatch.setattr(
         multi_rate, "rate_setup", lambda name, **options: seen.append((name, options))
@@ -29,27 +29,48 @@ def test_there_is_a_unit_per_set_and_network(monkeypatch):
         multi_rate.study.run("paper", cell)
     assert {name for name, _ in seen} == {"binary_mnist", "omniglot"}
     assert all(options["epochs"] == 200 and "num_train" not in options for _, options in seen)
+    seen.clear()
+    multi_rate.study.run("cpu", cells["omniglot-resnet-MR-VAE-twice-as-long"])
+    ((_, options),) = seen
+    assert (options["epochs"], options["width"], options["replicas"]) == (10, 1 / 4, 1)
+    assert list(options["methods"]) == [multi_rate.LONG]
 
 
-def test_four_times_as_long_the_committed_curves_lie_lower_at_half_the_cost(own):
-    lower, best = multi_rate.dominances(own), multi_rate.lowest(own)
-    assert lower["MR-VAE"].max() < 0.1 and lower[LONG].min() > 0.5
-    assert (best[LONG] < best["beta-VAE"]).all()
-    ratios = multi_rate.costs(own)
-    assert ratios["seconds, four times as long over ten"].between(0.4, 0.6).all()
-    assert ratios["parameters, gated over plain"].between(1, 1.01).all()
+def test_an_excess_is_the_difference_in_loss_at_the_ten_betas(own):
+    found = multi_rate.excess(own, multi_rate.PAPER)
+    case = dict(data="static binary MNIST", network="cnn", seed=1)
+    part = found[(found[list(case)] == list(case.values())).all(axis=1)]
+    assert len(part) == 10
+
+    def losses(method):
+        rows = own[(own[list(case)] == list(case.values())).all(axis=1)]
+        rows = rows[(rows.method == method) & (rows.metric == "loss")]
+        betas = np.geomspace(0.01, 10, 10)
+        close = np.isclose(rows.beta.to_numpy()[:, None], betas, rtol=1e-4).any(1)
+        return rows[close].sort_values("beta").value.to_numpy()
+
+    expected = losses(multi_rate.PAPER) - losses(multi_rate.ANNEALED)
+    np.testing.assert_allclose(part.excess, expected)
+    row = multi_rate.excesses(own, [multi_rate.PAPER]).loc[
+        (multi_rate.PAPER, *list(case.values())[:2])
+    ]
+    means = found[(found["data"] == case["data"]) & (found.network == "cnn")].groupby("seed").excess
+    assert row["mean"] == pytest.approx(means.mean().median()) and row.seeds == 3
 
 
-def test_spreads_are_median_least_and_most_over_seeds(own):
-    spread = multi_rate.spreads(own).loc[("MR-VAE", "Omniglot", "cnn", "beta-VAE")]
-    values = own[(own.method == "MR-VAE") & (own["data"] == "Omniglot") & (own.network == "cnn")]
-    area = values[(values.metric == "area") & (values.against == "beta-VAE")].value
-    assert spread["area"] == f"{area.median():.2f} ({area.min():.2f} to {area.max():.2f})"
+def test_latents_that_close_halve_what_the_papers_gates_pay(own):
+    found = multi_rate.excesses(own)
+    ours, paper = found.loc[multi_rate.MR], found.loc[multi_rate.PAPER]
+    assert (ours["mean"] < paper["mean"]).all() and len(ours) == 4
+    assert (ours["low"] < paper["low"]).all()
+    assert len(multi_rate.excess_table(own)) == len(found)
 
 
 def test_metrics_at_the_ends_and_a_panel_for_each_case(own):
-    high = [multi_rate.at_end(own, "active_units", name, "max") for name in ("MR-VAE", "beta-VAE")]
+    names = (multi_rate.PAPER, "beta-VAE")
+    high = [multi_rate.at_end(own, "active_units", name, "max") for name in names]
     assert len(high[0]) == 4 and (high[0] > high[1]).any()
-    assert len(multi_rate.study.figure(own)) == 4
+    axes = multi_rate.study.figure(own)
+    assert len(axes) == 4 and len(axes[0].lines[0].get_xdata()) == 10
     axes = multi_rate.study.figure(own, metric="frechet_samples", label="distance of samples")
     assert axes[0].get_ylabel() == "distance of samples" and len(axes[0].lines[0].get_xdata()) == 10
