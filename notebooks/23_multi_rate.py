@@ -51,8 +51,8 @@ import torch
 from torch import nn
 
 from rvae_lite import VAE, fit, gates, linear_vae, metrics, multirate
-from rvae_lite.reporting import figures, tables
 from rvae_lite.laws import Annealed
+from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.claims import check, fingerprint, provenance
 from rvae_lite.studies import linear_multirate, multi_rate, over_beta
 from rvae_lite.studies.setup import MR_VAE, PAPER_GATES
@@ -154,7 +154,7 @@ setting = over_beta.rate_setup(
     replicas=replicas,
     batch_size=batch_size,
     learning_rate=learning_rate,
-    methods={"MR-VAE": MR_VAE, "paper's gates": PAPER_GATES} | over_beta.ANNEALED,
+    methods={"MR-VAE": MR_VAE, multi_rate.PAPER: PAPER_GATES} | over_beta.ANNEALED,
 )
 gated = multirate.make_multirate(setting.model)
 check("no channel is closed at the start", multirate.closed_share(gated) == 0)
@@ -177,7 +177,7 @@ check("no channel is closed at the start", multirate.closed_share(gated) == 0)
 # Where $x_i \ge 0$ the latent is closed: its posterior is the prior, its rate is zero, and the decoder does not see it.
 #
 # So `make_multirate` gives every latent $x_i = w_i h + c_i$, and from it these three: $\tfrac12\log C_i$ is added to the log standard deviation, and mean, log standard deviation and the decoder's input are multiplied by $\sqrt{1 - C_i}$, besides an affine gate of their own (FiLM, {ref}`sensitivity`).
-# At the start $C_i$ is proportional to $\beta$, and at the highest $\beta$ half of the latents are closed.
+# At the start $C_i$ is proportional to $\beta$, and half of the latents are closed at $\beta = 10$.
 # Set to the exact $\log(\beta\sigma^2 / \lambda_i)$, the gate is the exact optimum:
 
 # %%
@@ -224,7 +224,7 @@ fingerprint(first)
 
 # %%
 study = over_beta.over_beta(setting)
-names = ["MR-VAE", "paper's gates", "beta-VAE, annealed"]
+names = ["MR-VAE", multi_rate.PAPER, "beta-VAE, annealed"]
 multi, paper, ten = (over_beta.curve_of(study.table, name) for name in names)
 both = dict(zip(names, (multi, paper, ten), strict=True))
 
@@ -246,7 +246,7 @@ above = {name: values for name, (_, values) in excess.items()}
 mean = {name: values.mean() for name, values in above.items()}
 print({name: f"{value:+.2f} nats" for name, value in mean.items()})
 check("latents that close: half a nat above ten, at most", mean["MR-VAE"] < 0.5)
-check("the paper's gates: over a nat", mean["paper's gates"] > 1)
+check("the paper's gates: over a nat", mean[multi_rate.PAPER] > 1)
 check("its lowest −ELBO is below theirs", multi.negative_elbo.min() < ten.negative_elbo.min())
 check("and at the highest β it is level", abs(above["MR-VAE"][-1]) < 0.3)
 
@@ -333,7 +333,7 @@ check("after training no channel is closed", cost.closed_share["MR-VAE"] < 0.02)
 own = load_results("multi_rate")
 multi_rate.excess_table(own)
 
-# %% mystnb={"figure": {"caption": "Latents that close take away half or more of what one training pays above ten annealed ones, and most where beta is low. The panels follow the paper's Figure 5, as the difference in loss at every beta. A line is a median over seeds, a band reaches from the least to the most; 0 is as good as ten. Three seeds of 20 epochs on MNIST and 10 on Omniglot, one seed where twice as long.", "name": "fig-multi-rate-larger"}}
+# %% mystnb={"figure": {"caption": "Latents that close take away more than half of what one training pays above ten annealed ones, except for the residual network on Omniglot. The panels follow the paper's Figure 5, as the difference in loss at every beta. A line is a median over seeds, a band reaches from the least to the most; 0 is as good as ten. Three seeds of 20 epochs on MNIST and 10 on Omniglot, one seed where twice as long.", "name": "fig-multi-rate-larger"}}
 _ = multi_rate.study.figure(own)
 
 # %%
@@ -341,7 +341,13 @@ found = multi_rate.excesses(own)
 ours, paper = found.loc["MR-VAE"], found.loc[multi_rate.PAPER]
 gained = paper["mean"] - ours["mean"]
 print(f"mean excess lower by {gained.min():.1f} to {gained.max():.1f} nats")
-check("latents that close: a lower loss in every case", (gained > 0).all())
+halved = ours["mean"] < 0.5 * paper["mean"]
+check("latents that close: less than half the excess in three of four", halved.sum() == 3)
+check("but above ten in every case and seed", (ours["least"] > 0).all())
+below = (ours.elbo < ours.theirs).xs("cnn", level="network")
+check("the convolutional network's best −ELBO is below that of the ten", below.all())
+near = (ours.elbo - ours.theirs).max()
+check("the residual network's within 2.5 nats of it", near < 2.5)
 
 # %%
 scale = ["num_data", "num_test", "width", "epochs", "batch_size", "replicas"]
@@ -393,9 +399,9 @@ linear_multirate.study.table(linear)
 # On MNIST the worst of the 25 is the largest $\beta$, where nearly all latents have collapsed.
 # "sampled" is `fit`; "exact" goes on with L-BFGS on the expected loss, without sampling, and shows what the gates can represent rather than what Adam finds.
 #
-# So the paper's claim holds here in part. One training whose latents close finds a −ELBO about as low as the best of ten annealed trainings of the same length, at a tenth of their cost.
-# At a $\beta$ that is given, it is still behind by a few nats: at low $\beta$ because shared weights get a share of the steps, which more steps mend; and most at the highest $\beta$, where it uses its few nats less well than a network of its own would, and where more steps, more gates, or other laws of $\beta$ helped little ({ref}`sensitivity`).
-# That end remains open.
+# So the paper's claim holds here in part. With the convolutional network, one training whose latents close finds a lower −ELBO than the best of ten annealed trainings of the same length, at a tenth of their cost; with the residual network a slightly higher one.
+# At a $\beta$ that is given, it is still behind by a few nats: at low $\beta$ because shared weights get a share of the steps, which more steps mend; and on MNIST most at the highest $\beta$, where it uses its few nats less well than a network of its own would, and where other gates and laws of $\beta$ helped little ({ref}`sensitivity`).
+# Those ends remain open, and so does the residual network on Omniglot, whose three seeds differ much.
 #
 # *Deviations.* The paper trains for 200 epochs on all images at full width, and its Algorithm 1 draws $\beta$ per batch; ours draws it per example and starts the gates open.
 # Our Omniglot is split by alphabet, which is harder than the customary split, so its absolute numbers do not compare at all.
@@ -403,9 +409,9 @@ linear_multirate.study.table(linear)
 # ## Take-aways
 #
 # * Gates of $\log\beta$ turn any VAE into one for all $\beta$; at one $\beta$ it folds into an ordinary VAE with no overhead.
-# * Gate the latents, in a form that can close them: that is what theory asks for, and it halves the price of sharing.
+# * Gate the latents, in a form that can close them: that is what theory asks for, and in three cases of four it more than halves the price of sharing.
 # * Compare with the best rival, ten *annealed* trainings, and compare losses at equal $\beta$ or whole curves, never rates alone.
-# * One training gives the curve for a tenth of the cost; its best −ELBO is that of the best of ten, and the ends of the range cost a few nats.
+# * One training gives the curve for a tenth of the cost; its best −ELBO is about that of the best of ten, and the ends of the range cost a few nats.
 # * Gates of the $\sqrt{\cdot}$ kind must start open: with PyTorch's default start one in seven is lost for good. Sigmoid gates cannot be lost so.
 #
 # {ref}`images-samples` looks at what moving along the curve does to images, and {ref}`sensitivity` at how much range, gates and length of training matter.

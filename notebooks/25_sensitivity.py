@@ -155,7 +155,7 @@ check("FiLM in the layers: within half a nat of the default", difference < 0.5)
 # $$ (eq-mean-beta)
 #
 # which is ruled by the upper end.
-# At the start, when no gate yet tells one $\beta$ from another, the model is trained like a plain VAE at this average.
+# Gates that start flat train, at first, a plain VAE at this average; gates that close latents tell one $\beta$ from another at once.
 
 # %%
 for low, high in ((0.1, 1), (0.01, 1), (0.01, 10), (0.001, 100)):
@@ -164,18 +164,19 @@ for low, high in ((0.1, 1), (0.01, 1), (0.01, 10), (0.001, 100)):
     assert abs(drawn.mean() / mean - 1) < 0.02
     print(f"[{low:g}, {high:g}]: mean β {mean:.2g}")
 
-# %% mystnb={"figure": {"caption": "A range of beta as wide as five decades costs loss in a short training. The left panel shows distortion over rate on test digits, the right panel the loss over beta. A plain line is a multi-rate training over one range; the default is 0.01 to 10. A dot is a separate training at one beta.", "name": "fig-sensitivity-ranges"}}
+# %% mystnb={"figure": {"caption": "A range of beta as wide as five decades costs little; a narrow one starts with latents closed that it needs. The left panel shows distortion over rate on test digits, the right panel the loss over beta. A plain line is a multi-rate training over one range; the default is 0.01 to 10. A dot is a separate training at one beta.", "name": "fig-sensitivity-ranges"}}
 _ = sensitivity.study.figure(study.table, names=ranges)
 
 # %%
 middle, narrow = inside["MR-VAE"], inside["[0.1, 1]"]
-check("between 0.1 and 1, [0.1, 1] is better than the default", narrow < middle)
-wide = inside["[0.001, 100]"] / middle
-check("[0.001, 100] is behind it after so short a training", wide > 1.02)
+check("between 0.1 and 1, [0.1, 1] is behind the default", narrow > middle)
+wide = inside["[0.001, 100]"] - middle
+check("[0.001, 100] is within half a nat of it", abs(wide) < 0.5)
 
 # %% [markdown]
-# A range as wide as five decades starts as a VAE at a $\beta$ at which all latents collapse, and has to find its way out by the gates alone; a narrow one need only learn what it is asked for.
-# So choose the upper end no larger than you need; how much of this a longer training mends stands in the table below.
+# A wide range costs little here: its latents start closed at the upper end alone, so that nothing has to leave a collapse.
+# A narrow one costs more in so short a training, because half of its latents start closed at *its* upper end, $\beta = 1$, where digits can use them all.
+# So do not cut a range too narrow; how much a longer training mends stands in the table below.
 #
 # ## One beta per example, or per batch
 #
@@ -244,12 +245,12 @@ check("on average within half a nat of the default", laws.abs().max() < 0.5)
 # A weight of a layer needs few such steps; a gate that shall close at one end of the range has to bring $w\,h$ from 0 to beyond 2.
 # So `make_multirate` gives the sigmoid and square root gates five times the learning rate of the rest (`gate_speed=5`), which the paper does not; "slow gates" are the paper's.
 
-# %% mystnb={"figure": {"caption": "With latents that close, the speed of the gates matters little. The left panel shows distortion over rate on test digits, the right panel the loss over beta. A plain line is a multi-rate training, a dot a separate training at one beta.", "name": "fig-sensitivity-speed"}}
+# %% mystnb={"figure": {"caption": "Slow gates leave a higher mean loss than gates with five times the learning rate. The left panel shows distortion over rate on test digits, the right panel the loss over beta. A plain line is a multi-rate training, a dot a separate training at one beta.", "name": "fig-sensitivity-speed"}}
 _ = sensitivity.study.figure(study.table, names=speed)
 
 # %%
-slow = whole["slow gates"] - default
-check("slow gates: within half a nat of the default", abs(slow) < 0.5)
+slow = whole["slow gates"]
+check("slow gates: a higher mean loss after as many epochs", slow > default)
 
 # %% [markdown]
 # FiLM, which nothing bounds, does better at the speed of the other weights, and has it.
@@ -318,7 +319,7 @@ print(
 # ## Take-aways
 #
 # * Let latents close, and anneal: these two matter. The kind of gate in the layers is a matter of taste.
-# * The upper end of the range rules the early training, and an end too high costs more than a low one: the mean $\beta$ is nearly $b / \log(b/a)$.
+# * A wide range costs little, once latents can close; a narrow one needs a longer training.
 # * A law with more low or more high betas moves the loss from one end to the other, and hardly lowers its mean.
 # * Draw $\beta$ per example: the same objective with less noise, for nothing.
 #

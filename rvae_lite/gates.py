@@ -111,14 +111,19 @@ class ClosingGate(Gate):
     def __init__(self, num_latents: int, beta_range: tuple[float, float], *, speed: float = 1.0):
         # log beta = middle + slope * h: from this slope on, C is proportional to beta.
         self.slope = math.log(beta_range[1] / beta_range[0]) / (2 * math.sqrt(3))
+        self.h_of_ten = float(standardise(torch.tensor(10.0, dtype=torch.float64), beta_range))
         super().__init__("sqrt", num_latents, speed=speed)
 
     def reset_parameters(self) -> None:
-        """C grows as beta; at the highest beta x is from -2 to 2, so that half are closed there."""
+        """C grows as beta.  The betas that close the latents are from 1.4 to 74: at 10, half are.
+
+        They do not depend on the range: a narrow one must not start with latents closed that serve
+        it.
+        """
         nn.init.constant_(self.weight, self.slope)
-        at_highest = torch.linspace(-2.0, 2.0, len(self.bias)).to(self.bias)
+        at_ten = torch.linspace(-2.0, 2.0, len(self.bias)).to(self.bias)
         with torch.no_grad():
-            self.bias.copy_(at_highest - math.sqrt(3) * self.slope)
+            self.bias.copy_(at_ten - self.h_of_ten * self.slope)
 
     def log_variance(self, h: Tensor) -> Tensor:
         """log C at h, () or (B,): (K,) or (B, K)."""

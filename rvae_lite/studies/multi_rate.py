@@ -28,7 +28,7 @@ study = Study(
     "multi_rate",
     reproduces="Figures 5 to 7, binary images, in small",
     chapter="23_multi_rate 24_images_samples",
-    minutes=dict(cpu=400),
+    minutes=dict(cpu=270),
     profiles=dict(
         quick=dict(setup=dict(SMALL, num_images=100)),
         cpu=dict(setup=MIDDLE),
@@ -160,8 +160,9 @@ def _plot_excess(part, ax) -> None:
     for method in (PAPER, MR, LONG):
         groups = excess(part, method).groupby("beta").excess
         least, middle, most = (groups.quantile(share) for share in (0, 0.5, 1))
-        (line,) = ax.plot(middle.index, middle, label=method)
-        ax.fill_between(middle.index, least, most, color=line.get_color(), alpha=0.25, lw=0)
+        colour = figures.colour_of(method)
+        ax.plot(middle.index, middle, color=colour, label=method)
+        ax.fill_between(middle.index, least, most, color=colour, alpha=0.25, lw=0)
     ax.axhline(0, color="grey", lw=1)
     ax.set(xscale="log", xlabel="beta", ylabel="loss above ten trainings', nats")
     ax.legend(fontsize=7)

@@ -93,7 +93,7 @@ def figure(own, axes=None, *, names=tuple(GATES)):
     """Some variants beside the default: rate and distortion, and the loss over beta."""
     axes = figures.figure_row(2, width=3.6)[1] if axes is None else axes
     lines = ["MR-VAE", *names]
-    found = {name: curve_of(own, name) for name in (*lines, "beta-VAE")}
+    found = {name: curve_of(own, name) for name in (*lines, "beta-VAE, annealed")}
     figures.plot_rate_distortion(found, lines=lines, ax=axes[0])
     losses = {name: (curve.beta, curve.loss) for name, curve in found.items()}
     label = "distortion + beta · rate,\nnats (lower is better)"

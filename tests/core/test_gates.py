@@ -186,13 +186,14 @@ def test_a_closing_gate_can_be_the_response_of_the_exact_linear_optimum():
             torch.testing.assert_close(decoder, best.decoder.abs().sum(0), atol=1e-7, rtol=1e-7)
 
 
-def test_a_closing_gate_starts_in_proportion_to_beta_with_half_the_latents_closed_at_the_end():
-    gate = ClosingGate(6, RANGE)
+@pytest.mark.parametrize("beta_range", [RANGE, (0.1, 1.0), (0.001, 100.0)])
+def test_a_closing_gate_starts_in_proportion_to_beta_with_half_the_latents_closed_at_10(beta_range):
+    gate = ClosingGate(6, beta_range)
     with torch.no_grad():
-        low, high = gate.log_variance(standardise(torch.tensor(RANGE), RANGE))
-        a, b = gate.log_variance(standardise(torch.tensor([0.02, 0.04]), RANGE))
+        low, ten = gate.log_variance(standardise(torch.tensor([0.01, 10.0]), beta_range))
+        a, b = gate.log_variance(standardise(torch.tensor([0.02, 0.04]), beta_range))
     torch.testing.assert_close(b - a, torch.full((6,), math.log(2)))
-    assert (low < -4).all() and ((high == 0) == (torch.arange(6) > 2)).all()
+    assert (low < -4).all() and ((ten == 0) == (torch.arange(6) > 2)).all()
     assert (ClosingGate(1, RANGE).log_variance(torch.tensor(3**0.5)) < 0).all()
 
 

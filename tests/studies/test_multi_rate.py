@@ -58,11 +58,12 @@ def test_an_excess_is_the_difference_in_loss_at_the_ten_betas(own):
     assert row["mean"] == pytest.approx(means.mean().median()) and row.seeds == 3
 
 
-def test_latents_that_close_halve_what_the_papers_gates_pay(own):
+def test_latents_that_close_lower_what_the_papers_gates_pay_in_three_cases_of_four(own):
     found = multi_rate.excesses(own)
     ours, paper = found.loc[multi_rate.MR], found.loc[multi_rate.PAPER]
-    assert (ours["mean"] < paper["mean"]).all() and len(ours) == 4
-    assert (ours["low"] < paper["low"]).all()
+    assert (ours["mean"] < 0.5 * paper["mean"]).sum() == 3 and len(ours) == 4
+    assert (ours["low"] < 0.5 * paper["low"]).sum() == 3
+    assert (ours["least"] > 0).all()  # ten trainings are ahead in every seed
     assert len(multi_rate.excess_table(own)) == len(found)
 
 
