@@ -134,10 +134,10 @@ class LatentGate(nn.Module):
     """The gate of channels that belong to latents: the latents' own, times an affine one (FiLM).
 
     closing: the latents' gate, which the multi-rate model holds and all these gates read; or None.
-    latents: the latents that each of F channels belongs to, one or several rows of (F,), K for
-        none; a channel is closed where one of its latents is.
+    latents: the latents that each of F channels belongs to, rows of (F,), K for none.  A channel is
+    closed where one of its latents is.
     log_scale: 1 where a channel is a latent's log standard deviation, to which 1/2 log C is added,
-        0 elsewhere, (F,); or None where none is.
+    else 0, (F,); None where none is.
     """
 
     def __init__(self, closing: ClosingGate | None, latents: Tensor, log_scale: Tensor | None):

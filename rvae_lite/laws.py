@@ -94,8 +94,8 @@ class LogArcsine(LogUniform):
 class Annealed:
     """beta rises in a line from 0 to its value and stays there: KL annealing.
 
-    value: beta at the end: a number, one per replica, or a law that draws it, such as `LogUniform`;
-        a multi-rate model answers at the beta drawn, and the factor is on its weight in the loss.
+    value: beta at the end: a number, one per replica, or a law that draws it, such as `LogUniform`.
+    A multi-rate model answers at the beta drawn; the factor is on its weight in the loss.
     share: the share of all steps over which it rises.
     """
 

@@ -61,7 +61,7 @@ def fit(
         replicas, epochs: M, and passes over the data.
         batch_size: the largest batch.  Batches are equal, so a few examples may sit an epoch out.
         beta: weight of the rate: a number, one per replica, or `Annealed`.  A multi-rate model
-            needs `LogUniform`, from which beta is drawn anew.
+            needs a law that draws it from its range, such as `LogUniform`, or that annealed.
         rho: weight of the Rosetta points, a number or one per replica; 0 is the plain VAE.
         points: Rosetta points, needed where rho is not 0, or `Weighted` ones.  They are not added
             to the data.  Curves (see `points.curve_points`) have latents and targets at beta.
