@@ -180,10 +180,10 @@ for name, value in (("[0.1, 1]", narrow), ("[0.001, 100]", wide)):
 #
 # Both estimates of the gradient are unbiased.
 # Their noise differs: with one $\beta$ for the batch, all its examples err in the same direction.
-# We draw each a hundred times, for one model, one batch of images and one set of posterior noise, so that $\beta$ alone varies:
+# We draw each a hundred times, for one model (with the gates of the paper), one batch of images and one set of posterior noise, so that $\beta$ alone varies:
 
 # %%
-gated = study.fits["MR-VAE"][0].replica(0)
+gated = study.fits["as in the paper"][0].replica(0)
 x = torch.from_numpy(setting.train[:batch_size]).float() / 255
 random = torch.Generator().manual_seed(0)
 noise = torch.randn(len(x), latent_dim, generator=random)
