@@ -109,9 +109,9 @@ class ClosingGate(Gate):
     """
 
     def __init__(self, num_latents: int, beta_range: tuple[float, float], *, speed: float = 1.0):
-        # log beta = middle + slope * h: from this slope on, C is proportional to beta.
+        # log beta = middle + slope * h: with this slope, C is proportional to beta.
+        self.middle = math.log(beta_range[0] * beta_range[1]) / 2
         self.slope = math.log(beta_range[1] / beta_range[0]) / (2 * math.sqrt(3))
-        self.h_of_ten = float(standardise(torch.tensor(10.0, dtype=torch.float64), beta_range))
         super().__init__("sqrt", num_latents, speed=speed)
 
     def reset_parameters(self) -> None:
@@ -123,7 +123,7 @@ class ClosingGate(Gate):
         nn.init.constant_(self.weight, self.slope)
         at_ten = torch.linspace(-2.0, 2.0, len(self.bias)).to(self.bias)
         with torch.no_grad():
-            self.bias.copy_(at_ten - self.h_of_ten * self.slope)
+            self.bias.copy_(at_ten + self.middle - math.log(10))
 
     def log_variance(self, h: Tensor) -> Tensor:
         """log C at h, () or (B,): (K,) or (B, K)."""
