@@ -21,6 +21,8 @@ from rvae_lite.models.checks import check_known
 from rvae_lite.objective import Anchors
 from rvae_lite.rosetta import RosettaPoints, along_beta
 
+MIDPOINTS = 20_000  # for the mean of a weight under a law of beta
+
 
 class PointsNotReached(RuntimeWarning):
     """A training ended far from its Rosetta points."""
@@ -78,6 +80,10 @@ class Anchoring:
         points, like = weighted.points, next(model.parameters()).to(device)
         self.weighted, self.beta = weighted, beta.to(like.device)
         self.law = drawn_from(law)
+        self.mean_weight = None  # of beta ** -power under the law
+        if self.law is not None and weighted.power:
+            midpoints = (torch.arange(MIDPOINTS, dtype=torch.float64) + 0.5) / MIDPOINTS
+            self.mean_weight = float(self.law.quantile(midpoints).pow(-weighted.power).mean())
         if self.law is None and points.betas is not None:
             check_positive_betas(beta)
         self.x = to_units(torch.as_tensor(points.x), like)
@@ -128,6 +134,4 @@ class Anchoring:
 
     def _weight(self, beta: Tensor) -> Tensor:
         """beta ** -power over its mean under the law."""
-        power, count = self.weighted.power, 20_000
-        midpoints = (torch.arange(count, dtype=torch.float64) + 0.5) / count
-        return beta.pow(-power) / self.law.quantile(midpoints).pow(-power).mean()
+        return beta.pow(-self.weighted.power) / self.mean_weight
