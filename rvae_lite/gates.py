@@ -17,6 +17,7 @@ from rvae_lite.checks import check_chosen, check_gateable
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 GATEABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED, *BATCH_NORMS)
+LATENT_GATES = ("closing", "film", "none")
 GATE_SPEED = 5.0  # how many times as fast as other weights gates learn by default
 
 
@@ -38,7 +39,6 @@ def sqrt_gate(x: Tensor) -> Tensor:
 
 # The function of w h + c, and the c at which training starts.  A gate starts open: a channel that
 # is closed at every beta has no gradient and stays closed.
-LATENT_GATES = ("closing", "film", "none")
 GATES = {"sigmoid": (torch.sigmoid, 2.0), "sqrt": (sqrt_gate, -2.0), "film": (lambda x: x, 1.0)}
 
 

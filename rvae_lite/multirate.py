@@ -162,6 +162,7 @@ def make_multirate(
     linear = getattr(module, "is_linear", False) and layers is None
     kinds = _gate_kinds(gate, module, linear)
     latents = _latent_gates(latents, module, by_default=not linear and layers is None)
+    speeds = [1.0 if kind == "film" else gate_speed for kind in kinds]
     condition = Condition()
     gated = MultiRate(copy.deepcopy(module), condition, beta_range=beta_range, outside=outside)
     names = ["head.linear"] if linear else gates.choose_layers(module, layers)
@@ -169,13 +170,11 @@ def make_multirate(
         names = [name for name in names if not name.startswith("head.")]
     check_some(names, latents)
     for name in names:
-        kind = kinds[name.split(".")[0] == "decoder"]
-        options = dict(tilt=tilt, speed=1.0 if kind == "film" else gate_speed)
-        count = gates.num_outputs(module.get_submodule(name))
-        _gate_layer(gated, f"module.{name}".rstrip("."), gate=Gate(kind, count, **options))
+        side, count = name.split(".")[0] == "decoder", gates.num_outputs(module.get_submodule(name))
+        own = Gate(kinds[side], count, tilt=tilt, speed=speeds[side])
+        _gate_layer(gated, f"module.{name}".rstrip("."), gate=own)
     if linear:
-        speed = 1.0 if kinds[1] == "film" else gate_speed
-        of_latents = Gate(kinds[1], module.latent_dim, speed=speed)
+        of_latents = Gate(kinds[1], module.latent_dim, speed=speeds[1])
         _gate_layer(gated, "module.decoder.0", input_gate=of_latents)
         response = LogScaleResponse(module.latent_dim, condition)
         gated.module.head.log_scale = response.to(next(module.parameters()))

@@ -4,18 +4,17 @@ from itertools import product
 
 import numpy as np
 
-from rvae_lite.metrics import area_between, dominance
 from rvae_lite.reporting import figures
 from rvae_lite.studies import over_beta_tables
 from rvae_lite.studies.over_beta import METHODS as EQUAL
-from rvae_lite.studies.over_beta import at_betas_of, curve_of, over_beta, rate_setup
-from rvae_lite.studies.setup import MR_VAE, PAPER_GATES, Method
+from rvae_lite.studies.over_beta import area_and_dominance, curve_of, over_beta, rate_setup
+from rvae_lite.studies.setup import MR_VAE, PAPER_GATES
 from rvae_lite.studies.study import Study
 
 MR, PAPER, LONG = "MR-VAE", "MR-VAE, paper's gates", "MR-VAE, twice as long"
 ANNEALED, ANNEALED_LONG = "beta-VAE, annealed", "beta-VAE, annealed, twice as long"
 METHODS = {MR: MR_VAE, PAPER: PAPER_GATES, **EQUAL}
-LONGER = {LONG: MR_VAE._replace(longer=2), ANNEALED_LONG: Method(anneal=0.3, longer=2)}
+LONGER = {LONG: MR_VAE._replace(longer=2), ANNEALED_LONG: EQUAL[ANNEALED]._replace(longer=2)}
 RIVALS = {MR: ANNEALED, PAPER: ANNEALED, LONG: ANNEALED_LONG}  # trainings as long as each of ten
 SHORT = dict(batch_size=32, learning_rate=3e-3)
 SMALL = dict(SHORT, width=1 / 16, num_train=1000, num_test=500, epochs=4, replicas=1)
@@ -84,7 +83,6 @@ def excesses(own, methods=tuple(RIVALS)):
     """
     import pandas as pd
 
-    best = over_beta_tables.best_negative_elbos(own)
     rows = []
     for method in methods:
         for case, part in excess(own, method).groupby(CASE, sort=False):
@@ -93,10 +91,9 @@ def excesses(own, methods=tuple(RIVALS)):
             row["mean"], row["least"], row["most"] = seeds.mean().quantile([0.5, 0, 1])
             row.update(low=seeds.first().median(), high=seeds.last().median())
             here = own[(own["data"] == case[0]) & (own.network == case[1])]
-            for name, each in (("elbo", method), ("theirs", RIVALS[method])):
-                values = best[(best["data"] == case[0]) & (best.network == case[1])]
-                values = values[(values.method == each) & values.seed.isin(part.seed)]
-                row[name] = values.value.median()
+            best = over_beta_tables.best_negative_elbos(here[here.seed.isin(part.seed)])
+            best = best.groupby("method").value.median()
+            row.update(elbo=best[method], theirs=best[RIVALS[method]])
             row.update(_of_curves(here, method, part.seed.unique()))
             rows.append(row)
     return pd.DataFrame(rows).set_index(["method", *CASE])
@@ -106,20 +103,16 @@ def _of_curves(here, method: str, seeds) -> dict[str, float]:
     """Area (nats squared) and dominance against the ten, medians over seeds."""
     found = []
     for seed in seeds:
-        theirs = curve_of(here, RIVALS[method], seed=seed)
-        ours = at_betas_of(theirs, curve_of(here, method, seed=seed))
-        found.append((area_between(ours, theirs), dominance(ours, theirs)))
-    area, share = np.median(found, axis=0)
-    return dict(area=area, dominance=share)
+        curves = (curve_of(here, name, seed=seed) for name in (method, RIVALS[method]))
+        found.append(area_and_dominance(*curves))
+    return {name: np.median([each[name] for each in found]) for name in found[0]}
 
 
 def excess_table(own, methods=tuple(RIVALS)):
     """`excesses` as text."""
     found, shown = excesses(own, methods), {}
-    spread = zip(found["mean"], found.least, found.most, strict=True)
-    shown["mean excess"] = [
-        f"{mean:+.1f} ({low:+.1f} to {high:+.1f})" for mean, low, high in spread
-    ]
+    spread = found[["mean", "least", "most"]].to_numpy()
+    shown["mean excess"] = ["{:+.1f} ({:+.1f} to {:+.1f})".format(*row) for row in spread]
     for title, name in (("at the lowest β", "low"), ("at the highest β", "high")):
         shown[title] = found[name].map("{:+.1f}".format)
     shown["best −ELBO"] = found.elbo.map("{:.1f}".format)

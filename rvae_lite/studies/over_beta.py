@@ -231,19 +231,24 @@ def common_rates(ours, theirs) -> float:
 
 
 def compare_curves(setup: Setup, curves: dict) -> list[dict]:
-    """Area and dominance of every multi-rate curve against every plain one, at the plain betas.
-
-    NaN where the two reach no rate in common, as after very short trainings.
-    """
+    """`area_and_dominance` of every multi-rate curve against every plain one."""
     gated = [name for name in curves if setup.methods[name].gates is not None]
     rows = []
     for name, against in ((a, b) for a in gated for b in curves if b not in gated):
-        theirs = curves[against]
-        ours = at_betas_of(theirs, curves[name])
-        for metric, measure in (("area", area_between), ("dominance", dominance)):
-            value = measure(ours, theirs) if common_rates(ours, theirs) > 0 else np.nan
+        for metric, value in area_and_dominance(curves[name], curves[against]).items():
             rows.append(dict(method=name, against=against, metric=metric, value=value))
     return rows
+
+
+def area_and_dominance(ours, theirs) -> dict[str, float]:
+    """Area (nats squared) and dominance of a curve against another one, at the other's betas.
+
+    NaN where the two reach no rate in common, as after very short trainings.
+    """
+    ours = at_betas_of(theirs, ours)
+    apart = common_rates(ours, theirs) <= 0
+    measures = dict(area=area_between, dominance=dominance)
+    return {name: np.nan if apart else of(ours, theirs) for name, of in measures.items()}
 
 
 def frechet_rows(setup: Setup, found: dict[str, Fit], *, seed: int) -> list[dict]:
