@@ -20,7 +20,7 @@ from rvae_lite import VAE, Fit, RosettaPoints, fit
 from rvae_lite.birdsong import annotations, ava, recordings, spectrograms, syllables
 from rvae_lite.data import chairs, sprites
 from rvae_lite.lab import commands, inspecting, reading, spaces
-from rvae_lite.studies import study
+from rvae_lite.studies import running, study
 from rvae_lite.text import reading as texts
 
 SPEC = spectrograms.SpectrogramSpec(num_freqs=8, num_times=8)
@@ -140,7 +140,7 @@ def _unit(folder: Path):
 
 def _open_unit(folder: Path):
     os.environ[study.OWN_FOLDER] = str(folder / "studies")
-    table = study.run_study("tiny", "quick", out=folder / "results", progress=False)
+    table = running.run_study("tiny", "quick", out=folder / "results", progress=False)
     return table.astype(str).to_numpy()  # text, as a value may be NaN
 
 

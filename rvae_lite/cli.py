@@ -36,15 +36,28 @@ def study(
     only: Annotated[
         str | None, typer.Option(help="Just the units whose name contains this; no table.")
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Run so many units at once, in processes of this machine."),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Run the units on the workers of a Dask scheduler, tcp://HOST:8786."),
+    ] = None,
 ):
     """Run the study behind a table or figure; resumes after the last finished unit.
 
-    RVAE_LITE_STUDIES names a folder of more studies: a file NAME.py there that says
-    `study = Study("NAME", ...)` is one.
+    --workers and --scheduler need pip install "rvae_lite[cluster]".  RVAE_LITE_STUDIES names a
+    folder of more studies: a file NAME.py there that says `study = Study("NAME", ...)` is one.
 
-    Example: rvae-lite study eight_gaussians --profile paper --out my_results
+    Examples:
+
+    rvae-lite study eight_gaussians --profile paper --out my_results
+
+    rvae-lite study mnist --profile cpu --workers 2
     """
-    from rvae_lite.studies.study import run_study, study_lines
+    from rvae_lite.studies.running import run_study
+    from rvae_lite.studies.study import study_lines
 
     if name is None:
         for line in study_lines(("name", "reproduces", "minutes")):
@@ -52,7 +65,8 @@ def study(
         return
     if out is None and profile == "quick":
         out = Path("results-quick")  # the committed tables are of larger profiles
-    table = run_study(name, profile, out=out, only=only)
+    options = dict(out=out, only=only, workers=workers, scheduler=scheduler)
+    table = run_study(name, profile, **options)
     if table is not None:
         typer.echo(f"{len(table)} rows in {(out or Path('results')) / (name + '.csv')}")
 

@@ -88,23 +88,59 @@ def _move_together(parts: list["_Part"], replace: bool) -> list[Path]:
 
 
 @contextmanager
+def claimed(path, *, wait: bool = False):
+    """Claim `path` while the block lasts: of several processes one works on it at a time.
+
+    Yields whether the claim is ours; with `wait`, another process's is waited for.  A claim ends
+    with its process.  On a file system without locks every claim is granted.
+    """
+    path = expanded(path)
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        place = path.with_name(f".{path.name[:200]}.claim")
+        handle = _locked(place, wait=wait)
+    if handle is None:
+        yield False
+        return
+    with os.fdopen(handle, "wb"):
+        try:
+            yield True
+        finally:
+            with suppress(PermissionError):  # Windows keeps a file that is open
+                place.unlink(missing_ok=True)
+
+
+@contextmanager
 def _locked_journal(path: Path):
     """The journal beside `path`, open for one process at a time, and gone afterwards."""
     place = _journal(path)
-    handle = os.open(place, OPEN_NEW, 0o600)
-    while fcntl is not None:
-        with suppress(OSError):  # where the file system knows no locks
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        if _is_at(handle, place):
-            break
-        os.close(handle)
-        handle = os.open(place, OPEN_NEW, 0o600)
-    with os.fdopen(handle, "wb") as file:
+    with os.fdopen(_locked(place, wait=True), "wb") as file:
         file.truncate()
         try:
             yield file
         finally:
             place.unlink(missing_ok=True)
+
+
+def _locked(place: Path, *, wait: bool) -> int | None:
+    """The file at `place`, open for this process alone; None where another one has it."""
+    how = 0 if fcntl is None else fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB)
+    while True:
+        handle = os.open(place, OPEN_NEW, 0o600)
+        try:
+            if fcntl is not None:
+                fcntl.flock(handle, how)
+        except BlockingIOError:
+            os.close(handle)
+            return None
+        except OSError:
+            return handle  # this file system knows no locks
+        except BaseException:  # interrupted while waiting
+            os.close(handle)
+            raise
+        if fcntl is None or _is_at(handle, place):
+            return handle
+        os.close(handle)
 
 
 class _Part:

@@ -4,22 +4,17 @@ A file of this folder that says `study = Study(...)` is a study of the file's na
 lists it, and no other file imports it, so that it can be deleted with its chapter and its test.
 """
 
-import hashlib
 import importlib
 import importlib.util
 import inspect
-import io
 import os
 import re
-import subprocess
-import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
 import torch
 
 from rvae_lite.fitted import Fit
-from rvae_lite.publishing import write_atomically
 
 PROFILES = ("quick", "cpu", "paper")
 FOLDER = Path(__file__).parent
@@ -214,82 +209,6 @@ def read_rows(source):
     return pd.read_csv(source, dtype=dict(commit=str))
 
 
-def run_study(name: str, profile: str, *, out=None, only: str | None = None, progress: bool = True):
-    """Run the units of a study that are not finished yet, then write the whole table.
-
-    Args:
-        name: of a study, as in `study_files`.
-        profile: "quick" (minutes), "cpu" (a night on two cores) or "paper" (meant for a GPU).
-        out: folder for the units and the table; by default results/.
-        only: run just the units whose name contains this, and write no table.
-        progress: print which unit runs, with the time left.
-
-    Returns:
-        The table, a pandas DataFrame, or None with `only`.
-    """
-    import pandas as pd
-    from tqdm import tqdm
-
-    study = find_study(name)
-    folder = results_folder() if out is None else Path(out)
-    kept, cells = folder / "units" / f"{name}-{profile}", study.cells(profile)
-    chosen = [unit for unit in cells if only is None or only in unit]
-    if not chosen:
-        raise ValueError(f"no unit's name contains {only!r}: there are {', '.join(cells)}")
-    tables, commit = [], _commit()
-    for unit in tqdm(chosen, desc=f"{name}, {profile}", unit="unit", disable=not progress):
-        path = kept / f"{unit}.csv"
-        origin = repr([name, profile, study.profiles[profile], cells[unit]])
-        text = _kept_unit(path, origin)
-        if text is None:
-            result = study.run(profile, cells[unit], keep=kept)
-            rows = getattr(result, "table", result)
-            text = _as_text(stamp(rows, profile=profile, commit=commit))
-            signed = text + _signature(text, origin)
-            write_atomically(path, lambda file, signed=signed: file.write(signed.encode()))
-        try:
-            tables.append(read_rows(io.StringIO(text)))
-        except ValueError as error:  # signed, but not by a study
-            raise ValueError(
-                f"{path} holds no table: delete it, and the unit runs again"
-            ) from error
-    if only is not None:
-        return None
-    table = pd.concat(tables, ignore_index=True)
-    _warn_of_commits(table, commit, kept)
-    write_atomically(folder / f"{name}.csv", lambda file: file.write(_as_text(table).encode()))
-    return table
-
-
-def _as_text(table) -> str:
-    return table.to_csv(index=False, float_format="%.7g", lineterminator="\n")
-
-
-def _signature(text: str, origin: str) -> str:
-    """The last line of a unit's file: by it a cut, altered or foreign file is known."""
-    digest = hashlib.sha256((origin + text).encode()).hexdigest()
-    return f"# sha256 {digest}\n"
-
-
-def _kept_unit(path: Path, origin: str) -> str | None:
-    """The table of a finished unit, if its file is whole and of this cell; else it runs again."""
-    if not path.is_file():
-        return None
-    text = path.read_bytes().decode("utf-8", "replace")
-    text, mark, digest = text.rpartition("# sha256 ")
-    if mark and _signature(text, origin) == mark + digest:
-        return text
-    warnings.warn(f"{path} is damaged, or of another cell or release: it runs again", stacklevel=3)
-    return None
-
-
-def _warn_of_commits(table, commit: str, kept: Path) -> None:
-    others = sorted({str(each) for each in table.commit.unique()} - {commit, "nan"})
-    if others and commit:
-        text = f"some units are of commit {', '.join(others)}, this is {commit}"
-        warnings.warn(f"{text}: delete them in {kept} to run them again", stacklevel=3)
-
-
 def stamp(rows, *, trained: Fit | None = None, **columns):
     """Rows as a tidy table with what is the same in all of them.
 
@@ -311,11 +230,3 @@ def stamp(rows, *, trained: Fit | None = None, **columns):
         table["seed"] = table.seed.astype("Int64")
     first = [key for key in KEYS if key in table]
     return table[first + [name for name in table if name not in first]]
-
-
-def _commit() -> str:
-    command = ["git", "-C", str(FOLDER), "rev-parse", "--short", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""

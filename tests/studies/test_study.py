@@ -10,7 +10,9 @@ import torch
 from typer.testing import CliRunner
 
 from rvae_lite import cli
-from rvae_lite.studies import study as study_module
+from rvae_lite.studies import running
+from rvae_lite.studies import units as units_module
+from rvae_lite.studies.running import run_study
 from rvae_lite.studies.study import (
     FOLDER,
     Study,
@@ -20,7 +22,6 @@ from rvae_lite.studies.study import (
     read_rows,
     readme_table,
     results_folder,
-    run_study,
     stamp,
     study_files,
 )
@@ -98,6 +99,12 @@ def folder(tmp_path, monkeypatch):
 def calls(folder):
     (folder / "fake.py").write_text(FAKE)
     return folder / "calls.txt"
+
+
+def name_commit(monkeypatch, commit):
+    """Let the package be of that commit."""
+    for module in (running, units_module):
+        monkeypatch.setattr(module, "commit_of_package", lambda: commit)
 
 
 def test_finished_units_are_not_run_again(calls, tmp_path):
@@ -345,12 +352,13 @@ def test_a_damaged_unit_runs_again(calls, tmp_path, damage):
     with pytest.warns(UserWarning, match=r"first\.csv is damaged, or of another cell or release"):
         again = run_study("fake", "quick", out=tmp_path, progress=False)
     assert again.equals(whole) and calls.read_text() == "first second first "
+    assert (units / "first.older.csv").read_bytes() == damaged[damage]
 
 
 def test_units_of_another_commit_are_told(calls, tmp_path, monkeypatch):
-    monkeypatch.setattr(study_module, "_commit", lambda: "0000001")
+    name_commit(monkeypatch, "0000001")
     run_study("fake", "quick", out=tmp_path, only="first", progress=False)
-    monkeypatch.setattr(study_module, "_commit", lambda: "0000002")
+    name_commit(monkeypatch, "0000002")
     message = "some units are of commit 0*1, this is 0000002: delete them in .*fake-quick"
     with pytest.warns(UserWarning, match=message):
         run_study("fake", "quick", out=tmp_path, progress=False)
@@ -358,7 +366,7 @@ def test_units_of_another_commit_are_told(calls, tmp_path, monkeypatch):
 
 def test_a_hash_that_reads_as_a_number_stays_a_hash(calls, tmp_path, monkeypatch):
     for number, commit in enumerate(["18e6000", "0086751", "1162168"]):
-        monkeypatch.setattr(study_module, "_commit", lambda commit=commit: commit)
+        name_commit(monkeypatch, commit)
         out = tmp_path / str(number)
         table = run_study("fake", "quick", out=out, progress=False)
         again = run_study("fake", "quick", out=out, progress=False)

@@ -1,0 +1,102 @@
+"""Run a study: all its units, one after another or on workers, then the table."""
+
+import contextlib
+import io
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rvae_lite.publishing import write_atomically
+from rvae_lite.studies.study import read_rows, results_folder
+from rvae_lite.studies.units import Unit, as_text, commit_of_package, measure, units_of
+
+
+def run_study(
+    name: str,
+    profile: str,
+    *,
+    out=None,
+    only: str | None = None,
+    progress: bool = True,
+    workers: int | None = None,
+    scheduler: str | None = None,
+):
+    """Run the units of a study that are not finished yet, then write the whole table.
+
+    Args:
+        name: of a study, as in `study_files`.
+        profile: "quick" (minutes), "cpu" (a night on two cores) or "paper" (meant for a GPU).
+        out: folder for the units and the table; by default results/.
+        only: run just the units whose name contains this, and write no table.
+        progress: show how many units are finished, with the time left.
+        workers: run so many units at once, in processes of this machine; see `cluster`.
+        scheduler: address of a Dask scheduler whose workers run the units.
+
+    Returns:
+        The table, a pandas DataFrame, or None with `only`.
+
+    Raises:
+        ValueError: an unknown name or profile, or workers that do not fit this command.
+        ImportError: Dask is not installed.
+        OSError: no scheduler answers, or a file cannot be written.
+        ValueError: units failed on workers; they are named, and all others are kept.
+    """
+    from tqdm import tqdm
+
+    folder = results_folder() if out is None else Path(out)
+    units, texts = units_of(name, profile, folder=folder, only=only), {}
+    if workers is None and scheduler is None:
+        finished = _one_by_one(units)
+    else:
+        from rvae_lite.studies.cluster import spread
+
+        finished = spread(units, workers=workers, scheduler=scheduler)
+    options = dict(desc=f"{name}, {profile}", unit="unit", disable=not progress)
+    try:
+        with contextlib.closing(finished):
+            for unit, text in tqdm(finished, total=len(units), **options):
+                texts[unit.name] = _rows(unit, text)
+    except KeyboardInterrupt:
+        stopped = f"stopped with {len(texts)} of {len(units)} units finished"
+        print(f"{stopped}: the same command goes on from there", file=sys.stderr)
+        raise
+    if only is not None:
+        return None
+    return _write_table([texts[unit.name] for unit in units], folder, units[0])
+
+
+def _one_by_one(units: Sequence[Unit]) -> Iterator[tuple[Unit, str]]:
+    """Each unit and its text, measured here; those that other processes have in hand come last."""
+    others = []
+    for unit in units:
+        text = measure(unit)
+        if text is None:
+            others.append(unit)
+        else:
+            yield unit, text
+    for unit in others:
+        yield unit, measure(unit, wait=True)
+
+
+def _rows(unit: Unit, signed: str):
+    try:
+        return read_rows(io.StringIO(signed.rpartition("# sha256 ")[0]))
+    except ValueError as error:  # signed, but not by a study
+        raise ValueError(
+            f"{unit.path} holds no table: delete it, and the unit runs again"
+        ) from error
+
+
+def _write_table(tables: list, folder: Path, unit: Unit):
+    """Write the units' rows as one table; say where they are of several commits."""
+    import pandas as pd
+
+    table, commit = pd.concat(tables, ignore_index=True), commit_of_package()
+    others = sorted({str(each) for each in table.commit.unique()} - {commit, "nan"})
+    if others and commit:
+        text = f"some units are of commit {', '.join(others)}, this is {commit}"
+        warnings.warn(f"{text}: delete them in {unit.folder} to run them again", stacklevel=3)
+    path = folder / f"{unit.study}.csv"
+    write_atomically(path, lambda file: file.write(as_text(table).encode()))
+    return table

@@ -1,0 +1,131 @@
+"""Units of a study: what measures one cell of its grid, and the file that keeps its rows.
+
+A unit's file is written once, signed, and moved into place whole: whatever stops, finished units
+stay.  A unit that is being measured is claimed, so that two commands never do it twice.
+"""
+
+import contextlib
+import hashlib
+import os
+import subprocess
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+from rvae_lite.publishing import claimed, write_atomically
+from rvae_lite.studies.study import FOLDER, find_study, stamp
+
+
+class Unit(NamedTuple):
+    """One cell of a study's grid in a profile, and the folder of the study's units."""
+
+    study: str
+    profile: str
+    name: str
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        """The file of its rows."""
+        return self.folder / f"{self.name}.csv"
+
+    @property
+    def log(self) -> Path:
+        """What it prints while a worker measures it; gone when it is finished."""
+        return self.folder / f"{self.name}.log"
+
+
+def units_of(name: str, profile: str, *, folder: Path, only: str | None = None) -> list[Unit]:
+    """The units of a study in a profile, those whose name contains `only`; kept below `folder`."""
+    cells, kept = find_study(name).cells(profile), folder.absolute() / "units" / f"{name}-{profile}"
+    chosen = [unit for unit in cells if only is None or only in unit]
+    if not chosen:
+        raise ValueError(f"no unit's name contains {only!r}: there are {', '.join(cells)}")
+    return [Unit(name, profile, unit, kept) for unit in chosen]
+
+
+def measure(unit: Unit, *, wait: bool = False, logged: bool = False) -> str | None:
+    """A unit's signed text: from its file, or measured now.
+
+    Args:
+        unit: which one.
+        wait: where another process is measuring it, wait for that; else None is returned.
+        logged: write what it prints to its log.
+    """
+    with claimed(unit.path, wait=wait) as ours:
+        text = kept_text(unit)
+        if text is not None or not ours:
+            return text
+        study = find_study(unit.study)
+        with _logged(unit.log) if logged else contextlib.nullcontext():
+            result = study.run(unit.profile, _cell(unit), keep=unit.folder)
+        rows = stamp(
+            getattr(result, "table", result), profile=unit.profile, commit=commit_of_package()
+        )
+        text = _signed(as_text(rows), unit)
+        keep(unit, text)
+        unit.log.unlink(missing_ok=True)
+        return text
+
+
+def keep(unit: Unit, text: str) -> None:
+    """Write a unit's signed text to its file; what was there is of another release, and stays."""
+    if unit.path.exists():
+        os.replace(unit.path, older_path(unit))
+    write_atomically(unit.path, lambda file: file.write(text.encode()))
+
+
+def older_path(unit: Unit) -> Path:
+    """Where a unit's file of another release goes."""
+    return unit.path.with_suffix(".older.csv")
+
+
+def kept_text(unit: Unit) -> str | None:
+    """The signed text of a finished unit, if its file is whole and of this cell; else None."""
+    if not unit.path.is_file():
+        return None
+    signed = unit.path.read_bytes().decode("utf-8", "replace")
+    text, mark, _ = signed.rpartition("# sha256 ")
+    if mark and _signed(text, unit) == signed:
+        return signed
+    told = f"{unit.path} is damaged, or of another cell or release"
+    told += f": it runs again, and that file stays as {older_path(unit).name}"
+    warnings.warn(told, stacklevel=4)
+    return None
+
+
+def _cell(unit: Unit) -> tuple:
+    return find_study(unit.study).cells(unit.profile)[unit.name]
+
+
+def _signed(text: str, unit: Unit) -> str:
+    """A text and its last line, by which a cut, altered or foreign file is known."""
+    options = find_study(unit.study).profiles[unit.profile]
+    origin = repr([unit.study, unit.profile, options, _cell(unit)])
+    digest = hashlib.sha256((origin + text).encode()).hexdigest()
+    return f"{text}# sha256 {digest}\n"
+
+
+@contextlib.contextmanager
+def _logged(path: Path):
+    """What is printed in the block goes to a file."""
+    with (
+        path.open("w", encoding="utf-8", errors="backslashreplace") as log,
+        contextlib.redirect_stdout(log),
+        contextlib.redirect_stderr(log),
+    ):
+        yield
+
+
+def as_text(table) -> str:
+    """A table as its file holds it."""
+    return table.to_csv(index=False, float_format="%.7g", lineterminator="\n")
+
+
+def commit_of_package() -> str:
+    """The commit of the package's own repository, "" where there is none."""
+    command = ["git", "-C", str(FOLDER), "rev-parse", "--short", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""

@@ -1,0 +1,194 @@
+"""Units on workers: the same tables, failures by name, workers that do not fit, two commands."""
+
+import errno
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from distributed import Client, LocalCluster
+from loading import ROOT
+from typer.testing import CliRunner
+
+from rvae_lite import cli
+from rvae_lite.publishing import claimed
+from rvae_lite.studies import cluster
+from rvae_lite.studies.running import run_study
+from rvae_lite.studies.units import measure, units_of
+
+FAKE = """
+import os
+from pathlib import Path
+
+from rvae_lite.studies.study import Study
+
+study = Study("fake", reproduces="nothing", profiles=dict(quick=dict(seeds=[0, 1, 2])))
+study.grid(lambda profile: profile.seeds)
+
+
+@study.unit
+def unit(profile, seed, keep):
+    print(f"epoch 1 of {seed}")
+    with (Path(__file__).parent / "calls.txt").open("a") as calls:
+        calls.write(f"{seed} ")
+    FAULT
+    return [dict(seed=seed, value=seed / 3)]
+"""
+
+
+WORKERS = dict(threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL)
+
+
+@pytest.fixture(scope="module")
+def folder_of_all(tmp_path_factory):
+    """The folder of the study, known to workers as they start."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("studies")
+        patch.setenv("RVAE_LITE_STUDIES", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def scheduler(folder_of_all):
+    """The address of a scheduler with two workers."""
+    with LocalCluster(n_workers=2, **WORKERS) as found:
+        yield found.scheduler_address
+
+
+@pytest.fixture
+def write(folder_of_all):
+    """A function that writes the study, with a line of fault in its unit, and gives its folder."""
+
+    def write(fault="pass"):
+        (folder_of_all / "fake.py").write_text(FAKE.replace("FAULT", fault))
+        return folder_of_all
+
+    yield write
+    for path in folder_of_all.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def calls(folder: Path) -> list[str]:
+    return sorted((folder / "calls.txt").read_text().split())
+
+
+def test_a_scheduler_gives_the_table_of_one_process(write, scheduler):
+    folder = write()
+    here = run_study("fake", "quick", out=folder / "here", progress=False)
+    there = run_study("fake", "quick", out=folder / "there", progress=False, scheduler=scheduler)
+    assert there.equals(here) and calls(folder) == ["0", "0", "1", "1", "2", "2"]
+    kept = sorted(path.name for path in (folder / "there/units/fake-quick").iterdir())
+    assert kept == ["seed0.csv", "seed1.csv", "seed2.csv"]
+    run_study("fake", "quick", out=folder / "there", progress=False, scheduler="tcp://127.0.0.1:9")
+    assert len(calls(folder)) == 6  # finished units need no scheduler
+
+
+def test_rows_of_a_worker_that_writes_elsewhere_are_written_here(write, monkeypatch):
+    folder = write()
+
+    def measure_elsewhere(unit, **options):
+        return measure(unit._replace(folder=folder / "elsewhere"), **options)
+
+    monkeypatch.setattr(cluster, "measure", measure_elsewhere)
+    with LocalCluster(n_workers=1, processes=False, protocol="tcp", **WORKERS) as found:
+        options = dict(out=folder / "out", progress=False, scheduler=found.scheduler_address)
+        run_study("fake", "quick", **options)
+    assert (folder / "out/units/fake-quick/seed2.csv").is_file()
+
+
+@pytest.mark.slow
+def test_processes_of_this_machine_give_the_same_table(write):
+    folder = write()
+    here = run_study("fake", "quick", out=folder / "here", progress=False)
+    command = [sys.executable, "-m", "rvae_lite", "study", "fake", "--workers", "2"]
+    command += ["--out", str(folder / "there")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "there/fake.csv").read_text() == here.to_csv(index=False, float_format="%.7g")
+
+
+@pytest.mark.parametrize(
+    "fault, reason",
+    [
+        ("if seed == 1: raise ValueError('rho must be\\n positive')", "rho must be positive"),
+        (
+            f"if seed == 1: raise OSError({errno.ENOSPC}, 'No space left on device', 'a.npz')",
+            "No space left on device",
+        ),
+        ("if seed == 1: raise MemoryError", "MemoryError"),
+    ],
+)
+def test_a_failed_unit_is_named_with_its_log_and_the_others_are_kept(
+    write, scheduler, capsys, fault, reason
+):
+    folder = write(fault)
+    with pytest.raises(
+        ValueError, match=rf"1 of 3 units failed, 2 others are kept: seed1 on tcp.*{reason}"
+    ):
+        run_study("fake", "quick", out=folder / "out", progress=False, scheduler=scheduler)
+    said = capsys.readouterr()
+    assert "epoch 1 of 1" in said.out + said.err and "Traceback" in said.out + said.err
+    units = folder / "out/units/fake-quick"
+    assert {path.name for path in units.iterdir()} == {"seed0.csv", "seed1.log", "seed2.csv"}
+    write()
+    table = run_study("fake", "quick", out=folder / "out", progress=False, scheduler=scheduler)
+    assert len(table) == 3 and calls(folder) == ["0", "1", "1", "2"]
+    assert not (units / "seed1.log").exists()
+
+
+def test_workers_of_another_release_are_refused_by_name(write, scheduler):
+    unit = units_of("fake", "quick", folder=write() / "out")[0]
+    with Client(scheduler) as client:
+        with pytest.raises(ValueError, match="worker tcp://.* has another rvae_lite than this"):
+            cluster._check_workers(client, "fake", "of another release")
+        with pytest.raises(ValueError, match="worker tcp://.* cannot load the study 'nowhere'"):
+            cluster._check_workers(client, "nowhere", "")
+        found = client.submit(cluster.measure_there, unit, "of another release").result()
+    assert found.unit == "seed0" and "another rvae_lite" in found.reason  # one that came late
+
+
+def test_workers_of_several_threads_are_refused(write):
+    write()
+    options = WORKERS | dict(n_workers=1, processes=False, threads_per_worker=2)
+    wanted = pytest.raises(ValueError, match="has 2 threads, .*: start it with --nthreads 1")
+    with LocalCluster(**options) as broad, Client(broad) as client, wanted:
+        cluster._check_workers(client, "fake", cluster.release_of("fake"))
+
+
+def test_no_dask_no_scheduler_and_both_at_once_are_one_sentence_each(write, monkeypatch):
+    folder = write()
+    options = dict(out=folder / "out", progress=False)
+    with pytest.raises(ValueError, match="--workers starts .* --scheduler names others: choose"):
+        run_study("fake", "quick", workers=2, scheduler="tcp://127.0.0.1:9", **options)
+    monkeypatch.setattr(cluster, "ANSWER_SECONDS", 1)
+    for address in ("tcp://127.0.0.1:9", "nonsense", "nowhere://127.0.0.1:9"):
+        with pytest.raises(OSError, match=f"no Dask scheduler answers at {address}: start one"):
+            run_study("fake", "quick", scheduler=address, **options)
+    monkeypatch.setattr(cluster.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r'dask is missing: pip install "rvae_lite\[cluster\]"'):
+        run_study("fake", "quick", workers=2, **options)
+    result = CliRunner().invoke(cli.app, ["study", "fake", "--workers", "0"])
+    assert result.exit_code == 2
+
+
+def test_a_unit_that_another_process_measures_comes_last(write):
+    folder = write()
+    units = units_of("fake", "quick", folder=folder / "out")
+    with claimed(units[0].path) as ours:
+        assert ours and measure(units[0]) is None
+    assert measure(units[0]) is not None
+    assert not [path for path in units[0].folder.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.slow
+def test_two_commands_on_one_folder_do_no_unit_twice(write):
+    folder = write("import time; time.sleep(1)")
+    command = [sys.executable, "-m", "rvae_lite", "study", "fake", "--out", str(folder / "out")]
+    options = dict(cwd=ROOT, env=os.environ, stderr=subprocess.PIPE, text=True)
+    both = [subprocess.Popen(command, **options) for _ in range(2)]
+    said = [each.communicate()[1] for each in both]
+    assert [each.returncode for each in both] == [0, 0], said
+    assert calls(folder) == ["0", "1", "2"]
