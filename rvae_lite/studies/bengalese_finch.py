@@ -1,6 +1,8 @@
 """Birdsong of one Bengalese finch, half of its recordings in each of D1 and D2."""
 
-from rvae_lite.studies import rosetta_tables
+from functools import partial
+
+from rvae_lite.studies import linear_maps, rosetta_tables
 from rvae_lite.studies.song_setup import BENGALESE_FINCH, CELLS, WHOLE, song_unit
 from rvae_lite.studies.study import Study
 
@@ -12,6 +14,7 @@ study = Study(
     profiles=WHOLE,
 )
 study.grid(lambda profile: CELLS)
+study.figure(partial(linear_maps.plot_linear_maps, log=True))  # Figures 6 and 7
 
 
 @study.unit

@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from rvae_lite.studies import rosetta_tables
+from rvae_lite.studies import linear_maps, rosetta_tables
 from rvae_lite.studies.protocols import CONTROLS, PROTOCOLS
 from rvae_lite.studies.rosetta_tables import frame_of, rosetta_table
 from rvae_lite.studies.setup import image_setup
@@ -39,3 +39,9 @@ def table(own, published, *, number=1):
     if number in (4, 7):
         return rosetta_tables.by_num_points([frame_of(own, metric) for metric in ("RV", "LSD")])
     return rosetta_table(own[own.num_points == 64], published, number=number, data="MNIST")
+
+
+@study.figure
+def figure(own):
+    """Figures 6 and 7 with 64 points: the maps from Bob's spaces to the joint one."""
+    return linear_maps.plot_linear_maps(own[own.num_points == 64])

@@ -137,6 +137,16 @@ def at_end(own, metric: str, method: str, end: str):
     return rows.groupby(CASE, sort=False).value.median()
 
 
+def ends(own, method: str = PAPER, rival: str = "beta-VAE"):
+    """Figure 6 as statements on medians over seeds, with the paper's gates: a row per case."""
+    units, samples = (
+        [at_end(own, metric, name, end) for name in (method, rival)]
+        for metric, end in (("active_units", "max"), ("frechet_samples", "min"))
+    )
+    held = (units[0] > units[1]).to_frame("more active units at high β")
+    return held.assign(**{"better samples at low β": samples[0] < samples[1]})
+
+
 @study.figure
 def figure(own, axes=None, *, metric=None, label=""):
     """Figure 5 as a difference in nats with a band over seeds, or a metric over beta (Figure 6)."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from rvae_lite import linear_vae
-from rvae_lite.reporting import figures
+from rvae_lite.reporting import figures, tables
 from rvae_lite.studies.study import Study, stamp
 
 CASE = dict(eigenvalues=torch.tensor([8.0, 1.0, 0.1], dtype=torch.float64), noise_variance=1.0)
@@ -188,6 +188,16 @@ def table(own, published):
     """Mean and largest excess loss over beta, nats; the paper claims none."""
     groups = own.groupby("method", sort=False).value
     return groups.mean().to_frame("mean excess").assign(**{"largest excess": groups.max()})
+
+
+def against_paper(own):
+    """Theorem 1: are the proof's weights exact, and are the corrected ones? Excess in nats."""
+    most, rows = own.assign(value=own.value.abs()).groupby("method").value.max(), {}
+    for method, where in (("proof's weights", "Theorem 1"), ("corrected", "not in the paper")):
+        exact = most[method] < 1e-12
+        holds = exact if where == "Theorem 1" else "new"
+        rows[f"{method} are exact"] = (where, f"{most[method]:.2g} at most", holds)
+    return tables.statements(rows)
 
 
 @study.figure

@@ -1,17 +1,21 @@
 """Birdsong of three zebra finches: reproducibility and sequential training."""
 
+from functools import partial
+
+from rvae_lite.studies import linear_maps
 from rvae_lite.studies.rosetta_tables import rosetta_table
 from rvae_lite.studies.song_setup import CELLS, WHOLE, ZEBRA_FINCHES, song_unit
 from rvae_lite.studies.study import Study
 
 study = Study(
     "zebra_finch",
-    reproduces="Tables 1 and 2, Figures 2, 4 and 5, birdsong",
+    reproduces="Tables 1 and 2, Figures 2 and 4 to 7, birdsong",
     chapter="14_birdsong",
     minutes=dict(cpu=60),
     profiles=WHOLE,
 )
 study.grid(lambda profile: CELLS)
+study.figure(partial(linear_maps.plot_linear_maps, log=True))  # Figures 6 and 7
 
 
 @study.unit

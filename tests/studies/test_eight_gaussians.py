@@ -26,9 +26,10 @@ def test_tables_1_and_2_have_8_points_and_the_controls(own):
 
 def test_tables_3_and_6_are_over_the_number_of_points(own):
     third, sixth = (study.table(own, number=number) for number in (3, 6))
-    assert set(third.index) == {"rest"} and set(sixth.index) == {"D1"}
+    assert set(third.index) == {"rest"} and list(sixth.index) == ["D1"] * 12 + ["D2"] * 12
     assert set(third.points) == set(sixth.points) == {2, 4, 8, 16}
     assert set(third.method) == {"VAE", "beta-VAE", "R-VAE"} and "—" not in set(third.paper)
+    assert "—" not in set(sixth.paper["D1"]) and set(sixth.paper["D2"]) == {"—"}
 
 
 def test_the_figure_has_a_curve_for_each_of_the_papers_methods(own):

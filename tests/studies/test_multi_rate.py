@@ -79,3 +79,14 @@ def test_metrics_at_the_ends_and_a_panel_for_each_case(own):
     assert len(axes) == 4 and len(axes[0].lines[0].get_xdata()) == 10
     axes = multi_rate.study.figure(own, metric="frechet_samples", label="distance of samples")
     assert axes[0].get_ylabel() == "distance of samples" and len(axes[0].lines[0].get_xdata()) == 10
+
+
+def test_ends_compare_medians_over_seeds_at_the_ends_of_the_range(own):
+    held = multi_rate.ends(own)
+    assert len(held) == 4 and set(held.dtypes.astype(str)) == {"bool"}
+    case = ("Omniglot", "cnn")
+    samples = [
+        multi_rate.at_end(own, "frechet_samples", name, "min")[case]
+        for name in (multi_rate.PAPER, "beta-VAE")
+    ]
+    assert held.loc[case, "better samples at low β"] == (samples[0] < samples[1])

@@ -36,3 +36,9 @@ def test_the_table_says_which_range_a_variant_does_not_cover(own):
     assert table.loc["MR-VAE", "β in [0.1, 1]"] == "14.22 (13.99 to 14.28)"
     axes = sensitivity.study.figure(own, names=list(sensitivity.RANGES))
     assert [len(ax.lines) for ax in axes] == [5, 5]
+
+
+def test_a_statement_holds_where_the_loss_rises_by_less_than_the_threshold(own):
+    found = sensitivity.against_paper(own)
+    assert len(found) == 3 and set(found.verdict) == {"agrees"}
+    assert set(sensitivity.against_paper(own, most=-1.0).verdict) == {"differs"}

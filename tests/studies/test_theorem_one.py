@@ -134,3 +134,11 @@ def test_a_unit_is_the_excess_of_its_weights():
     response = theorem_one.response_published(log_beta, **theorem_one.CASE)
     excess = theorem_one.excess_loss(response, log_beta, **theorem_one.CASE)
     assert list(table.value) == excess.tolist() and set(table.metric) == {"excess"}
+
+
+def test_the_proofs_weights_are_not_exact_in_the_committed_table():
+    found = theorem_one.against_paper(load_results("theorem_one")).verdict
+    assert found.to_dict() == {
+        "proof's weights are exact": "differs",
+        "corrected are exact": "new",
+    }
