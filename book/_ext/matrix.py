@@ -1,0 +1,334 @@
+"""Make the matrix of what is reproduced, an item for each claim of the two papers.
+
+The items stand in book/reproduced.yml.  Their scales, verdicts and minutes are read from the
+committed tables and the studies' declarations whenever the page is read.
+"""
+
+import ast
+import functools
+import importlib
+import json
+import re
+from collections import Counter
+from fractions import Fraction
+from pathlib import Path
+
+import yaml
+
+HERE = Path(__file__).resolve().parents[1]
+ITEMS = HERE / "reproduced.yml"
+NOTEBOOKS = HERE.parent / "notebooks"
+MARK = re.compile(r"<!-- matrix: (\w+) -->")
+COUNTED = {"num_data": "examples", "epochs": "epochs", "steps": "steps", "replicas": "runs"}
+COUNTED |= {"template": "templates", "width": "width", "side": "side"}
+# What a verdict may be, in the order in which a cell lists them.
+WORDS = ["same", "opposite", "agrees", "mixed", "differs", "as well", "better", "worse"]
+SIZES = ["agrees", "smaller", "larger"]
+NO_SIDE, NO_VERDICT = "not comparable", {"reference", "new", "—"}
+HEAD = ["chapter and command", "data and scale: ours, theirs", "direction", "size"]
+HEAD += ["minutes, machine"]
+WIDTHS = "20 20 27 11 11 11"
+
+
+def papers() -> dict:
+    """The papers' items as they are declared."""
+    return yaml.safe_load(ITEMS.read_text(encoding="utf-8"))
+
+
+def chapter_cells(notebook: str) -> list[dict]:
+    """The cells of a chapter."""
+    return json.loads((NOTEBOOKS / f"{notebook}.ipynb").read_text(encoding="utf-8"))["cells"]
+
+
+def label_of(notebook: str) -> str:
+    """The label of a chapter, for example "which-points"."""
+    return re.match(r"\(([\w-]+)\)=", "".join(chapter_cells(notebook)[0]["source"]))[1]
+
+
+def minutes_of(notebook: str) -> str:
+    """How long a chapter runs, as its card says."""
+    card = "".join(chapter_cells(notebook)[0]["source"])
+    return re.search(r"\*\*Time\.\*\*.*?, (.*?) to run", card)[1]
+
+
+def parameters_of(notebook: str) -> dict:
+    """The parameters that a chapter runs with: name -> value."""
+    tagged = (c for c in chapter_cells(notebook) if "parameters" in c["metadata"].get("tags", []))
+    lines = ast.parse("".join(next(tagged)["source"])).body
+    return {line.targets[0].id: ast.literal_eval(line.value) for line in lines}
+
+
+# ---------------------------------------------------------------- scales
+
+
+def in_words(numbers: list) -> str:
+    """Numbers as a reader takes them: 6,400 or 1/8, several joined by "or"."""
+    texts = []
+    for number in numbers:
+        part = Fraction(number).limit_denominator(64)
+        texts.append(f"{part.numerator:,}" if part.denominator == 1 else str(part))
+    return " or ".join(texts)
+
+
+def scale(counts: dict) -> str:
+    """A scale in words: name -> number or numbers."""
+    texts = []
+    for name, numbers in counts.items():
+        numbers = numbers if isinstance(numbers, list) else [numbers]
+        if name == "width":
+            texts.append("full width" if numbers == [1] else f"width {in_words(numbers)}")
+        elif name == "side":
+            texts.append("{0}×{0}".format(*numbers))
+        else:
+            plain = name[:-1] if numbers == [1] else name
+            texts.append(f"{in_words(numbers)} {plain}")
+    return ", ".join(texts)
+
+
+def counts_of(rows) -> dict[str, list]:
+    """What stands on the rows of one data set: name -> its different values."""
+    rows = rows.rename(columns={} if "replicas" in rows else {"seed": "replicas"})
+    counts = {}
+    for column, name in COUNTED.items():
+        counts[name] = sorted(rows[column].dropna().unique()) if column in rows else []
+    counts["templates"] = [len(counts["templates"])]
+    if "seed" not in rows:
+        counts["runs"] = [len(counts["runs"])]
+    several = counts["templates"][0] > 1
+    return {n: values for n, values in counts.items() if values and (several or n != "templates")}
+
+
+def scales_of(own) -> dict[str, str]:
+    """Data set -> the scale of its rows, as it stands on them."""
+    return {data: scale(counts_of(rows)) for data, rows in own.groupby("data", sort=False)}
+
+
+# ---------------------------------------------------------------- verdicts
+
+
+def matching(table, columns: dict):
+    """The rows of a table that have these values."""
+    for column, value in columns.items():
+        table = table[table[column] == value]
+    return table
+
+
+def judged(row: dict):
+    """The table of verdicts on a row's results, or None where there is none."""
+    from rvae_lite.studies.study import find_study
+
+    if "says" in row:
+        module, function = row["says"].split(".")
+        module = importlib.import_module(f"rvae_lite.studies.{module}")
+        found = getattr(module, function)(results(row), **row.get("with", {}))
+    elif "table" in row:
+        found = find_study(row["study"]).table(results(row), **row["table"])
+    else:
+        return None
+    return matching(found, row.get("where", {}))
+
+
+def verdicts(row: dict) -> tuple[Counter, Counter]:
+    """How often each word stands in the verdicts on a row: of directions, of sizes."""
+    return _verdicts(json.dumps(row))
+
+
+@functools.cache
+def _verdicts(row: str) -> tuple[Counter, Counter]:
+    table = judged(json.loads(row))
+    if table is None:
+        return Counter(), Counter()
+    if "direction" not in table and "verdict" not in table:  # statements that hold or do not
+        held = table.to_numpy().ravel()
+        return Counter("same" if one else "opposite" for one in held), Counter()
+    column = "direction" if "direction" in table else "verdict"
+    table = table[~table[column].isin(NO_VERDICT)]
+    sizes = Counter(table["size"]) if "size" in table else Counter()
+    return Counter(table[column]), Counter({w: n for w, n in sizes.items() if w not in NO_VERDICT})
+
+
+def counted(words: Counter, known: list) -> str:
+    """Verdicts in words, for example "same 3 of 4, opposite 1"; "—" where there is none."""
+    texts = [f"{word} {words[word]}" for word in [*known, NO_SIDE] if words[word]]
+    total = sum(words.values())
+    if texts and total > words[texts[0].rpartition(" ")[0]]:
+        texts[0] += f" of {total}"
+    return ", ".join(texts) or "—"
+
+
+def summary(paper: dict) -> str:
+    """All verdicts of a paper, a sentence for each kind."""
+    words, sizes = Counter(), Counter()
+    for item in paper["items"].values():
+        for row in item.get("rows", []):
+            if "study" in row:
+                more, sized = verdicts(row)
+                words.update(more)
+                sizes.update(sized)
+    kinds = {
+        "differences from a baseline": {"same": "on the paper's side", "opposite": "opposite"},
+        "statements": {"agrees": "agree", "mixed": "hold in part", "differs": "differ"},
+        "comparisons of reconstruction": {word: word for word in ("as well", "better", "worse")},
+    }
+    told = [sentence(name, words, named) for name, named in kinds.items()]
+    named = {"agrees": "agree", "smaller": "smaller here", "larger": "larger here"}
+    told.insert(1, sentence("sizes that compare", sizes, named))
+    return "\n".join(filter(None, told))
+
+
+def sentence(name: str, words: Counter, named: dict) -> str:
+    """How often each of some words was said, as a sentence; empty where none was."""
+    total = sum(words[word] for word in named)
+    parts = [f"{words[word]} {told}" for word, told in named.items() if words[word]]
+    return f"* Of {total} {name}: {', '.join(parts)}." if total else ""
+
+
+# ---------------------------------------------------------------- rows and cells
+
+
+@functools.cache
+def committed(name: str):
+    """The committed table of a study."""
+    from rvae_lite.studies.study import load_results
+
+    return load_results(name)
+
+
+def results(row: dict):
+    """The committed rows of a study that a row of the matrix means."""
+    return matching(committed(row["study"]), row.get("of", {}))
+
+
+def reference(notebook: str) -> str:
+    """A link to a chapter by its name."""
+    label = label_of(notebook)
+    return f"{{ref}}`{label.replace('-', ' ')} <{label}>`"
+
+
+def study_cells(row: dict) -> dict[str, list[str]]:
+    """What the committed table and the declaration of a study say."""
+    from rvae_lite.studies.study import find_study
+
+    study, own = find_study(row["study"]), results(row)
+    known = [profile for profile in study.minutes if profile in set(own.profile)]
+    profile = (known or [own.profile.iloc[0]])[0]
+    minutes = f"{study.minutes[profile]} min, one core of a CPU" if known else "not measured, CPU"
+    directions, sizes = verdicts(row)
+    scales = [f"{data}: {text}" if text else data for data, text in scales_of(own).items()]
+    return dict(
+        chapter=[
+            ", ".join(reference(name) for name in study.chapter.split()),
+            f"`rvae-lite study {study.name} --profile {profile}`",
+        ],
+        scale=[f"ours: {'; '.join(scales)}"],
+        direction=[counted(directions, WORDS)],
+        size=[counted(sizes, SIZES)],
+        minutes=[minutes],
+    )
+
+
+def notebook_cells(row: dict) -> dict[str, list[str]]:
+    """What the parameters and the card of a chapter without a table of its own say."""
+    chosen = parameters_of(row["notebook"])
+    names = dict(num_examples="examples", epochs="epochs", replicas="runs", width="width")
+    counts = {name: chosen[key] for key, name in names.items() if chosen.get(key)}
+    data = row.get("data") or chosen["dataset"].replace("_", " ")
+    return dict(
+        chapter=[reference(row["notebook"]), f"`make run NB={row['notebook']}`"],
+        scale=[f"ours: {data}: {scale(counts)}"],
+        direction=["in the chapter"],
+        size=["—"],
+        minutes=[f"{minutes_of(row['notebook'])}, CPU"],
+    )
+
+
+def cells(row: dict, paper: dict) -> list[list[str]]:
+    """The cells of a row but the first: paragraphs of Markdown each."""
+    if "absent" in row:
+        return [["—"], [f"**absent:** {row['absent']}"], ["—"], ["—"], ["—"]]
+    found = study_cells(row) if "study" in row else notebook_cells(row)
+    if "theirs" in row:
+        found["scale"].append(f"theirs: {scale(paper['scales'][row['theirs']])}")
+    if "note" in row:
+        found["scale"].append(f"*{row['note']}*")
+    return list(found.values())
+
+
+def rows_of(where: str, item: dict, paper: dict) -> list[list[list[str]]]:
+    """The rows of an item, a list of cells each; a cell is a list of paragraphs."""
+    first = [f"**{where}**", item["claim"]]
+    if "see" in item:
+        return [[first, ["—"], [f"as {item['see']}"], ["—"], ["—"], ["—"]]]
+    rows = item.get("rows") or [dict(absent=item["absent"])]
+    found = [[first, *cells(row, paper)] for row in rows]
+    for row in found[1:]:
+        row[0] = [f"**{where}**"]
+    return found
+
+
+def table(rows: list[list[list[str]]], first: str = "in the paper") -> str:
+    """Rows as a list table of MyST, its head included, whose first column has this name."""
+    lines = ["```{list-table}", ":header-rows: 1", ":class: matrix", f":widths: {WIDTHS}", ""]
+    for row in [[[name] for name in [first, *HEAD]], *rows]:
+        for start, cell in zip(["* -", *["  -"] * len(HEAD)], row, strict=True):
+            text = "\n\n    ".join(cell)
+            lines.append(f"{start} {text}")
+    return "\n".join([*lines, "```"])
+
+
+def kinds(items: dict) -> dict[str, dict]:
+    """The items of a paper by kind, in the order of the page."""
+    found = {"Tables": {}, "Figures": {}, "Sections, theorems and appendices": {}}
+    for where, item in items.items():
+        kind = f"{where.split()[0]}s"
+        found[kind if kind in found else "Sections, theorems and appendices"][where] = item
+    return {kind: chosen for kind, chosen in found.items() if chosen}
+
+
+def of_paper(name: str) -> str:
+    """The matrix of one paper as Markdown: its verdicts in sentences, then a table a kind."""
+    paper = papers()[name]
+    parts = [summary(paper), f"The paper's machine: {paper['machine']}."]
+    for kind, items in kinds(paper["items"]).items():
+        rows = [row for where, item in items.items() for row in rows_of(where, item, paper)]
+        parts += [f"### {kind} of the {paper['name']} paper", table(rows)]
+    return "\n\n".join(parts)
+
+
+def named_studies() -> set[str]:
+    """The studies that items of a paper name."""
+    items = [item for paper in papers().values() for item in paper["items"].values()]
+    return {row["study"] for item in items for row in item.get("rows", []) if "study" in row}
+
+
+def of_nobody() -> str:
+    """The studies that no paper has, as a table."""
+    from rvae_lite.studies.study import all_studies
+
+    rows = []
+    for study in all_studies():
+        if study.name not in named_studies():
+            first = [study.reproduces.removesuffix(" (new)")]
+            rows.append([first, *cells(dict(study=study.name), {})])
+    return table(rows, "what it asks")
+
+
+def matrix(name: str) -> str:
+    """What stands in the place of a mark: the matrix of a paper, or of what neither has."""
+    return of_nobody() if name == "new" else of_paper(name)
+
+
+def fill(app, docname, source) -> None:
+    """Put the matrices in the places of their marks, and read the page again when they change."""
+    if not MARK.search(source[0]):
+        return
+    from rvae_lite.studies.study import FOLDER, results_folder
+
+    for path in [ITEMS, Path(__file__), *results_folder().glob("*.csv"), *FOLDER.glob("*.py")]:
+        app.env.note_dependency(str(path))
+    source[0] = MARK.sub(lambda found: matrix(found[1]), source[0])
+
+
+def setup(app) -> dict:
+    app.connect("source-read", fill)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

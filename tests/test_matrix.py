@@ -1,0 +1,127 @@
+"""The matrix of what is reproduced has a row for everything, and reads its numbers off results/."""
+
+import re
+
+import pandas as pd
+import pytest
+from loading import ROOT, load_file
+
+from rvae_lite.studies.study import find_study, results_folder, study_files
+
+matrix = load_file("book/_ext/matrix.py")
+PAPERS = matrix.papers()
+TABLES, DRAWINGS = range(1, 11), range(1, 8)
+CLAIMING = {
+    "rosetta": [f"Table {i}" for i in TABLES]
+    + [f"Figure {i}" for i in DRAWINGS]
+    + [f"Appendix {letter}" for letter in "ABCDEFGHIJ"]
+    + ["Section 1", "Section 3", "Section 3.1", "Section 3.2", "Section 4"],
+    "multirate": [f"Figure {i}" for i in range(1, 9)]
+    + [f"Appendix {letter}" for letter in "ABCD"]
+    + [f"Section 2.{i}" for i in (1, 2, 3)]
+    + [f"Section 3.{i}" for i in (1, 2, 3, 4)]
+    + ["Section 4", *(f"Section 5.{i}" for i in (1, 2, 3, 4)), "Theorem 1"],
+}
+KEYS = {"study", "notebook", "absent", "of", "table", "says", "with", "where"}
+KEYS |= {"data", "theirs", "note"}
+ROWS = [
+    pytest.param(row, paper, id=f"{name} {where} {number}")
+    for name, paper in PAPERS.items()
+    for where, item in paper["items"].items()
+    for number, row in enumerate(item.get("rows", []))
+]
+every_row = pytest.mark.parametrize("row, paper", ROWS)
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_every_item_of_a_paper_has_a_row(name):
+    items = PAPERS[name]["items"]
+    assert sorted(items) == sorted(CLAIMING[name])
+    for item in items.values():
+        assert item["claim"].endswith(".")
+        assert len({"rows", "see", "absent"} & set(item)) == 1
+        assert item.get("see", "") in {"", *items} and "see" not in items.get(item.get("see"), {})
+
+
+@every_row
+def test_a_row_names_a_study_a_chapter_or_what_is_absent(row, paper):
+    assert set(row) <= KEYS and len({"study", "notebook", "absent"} & set(row)) == 1
+    assert row.get("study", "digits") in study_files()
+    assert (ROOT / "notebooks" / f"{row.get('notebook', '10_eight_gaussians')}.ipynb").exists()
+    assert all(isinstance(row.get(key, ""), str) for key in ("absent", "note", "data"))
+    assert "theirs" not in row or row["theirs"] in paper["scales"]
+
+
+@every_row
+def test_a_row_has_a_chapter_a_scale_and_words(row, paper):
+    chapter, scale, direction, size, minutes = matrix.cells(row, paper)
+    if "absent" in row:
+        assert scale == [f"**absent:** {row['absent']}"]
+        return
+    assert chapter[0].startswith("{ref}`") and chapter[1].count("`") == 2
+    assert scale[0].startswith("ours: ") and direction != [""] and minutes != [""]
+    if "table" in row or "says" in row:
+        assert direction != ["—"]
+    else:
+        assert direction in (["—"], ["in the chapter"]) and size == ["—"]
+
+
+def test_every_committed_table_is_in_the_matrix():
+    page = "".join(matrix.matrix(name) for name in (*PAPERS, "new"))
+    shown = set(re.findall(r"rvae-lite study (\w+) --profile \w+`", page))
+    committed = {path.stem for path in results_folder().glob("*.csv")}
+    assert shown == committed - {"published"}
+    assert "results/published.csv" in (ROOT / "book" / "reproduced.md").read_text()
+
+
+def test_every_published_number_belongs_to_a_row():
+    published = pd.read_csv(results_folder() / "published.csv")
+    numbers = published.table.dropna().unique()
+    assert {f"Table {number:g}" for number in numbers} <= set(PAPERS["rosetta"]["items"])
+
+
+def test_the_page_has_a_mark_for_each_matrix_and_the_front_page_leads_to_it():
+    page = (ROOT / "book" / "reproduced.md").read_text()
+    assert matrix.MARK.findall(page) == [*PAPERS, "new"]
+    assert "{ref}`" in page and "(reproduced)=" in page
+    assert "<reproduced>" in (ROOT / "book" / "index.md").read_text()
+
+
+def test_the_papers_scales_are_those_of_the_studies_paper_profiles():
+    for study, paper, scale in (
+        ("mnist", "rosetta", "mnist"),
+        ("multi_rate", "multirate", "images"),
+    ):
+        epochs = find_study(study).profiles["paper"]["setup"]["epochs"]
+        assert PAPERS[paper]["scales"][scale]["epochs"] == epochs
+
+
+def test_scales_are_read_off_the_rows():
+    own = pd.DataFrame(dict(data="toy", num_data=1000, epochs=[10, 20], width=1 / 8, replicas=1))
+    own = own.assign(template=[0, 1], seed=0)
+    expected = "1,000 examples, 10 or 20 epochs, 1 run, 2 templates, width 1/8"
+    assert matrix.scales_of(own) == {"toy": expected}
+    own = own.drop(columns=["replicas", "template"]).assign(seed=[4, 7])
+    assert matrix.scales_of(own)["toy"] == "1,000 examples, 10 or 20 epochs, 2 runs, width 1/8"
+
+
+def test_verdicts_are_counted_by_one_rule():
+    words = matrix.Counter(same=3, opposite=1)
+    assert matrix.counted(words, matrix.WORDS) == "same 3 of 4, opposite 1"
+    assert matrix.counted(matrix.Counter(same=3), matrix.WORDS) == "same 3"
+    assert matrix.counted(matrix.Counter(), matrix.WORDS) == "—"
+    row = dict(study="chairs", table={})
+    directions, sizes = matrix.verdicts(row)
+    table = find_study("chairs").table(matrix.results(row))
+    judged = table[table.method != "VAE"]
+    assert directions == judged.direction.value_counts().to_dict()
+    assert sizes == judged["size"].value_counts().to_dict()
+
+
+def test_a_paper_is_summed_up_in_a_sentence_for_each_kind():
+    text = matrix.summary(dict(items={"Table 2": dict(rows=[dict(study="chairs", table={})])}))
+    directions, sizes = matrix.verdicts(dict(study="chairs", table={}))
+    first, second = text.splitlines()
+    total = f"Of {sum(directions.values())} differences from a baseline"
+    assert first.startswith(f"* {total}: {directions['same']} on the paper's side")
+    assert f"{sizes['agrees']} agree" in second
