@@ -194,7 +194,7 @@ eight_gaussians.study.table(toy, number=3)
 eight_gaussians.study.table(toy, number=6)
 
 # %% [markdown]
-# **Table 6, 8 Gaussians**, log distortion on the first laboratory's data.
+# **Table 6, 8 Gaussians**, log distortion on the first laboratory's data, and on the second's, of which the text of the paper that we have shows nothing.
 
 # %%
 images = load_results("mnist")

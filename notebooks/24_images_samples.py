@@ -241,20 +241,11 @@ _ = multi_rate.study.figure(own, metric="active_units", label="active units")
 label = "Fréchet distance of samples"
 _ = multi_rate.study.figure(own, metric="frechet_samples", label=label)
 
-
 # %%
-def at_end(metric, end):
-    """Per data set and network: a metric at the lowest or highest beta, median over seeds."""
-    names = multi_rate.PAPER, "beta-VAE"
-    return [multi_rate.at_end(own, metric, name, end) for name in names]
-
-
-high, low = at_end("active_units", "max"), at_end("frechet_samples", "min")
-told = {
-    "more active units at high β": ("Figure 6", high[0] > high[1]),
-    "better samples at low β": ("Figure 6", low[0] < low[1]),
-    "samples consistent over β": ("Figure 7", np.array([step(drawn) < step(apart)])),
-}
+held = multi_rate.ends(own)
+told = {name: ("Figure 6", held[name].to_numpy()) for name in held}
+consistent = np.array([step(drawn) < step(apart)])
+told["samples consistent over β"] = ("Figure 7", consistent)
 verdicts = {1.0: "agrees", 0.0: "differs"}
 for name, (where, cases) in told.items():
     verdict = verdicts.get(cases.mean(), "mixed")

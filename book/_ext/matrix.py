@@ -205,6 +205,15 @@ def reference(notebook: str) -> str:
     return f"{{ref}}`{label.replace('-', ' ')} <{label}>`"
 
 
+def links_of(row: dict) -> list[str]:
+    """Links to the chapters of a row."""
+    from rvae_lite.studies.study import find_study
+
+    if "study" in row:
+        return [reference(name) for name in find_study(row["study"]).chapter.split()]
+    return [reference(row["notebook"])] if "notebook" in row else []
+
+
 def study_cells(row: dict) -> dict[str, list[str]]:
     """What the committed table and the declaration of a study say."""
     from rvae_lite.studies.study import find_study
@@ -217,10 +226,10 @@ def study_cells(row: dict) -> dict[str, list[str]]:
     scales = [f"{data}: {text}" if text else data for data, text in scales_of(own).items()]
     return dict(
         chapter=[
-            ", ".join(reference(name) for name in study.chapter.split()),
+            ", ".join(links_of(row)),
             f"`rvae-lite study {study.name} --profile {profile}`",
         ],
-        scale=[f"ours: {'; '.join(scales)}"],
+        scale=[f"ours: {scales[0]}", *scales[1:]],
         direction=[counted(directions, WORDS)],
         size=[counted(sizes, SIZES)],
         minutes=[minutes],
@@ -258,7 +267,9 @@ def rows_of(where: str, item: dict, paper: dict) -> list[list[list[str]]]:
     """The rows of an item, a list of cells each; a cell is a list of paragraphs."""
     first = [f"**{where}**", item["claim"]]
     if "see" in item:
-        return [[first, ["—"], [f"as {item['see']}"], ["—"], ["—"], ["—"]]]
+        shared = paper["items"][item["see"]]["rows"]
+        links = dict.fromkeys(link for row in shared for link in links_of(row))
+        return [[first, [", ".join(links)], [f"as {item['see']}"], ["—"], ["—"], ["—"]]]
     rows = item.get("rows") or [dict(absent=item["absent"])]
     found = [[first, *cells(row, paper)] for row in rows]
     for row in found[1:]:

@@ -30,7 +30,7 @@ def plot_spectra(table, *, log: bool = False, ax=None):
     ax.set_xticks(indices[:: -(-len(indices) // 8)])
     ax.set(xlabel="index", ylabel="eigenvalue of P")
     ax.set(**dict(yscale="log") if log else dict(ylim=(0, None)))
-    ax.legend(loc="lower left" if log else None)
+    ax.legend(**dict(loc="lower left", labelspacing=0.1) if log else {})
     return ax
 
 
