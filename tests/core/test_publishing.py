@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from rvae_lite import publishing
-from rvae_lite.publishing import publish, recover, write_atomically
+from rvae_lite.publishing import claimed, publish, recover, write_atomically
 
 
 def writing(content):
@@ -170,3 +170,36 @@ def test_file_systems_without_locks_are_written_to(tmp_path, monkeypatch, locks)
         monkeypatch.setattr(publishing.fcntl, "flock", refuse)
     publish({tmp_path / "a": writing(b"1"), tmp_path / "b": writing(b"2")})
     assert names(tmp_path) == ["a", "b"]
+
+
+def test_one_of_several_claims_a_path_and_another_waits(tmp_path):
+    order = []
+
+    def second():
+        with claimed(tmp_path / "unit.csv", wait=True) as ours:
+            order.append(("second", ours))
+
+    waiting = threading.Thread(target=second)
+    with claimed(tmp_path / "unit.csv") as ours:
+        order.append(("first", ours))
+        waiting.start()
+        with claimed(tmp_path / "unit.csv") as theirs, claimed(tmp_path / "other.csv") as other:
+            assert not theirs and other
+    waiting.join(10)
+    assert order == [("first", True), ("second", True)]
+    assert names(tmp_path) == []
+
+
+def test_a_claim_of_a_killed_process_is_free(tmp_path):
+    (tmp_path / ".unit.csv.claim").touch()
+    with claimed(tmp_path / "unit.csv") as ours:
+        assert ours
+    assert names(tmp_path) == []
+
+
+def test_a_claim_cannot_be_led_elsewhere_by_a_link(tmp_path):
+    (tmp_path / "precious").write_text("kept")
+    (tmp_path / ".unit.csv.claim").symlink_to(tmp_path / "precious")
+    with pytest.raises(OSError, match="cannot write .*unit.csv"), claimed(tmp_path / "unit.csv"):
+        pass
+    assert (tmp_path / "precious").read_text() == "kept"
