@@ -28,9 +28,10 @@ def load(
 
     Args:
         name: "eight_gaussians", "digits", "binary_digits", "procedural_chairs",
-            "procedural_sprites", "synthetic_finch" and "grammar_sentences" need no files.
-            The files of "mnist", "binary_mnist", "omniglot", "cifar10", "svhn", "celeba", "chairs",
-            "dsprites", "zebra_finch", "bengalese_finch" and "yahoo" lie in `root`.
+            "procedural_colour", "procedural_sprites", "synthetic_finch" and "grammar_sentences"
+            need no files.  The files of "mnist", "binary_mnist", "omniglot", "cifar10", "svhn",
+            "celeba", "cifar10_part", "svhn_part", "chairs", "dsprites", "zebra_finch",
+            "bengalese_finch", "yahoo" and "yahoo_part" lie in `root`.
         root: folder of the data sets; by default what RVAE_LITE_DATA names, else a user cache.
         download: fetch missing files whose checksums are known.
         seed: of the generated sets, of a random partition, and of the choice of `num_examples`.

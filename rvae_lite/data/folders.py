@@ -87,7 +87,7 @@ def require_files(name: str, folder: Path, *, download: bool = False) -> None:
         return
     source, title = sources()[name], sources()[name]["info"]["title"]
     remedy = f"put {', '.join(missing)}, from {source['page']} into {folder}, or {another_root()}"
-    known = None not in source["files"].values()
+    known = None not in source["files"].values() and not source.get("by_hand")
     if known:
         remedy = f"call load({name!r}, download=True) with a network, or {remedy}"
     if not (known and download):
@@ -121,7 +121,8 @@ def verified(name: str, path: Path) -> bytes:
     algorithm, known = sources()[name]["files"][path.name].split(":")
     if hashlib.new(algorithm, content, usedforsecurity=False).hexdigest() != known:
         reason = f"its {algorithm.upper()} differs"
-        raise damaged(name, path, reason, remedy="delete it and download it again")
+        way = "get" if sources()[name].get("by_hand") else "download"
+        raise damaged(name, path, reason, remedy=f"delete it and {way} it again")
     return content
 
 

@@ -1,5 +1,7 @@
 """Text files as tokens: every defect is named by its line, nothing is left out in silence."""
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -185,3 +187,39 @@ def test_missing_yahoo_files_are_named_with_their_source_and_place(tmp_path):
 
 def test_a_word_is_one_word_in_both_forms_of_unicode(tmp_path):
     assert reading.read_texts(written(tmp_path, "a\u0308 \u00e4\n")).texts == ["\u00e4 \u00e4"]
+
+
+def part_of_yahoo(root, monkeypatch, valid, test):
+    """The two files of a part of the Yahoo answers, of which the checksums are known."""
+    known = {}
+    for name, text in (("valid.txt", valid), ("test.txt", test)):
+        content = written(root / "yahoo_part", text, name).read_bytes()
+        known[name] = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    monkeypatch.setitem(sources()["yahoo_part"], "files", known)
+
+
+def test_a_part_of_yahoo_trains_on_validation_lines(tmp_path, monkeypatch):
+    valid = "".join(f"what is _UNK {number} ?\n" for number in range(20))
+    part_of_yahoo(tmp_path, monkeypatch, valid, "what is a dog ?\nlong " * 2 + "\n")
+    dataset = data.load("yahoo_part", root=tmp_path)
+    assert np.bincount(dataset.part).tolist() == [0, 18, 2, 3]
+    assert dataset.ids[[0, 17, 18, 20]].tolist() == [
+        "training-1",
+        "training-18",
+        "validation-19",
+        "test-1",
+    ]
+    assert "validation lines" in dataset.info["title"] and "_UNK" not in dataset.info["vocabulary"]
+    assert (dataset.x[:20] == UNKNOWN).sum() == 20 + 2  # and two words that training never saw
+    limited = data.load("yahoo_part", root=tmp_path, max_vocabulary=2)
+    assert limited.info["vocabulary"][4:] == ["?", "is"]
+
+
+def test_another_or_no_part_of_yahoo_is_one_sentence(tmp_path):
+    written(tmp_path / "yahoo_part", "a\n", "valid.txt")
+    with pytest.raises(FileNotFoundError, match=r"put test.txt, from the data of He") as missing:
+        data.load("yahoo_part", root=tmp_path)
+    written(tmp_path / "yahoo_part", "a\n", "test.txt")
+    with pytest.raises(ValueError, match=r"valid.txt is damaged .*: delete it and get it again"):
+        data.load("yahoo_part", root=tmp_path)
+    assert "download" not in str(missing.value)
