@@ -310,11 +310,12 @@ def plot_water_filling(eigenvalues, level: float, *, latent_dim: int, ax=None):
 
 
 def plot_images(images, *, columns: int = 16, size: float = 0.5, rows=None, cmap: str = "gray"):
-    """A grid of images (N, 1, H, W) or (N, H, W), `rows` naming its rows; returns the figure."""
+    """A grid of images (N, 1 or 3, H, W) or (N, H, W), `rows` naming its rows; its figure."""
     import matplotlib.pyplot as plt
 
     images = np.asarray(images)
-    images = images[:, 0] if images.ndim == 4 else images
+    if images.ndim == 4:
+        images = images.transpose(0, 2, 3, 1) if images.shape[1] == 3 else images[:, 0]
     shape = (-(-len(images) // columns), columns)
     figure, axes = plt.subplots(*shape, figsize=(size * columns, size * shape[0]), squeeze=False)
     for ax in axes.flat:

@@ -33,6 +33,8 @@ NETWORKS = ("mlp", "cnn", "resnet", "ladder")
 TIMED_EXAMPLES, TIMED_RUNS = 1024, 3
 FRECHET = ("samples", "reconstructions")
 REFERENCE_IMAGES = 1024  # that train the encoder of Frechet distances
+# The paper's distortion of colours: the sum of squared errors, without a factor of 1/2.
+COLOUR = dict(likelihood="gaussian", noise_variance=0.5, value_range=(0.0, 1.0))
 
 PLAIN = {"beta-VAE": Method()}
 ANNEALED = {"beta-VAE, annealed": Method(anneal=0.3)}
@@ -47,38 +49,42 @@ def rate_setup(
     latent_dim: int = 32,
     num_train: int | None = None,
     num_test: int | None = None,
+    loading: dict | None = None,
     **changes,
 ) -> Setup:
-    """A set of binary images with one of the paper's networks.
+    """A set of binary or of colour images with one of the paper's networks.
 
     Args:
-        name: a set with a test part, for example "binary_mnist", "omniglot" or "binary_digits".
+        name: a set with a test part, for example "binary_mnist", "binary_digits" or "svhn".
         network: "cnn", "resnet", "mlp", two fully connected layers of 256 and 128 units, or
-            "ladder", a `LadderVAE` of two scales with 64 and 32 channels.
+            "ladder", a `LadderVAE` of two scales with 64 and 32 channels, for binary images.
         width: factor of all numbers of channels or units.
         latent_dim: K; of a ladder the coarser scale's latent channels, four times the finer one's.
         num_train, num_test: images drawn at random; by default all.
+        loading: options of `data.load`.
         changes: other fields of `Setup`.
     """
     if network not in NETWORKS:
         raise ValueError(f"network must be one of {NETWORKS}, not {network!r}")
-    whole = load(name)
-    if "parts" not in whole.info or whole.x.shape[1] != 1:
-        wanted = "a set of binary images with a test part, such as 'binary_digits'"
-        raise ValueError(f"name must be {wanted}, not {name!r}")
+    whole = load(name, **loading or {})
+    shape = whole.x.shape[1:]
+    kinds = {1: "binary"} if network == "ladder" else {1: "binary", 3: "colour"}
+    if "parts" not in whole.info or shape[0] not in kinds:
+        wanted = f"a set of {' or '.join(kinds.values())} images with a test part"
+        raise ValueError(f"name must be {wanted}, such as 'binary_digits', not {name!r}")
+    likelihood = COLOUR if shape[0] == 3 else dict(likelihood="bernoulli")
     random, kept = np.random.default_rng(0), []
     for part, number in ((TRAIN, num_train), (TEST, num_test)):
         kept.append(random.permutation(np.flatnonzero(whole.part == part))[:number])
-    shape = whole.x.shape[1:]
     if network == "ladder":
         channels = [round(width * number) for number in (64, 32)]
         latents = (latent_dim, max(1, latent_dim // 4))
         model = LadderVAE(shape, channels=channels, latent_channels=latents)
     elif network == "mlp":
         hidden = tuple(round(width * units) for units in (256, 128))
-        model = VAE.mlp(shape, latent_dim, hidden, posterior="diagonal", likelihood="bernoulli")
+        model = VAE.mlp(shape, latent_dim, hidden, posterior="diagonal", **likelihood)
     else:
-        model = getattr(VAE, network)(shape, latent_dim, width=width)
+        model = getattr(VAE, network)(shape, latent_dim, width=width, **likelihood)
     dataset = whole.take(np.sort(np.concatenate(kept)))
     columns = dict(network=network, width=width)
     base = Setup(dataset, model, 200, 128, METHODS, cosine=True, replicas=3, columns=columns)
@@ -267,7 +273,8 @@ def frechet_rows(setup: Setup, found: dict[str, Fit], *, seed: int) -> list[dict
         for one in plain_fits(trained, betas):
             row = dict(method=name, beta=float(one.beta[0]))
             keys += [dict(row, metric=f"frechet_{kind}") for kind in FRECHET]
-            sets += [one.sample(z)[0].numpy(), one.reconstruct(real)[0].numpy()]
+            drawn = one.sample(z)[0], one.reconstruct(real)[0]
+            sets += [each.clamp(0, 1).numpy() for each in drawn]  # Gaussian means are free
     turned, turns = quarter_turns(setup.train[:REFERENCE_IMAGES])
     features, _ = features_of(np.concatenate(sets), reference=turned, labels=turns, seed=seed)
     target, *others = np.split(features, len(sets))

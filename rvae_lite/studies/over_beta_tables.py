@@ -1,8 +1,15 @@
-"""Curves over beta beside the numbers of Bae et al. (2023), with a verdict on each."""
+"""Curves over beta beside the numbers of Bae et al. (2023), or beside annealed trainings."""
 
 import numpy as np
 
+from rvae_lite.reporting import figures
 from rvae_lite.reporting.tables import NO_NUMBER, REFERENCE, format_median, format_number, verdict
+from rvae_lite.studies.over_beta import area_and_dominance, curve_of
+
+CASE = ["data", "network"]
+# A multi-rate training, and the annealed ones, one for each beta, that it is compared with
+RIVALS = dict.fromkeys(("MR-VAE", "MR-VAE, paper's gates"), "beta-VAE, annealed")
+RIVALS["MR-VAE, twice as long"] = "beta-VAE, annealed, twice as long"
 
 
 def best_negative_elbos(table, *, baseline: str = "beta-VAE"):
@@ -85,3 +92,77 @@ def gaps_against_paper(table, published, *, method: str = "MR-VAE"):
     columns = ["paper", "here", "direction", "size"]
     shown = pd.DataFrame.from_dict(shown, orient="index", columns=columns)
     return shown.rename_axis("beta")
+
+
+def excess(own, method: str = "MR-VAE"):
+    """Loss of one training above that of as many annealed ones as betas, nats.
+
+    The columns data, network, seed, beta and excess; seeds that both have.
+    """
+    keys = [*CASE, "seed", "beta"]
+    losses = own[(own.metric == "loss") & own.beta.notna()]
+    losses = losses.assign(beta=losses.beta.map("{:.4g}".format).astype(float))
+    ours, theirs = (losses[losses.method == name] for name in (method, RIVALS[method]))
+    both = ours.merge(theirs, on=keys, suffixes=("", "_of_rival"))
+    both = both.assign(excess=both.value - both.value_of_rival)
+    return both[[*keys, "excess"]].sort_values(keys, ignore_index=True)
+
+
+def excesses(own, methods=tuple(RIVALS)):
+    """One training against annealed ones as long: medians over seeds, a row per comparison.
+
+    Columns: seeds; mean, low and high, the excess loss on average over the betas, at the lowest and
+    at the highest; elbo and theirs, the lowest -ELBO over beta; area and dominance of the curve.
+    """
+    import pandas as pd
+
+    rows = []
+    for method in methods:
+        rival = RIVALS[method]
+        for case, part in excess(own, method).groupby(CASE, sort=False):
+            seeds = part.groupby("seed").excess
+            row = dict(zip(CASE, case, strict=True), method=method, seeds=len(seeds))
+            row["mean"], row["least"], row["most"] = seeds.mean().quantile([0.5, 0, 1])
+            row.update(low=seeds.first().median(), high=seeds.last().median())
+            here = own[(own["data"] == case[0]) & (own.network == case[1])]
+            best = best_negative_elbos(here[here.seed.isin(part.seed)], baseline=rival)
+            best = best.groupby("method").value.median()
+            row.update(elbo=best[method], theirs=best[rival])
+            row.update(_of_curves(here, method, part.seed.unique()))
+            rows.append(row)
+    return pd.DataFrame(rows).set_index(["method", *CASE])
+
+
+def _of_curves(here, method: str, seeds) -> dict[str, float]:
+    """Area (nats squared) and dominance against the rival, medians over seeds."""
+    found = []
+    for seed in seeds:
+        curves = (curve_of(here, name, seed=seed) for name in (method, RIVALS[method]))
+        found.append(area_and_dominance(*curves))
+    return {name: np.median([each[name] for each in found]) for name in found[0]}
+
+
+def excess_table(own, methods=tuple(RIVALS), *, of: str = "ten"):
+    """`excesses` as text; `of` says how many annealed trainings there are."""
+    found, shown = excesses(own, methods), {}
+    spread = found[["mean", "least", "most"]].to_numpy()
+    shown["mean excess"] = ["{:+.1f} ({:+.1f} to {:+.1f})".format(*row) for row in spread]
+    for title, name in (("at the lowest β", "low"), ("at the highest β", "high")):
+        shown[title] = found[name].map("{:+.1f}".format)
+    shown["best −ELBO"] = found.elbo.map("{:.1f}".format)
+    shown[f"of {of}"] = found.theirs.map("{:.1f}".format)
+    shown["area"], shown["dominance"] = found.area.round().astype(int), found.dominance.round(2)
+    return found[["seeds"]].assign(**shown)
+
+
+def plot_excess(own, methods, *, of: str = "ten", ax) -> None:
+    """Excess loss over beta: the median, and a band from the least to the most over seeds."""
+    for method in methods:
+        groups = excess(own, method).groupby("beta").excess
+        least, middle, most = (groups.quantile(share) for share in (0, 0.5, 1))
+        colour = figures.colour_of(method)
+        ax.plot(middle.index, middle, color=colour, label=method)
+        ax.fill_between(middle.index, least, most, color=colour, alpha=0.25, lw=0)
+    ax.axhline(0, color="grey", lw=1)
+    ax.set(xscale="log", xlabel="beta", ylabel=f"loss above {of} trainings', nats")
+    ax.legend(fontsize=7)

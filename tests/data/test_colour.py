@@ -89,11 +89,9 @@ def test_a_file_with_another_checksum_is_refused(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (dict(images=np.zeros((9, 3, 32, 32), np.uint8)), r"must be uint8 \(N, 32, 32, 3\)"),
-        (dict(images=np.zeros((9, 32, 32, 3))), r"not float64 \(9, 32, 32, 3\)"),
-        (dict(images=np.zeros((0, 32, 32, 3), np.uint8)), r"not uint8 \(0, 32, 32, 3\)"),
-        (dict(labels=np.zeros(8, int)), r"labels must be 9 integers, not int64 \(8,\)"),
-        (dict(labels=np.zeros(9)), r"labels must be 9 integers, not float64 \(9,\)"),
+        (dict(images=np.zeros((9, 3, 32, 32), np.uint8)), "'uint8', 9, 3, 32, 32"),
+        (dict(images=np.zeros((9, 32, 32, 3))), "images, labels must not be .*'float64', 9"),
+        (dict(labels=np.zeros(8, int)), "'int64', 8"),
         (dict(labels=np.array([Trap()] * 9, dtype=object)), "allow_pickle=False"),
     ],
 )

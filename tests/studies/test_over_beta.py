@@ -170,7 +170,7 @@ def test_networks_and_sets_that_do_not_fit_are_refused():
     ):
         over_beta.rate_setup("binary_digits", network="rnn")
     with pytest.raises(
-        ValueError, match="name must be a set of binary images with a test part.*not 'digits'"
+        ValueError, match="name must be a set of binary or colour images with a test.*not 'digits'"
     ):
         over_beta.rate_setup("digits")
 
