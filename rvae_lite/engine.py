@@ -162,7 +162,7 @@ class Trainer:
     """Runs epochs: block by block of replicas, batch by batch.
 
     loss: of one replica, in training mode; seeds: one per replica.
-    x: data on the training's device, (N, *data).
+    x: data on the training's device, (N, *data); lengths: how batches are drawn from them.
     batches, epochs: the length of the training; law, learning_rate: of beta, of Adam's step.
     beta, rho: each replica's numbers, (M,); beta is NaN where it is drawn.
     anchoring: how batches meet the Rosetta points, an `anchors.Anchoring`, or None.
@@ -172,6 +172,7 @@ class Trainer:
 
     loss: ReplicaLoss
     x: Tensor
+    lengths: object
     seeds: list[int]
     batches: Batches
     epochs: int
@@ -189,9 +190,7 @@ class Trainer:
         model, device = self.loss.model, self.x.device
         speeds = Parameters(model).speeds(model, self.frozen)
         self.speeds = speeds if isinstance(speeds, float) else speeds.to(device)
-        largest = len(self.seeds)
-        if self.compiled and device.type == "cpu":
-            largest = LARGEST_BLOCK
+        largest = LARGEST_BLOCK if self.compiled and device.type == "cpu" else len(self.seeds)
         if one_by_one(model, device):
             largest = 1
         self.blocks = blocks(len(self.seeds), largest)
@@ -225,7 +224,7 @@ class Trainer:
     def _batches(self, like: Tensor, epoch: int, block: slice) -> Iterator[Batch]:
         """The batches of an epoch for a block of replicas; each tensor has a leading axis M."""
         seeds, device = self.seeds[block], self.x.device
-        orders = self.batches.orders(seeds, epoch).to(device)
+        orders = self.lengths.regroup(self.batches.orders(seeds, epoch), epoch).to(device)
         noises = self.batches.noises(seeds, epoch, self.loss.model.noise_dim, like.dtype)
         betas, rho = self._betas(seeds, epoch, block, like), self.rho[block].to(like)
         annealing = self._factors(self.law, epoch)
@@ -234,7 +233,7 @@ class Trainer:
             anchors = self.anchoring.of_epoch(self.batches, seeds, epoch, block)
         drawn = zip(orders, noises.to(device), betas, annealing, anchors, strict=True)
         for order, noise, beta, factor, anchor in drawn:
-            examples = self.x.index_select(0, order.flatten()).unflatten(0, order.shape)
+            examples = self.lengths.take(self.x, order, cut=not self.compiled)
             yield Batch(to_units(examples, like), noise, beta, beta * factor, rho, anchor)
 
     def _betas(self, seeds: list[int], epoch: int, block: slice, like: Tensor) -> list[Tensor]:

@@ -20,6 +20,7 @@ from rvae_lite.checkpoints import Checkpoint
 from rvae_lite.fitted import Fit, Start
 from rvae_lite.laws import Annealed, Constant, Cosine, LogUniform, drawn_from
 from rvae_lite.models.checks import check_data
+from rvae_lite.models.lengths import Lengths
 from rvae_lite.models.likeness import check_points
 from rvae_lite.multirate import is_multirate
 from rvae_lite.objective import BETA_VAE, BetaVAE, ReplicaLoss
@@ -104,11 +105,11 @@ def fit(
     # Lay the training out, and go on where an interrupted one left off.
     batches = engine.Batches.of(len(x), batch_size)
     num_steps = replicas * epochs * batches.num_batches
-    course = dict(epochs=epochs, law=law, beta=beta, rho=rho, learning_rate=rate_law)
+    course = dict(seeds=seeds, epochs=epochs, law=law, beta=beta, rho=rho, learning_rate=rate_law)
     trainer = engine.Trainer(
         loss=ReplicaLoss(copy.deepcopy(model).train(), objective, num_data=len(x)),
         x=x.to(device),
-        seeds=seeds,
+        lengths=Lengths(model, x),
         batches=batches,
         **course,
         anchoring=weighted and Anchoring(weighted, model, device, beta=beta, law=law),

@@ -35,7 +35,7 @@ LEAVES = {
     "rivals",
     "coverage",
 }
-LEAVES |= {"models.checks", "models.forms", "models.ladder", "models.likeness"}
+LEAVES |= {"models.checks", "models.forms", "models.ladder", "models.lengths", "models.likeness"}
 HEAVY = ["crowsetta", "evfuncs", "h5py", "jinja2", "matplotlib", "pandas", "papermill", "PIL"]
 HEAVY += ["pooch", "scipy", "sklearn", "soundfile", "torchvision", "tqdm", "typer", "umap"]
 ALLOWED = {"cli": {"typer"}, "lab.commands": {"typer"}, "lab.estimator": {"sklearn"}}

@@ -127,6 +127,7 @@ class TextVAE(nn.Module):
         embedding_dim: of a word.
         hidden_dim: F, of both LSTMs.
         word_dropout: share of the words that the decoder reads as the unknown token in training.
+        by_length: whether a training's batches hold sentences of similar length, which is faster.
 
     Raises:
         ValueError: a number out of range.
@@ -150,6 +151,7 @@ class TextVAE(nn.Module):
         embedding_dim: int = 32,
         hidden_dim: int = 64,
         word_dropout: float = 0.0,
+        by_length: bool = False,
     ):
         super().__init__()
         sizes = dict(num_tokens=num_tokens, length=length, latent_dim=latent_dim)
@@ -167,8 +169,8 @@ class TextVAE(nn.Module):
         self.head = PosteriorHead(hidden_dim, latent_dim, "diagonal")
         self.decoder = TextDecoder(num_tokens, latent_dim, embedding_dim, hidden_dim)
         self.num_tokens, self.data_shape, self.latent_dim = num_tokens, (length,), latent_dim
-        self.word_dropout = word_dropout
-        self.config = dict(network="text", **sizes, word_dropout=word_dropout)
+        self.word_dropout, self.by_length = word_dropout, by_length
+        self.config = dict(network="text", **sizes, word_dropout=word_dropout, by_length=by_length)
 
     @classmethod
     def from_config(cls, config: dict) -> "TextVAE":
@@ -204,7 +206,8 @@ class TextVAE(nn.Module):
         words = _shifted(x)
         if self.training and self.word_dropout:
             below = NormalDist().inv_cdf(self.word_dropout)  # P(noise < below) = word_dropout
-            dropped = (noise[:, self.latent_dim :] < below) & (words != START)
+            own = noise[:, self.latent_dim : self.latent_dim + x.shape[1]]
+            dropped = (own < below) & (words != START)
             words = torch.where(dropped, UNKNOWN, words)
         return self._nll(x, words, z), posterior.kl_divergence()
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rvae_lite.arrays import is_whole
-from rvae_lite.data.dataset import PARTS, TEST, TRAIN, VALID, VALID_SHARE, Dataset, numbered
+from rvae_lite.data.dataset import PARTS, TEST, TRAIN, VALID, Dataset, numbered
 from rvae_lite.data.folders import folder_of, info_of, sources, verified
 from rvae_lite.publishing import expanded
 from rvae_lite.readers.files import opened
@@ -23,7 +23,7 @@ from rvae_lite.text.vocabulary import SPECIAL, UNKNOWN, Vocabulary
 LONGEST = 2**26  # bytes of a line
 CONTROL = re.compile(r"[\x00-\x08\x0d-\x1b\x7f]")
 WORD = re.compile(r"\S+")
-RARE = "_UNK"  # what stands for every rare word in the file of Yahoo answers
+RARE = re.compile(r"(?<!\S)_UNK(?!\S)")  # what stands for rare words in the Yahoo answers
 
 
 class Texts(NamedTuple):
@@ -175,30 +175,17 @@ def load_yahoo(
 def load_yahoo_part(
     *, root=None, max_words: int = 200, max_vocabulary: int = 20_000, on_long: str = "refuse"
 ) -> Dataset:
-    """Yahoo answers without their 100,000 training lines: 9,000, 1,000 and 10,000 texts.
+    """Yahoo answers, trained on the 10,000 published validation lines; 10,000 texts for the test.
 
-    The training set is the first nine tenths of the published validation lines, the validation set
-    the rest; the test set is the published one.  The word _UNK of the files is the unknown token.
+    Files: <root>/yahoo_part/valid.txt and test.txt; their word _UNK is the unknown token.
 
-    Files: <root>/yahoo_part/valid.txt and test.txt (checksums verified).
-
-    max_words, on_long: as in `read_texts`; max_vocabulary: number of words kept.
+    max_words, on_long, max_vocabulary: as in `load_yahoo`.
     """
     found = []
     with folder_of("yahoo_part", root) as folder:
         for name in sources()["yahoo_part"]["files"]:
             verified("yahoo_part", folder / name)
             found.append(read_texts(folder / name, max_words=max_words, on_long=on_long))
-    for part in found:
-        part.texts[:] = [_with_unknown(text) for text in part.texts]
-    valid, test = found
-    count = len(valid.texts) - round(VALID_SHARE * len(valid.texts))
-    train = Texts(valid.texts[:count], valid.labels[:count], valid.lines[:count], valid.skipped)
-    held = Texts(valid.texts[count:], valid.labels[count:], valid.lines[count:], {})
-    info = info_of("yahoo_part")
-    return dataset_of([train, held, test], info=info, max_vocabulary=max_vocabulary)
-
-
-def _with_unknown(text: str) -> str:
-    words = [SPECIAL[UNKNOWN] if word == RARE else word for word in text.split()]
-    return " ".join(words)
+            found[-1].texts[:] = [RARE.sub(SPECIAL[UNKNOWN], text) for text in found[-1].texts]
+    parts = [found[0], Texts([], [], np.array([]), {}), found[1]]
+    return dataset_of(parts, info=info_of("yahoo_part"), max_vocabulary=max_vocabulary)

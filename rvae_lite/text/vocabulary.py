@@ -99,16 +99,11 @@ def lengths(tokens) -> np.ndarray:
     return (np.asarray(tokens) != PAD).sum(1)
 
 
-def trim(tokens):
-    """Tokens (N, T), an array or tensor, cut to the longest of these sentences."""
-    return tokens[:, : int((tokens != PAD).sum(1).max())]
-
-
 def buckets(tokens, *, size: int) -> list[np.ndarray]:
     """Groups of sentences of similar length: positions, at most `size` in each, all sentences once.
 
-    A model's cost grows with T, and padding changes nothing: groups of tokens (N, T) cut by `trim`
-    give the same numbers for less.  Training draws batches at random and does not use them.
+    A model's cost grows with T, and padding changes nothing: groups of tokens (N, T), trimmed, give
+    the same numbers for less.  Trainings have `models.lengths` for it.
     """
     order = np.argsort(lengths(tokens), kind="stable")
     return [order[begin : begin + size] for begin in range(0, len(order), size)]

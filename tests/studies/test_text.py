@@ -7,6 +7,7 @@ matplotlib.use("agg")
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -140,15 +141,39 @@ def test_texts_of_ones_own_are_measured_without_a_grammar(tmp_path):
     assert "excess" not in found
 
 
+def test_a_part_of_yahoo_is_a_unit_of_its_own(monkeypatch):
+    cells = text.study.cells("cpu")
+    assert len(cells) == 6 and "grammar_sentences-seed2" in cells
+    seen = []
+    monkeypatch.setattr(text, "text_setup", lambda name, **options: (name, options))
+    monkeypatch.setattr(text, "text_over_beta", lambda setup, seed: seen.append((*setup, seed)))
+    text.study.run("cpu", cells["yahoo_part-seed0"])
+    ((name, options, seed),) = seen
+    assert name == "yahoo_part" and options["by_length"] and seed == 0
+
+
+def test_a_set_is_shown_by_its_title_and_without_a_bound_that_nobody_knows():
+    own = load_results("text")
+    own = own[own["data"] == "grammar sentences"]
+    other = own[own.method != "MR-VAE"].assign(data="answers", entropy=math.nan)
+    both = pd.concat([own, other])
+    assert text.points_of(both).equals(text.points_of(own))
+    assert text.study.table(both).equals(text.study.table(own))
+    assert len(text.study.table(other)) < len(text.study.table(own))
+    left, _ = text.study.figure(other)
+    assert len(left.lines) == 3  # three curves, no line of the entropy
+
+
 def test_the_paper_profile_names_the_yahoo_files(tmp_path, monkeypatch):
     monkeypatch.setenv("RVAE_LITE_DATA", str(tmp_path))
-    cell = text.study.cells("paper")["seed0"]
+    cell = text.study.cells("paper")["yahoo-seed0"]
     with pytest.raises(FileNotFoundError, match="Yahoo answers is not in .*: put yahoo.train.txt"):
         text.study.run("paper", cell)
 
 
 def test_the_committed_curves_keep_to_the_entropy_and_show_the_collapse():
     table = load_results("text")
+    table = table[table["data"] == "grammar sentences"]
     points = table[table.beta.notna()].pivot_table(
         index=["method", "seed", "beta"], columns="metric", values="value"
     )
@@ -163,6 +188,7 @@ def test_the_committed_curves_keep_to_the_entropy_and_show_the_collapse():
 
 def test_the_committed_curves_beside_the_papers_statement():
     own = load_results("text")
+    own = own[own["data"] == "grammar sentences"]
     table = text.study.table(own)
     assert list(table.columns) == ["paper, Figure 5", "area, nats²", "dominance", "verdict"]
     assert set(table.loc["MR-VAE"].verdict) == {"differs"}

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from rvae_lite.text.vocabulary import END, PAD, SPECIAL, UNKNOWN, Vocabulary, buckets, lengths, trim
+from rvae_lite.models.lengths import trim
+from rvae_lite.text.vocabulary import END, PAD, SPECIAL, UNKNOWN, Vocabulary, buckets, lengths
 
 TEXTS = ["the end of the day", "a day", "of the night"]
 
