@@ -5,6 +5,7 @@ Letters: M replicas, N data points, B batch, K latent dimension, T points of a c
 """
 
 import math
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -108,7 +109,7 @@ def check_data(model, x, *, minimum: int) -> Tensor:
         ValueError: wrong type, shape or range, NaN or infinite values, fewer than `minimum`
             examples.
     """
-    x = x.detach() if _is_plain(x) else torch.from_numpy(_plain(as_array("x", x)))
+    x = x.detach() if _is_plain(x) else _shared(as_array("x", x))
     shape = tuple(model.data_shape)
     if x.ndim != len(shape) + 1 or tuple(x.shape[1:]) != shape:
         wanted = f"(N, {', '.join(map(str, shape))}) for this model"
@@ -162,22 +163,21 @@ def _checked_tokens(x: Tensor, num_tokens: int) -> Tensor:
     return x.long()
 
 
-def _plain(array: np.ndarray) -> np.ndarray:
-    # Torch shares an array's memory only if it is writable, native and without negative strides;
-    # others are copied.
-    return np.require(array, dtype=array.dtype.newbyteorder("="), requirements=["C", "W"])
+def _shared(array: np.ndarray) -> Tensor:
+    # Of the same memory where it is native and without negative strides; nobody writes to it.
+    array = np.require(array, dtype=array.dtype.newbyteorder("="), requirements=["C"])
+    with warnings.catch_warnings(action="ignore"):  # that the array is read-only
+        return torch.from_numpy(array)
 
 
 def check_latents(name: str, z, latent_dim: int, *, replicas: int | None = None) -> Tensor:
     """Latents as float64, after checking them: (N, K), or where M is given (M, N, K) too."""
-    z = torch.from_numpy(_plain(finite(name, z)))
+    z = _shared(finite(name, z))
     own = replicas is not None and z.ndim == 3 and len(z) == replicas
     if (z.ndim == 2 or own) and z.shape[-1] == latent_dim and z.shape[-2]:
         return z
-    expected = f"(N, {latent_dim})"
-    if replicas is not None:
-        expected += f" or ({replicas}, N, {latent_dim})"
-    raise ValueError(f"{name} must be {expected}, not {tuple(z.shape)}")
+    also = "" if replicas is None else f" or ({replicas}, N, {latent_dim})"
+    raise ValueError(f"{name} must be (N, {latent_dim}){also}, not {tuple(z.shape)}")
 
 
 def positive_betas(beta, *, device: torch.device) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from toy import terms_of, toy_data, toy_model, toy_points
 
 from rvae_lite import VAE, fit
+from rvae_lite.models.checks import check_data
 
 REFUSED = [
     (dict(replicas=0), "replicas must be a positive integer, not 0"),
@@ -88,3 +89,15 @@ def test_data_may_be_lists_arrays_or_tensors_of_any_float():
 def test_gaussian_data_without_a_declared_range_may_have_any():
     space = fit(toy_model(), 100 * toy_data(), epochs=1, batch_size=50)
     assert np.isfinite(terms_of(space)).all()
+
+
+@pytest.mark.parametrize("mode", ["r", "c", "r+"])
+def test_an_array_on_disk_is_read_where_it_lies(tmp_path, mode):
+    model = VAE.mlp((1, 4, 4), 2, (8,))
+    images = np.random.default_rng(0).integers(0, 256, (20, 1, 4, 4), dtype=np.uint8)
+    np.save(tmp_path / "images.npy", images)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode=mode)
+    assert np.shares_memory(check_data(model, mapped, minimum=1).numpy(), mapped)
+    of_disk, of_memory = (fit(model, x, epochs=1, batch_size=10) for x in (mapped, images))
+    assert torch.equal(of_disk.weights, of_memory.weights)
+    assert np.array_equal(mapped, images)
