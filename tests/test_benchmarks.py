@@ -1,0 +1,88 @@
+"""Benchmarks at toy scale: they run, go on where they left off, and find what they are there for."""
+
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from loading import load_file
+
+ceiling, growth, gpu = (load_file(f"benchmarks/{name}.py") for name in ("ceiling", "growth", "gpu"))
+
+
+def run(monkeypatch, benchmark, *options):
+    """A benchmark's command, in this process."""
+    monkeypatch.setattr(sys, "argv", [benchmark.__file__, *options])
+    benchmark.main()
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_a_gpu_writes_its_table_and_goes_on_where_it_left_off(
+    monkeypatch, capsys, tmp_path
+):
+    options = ["--out", str(tmp_path), "--device", "cpu", "--quick"]
+    run(monkeypatch, gpu, *options, "--minutes", "0.01")
+    assert "5 parts of 5 are left" in capsys.readouterr().out
+    run(monkeypatch, gpu, *options)
+    table = pd.read_csv(tmp_path / "gpu.csv")
+    assert set(table.gpu) == {"CPU"}
+    assert set(table[table.metric == "passed"].value) == {1.0}
+    assert set(table.part) == {*gpu.PARTS, gpu.TOY}
+    assert {"rv", "distortion"} <= set(pd.read_csv(tmp_path / f"{gpu.TOY}.csv").metric)
+    (tmp_path / "parts" / "options.csv").unlink()
+    capsys.readouterr()
+    run(monkeypatch, gpu, *options)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.endswith("done before")] == [
+        f"{part}: done before" for part in gpu.parts(True) if part != "options"
+    ]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_without_a_gpu_its_benchmark_says_so(monkeypatch, tmp_path):
+    with pytest.raises(SystemExit, match="^there is no CUDA device: run it where there is one"):
+        run(monkeypatch, gpu, "--out", str(tmp_path))
+
+
+def test_a_device_whose_numbers_differ_fails_its_benchmark(monkeypatch, tmp_path):
+    row = dict(case="images", difference=0.5, of_losses=0.5, limit=1e-3, passed=0.0)
+    monkeypatch.setattr(gpu, "PARTS", {"check trainings": lambda device, quick: [row]})
+    monkeypatch.setattr(gpu, "parts", lambda quick: ["check trainings"])
+    with pytest.raises(SystemExit, match="numbers are not those of the CPU"):
+        run(monkeypatch, gpu, "--out", str(tmp_path), "--device", "cpu", "--quick")
+
+
+def test_at_the_scale_of_the_papers_it_runs_three_studies_in_the_order_of_their_worth():
+    names = [name for name in gpu.parts(False) if name not in gpu.PARTS]
+    assert list(dict.fromkeys(name.split("/")[0] for name in names)) == [*gpu.STUDIES]
+    assert len(names) == 4 + 4 + 2
+    assert "multi_rate/binary_mnist-resnet-MR-VAE" in names
+
+
+def test_a_growth_is_the_slope_of_logarithms():
+    sizes = [10, 100, 1000]
+    assert np.allclose(growth.slopes(sizes, [3.0, 30.0, 300.0]), 1)
+    assert np.allclose(growth.slopes(sizes, [1.0, 100.0, 10_000.0]), 2)
+    assert np.allclose(growth.slopes(sizes, [1.0, 1.0, 10.0]), [0.5, 1.0])
+
+
+def test_a_growth_in_proportion_passes_and_a_steeper_one_does_not(capsys):
+    results = [dict(seconds=0.1 * size, peak=500 + size, own=500) for size in (1, 10, 100)]
+    assert not growth.report("N", [1, 10, 100], results)
+    steep = [dict(result, peak=result["seconds"] ** 1.1) for result in results]
+    assert growth.report("M", [1, 10, 100], steep)
+    assert "memory over M: slope 1.10" in capsys.readouterr().out
+
+
+def test_a_case_of_growth_trains_on_a_file(tmp_path):
+    growth.write_images(tmp_path / "images.npy", 1500)
+    found = growth.run_case(tmp_path / "images.npy", 2)
+    assert found["seconds"] > 0 and found["peak"] >= found["own"] > 0
+
+
+def test_the_ceiling_takes_turns_and_leaves_the_engine_alone():
+    run_epoch = ceiling.engine.Trainer.run_epoch
+    seconds, around = ceiling.measure(1, 2, 4, torch.device("cpu"))
+    assert np.shape(seconds) == (2, 2) and np.min(seconds) > 0 and around > 0
+    assert ceiling.engine.Trainer.run_epoch is run_epoch
