@@ -22,9 +22,9 @@ from torch.utils._python_dispatch import return_and_correct_aliasing
 from torch.utils._pytree import tree_flatten, tree_map
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
-from rvae_lite import fitted, train
+from rvae_lite import engine, fitted, train
 
-DEVICE = "mock:0"
+DEVICE, CPU = "mock:0", torch.device("cpu")
 COPIES = {"aten::copy_", "aten::_to_copy"}
 TO_HOST = {"aten::_local_scalar_dense", "aten::equal", "aten::nonzero"}  # CUDA waits for these
 _aten, _every = (torch.library.Library(name, "IMPL") for name in ("aten", "_"))
@@ -83,7 +83,7 @@ def compute(operation, args: tuple, kwargs: dict):
     kwargs = dict(kwargs)
     if kwargs.get("device") is not None:
         on_device = torch.device(kwargs["device"]).type == "mock"
-        kwargs["device"] = torch.device("cpu")
+        kwargs["device"] = CPU
     kwargs.pop("pin_memory", None)
     if name in TO_HOST or (name == "aten::_to_copy" and not on_device):
         _transfers.append(name)
@@ -165,3 +165,25 @@ def everything_elsewhere():
         torch.autograd.set_multithreading_enabled(False),
     ):
         yield _transfers
+
+
+@contextlib.contextmanager
+def one_step():
+    """Inside the block a training is one step on a few examples, however long it is meant to be.
+
+    Replicas of convolutions take it one after the other, as on a CPU, which is faster here.
+    """
+    run_epoch, one_by_one = engine.Trainer.run_epoch, engine.one_by_one
+
+    def once(trainer, state, epoch):
+        return state.history[-1] if state.history else run_epoch(trainer, state, epoch)
+
+    def few(cls, num_data, batch_size):
+        return cls(num_data, 1, min(num_data, batch_size, 8))
+
+    with (
+        mock.patch.object(engine.Trainer, "run_epoch", once),
+        mock.patch.object(engine.Batches, "of", classmethod(few)),
+        mock.patch.object(engine, "one_by_one", lambda model, _: one_by_one(model, CPU)),
+    ):
+        yield
