@@ -22,7 +22,8 @@ from rvae_lite.gates import Gate
 from rvae_lite.laws import Annealed, Constant, Cosine, LogUniform, drawn_from
 from rvae_lite.objective import Anchors, Batch, ReplicaLoss
 
-LARGEST_BLOCK = 10  # replicas trained side by side on a CPU; more of them fall out of its cache
+# Replicas trained side by side on a CPU: more of them fall out of its cache.
+LARGEST_BLOCK, LARGEST_EAGER_BLOCK = 10, 40
 ADAM_BETA1, ADAM_BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-8
 # What a replica's seed is used for.  The numbers are part of every result.
 INITIALISATION, ORDER, NOISE, EVALUATION, RATE, ANCHOR_RATE = range(6)
@@ -190,9 +191,11 @@ class Trainer:
         model, device = self.loss.model, self.x.device
         speeds = Parameters(model).speeds(model, self.frozen)
         self.speeds = speeds if isinstance(speeds, float) else speeds.to(device)
-        largest = LARGEST_BLOCK if self.compiled and device.type == "cpu" else len(self.seeds)
+        largest = LARGEST_BLOCK if self.compiled else LARGEST_EAGER_BLOCK
         if one_by_one(model, device):
             largest = 1
+        elif device.type != "cpu":
+            largest = len(self.seeds)
         self.blocks = blocks(len(self.seeds), largest)
 
     def _make_step(self):

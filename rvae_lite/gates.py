@@ -151,6 +151,12 @@ class LatentGate(nn.Module):
         self.picks = [each.float() for each in chosen]
         self.log_scale = None if log_scale is None else self.picks[0][:-1] * log_scale
 
+    def _apply(self, function, recurse=True):
+        # They move with the module: a training then copies nothing to its device.
+        self.picks = [function(pick) for pick in self.picks]
+        self.log_scale = None if self.log_scale is None else function(self.log_scale)
+        return super()._apply(function, recurse)
+
     def scale(self, h: Tensor) -> Tensor:
         """What the channels are multiplied by at h, () or (B,): (F,) or (B, F)."""
         return self.film.scale(h) * self._open(h)

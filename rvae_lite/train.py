@@ -107,7 +107,7 @@ def fit(
     num_steps = replicas * epochs * batches.num_batches
     course = dict(seeds=seeds, epochs=epochs, law=law, beta=beta, rho=rho, learning_rate=rate_law)
     trainer = engine.Trainer(
-        loss=ReplicaLoss(copy.deepcopy(model).train(), objective, num_data=len(x)),
+        loss=ReplicaLoss(copy.deepcopy(model).to(device).train(), objective, num_data=len(x)),
         x=x.to(device),
         lengths=Lengths(model, x),
         batches=batches,

@@ -234,7 +234,7 @@ def penalty(*arguments, weight=None):
 
 def open_share(self, h):
     factors = torch.nn.functional.pad(self.shared[0].scale(h), (0, 1), value=1.0)
-    return math.prod([factors @ pick.double() for pick in self.picks])
+    return math.prod([factors @ pick.double().cpu() for pick in self.picks])
 
 
 def centred(beta, beta_range):

@@ -261,6 +261,8 @@ def test_training_in_blocks_changes_nothing(monkeypatch, eager):
     in_blocks = toy_fit(compile=True)
     assert_close(in_blocks.weights, eager.weights)
     assert_close(terms_of(in_blocks), terms_of(eager))
+    monkeypatch.setattr(engine, "LARGEST_EAGER_BLOCK", 3)
+    assert_close(toy_fit(compile=False).weights, eager.weights)
 
 
 @pytest.mark.slow
