@@ -33,7 +33,8 @@ PAPER = dict(epochs=200, betas=BETAS, num_images=5000)
 study = Study(
     "colour",
     reproduces="Figures 5 to 7, colour images, in small",
-    chapter="24_images_samples",
+    chapter="29_colour",
+    minutes=dict(cpu=80),
     profiles=dict(
         quick=dict(sets=dict(procedural_colour=dict(latent_dim=8)), seeds=1, setup=TINY),
         cpu=dict(sets=PARTS, seeds=2, setup=SMALL),

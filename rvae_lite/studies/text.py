@@ -28,7 +28,8 @@ from rvae_lite.text.vocabulary import Vocabulary, buckets, lengths
 
 BUCKET = 512  # sentences measured at once
 COLLAPSED = 0.1  # nats of rate below which a model says nothing about its sentence
-METHODS = {"MR-VAE": PAPER_GATES, **PLAIN, **ANNEALED}
+MULTI = {"MR-VAE": PAPER_GATES, "MR-VAE, annealed": PAPER_GATES._replace(anneal=0.3)}
+METHODS = MULTI | PLAIN | ANNEALED
 LONGER = {"MR-VAE, 4 times as long": PAPER_GATES._replace(longer=4)}
 NETWORK = dict(latent_dim=16, embedding_dim=32, hidden_dim=64, word_dropout=0.0, by_length=False)
 FEW = dict(loading=dict(num_train=2000, num_test=500), epochs=4)

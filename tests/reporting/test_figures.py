@@ -129,6 +129,7 @@ def test_a_large_window_is_a_umap_and_a_small_one_a_plane(monkeypatch):
 TOGETHER = [  # lines of one figure
     ["VAE", "beta-VAE", "R-VAE", "R-VAE, rho 2.75", "VAE, anchors repeated", "VAE (same seed)"],
     ["MR-VAE", "beta-VAE", "beta-VAE, annealed", "MR-VAE, 4 times as long", "beta-TCVAE", "exact"],
+    ["MR-VAE", "MR-VAE, annealed", "MR-VAE, 4 times as long", "beta-VAE", "beta-VAE, annealed"],
     ["MR-VAE", "MR-VAE, paper's gates", "MR-VAE, twice as long", "beta-VAE", "beta-VAE, annealed"],
     ["MR-VAE", "beta-VAE, annealed", "affine latents", "no gates at the latents", "latents alone"],
     ["MR-VAE", "beta-VAE, annealed", "more low betas", "more at both ends", "one beta a batch"],
