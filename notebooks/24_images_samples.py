@@ -255,7 +255,7 @@ tables.statements(told, columns=columns, name=name)
 
 # %% [markdown]
 # *Deviations.* The paper's Figure 6 shows colour photographs with Inception features, Figure 7 SVHN and CelebA; ours are binary images with features of their own, and what is compared are the decoder's probabilities, which are grey where the model is unsure.
-# Figure 7 is on binary digits.
+# Figure 7 is on binary digits; {ref}`colour` has it in colour.
 #
 # ## Take-aways
 #

@@ -381,8 +381,7 @@ check("at β = 1 the losses of one training and of its own are within 7 %", with
 # * Fine scales speak at low $\beta$ only, so a training over all $\beta$ at once may shut them early and for good.
 #   Gates that start tilted prevent it on the digits, not with every seed on MNIST: look at the rate of every scale before you trust a curve.
 #
-# Both halves of the book are now complete: spaces that can be found again, and models for every rate.
-# {ref}`one-space-every-rate` puts them together.
+# {ref}`colour` takes the curve to colour images.
 #
 # ## Exercises
 #

@@ -1,6 +1,7 @@
 """The replica engine: M independent trainings as one, their parameters stacked on a leading axis.
 
-Each replica has its own seed, beta and rho; its numbers do not depend on its neighbours.
+Each replica has its own seed, beta and rho; its numbers do not depend on its neighbours, but for
+the rounding of sentences that are cut to the longest of a block.
 Letters: M replicas, N data points, B batch, P parameters of one model, T terms of the loss.
 """
 

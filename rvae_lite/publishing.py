@@ -98,7 +98,7 @@ def claimed(path, *, wait: bool = False):
     with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         place = path.with_name(f".{path.name[:200]}.claim")
-        handle = _locked(place, wait=wait)
+        handle = _locked(place, wait=wait, alone=False)
     if handle is None:
         yield False
         return
@@ -114,16 +114,20 @@ def claimed(path, *, wait: bool = False):
 def _locked_journal(path: Path):
     """The journal beside `path`, open for one process at a time, and gone afterwards."""
     place = _journal(path)
-    with os.fdopen(_locked(place, wait=True), "wb") as file:
+    with os.fdopen(_locked(place, wait=True, alone=True), "wb") as file:
         file.truncate()
         try:
             yield file
         finally:
-            place.unlink(missing_ok=True)
+            with suppress(PermissionError):  # Windows keeps a file that is open
+                place.unlink(missing_ok=True)
 
 
-def _locked(place: Path, *, wait: bool) -> int | None:
-    """The file at `place`, open for this process alone; None where another one has it."""
+def _locked(place: Path, *, wait: bool, alone: bool) -> int | None:
+    """The file at `place`, open for this process alone; None where another one has it.
+
+    alone: refuse a file that has other names, as what is written to it would appear there.
+    """
     how = 0 if fcntl is None else fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB)
     while True:
         handle = os.open(place, OPEN_NEW, 0o600)
@@ -138,7 +142,7 @@ def _locked(place: Path, *, wait: bool) -> int | None:
         except BaseException:  # interrupted while waiting
             os.close(handle)
             raise
-        if fcntl is None or _is_at(handle, place):
+        if fcntl is None or _is_at(handle, place, alone=alone):
             return handle
         os.close(handle)
 
@@ -210,14 +214,17 @@ def _open_temporary(path: Path):
     return os.fdopen(os.open(temporary, OPEN_NEW | os.O_EXCL, 0o666), "wb"), temporary
 
 
-def _is_at(handle: int, path: Path) -> bool:
-    """Whether an open file is still that at `path`, under this name alone."""
+def _is_at(handle: int, path: Path, *, alone: bool = True) -> bool:
+    """Whether an open file is still that at `path`, and `alone`: under this name only."""
     own = os.fstat(handle)
     try:
         there = os.lstat(path)
     except FileNotFoundError:
         return False
-    return own.st_nlink == 1 and (own.st_dev, own.st_ino) == (there.st_dev, there.st_ino)
+    return (own.st_nlink == 1 or not alone) and (own.st_dev, own.st_ino) == (
+        there.st_dev,
+        there.st_ino,
+    )
 
 
 def _free_names(paths: list[Path]) -> list[Path]:

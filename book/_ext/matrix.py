@@ -140,7 +140,7 @@ def _verdicts(row: str) -> tuple[Counter, Counter]:
         return Counter(), Counter()
     if "direction" not in table and "verdict" not in table:  # statements that hold or do not
         held = table.to_numpy().ravel()
-        return Counter("same" if one else "opposite" for one in held), Counter()
+        return Counter("agrees" if one else "differs" for one in held), Counter()
     column = "direction" if "direction" in table else "verdict"
     table = table[~table[column].isin(NO_VERDICT)]
     sizes = Counter(table["size"]) if "size" in table else Counter()
@@ -335,7 +335,8 @@ def fill(app, docname, source) -> None:
         return
     from rvae_lite.studies.study import FOLDER, results_folder
 
-    for path in [ITEMS, Path(__file__), *results_folder().glob("*.csv"), *FOLDER.glob("*.py")]:
+    made_of = [*results_folder().glob("*.csv"), *FOLDER.glob("*.py"), *NOTEBOOKS.glob("*.ipynb")]
+    for path in [ITEMS, Path(__file__), *made_of]:
         app.env.note_dependency(str(path))
     source[0] = MARK.sub(lambda found: matrix(found[1]), source[0])
 

@@ -151,7 +151,8 @@ def excess_table(own, methods=tuple(RIVALS), *, of: str = "ten"):
         shown[title] = found[name].map("{:+.1f}".format)
     shown["best −ELBO"] = found.elbo.map("{:.1f}".format)
     shown[f"of {of}"] = found.theirs.map("{:.1f}".format)
-    shown["area"], shown["dominance"] = found.area.round().astype(int), found.dominance.round(2)
+    shown["area"] = [format_number(area, digits=0) for area in found.area]
+    shown["dominance"] = found.dominance.round(2)
     return found[["seeds"]].assign(**shown)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rvae_lite.publishing import write_atomically
 from rvae_lite.studies.study import read_rows, results_folder
-from rvae_lite.studies.units import Unit, as_text, commit_of_package, measure, units_of
+from rvae_lite.studies.units import Unit, as_text, commit_of_package, measure, say, units_of
 
 
 def run_study(
@@ -37,6 +37,7 @@ def run_study(
         The table, a pandas DataFrame, or None with `only`.
 
     Raises:
+        FileNotFoundError: the data of all units are missing; those of some are left out and told.
         ValueError: an unknown name or profile, or workers that do not fit this command.
         ImportError: Dask is not installed.
         OSError: no scheduler answers, or a file cannot be written.
@@ -52,30 +53,44 @@ def run_study(
         from rvae_lite.studies.cluster import spread
 
         finished = spread(units, workers=workers, scheduler=scheduler)
-    options = dict(desc=f"{name}, {profile}", unit="unit", disable=not progress)
+    options, missing = dict(desc=f"{name}, {profile}", unit="unit", disable=not progress), ""
     try:
         with contextlib.closing(finished):
-            for unit, text in tqdm(finished, total=len(units), **options):
-                texts[unit.name] = _rows(unit, text)
+            for unit, found in tqdm(finished, total=len(units), **options):
+                if isinstance(found, FileNotFoundError):
+                    missing = f"{unit.name} is left out: {found}"
+                    say(missing)
+                else:
+                    texts[unit.name] = _rows(unit, found)
     except KeyboardInterrupt:
         stopped = f"stopped with {len(texts)} of {len(units)} units finished"
         print(f"{stopped}: the same command goes on from there", file=sys.stderr)
         raise
+    if not texts:
+        raise FileNotFoundError(missing)
     if only is not None:
         return None
-    return _write_table([texts[unit.name] for unit in units], folder, units[0])
+    tables = [texts[unit.name] for unit in units if unit.name in texts]
+    return _write_table(tables, folder, units[0])
 
 
-def _one_by_one(units: Sequence[Unit]) -> Iterator[tuple[Unit, str]]:
-    """Each unit and its text, measured here; those that other processes have in hand come last."""
+def _one_by_one(units: Sequence[Unit]) -> Iterator[tuple[Unit, str | FileNotFoundError]]:
+    """Each unit and its text, or which data it lacks, measured here.
+
+    Those that other processes have in hand come last.
+    """
     others = []
     for unit in units:
-        text = measure(unit)
+        try:
+            text = measure(unit)
+        except FileNotFoundError as error:
+            text = error
         if text is None:
             others.append(unit)
         else:
             yield unit, text
     for unit in others:
+        say(f"another command is measuring {unit.name}: waiting for it")
         yield unit, measure(unit, wait=True)
 
 

@@ -3,6 +3,7 @@
 Martinez & Pearson (2021), Appendices A to C.  Letters: M replicas, K latent dimension, R points.
 """
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from rvae_lite.fitted import Fit
 from rvae_lite.laws import Annealed, Cosine, LogUniform
 from rvae_lite.models.vae import VAE
 from rvae_lite.multirate import BETA_RANGE, make_multirate
+from rvae_lite.publishing import claimed
 from rvae_lite.rosetta import RosettaPoints
 from rvae_lite.studies.study import stamp
 from rvae_lite.train import fit
@@ -175,22 +177,24 @@ def train(
     if points is not None:
         target = None if points.betas is not None else method.target
         points = Weighted(points, power=method.rho_power, target=target)
-    rate = setup.learning_rate
-    return fit(
-        model,
-        x,
-        replicas=replicas,
-        seed=seed,
-        epochs=setup.epochs * method.longer,
-        batch_size=setup.batch_size,
-        beta=beta,
-        points=points,
-        learning_rate=Cosine(rate) if setup.cosine else rate,
-        compile=setup.compile,
-        checkpoint=kept_as(setup.keep, label),
-        progress=label if setup.progress else False,
-        **options,
-    )
+    rate, path = setup.learning_rate, kept_as(setup.keep, label)
+    # Units at work side by side may share a training: one trains, the others read what it kept.
+    with contextlib.nullcontext() if path is None else claimed(path, wait=True):
+        return fit(
+            model,
+            x,
+            replicas=replicas,
+            seed=seed,
+            epochs=setup.epochs * method.longer,
+            batch_size=setup.batch_size,
+            beta=beta,
+            points=points,
+            learning_rate=Cosine(rate) if setup.cosine else rate,
+            compile=setup.compile,
+            checkpoint=path,
+            progress=label if setup.progress else False,
+            **options,
+        )
 
 
 def run_seeds(*names: int | str, replicas: int) -> list[int]:

@@ -45,7 +45,7 @@ study = Study(
     "text",
     reproduces="Figure 5, text, on sentences of a grammar",
     chapter="27_text",
-    minutes=dict(cpu=12),
+    minutes=dict(cpu=65),
     profiles=dict(
         quick=dict(seeds=1, sets=dict(grammar_sentences=dict(FEW, replicas=1))),
         cpu=dict(seeds=3, sets=CPU),

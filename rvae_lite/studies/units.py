@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import os
 import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import NamedTuple
@@ -51,32 +52,38 @@ def measure(unit: Unit, *, wait: bool = False, logged: bool = False) -> str | No
         unit: which one.
         wait: where another process is measuring it, wait for that; else None is returned.
         logged: write what it prints to its log.
+
+    FileNotFoundError: its data are missing; the message says where they belong.
     """
+    text = kept_text(unit)
+    if text is not None:
+        return text
     with claimed(unit.path, wait=wait) as ours:
-        text = kept_text(unit)
+        text = kept_text(unit)  # which another process may have written by now
         if text is not None or not ours:
             return text
-        study = find_study(unit.study)
+        if unit.path.exists():
+            told = f"{unit.path} is damaged, or of another cell or other options: it runs again"
+            warnings.warn(f"{told}, and that file stays as {older_path(unit).name}", stacklevel=3)
+        study, origin = find_study(unit.study), _origin(unit)
         with _logged(unit.log) if logged else contextlib.nullcontext():
             result = study.run(unit.profile, _cell(unit), keep=unit.folder)
-        rows = stamp(
-            getattr(result, "table", result), profile=unit.profile, commit=commit_of_package()
-        )
-        text = _signed(as_text(rows), unit)
+        columns = dict(profile=unit.profile, commit=commit_of_package())
+        text = _signed(as_text(stamp(getattr(result, "table", result), **columns)), origin)
         keep(unit, text)
         unit.log.unlink(missing_ok=True)
         return text
 
 
 def keep(unit: Unit, text: str) -> None:
-    """Write a unit's signed text to its file; what was there is of another release, and stays."""
+    """Write a unit's signed text to its file; what was there is no such text, and stays."""
     if unit.path.exists():
         os.replace(unit.path, older_path(unit))
     write_atomically(unit.path, lambda file: file.write(text.encode()))
 
 
 def older_path(unit: Unit) -> Path:
-    """Where a unit's file of another release goes."""
+    """Where a file goes that stood in the unit's place."""
     return unit.path.with_suffix(".older.csv")
 
 
@@ -86,24 +93,22 @@ def kept_text(unit: Unit) -> str | None:
         return None
     signed = unit.path.read_bytes().decode("utf-8", "replace")
     text, mark, _ = signed.rpartition("# sha256 ")
-    if mark and _signed(text, unit) == signed:
-        return signed
-    told = f"{unit.path} is damaged, or of another cell or release"
-    told += f": it runs again, and that file stays as {older_path(unit).name}"
-    warnings.warn(told, stacklevel=4)
-    return None
+    return signed if mark and _signed(text, _origin(unit)) == signed else None
 
 
 def _cell(unit: Unit) -> tuple:
     return find_study(unit.study).cells(unit.profile)[unit.name]
 
 
-def _signed(text: str, unit: Unit) -> str:
-    """A text and its last line, by which a cut, altered or foreign file is known."""
+def _origin(unit: Unit) -> str:
+    """What a unit's rows come from: its options and its cell."""
     options = find_study(unit.study).profiles[unit.profile]
-    origin = repr([unit.study, unit.profile, options, _cell(unit)])
-    digest = hashlib.sha256((origin + text).encode()).hexdigest()
-    return f"{text}# sha256 {digest}\n"
+    return repr([unit.study, unit.profile, options, _cell(unit)])
+
+
+def _signed(text: str, origin: str) -> str:
+    """A text and its last line, by which a cut, altered or foreign file is known."""
+    return f"{text}# sha256 {hashlib.sha256((origin + text).encode()).hexdigest()}\n"
 
 
 @contextlib.contextmanager
@@ -129,3 +134,10 @@ def commit_of_package() -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ""
+
+
+def say(text: str) -> None:
+    """Print a line beside a progress bar."""
+    from tqdm import tqdm
+
+    tqdm.write(text, file=sys.stderr)

@@ -170,7 +170,9 @@ class TextVAE(nn.Module):
         self.decoder = TextDecoder(num_tokens, latent_dim, embedding_dim, hidden_dim)
         self.num_tokens, self.data_shape, self.latent_dim = num_tokens, (length,), latent_dim
         self.word_dropout, self.by_length = word_dropout, by_length
-        self.config = dict(network="text", **sizes, word_dropout=word_dropout, by_length=by_length)
+        self.config = dict(network="text", **sizes, word_dropout=word_dropout)
+        if by_length:  # what older releases did not have, their files do not name
+            self.config["by_length"] = True
 
     @classmethod
     def from_config(cls, config: dict) -> "TextVAE":

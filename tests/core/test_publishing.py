@@ -185,16 +185,19 @@ def test_one_of_several_claims_a_path_and_another_waits(tmp_path):
         waiting.start()
         with claimed(tmp_path / "unit.csv") as theirs, claimed(tmp_path / "other.csv") as other:
             assert not theirs and other
+        waiting.join(0.2)
+        order.append(("first ends", True))
     waiting.join(10)
-    assert order == [("first", True), ("second", True)]
+    assert order == [("first", True), ("first ends", True), ("second", True)]
     assert names(tmp_path) == []
 
 
 def test_a_claim_of_a_killed_process_is_free(tmp_path):
     (tmp_path / ".unit.csv.claim").touch()
+    os.link(tmp_path / ".unit.csv.claim", tmp_path / "snapshot")
     with claimed(tmp_path / "unit.csv") as ours:
         assert ours
-    assert names(tmp_path) == []
+    assert names(tmp_path) == ["snapshot"]
 
 
 def test_a_claim_cannot_be_led_elsewhere_by_a_link(tmp_path):

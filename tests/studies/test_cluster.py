@@ -126,7 +126,8 @@ def test_a_failed_unit_is_named_with_its_log_and_the_others_are_kept(
 ):
     folder = write(fault)
     with pytest.raises(
-        ValueError, match=rf"1 of 3 units failed, 2 others are kept: seed1 on tcp.*{reason}"
+        ValueError,
+        match=rf"1 of 3 units failed, and what is finished is kept: seed1 on tcp.*{reason}",
     ):
         run_study("fake", "quick", out=folder / "out", progress=False, scheduler=scheduler)
     said = capsys.readouterr()
@@ -139,10 +140,30 @@ def test_a_failed_unit_is_named_with_its_log_and_the_others_are_kept(
     assert not (units / "seed1.log").exists()
 
 
+@pytest.mark.parametrize("where", ["here", "there"])
+def test_units_without_data_are_left_out_and_told(write, scheduler, capsys, where):
+    folder = write("if seed == 1: raise FileNotFoundError('toy is not in x: put a.npz there')")
+    options = dict(out=folder / "out", progress=False)
+    options.update({} if where == "here" else dict(scheduler=scheduler))
+    assert list(run_study("fake", "quick", **options).seed) == [0, 2]
+    assert "seed1 is left out: toy is not in x: put a.npz there" in capsys.readouterr().err
+    with pytest.raises(FileNotFoundError, match="seed1 is left out: toy is not in x: put a.npz"):
+        run_study("fake", "quick", only="seed1", **options)
+
+
+def test_warnings_of_a_worker_are_told(write, scheduler, capsys):
+    folder = write("import warnings; warnings.warn('points are not reached')")
+    run_study("fake", "quick", out=folder / "out", progress=False, scheduler=scheduler)
+    said = capsys.readouterr().err
+    assert said.count("points are not reached") == 3 and "seed2: points are" in said
+
+
 def test_workers_of_another_release_are_refused_by_name(write, scheduler):
     unit = units_of("fake", "quick", folder=write() / "out")[0]
     with Client(scheduler) as client:
-        with pytest.raises(ValueError, match="worker tcp://.* has another rvae_lite than this"):
+        with pytest.raises(
+            ValueError, match="worker tcp://.* another rvae_lite or PyTorch than this"
+        ):
             cluster._check_workers(client, "fake", "of another release")
         with pytest.raises(ValueError, match="worker tcp://.* cannot load the study 'nowhere'"):
             cluster._check_workers(client, "nowhere", "")
@@ -153,7 +174,7 @@ def test_workers_of_another_release_are_refused_by_name(write, scheduler):
 def test_workers_of_several_threads_are_refused(write):
     write()
     options = WORKERS | dict(n_workers=1, processes=False, threads_per_worker=2)
-    wanted = pytest.raises(ValueError, match="has 2 threads, .*: start it with --nthreads 1")
+    wanted = pytest.raises(ValueError, match="it has 2 threads, .*: start it with --nthreads 1")
     with LocalCluster(**options) as broad, Client(broad) as client, wanted:
         cluster._check_workers(client, "fake", cluster.release_of("fake"))
 
@@ -161,6 +182,8 @@ def test_workers_of_several_threads_are_refused(write):
 def test_no_dask_no_scheduler_and_both_at_once_are_one_sentence_each(write, monkeypatch):
     folder = write()
     options = dict(out=folder / "out", progress=False)
+    with pytest.raises(ValueError, match="workers must be at least 1, not 0"):
+        run_study("fake", "quick", workers=0, **options)
     with pytest.raises(ValueError, match="--workers starts .* --scheduler names others: choose"):
         run_study("fake", "quick", workers=2, scheduler="tcp://127.0.0.1:9", **options)
     monkeypatch.setattr(cluster, "ANSWER_SECONDS", 1)

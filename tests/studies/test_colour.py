@@ -7,6 +7,7 @@ matplotlib.use("agg")
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -66,7 +67,12 @@ def test_the_table_says_how_the_curves_compare(own):
     lowest = own.beta.min()
     expected = losses["MR-VAE", lowest] - losses["beta-VAE, annealed", lowest]
     assert float(shown["at the lowest β"].iloc[0]) == pytest.approx(expected, abs=0.051)
-    assert set(shown.verdict) <= {"agrees", "differs"}
+    rival = own[own.method == "beta-VAE, annealed"]
+    for shift, verdict in ((-5.0, "agrees"), (5.0, "differs")):
+        moved = rival.value + shift * (rival.metric == "distortion")
+        ours = [rival.assign(method=name, value=moved) for name in colour.MULTI]
+        judged = colour.study.table(pd.concat([rival, *ours])).verdict
+        assert set(judged) == {verdict}
 
 
 def test_the_figure_has_curves_above_and_differences_below(own):

@@ -349,7 +349,9 @@ def test_a_damaged_unit_runs_again(calls, tmp_path, damage):
         "unsigned": content[: content.index(b"# sha256")],
     }
     first.write_bytes(damaged[damage])
-    with pytest.warns(UserWarning, match=r"first\.csv is damaged, or of another cell or release"):
+    with pytest.warns(
+        UserWarning, match=r"first\.csv is damaged, or of another cell or other options"
+    ):
         again = run_study("fake", "quick", out=tmp_path, progress=False)
     assert again.equals(whole) and calls.read_text() == "first second first "
     assert (units / "first.older.csv").read_bytes() == damaged[damage]
