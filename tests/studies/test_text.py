@@ -161,7 +161,7 @@ def test_a_set_is_shown_by_its_title_and_without_a_bound_that_nobody_knows():
     assert text.study.table(both).equals(text.study.table(own))
     assert len(text.study.table(other)) < len(text.study.table(own))
     left, _ = text.study.figure(other)
-    assert len(left.lines) == 3  # three curves, no line of the entropy
+    assert len(left.lines) == 4  # four curves, no line of the entropy
 
 
 def test_the_paper_profile_names_the_yahoo_files(tmp_path, monkeypatch):
@@ -197,7 +197,7 @@ def test_the_committed_curves_beside_the_papers_statement():
     median = shares[shares.against == "beta-VAE"].value.median()
     assert table.loc[("MR-VAE", "beta-VAE"), "dominance"].startswith(f"{median:.2f} (")
     left, right = text.study.figure(own)
-    assert len(left.lines) == 5 and len(right.lines) == 4
+    assert len(left.lines) == 6 and len(right.lines) == 5
 
 
 def test_every_committed_point_is_one_row_of_all_metrics():
