@@ -53,6 +53,11 @@ from rvae_lite.studies import colour, over_beta
 from rvae_lite.studies.study import load_results
 
 figures.use_style()
+
+# %% [markdown]
+# ## The images
+
+# %%
 betas = np.geomspace(0.01, 10, 4)
 options = dict(network=network, width=width, latent_dim=latent_dim, num_train=num_train)
 options |= dict(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
@@ -114,7 +119,7 @@ curves = {
 left, right = figures.figure_row(2, width=3.4)[1]
 figures.plot_rate_distortion(curves, ax=left)
 lines = {name: (curve.beta, curve.active_units) for name, curve in curves.items()}
-figures.plot_over_beta(lines, label="active units", ax=right)
+_ = figures.plot_over_beta(lines, label="active units", ax=right)
 
 # %%
 one, four = curves.values()

@@ -1,7 +1,6 @@
 """The replica engine: M independent trainings as one, their parameters stacked on a leading axis.
 
-Each replica has its own seed, beta and rho; its numbers do not depend on its neighbours, but for
-the rounding of sentences that are cut to the longest of a block.
+Each replica has its own seed, beta and rho; its numbers do not depend on its neighbours.
 Letters: M replicas, N data points, B batch, P parameters of one model, T terms of the loss.
 """
 
@@ -23,8 +22,7 @@ from rvae_lite.gates import Gate
 from rvae_lite.laws import Annealed, Constant, Cosine, LogUniform, drawn_from
 from rvae_lite.objective import Anchors, Batch, ReplicaLoss
 
-# Replicas trained side by side on a CPU: more of them fall out of its cache.
-LARGEST_BLOCK, LARGEST_EAGER_BLOCK = 10, 40
+LARGEST_BLOCK, LARGEST_EAGER_BLOCK = 10, 40  # replicas side by side on a CPU, for its cache
 ADAM_BETA1, ADAM_BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-8
 # What a replica's seed is used for.  The numbers are part of every result.
 INITIALISATION, ORDER, NOISE, EVALUATION, RATE, ANCHOR_RATE = range(6)

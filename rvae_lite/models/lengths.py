@@ -1,5 +1,6 @@
 """Batches of sentences of similar length, as He et al. (2019) train, without needless padding.
 
+Replicas of a block are cut together, so that a replica's numbers depend on the others by rounding.
 Letters: M replicas, N sentences, B batch, T tokens.
 """
 
