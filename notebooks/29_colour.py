@@ -218,7 +218,7 @@ tables.scales(own, *scale)
 #
 # * The sum of squared errors is a Gaussian likelihood of variance 1/2: $\beta$ chooses the noise of a pixel, $\sigma^2 = \beta / 2$.
 # * One training follows the curve on colour images as on binary ones, and its samples keep their content as $\beta$ moves.
-* Two seeds of one setting can lie 25 nats apart: repeat a comparison before you believe it.
+# * Two seeds of one setting can lie 25 nats apart: repeat a comparison before you believe it.
 #
 # Both halves of the book are now complete: spaces that can be found again, and models for every rate.
 # {ref}`one-space-every-rate` puts them together.

@@ -181,7 +181,8 @@ def measure_there(unit: Unit, release: str, *, wait: bool = False) -> Measured |
 def release_of(study: str) -> str:
     """A hash of what measures a study: the package's programs, the study's own, and PyTorch."""
     package = Path(rvae_lite.__file__).parent
-    digest = hashlib.sha256(torch.__version__.encode() + study_files()[study].read_bytes())
+    torch_release = torch.__version__.split("+")[0]  # the same for every kind of device
+    digest = hashlib.sha256(torch_release.encode() + study_files()[study].read_bytes())
     for path in sorted(package.rglob("*.py")):
         digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()
