@@ -25,6 +25,7 @@ from rvae_lite.studies.units import Unit, keep, kept_text, measure, say
 
 ANSWER_SECONDS = 15  # in which a scheduler must answer
 LOG_LINES = 15  # of a failed unit that are shown
+TALKATIVE = ["distributed." + name for name in ("client", "core", "utils", "comm")]
 CALM = {"distributed.scheduler.worker-saturation": 1.0}  # no unit waits at a busy worker
 
 
@@ -106,6 +107,8 @@ def _there(scheduler: str):
     """A Dask client of the workers of a scheduler, once it has some."""
     from distributed import Client
 
+    for name in TALKATIVE:  # their tracebacks would hide the sentence
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     remedy = f"start one with `dask scheduler`, or run --workers; waited {ANSWER_SECONDS} s"
     try:
         client = Client(scheduler, timeout=ANSWER_SECONDS)
