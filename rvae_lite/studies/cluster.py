@@ -57,10 +57,9 @@ def spread(
         scheduler: or the address of a Dask scheduler.
 
     Raises:
-        ValueError: both are given or no worker, or workers do not fit; they are named.
+        ValueError: both are given or no worker, workers do not fit, or units failed (named).
         ImportError: Dask is not installed.
         OSError: no scheduler answers there, or it has gone.
-        ValueError: units failed; they are named, and all others are kept.
     """
     if workers is not None and scheduler is not None:
         raise ValueError("--workers starts processes here and --scheduler names others: choose one")

@@ -1,15 +1,14 @@
 """Run a study: all its units, one after another or on workers, then the table."""
 
 import contextlib
-import io
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rvae_lite.publishing import write_atomically
-from rvae_lite.studies.study import read_rows, results_folder
-from rvae_lite.studies.units import Unit, as_text, commit_of_package, measure, say, units_of
+from rvae_lite.studies.study import results_folder
+from rvae_lite.studies.units import Unit, as_text, measure, own_commit, rows_of, say, units_of
 
 
 def run_study(
@@ -38,15 +37,15 @@ def run_study(
 
     Raises:
         FileNotFoundError: the data of all units are missing; those of some are left out and told.
-        ValueError: an unknown name or profile, or workers that do not fit this command.
+        ValueError: an unknown name or profile, workers that do not fit this command, or units that
+            failed on workers; they are named, and all others are kept.
         ImportError: Dask is not installed.
         OSError: no scheduler answers, or a file cannot be written.
-        ValueError: units failed on workers; they are named, and all others are kept.
     """
     from tqdm import tqdm
 
     folder = results_folder() if out is None else Path(out)
-    units, texts = units_of(name, profile, folder=folder, only=only), {}
+    units, tables = units_of(name, profile, folder=folder, only=only), {}
     if workers is None and scheduler is None:
         finished = _one_by_one(units)
     else:
@@ -61,17 +60,17 @@ def run_study(
                     missing = f"{unit.name} is left out: {found}"
                     say(missing)
                 else:
-                    texts[unit.name] = _rows(unit, found)
+                    tables[unit.name] = rows_of(unit, found)
     except KeyboardInterrupt:
-        stopped = f"stopped with {len(texts)} of {len(units)} units finished"
+        stopped = f"stopped with {len(tables)} of {len(units)} units finished"
         print(f"{stopped}: the same command goes on from there", file=sys.stderr)
         raise
-    if not texts:
+    if not tables:
         raise FileNotFoundError(missing)
     if only is not None:
         return None
-    tables = [texts[unit.name] for unit in units if unit.name in texts]
-    return _write_table(tables, folder, units[0])
+    ordered = [tables[unit.name] for unit in units if unit.name in tables]
+    return _write_table(ordered, folder, units[0])
 
 
 def _one_by_one(units: Sequence[Unit]) -> Iterator[tuple[Unit, str | FileNotFoundError]]:
@@ -81,33 +80,29 @@ def _one_by_one(units: Sequence[Unit]) -> Iterator[tuple[Unit, str | FileNotFoun
     """
     others = []
     for unit in units:
-        try:
-            text = measure(unit)
-        except FileNotFoundError as error:
-            text = error
-        if text is None:
+        found = _measured(unit)
+        if found is None:
             others.append(unit)
         else:
-            yield unit, text
+            yield unit, found
     for unit in others:
         say(f"another command is measuring {unit.name}: waiting for it")
-        yield unit, measure(unit, wait=True)
+        yield unit, _measured(unit, wait=True)
 
 
-def _rows(unit: Unit, signed: str):
+def _measured(unit: Unit, *, wait: bool = False) -> str | FileNotFoundError | None:
+    """As `measure`, but data that are missing are told, not raised."""
     try:
-        return read_rows(io.StringIO(signed.rpartition("# sha256 ")[0]))
-    except ValueError as error:  # signed, but not by a study
-        raise ValueError(
-            f"{unit.path} holds no table: delete it, and the unit runs again"
-        ) from error
+        return measure(unit, wait=wait)
+    except FileNotFoundError as error:
+        return error
 
 
 def _write_table(tables: list, folder: Path, unit: Unit):
     """Write the units' rows as one table; say where they are of several commits."""
     import pandas as pd
 
-    table, commit = pd.concat(tables, ignore_index=True), commit_of_package()
+    table, commit = pd.concat(tables, ignore_index=True), own_commit()
     others = sorted({str(each) for each in table.commit.unique()} - {commit, "nan"})
     if others and commit:
         text = f"some units are of commit {', '.join(others)}, this is {commit}"

@@ -6,6 +6,7 @@ stay.  A unit that is being measured is claimed, so that two commands never do i
 
 import contextlib
 import hashlib
+import io
 import os
 import subprocess
 import sys
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rvae_lite.publishing import claimed, write_atomically
-from rvae_lite.studies.study import FOLDER, find_study, stamp
+from rvae_lite.studies.study import FOLDER, find_study, read_rows, stamp
+
+MARK = "# sha256 "  # begins the last line of a unit's file
 
 
 class Unit(NamedTuple):
@@ -68,7 +71,7 @@ def measure(unit: Unit, *, wait: bool = False, logged: bool = False) -> str | No
         study, origin = find_study(unit.study), _origin(unit)
         with _logged(unit.log) if logged else contextlib.nullcontext():
             result = study.run(unit.profile, _cell(unit), keep=unit.folder)
-        columns = dict(profile=unit.profile, commit=commit_of_package())
+        columns = dict(profile=unit.profile, commit=own_commit())
         text = _signed(as_text(stamp(getattr(result, "table", result), **columns)), origin)
         keep(unit, text)
         unit.log.unlink(missing_ok=True)
@@ -92,8 +95,17 @@ def kept_text(unit: Unit) -> str | None:
     if not unit.path.is_file():
         return None
     signed = unit.path.read_bytes().decode("utf-8", "replace")
-    text, mark, _ = signed.rpartition("# sha256 ")
+    text, mark, _ = signed.rpartition(MARK)
     return signed if mark and _signed(text, _origin(unit)) == signed else None
+
+
+def rows_of(unit: Unit, signed: str):
+    """A unit's rows in its signed text, a pandas DataFrame."""
+    try:
+        return read_rows(io.StringIO(signed.rpartition(MARK)[0]))
+    except ValueError as error:  # signed, but not by a study
+        again = "delete it, and the unit runs again"
+        raise ValueError(f"{unit.path} holds no table: {again}") from error
 
 
 def _cell(unit: Unit) -> tuple:
@@ -108,7 +120,7 @@ def _origin(unit: Unit) -> str:
 
 def _signed(text: str, origin: str) -> str:
     """A text and its last line, by which a cut, altered or foreign file is known."""
-    return f"{text}# sha256 {hashlib.sha256((origin + text).encode()).hexdigest()}\n"
+    return f"{text}{MARK}{hashlib.sha256((origin + text).encode()).hexdigest()}\n"
 
 
 @contextlib.contextmanager
@@ -127,7 +139,7 @@ def as_text(table) -> str:
     return table.to_csv(index=False, float_format="%.7g", lineterminator="\n")
 
 
-def commit_of_package() -> str:
+def own_commit() -> str:
     """The commit of the package's own repository, "" where there is none."""
     command = ["git", "-C", str(FOLDER), "rev-parse", "--short", "HEAD"]
     try:

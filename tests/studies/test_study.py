@@ -104,7 +104,7 @@ def calls(folder):
 def name_commit(monkeypatch, commit):
     """Let the package be of that commit."""
     for module in (running, units_module):
-        monkeypatch.setattr(module, "commit_of_package", lambda: commit)
+        monkeypatch.setattr(module, "own_commit", lambda: commit)
 
 
 def test_finished_units_are_not_run_again(calls, tmp_path):
