@@ -22,7 +22,7 @@ from rvae_lite.gates import Gate
 from rvae_lite.laws import Annealed, Constant, Cosine, LogUniform, drawn_from
 from rvae_lite.objective import Anchors, Batch, ReplicaLoss
 
-LARGEST_BLOCK, LARGEST_EAGER_BLOCK = 10, 40  # replicas side by side on a CPU, for its cache
+LARGEST_BLOCK, LARGEST_EAGER_BLOCK, LARGEST_BATCH = 10, 40, 2**22  # replicas, their numbers on CPU
 ADAM_BETA1, ADAM_BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-8
 # What a replica's seed is used for.  The numbers are part of every result.
 INITIALISATION, ORDER, NOISE, EVALUATION, RATE, ANCHOR_RATE = range(6)
@@ -190,7 +190,9 @@ class Trainer:
         model, device = self.loss.model, self.x.device
         speeds = Parameters(model).speeds(model, self.frozen)
         self.speeds = speeds if isinstance(speeds, float) else speeds.to(device)
-        largest = LARGEST_BLOCK if self.compiled else LARGEST_EAGER_BLOCK
+        # Tensors of 32 MB and more take their memory from the system anew at each step.
+        fitting = LARGEST_BATCH // (self.batches.batch_size * self.x[0].numel())
+        largest = LARGEST_BLOCK if self.compiled else max(min(LARGEST_EAGER_BLOCK, fitting), 1)
         if one_by_one(model, device):
             largest = 1
         elif device.type != "cpu":
@@ -220,8 +222,7 @@ class Trainer:
         """What a law's value is multiplied by at each step of an epoch."""
         count = self.batches.num_batches
         course = dict(num_steps=self.epochs * count, steps_per_epoch=count)
-        first = epoch * count + 1
-        return [law.factor(step, **course) for step in range(first, first + count)]
+        return [law.factor(epoch * count + i, **course) for i in range(1, count + 1)]
 
     def _batches(self, like: Tensor, epoch: int, block: slice) -> Iterator[Batch]:
         """The batches of an epoch for a block of replicas; each tensor has a leading axis M."""
@@ -240,8 +241,7 @@ class Trainer:
 
     def _betas(self, seeds: list[int], epoch: int, block: slice, like: Tensor) -> list[Tensor]:
         """beta of each batch of an epoch: (M,), or (M, B) where every example has its own."""
-        law = drawn_from(self.law)
-        if law is None:
+        if (law := drawn_from(self.law)) is None:
             return [self.beta[block].to(like)] * self.batches.num_batches
         return list(self.batches.draw(law, seeds, epoch, RATE, self.batches.batch_size).to(like))
 
