@@ -1,5 +1,7 @@
 """Any architecture: the second laboratory's network is the first's, or another one (Appendix F)."""
 
+from itertools import product
+
 from rvae_lite.models.vae import VAE
 from rvae_lite.studies.protocols import sequential
 from rvae_lite.studies.rosetta_tables import ablation_table, medians
@@ -16,25 +18,28 @@ study = Study(
     chapter="17_any_architecture",
     minutes=dict(cpu=30),
     profiles=dict(
-        quick=dict(config=SMALL, setup=dict(ABLATION["quick"], network="residual")),
-        cpu=dict(config=SMALL, setup=dict(ABLATION["cpu"], network="residual", epochs=40)),
-        paper=dict(config={}, setup=dict(ABLATION["paper"], network="residual")),
+        quick=dict(templates=1, config=SMALL, setup=dict(ABLATION["quick"], network="residual")),
+        cpu=dict(
+            templates=3, config=SMALL, setup=dict(ABLATION["cpu"], network="residual", epochs=40)
+        ),
+        paper=dict(templates=3, config={}, setup=dict(ABLATION["paper"], network="residual")),
     ),
 )
 
 
-study.grid(lambda profile: ARCHITECTURES)
+study.grid(lambda profile: product(ARCHITECTURES, range(profile.templates)))
 
 
 @study.unit
-def unit(profile, architecture, keep):
+def unit(profile, architecture, template, keep):
     """Sequential training of the R-VAE with 32 points, the second laboratory's network another."""
     keep = keep and keep / architecture.replace(" ", "-")
     setup = song_setup(32, keep=keep, columns=dict(architecture=architecture), **profile.setup)
     first = dict(setup.model.config, **profile.config)
     second = dict(first, blocks=list(ARCHITECTURES[architecture]["blocks"]))
     models = dict(model=VAE.from_config(first), second_model=VAE.from_config(second))
-    return sequential(setup._replace(methods={"R-VAE": setup.methods["R-VAE"]}, **models))
+    setup = setup._replace(methods={"R-VAE": setup.methods["R-VAE"]}, **models)
+    return sequential(setup, template=template)
 
 
 def by_architecture(own):

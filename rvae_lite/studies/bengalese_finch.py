@@ -3,7 +3,7 @@
 from functools import partial
 
 from rvae_lite.studies import linear_maps, rosetta_tables
-from rvae_lite.studies.song_setup import BENGALESE_FINCH, CELLS, WHOLE, song_unit
+from rvae_lite.studies.song_setup import BENGALESE_FINCH, WHOLE, song_cells, song_unit
 from rvae_lite.studies.study import Study
 
 study = Study(
@@ -13,14 +13,14 @@ study = Study(
     minutes=dict(cpu=60),
     profiles=WHOLE,
 )
-study.grid(lambda profile: CELLS)
+study.grid(song_cells)
 study.figure(partial(linear_maps.plot_linear_maps, log=True))  # Figures 6 and 7
 
 
 @study.unit
-def unit(profile, protocol, R, keep):
-    """One protocol with R points."""
-    return song_unit(profile, protocol, R, keep, birds=BENGALESE_FINCH)
+def unit(profile, protocol, template, keep):
+    """One protocol with one template."""
+    return song_unit(profile, protocol, template, keep, birds=BENGALESE_FINCH)
 
 
 @study.table

@@ -17,20 +17,20 @@ study = Study(
     chapter="15_how_many_points",
     minutes=dict(cpu=30),
     profiles=dict(
-        quick=dict(counts=(8, 32), setup=ABLATION["quick"]),
-        cpu=dict(counts=COUNTS, setup=ABLATION["cpu"]),
-        paper=dict(counts=COUNTS, setup=ABLATION["paper"]),
+        quick=dict(templates=1, counts=(8, 32), setup=ABLATION["quick"]),
+        cpu=dict(templates=3, counts=COUNTS, setup=ABLATION["cpu"]),
+        paper=dict(templates=3, counts=COUNTS, setup=ABLATION["paper"]),
     ),
 )
 
 
-study.grid(lambda profile: product(PROTOCOLS, profile.counts))
+study.grid(lambda profile: product(PROTOCOLS, profile.counts, range(profile.templates)))
 
 
 @study.unit
-def unit(profile, protocol, R, keep):
-    """One protocol with R points."""
-    return PROTOCOLS[protocol](song_setup(R, keep=keep, **profile.setup))
+def unit(profile, protocol, R, template, keep):
+    """One protocol with R points and one template."""
+    return PROTOCOLS[protocol](song_setup(R, keep=keep, **profile.setup), template=template)
 
 
 @study.table

@@ -4,24 +4,24 @@ from functools import partial
 
 from rvae_lite.studies import linear_maps
 from rvae_lite.studies.rosetta_tables import rosetta_table
-from rvae_lite.studies.song_setup import CELLS, WHOLE, ZEBRA_FINCHES, song_unit
+from rvae_lite.studies.song_setup import SMALL, WHOLE, ZEBRA_FINCHES, song_cells, song_unit
 from rvae_lite.studies.study import Study
 
 study = Study(
     "zebra_finch",
     reproduces="Tables 1 and 2, Figures 2 and 4 to 7, birdsong",
     chapter="14_birdsong",
-    minutes=dict(cpu=60),
-    profiles=WHOLE,
+    minutes=dict(cpu=220),
+    profiles=WHOLE | dict(cpu=dict(templates=3, setup=dict(SMALL, epochs=300))),
 )
-study.grid(lambda profile: CELLS)
+study.grid(song_cells)
 study.figure(partial(linear_maps.plot_linear_maps, log=True))  # Figures 6 and 7
 
 
 @study.unit
-def unit(profile, protocol, R, keep):
-    """One protocol with R points."""
-    return song_unit(profile, protocol, R, keep, birds=ZEBRA_FINCHES)
+def unit(profile, protocol, template, keep):
+    """One protocol with one template."""
+    return song_unit(profile, protocol, template, keep, birds=ZEBRA_FINCHES)
 
 
 @study.table
