@@ -54,7 +54,7 @@ from rvae_lite import VAE, fit, gates, linear_vae, metrics, multirate
 from rvae_lite.laws import Annealed
 from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import linear_multirate, multi_rate, over_beta
+from rvae_lite.studies import linear_multirate, multi_rate, over_beta, over_beta_tables
 from rvae_lite.studies.setup import MR_VAE, PAPER_GATES
 from rvae_lite.studies.study import load_results
 
@@ -331,13 +331,13 @@ check("after training no channel is closed", cost.closed_share["MR-VAE"] < 0.02)
 
 # %%
 own = load_results("multi_rate")
-multi_rate.excess_table(own)
+over_beta_tables.excess_table(own)
 
 # %% mystnb={"figure": {"caption": "Latents that close take away more than half of what one training pays above ten annealed ones, except for the residual network on Omniglot. The panels follow the paper's Figure 5, as the difference in loss at every beta. A line is a median over seeds, a band reaches from the least to the most; 0 is as good as ten. Three seeds of 20 epochs on MNIST and 10 on Omniglot, one seed where twice as long.", "name": "fig-multi-rate-larger"}}
 _ = multi_rate.study.figure(own)
 
 # %%
-found = multi_rate.excesses(own)
+found = over_beta_tables.excesses(own)
 ours, paper = found.loc["MR-VAE"], found.loc[multi_rate.PAPER]
 gained = paper["mean"] - ours["mean"]
 print(f"mean excess lower by {gained.min():.1f} to {gained.max():.1f} nats")
@@ -354,7 +354,7 @@ check("twice the steps, for both, move the mean excess by less than half a nat",
 
 # %%
 scale = ["num_data", "num_test", "width", "epochs", "batch_size", "replicas"]
-tables.scales(own, *scale, by=multi_rate.CASE).rename(columns=dict(replicas="seeds"))
+tables.scales(own, *scale, by=over_beta_tables.CASE).rename(columns=dict(replicas="seeds"))
 
 # %% [markdown]
 # ## Against the paper

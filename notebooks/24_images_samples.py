@@ -49,7 +49,7 @@ import torch
 from rvae_lite import metrics
 from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.claims import check, fingerprint, provenance
-from rvae_lite.studies import features, multi_rate, over_beta
+from rvae_lite.studies import colour, features, multi_rate, over_beta
 from rvae_lite.studies.setup import PAPER_GATES
 from rvae_lite.studies.study import load_results
 
@@ -185,13 +185,7 @@ check("at the best β they are worse", multi_samples.min() > one.frechet_samples
 # With separate trainings the ten decoders have nothing to do with each other; the multi-rate model has one set of weights.
 
 # %% mystnb={"figure": {"caption": "One latent decoded at ten rates stays one digit in the multi-rate VAE alone. Each row is one latent, decoded at ten values of beta from 0.01 (left) to 10 (right). The upper rows are one multi-rate training, the lower rows ten separate ones. The rows follow the paper's Figure 7, in small.", "name": "fig-images-one-latent"}}
-random = torch.Generator().manual_seed(1)
-z = torch.randn(5, latent_dim, generator=random)
-drawn = torch.stack([multi.decode(z, beta=float(b))[0] for b in betas], 1)
-apart = torch.stack([plain.select([i]).decode(z)[0] for i in range(len(betas))], 1)
-strip = torch.cat([drawn, apart]).flatten(0, 1).numpy()  # (10 latents x 10 betas)
-rows = [f"{name}, z{i + 1}" for name in ("MR-VAE", "beta-VAE") for i in range(5)]
-_ = figures.plot_images(strip, columns=len(betas), rows=rows)
+_ = colour.plot_samples({"MR-VAE": multi, "beta-VAE": plain}, betas)
 
 # %% [markdown]
 # Along a row of the multi-rate model the image stays one digit that fades into the average of all; along a row of the plain ones, neighbours need not have anything in common.
@@ -205,7 +199,7 @@ def step(images):
     return float(moves / images.var(1).mean())
 
 
-z = torch.randn(500, latent_dim, generator=random)
+z = torch.randn(500, latent_dim, generator=torch.Generator().manual_seed(1))
 drawn = torch.stack([multi.decode(z, beta=float(b))[0] for b in betas])
 apart = torch.stack([plain.select([i]).decode(z)[0] for i in range(len(betas))])
 check("multi-rate: a tenth of the variance at most", step(drawn) < 0.1)

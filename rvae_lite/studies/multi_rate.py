@@ -6,7 +6,7 @@ from rvae_lite.reporting import figures
 from rvae_lite.studies import over_beta_tables
 from rvae_lite.studies.over_beta import METHODS as EQUAL
 from rvae_lite.studies.over_beta import curve_of, over_beta, rate_setup
-from rvae_lite.studies.over_beta_tables import CASE, excess, excess_table, excesses  # noqa: F401
+from rvae_lite.studies.over_beta_tables import CASE
 from rvae_lite.studies.setup import MR_VAE, PAPER_GATES
 from rvae_lite.studies.study import Study
 

@@ -7,7 +7,7 @@ matplotlib.use("agg")
 import numpy as np
 import pytest
 
-from rvae_lite.studies import multi_rate
+from rvae_lite.studies import multi_rate, over_beta_tables
 from rvae_lite.studies.study import load_results
 
 
@@ -41,7 +41,7 @@ def test_there_is_a_unit_per_set_network_and_method(monkeypatch):
 
 
 def test_an_excess_is_the_difference_in_loss_at_the_ten_betas(own):
-    found = multi_rate.excess(own, multi_rate.PAPER)
+    found = over_beta_tables.excess(own, multi_rate.PAPER)
     case = dict(data="static binary MNIST", network="cnn", seed=1)
     part = found[(found[list(case)] == list(case.values())).all(axis=1)]
     assert len(part) == 10
@@ -55,7 +55,7 @@ def test_an_excess_is_the_difference_in_loss_at_the_ten_betas(own):
 
     expected = losses(multi_rate.PAPER) - losses(multi_rate.ANNEALED)
     np.testing.assert_allclose(part.excess, expected)
-    row = multi_rate.excesses(own, [multi_rate.PAPER]).loc[
+    row = over_beta_tables.excesses(own, [multi_rate.PAPER]).loc[
         (multi_rate.PAPER, *list(case.values())[:2])
     ]
     means = found[(found["data"] == case["data"]) & (found.network == "cnn")].groupby("seed").excess
@@ -63,12 +63,12 @@ def test_an_excess_is_the_difference_in_loss_at_the_ten_betas(own):
 
 
 def test_latents_that_close_lower_what_the_papers_gates_pay_in_three_cases_of_four(own):
-    found = multi_rate.excesses(own)
+    found = over_beta_tables.excesses(own)
     ours, paper = found.loc[multi_rate.MR], found.loc[multi_rate.PAPER]
     assert (ours["mean"] < 0.5 * paper["mean"]).sum() == 3 and len(ours) == 4
     assert (ours["low"] < 0.5 * paper["low"]).sum() == 3
     assert (ours["least"] > 0).all()  # ten trainings are ahead in every seed
-    assert len(multi_rate.excess_table(own)) == len(found)
+    assert len(over_beta_tables.excess_table(own)) == len(found)
 
 
 def test_metrics_at_the_ends_and_a_panel_for_each_case(own):
