@@ -4,14 +4,23 @@ They read, call the library and write; a command's results appear together or no
 Heavy modules are imported when a command has found its files, so that errors of use come at once.
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rvae_lite.lab.options import Header, Output, Preprocessing, Progress, Reading, with_options
+from rvae_lite.lab.options import (
+    Given,
+    Header,
+    Output,
+    Preprocessing,
+    Progress,
+    Reading,
+    check_only_distilled,
+    read_preprocessing,
+    with_options,
+)
 from rvae_lite.lab.outputs import (
     as_json,
     beside,
@@ -25,7 +34,8 @@ from rvae_lite.publishing import printable
 Option, Argument = typer.Option, typer.Argument
 DATA_HELP = ".npy, .npz, .h5, .csv, .tsv, or a folder of .png/.jpg images or of .npy arrays."
 Data = Annotated[Path, Argument(help=DATA_HELP)]
-NAMES_TRAVEL = "the names of the chosen files travel with the points: --ids none leaves them out"
+NAMES_TRAVEL = "the {} of the chosen {} travel with the points: --ids none leaves them out"
+TOLD = ("latent_dim", "beta_range", "share", "covering", "latents")  # of a header, by distil
 KNOWN_MAP = (
     "the file's own map between two betas is fitted on the points' curves alone, and holds for "
     "models trained with them"
@@ -40,6 +50,7 @@ def distil(
     model: Annotated[
         Path | None, Choice("A saved Fit whose space to distil; without it, one is trained.")
     ] = None,
+    given: Given,
     model_out: Annotated[
         Path | None, Choice("Where a trained model goes; by default OUT with .model.npz.")
     ] = None,
@@ -80,7 +91,8 @@ def distil(
 ):
     """Distil a latent space into a Rosetta file; without --model, train one first and save it too.
 
-    A multi-rate model gives curves, by which every receiver chooses a beta of its own.
+    A multi-rate model gives curves, by which every receiver chooses a beta of its own.  --latents
+    distils the space of any other model, without decoder targets, as the file says.
 
     Examples:
 
@@ -91,36 +103,49 @@ def distil(
     rvae-lite distil data.npy -o alice.npz --model fit.npz --num-points 32
 
     rvae-lite distil patients.csv -o alice.npz --share decoded
+
+    rvae-lite distil syllables.h5 --key specs -o ava.npz --latents ava.h5 --latents-key latent_means
+
+    rvae-lite distil x.npy -o pca.npz --latents pca.csv --latents-from "PCA of 1,797 digits"
     """
     if ids not in ("names", "none"):
         raise ValueError(f"--ids must be names or none, not {ids!r}")
-    _check_only_distilled(model, model_out, plan)
+    options = dict(model=model, share=share, model_out=model_out)
+    check_only_distilled(given, plan, multi_rate=multi_rate, beta=beta, **options)
     kept = model_out or beside(out, ".model.npz")
-    given = [data, model, header.preprocessing]
-    check_outputs(out, *([] if model else [kept]), inputs=given, force=output.force)
+    trains = model is None and given.latents is None
+    inputs = [data, model, given.latents, header.preprocessing]
+    check_outputs(out, *[kept] * trains, inputs=inputs, force=output.force)
     header = header._replace(preprocessing=read_preprocessing(header.preprocessing))
     examples = reading.read(data)
 
     from rvae_lite.lab.distilling import distil_space, load_space
     from rvae_lite.lab.training import train_space
 
-    if model:
-        space, report = load_space(model, multi_rate=multi_rate), {}
+    space, report, called = None, {}, ("names", "files") if data.is_dir() else ()
+    if given.latents is not None:
+        means, examples, known = given.read(data, examples, memory=reading.memory)
+        called = called or (("ids", "examples") if known else ())
+    elif model:
+        space = load_space(model, multi_rate=multi_rate)
     else:
         plan = plan._replace(beta=beta, beta_range=beta_range_of() if multi_rate else None)
         options = dict(names=examples.names, progress=_bar(progress, "training"))
         space, _, report = train_space(examples.x, plan=plan, **options)
-    told = header._asdict() | dict(value_scale=reading.value_scale, names=examples.names)
-    told = {name: value for name, value in told.items() if value is not None}
+    told = header.told(value_scale=reading.value_scale, names=examples.names)
     names = examples.ids if ids == "names" else [""] * len(examples.ids)
-    options = dict(method=method, seed=plan.seed, ids=names, share=share, beta=beta)
-    points = distil_space(space, examples.x, num_points, header=told, **options)
-    contents = {out: points.save} if model else {out: points.save, kept: space.save}
+    options = dict(method=method, seed=plan.seed, ids=names, header=told)
+    if space is None:
+        points = given.distil(examples.x, means, num_points, **options)
+    else:
+        points = distil_space(space, examples.x, num_points, share=share, beta=beta, **options)
+    contents = {out: points.save} | ({kept: space.save} if trains else {})
     out, kept = [*publish_results(contents, force=output.force), model][:2]
-    result = dict(points=str(out), model=str(kept), num_points=len(points))
-    result |= dict(latent_dim=points.z.shape[-1], beta_range=points.header.get("beta_range"))
-    notes = examples.notes + [NAMES_TRAVEL] * bool(data.is_dir() and points.ids[0])
-    result |= dict(share=points.header["share"], covering=points.header["covering"])
+    result = dict(points=str(out), model=kept and str(kept), num_points=len(points))
+    notes = list(examples.notes)
+    if called and points.ids[0]:
+        notes.append(NAMES_TRAVEL.format(*called))
+    result |= {name: points.header.get(name) for name in TOLD}
     result |= dict(training=report, notes=notes)
     _say(result, in_words("distil", result), output)
 
@@ -302,39 +327,6 @@ def inspect(
 
         draw(opened, render)
     _say(described, inspecting.as_text(described), output)
-
-
-def _check_only_distilled(model, model_out, plan: Plan) -> None:
-    """Raises ValueError where a saved model is distilled, but options of a training are given."""
-    given = ["model_out"] * bool(model_out)
-    given += [k for k in plan._fields if k != "seed" and getattr(plan, k) != getattr(Plan(), k)]
-    if model and given:
-        listed = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise ValueError(f"{listed}: nothing is trained where --model is given: leave one out")
-
-
-def read_preprocessing(text: str | None):
-    """A text as it is; JSON, or the content of a .json file, as what it stands for."""
-    if text is None:
-        return None
-    from rvae_lite.storage import without_repeats
-
-    is_file = text.endswith(".json")
-    if not is_file and text.lstrip()[:1] not in ("{", "["):
-        return text
-    try:
-        content = _read_text(Path(text)) if is_file else text
-        return json.loads(content, object_pairs_hook=without_repeats)
-    except (ValueError, RecursionError) as error:
-        what = text if is_file else "--preprocessing"
-        reason = f"is no valid JSON ({error})"
-        raise ValueError(f"{what} {reason}: correct it, or pass plain text") from error
-
-
-def _read_text(path: Path) -> str:
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}: check --preprocessing")
-    return path.read_text(encoding="utf-8-sig")
 
 
 def _bar(progress: bool | None, label: str) -> str | bool:

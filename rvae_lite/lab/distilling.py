@@ -57,7 +57,7 @@ def distil_space(
     x, space = as_array("x", x), space.select([0])
     space.check_names(header.get("names"), x.shape[1:])
     if num_points is None:
-        num_points = min(len(x), max(space.model.latent_dim + 1, min(64, len(x) // 4)))
+        num_points = default_count(len(x), space.model.latent_dim)
     if is_multirate(space.model) and beta is None:
         points = curve_points(space, x, num_points, **options)
     else:
@@ -65,6 +65,11 @@ def distil_space(
         options["decode"] = space.decode
         points = select_points(x, space.encode(x)[0], num_points, **options)
     return points if share == "inputs" else _with_decoded_inputs(space, points, x)
+
+
+def default_count(num_data: int, latent_dim: int) -> int:
+    """R where nothing is said: 64, fewer for few data, more than K where that is possible."""
+    return min(num_data, max(latent_dim + 1, min(64, num_data // 4)))
 
 
 def load_space(path, *, multi_rate: bool = False) -> Fit:

@@ -24,6 +24,7 @@ SHAPES = (
 )
 MAKER = ("preprocessing", "licence", "source", "value_scale", "share", "model")
 SELECTION = ("selection_method", "selection_seed", "covering")
+TARGETS = {True: "the reconstructions", False: "absent: decoders are drawn to the inputs"}
 MOST_ENTRIES, WIDEST_NAME, MOST_CHARACTERS = 10, 24, 1000
 
 
@@ -89,6 +90,7 @@ def _point_entries(points: RosettaPoints, *, known) -> dict:
         total_sd = np.sqrt(z.var(1, dtype=np.float64).sum(1))  # (J,)
         entries |= dict(betas=points.betas.tolist(), total_sd_at_betas=total_sd.tolist())
     entries["reconstructions"] = points.recon is not None
+    entries["decoder_targets"] = TARGETS[entries["reconstructions"]]
     entries |= {key: header.get(key) for key in MAKER + SELECTION}
     rest = sorted(header.keys() - {*known, *entries, "versions", "kind"})
     return entries | {key: header.get(key) for key in [*rest, "versions"]}

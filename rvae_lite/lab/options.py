@@ -1,10 +1,12 @@
 """Options of the commands, each declared once; those that commands share are fields of a group."""
 
 import inspect
+import json
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, NamedTuple, get_type_hints
 
-from rvae_lite.lab.plan import Choice
+from rvae_lite.lab.plan import Choice, Plan
 
 Preprocessing = Annotated[
     str | None, Choice("How the data were made: text, JSON, or a .json file.")
@@ -53,6 +55,42 @@ class Header(NamedTuple):
     preprocessing: Preprocessing = None
     licence: Annotated[str | None, Choice("Of the shipped inputs, kept in the header.")] = None
     source: Annotated[str | None, Choice("Where the data are from, kept in the header.")] = None
+
+    def told(self, **more) -> dict:
+        """The entries of the header that are given, with some more."""
+        entries = self._asdict() | more
+        return {name: value for name, value in entries.items() if value is not None}
+
+
+class Given(NamedTuple):
+    """Latents that are there already, of any model."""
+
+    latents: Annotated[
+        Path | None,
+        Choice(
+            "Distil these latents, (N, K), a row for each example: of AVA, PCA, UMAP or any model; "
+            ".npy, .npz, .h5, .csv.  Nothing is trained."
+        ),
+    ] = None
+    latents_key: Annotated[
+        str | None, Choice("Which array or columns of the file are the latents.")
+    ] = None
+    latents_from: Annotated[
+        str | None, Choice("How the latents were made, kept in the header.")
+    ] = None
+
+    def read(self, data, examples, *, memory: float | None = None):
+        """What `latents.read_latents` gives."""
+        from rvae_lite.lab.latents import read_latents
+
+        return read_latents(self.latents, data, examples, key=self.latents_key, memory=memory)
+
+    def distil(self, x, means, num_points: int | None, **options):
+        """What `latents.distil_latents` makes of them, with a header that tells their origin."""
+        from rvae_lite.lab.latents import distil_latents
+
+        origin = dict(file=self.latents.name, origin=self.latents_from)
+        return distil_latents(x, means, num_points, made_by=origin, **options)
 
 
 class Output(NamedTuple):
@@ -106,3 +144,54 @@ def _parameter(name: str, hint, default) -> inspect.Parameter:
         flag = [f"--{name.replace('_', '-')}"] if kind is bool else []
         hint = Annotated[kind, Option(*flag, **told._asdict())]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=hint, default=default)
+
+
+def check_only_distilled(given: Given, plan: Plan, *, model, share: str, **trained) -> None:
+    """Raises ValueError where a space is only distilled, but options of a training are given.
+
+    trained: the values of options that a training has, by name; nothing where they are not given.
+    """
+    trained |= {
+        k: getattr(plan, k)
+        for k in plan._fields
+        if k != "seed" and getattr(plan, k) != getattr(Plan(), k)
+    }
+    if given.latents is None and any(given):
+        raise ValueError("--latents-key and --latents-from tell of --latents: pass it, or neither")
+    if given.latents is not None and share == "decoded":
+        wrong = "--share decoded needs a decoder, which latents come without"
+        raise ValueError(f"{wrong}: leave it out, or pass --model instead of --latents")
+    if given.latents is not None:
+        trained["model"] = model
+    elif model:
+        trained |= dict(multi_rate=False, beta=None)  # at which it is read
+    wrong = [k for k, value in trained.items() if value is not None and value is not False]
+    wrong = [f"--{name.replace('_', '-')}" for name in wrong]
+    if wrong and (model or given.latents is not None):
+        by = "--model" if given.latents is None else "--latents"
+        reason = f"nothing is trained where {by} is given"
+        raise ValueError(f"{', '.join(wrong)}: {reason}: leave one out")
+
+
+def read_preprocessing(text: str | None):
+    """A text as it is; JSON, or the content of a .json file, as what it stands for."""
+    if text is None:
+        return None
+    from rvae_lite.storage import without_repeats
+
+    is_file = text.endswith(".json")
+    if not is_file and text.lstrip()[:1] not in ("{", "["):
+        return text
+    try:
+        content = _read_text(Path(text)) if is_file else text
+        return json.loads(content, object_pairs_hook=without_repeats)
+    except (ValueError, RecursionError) as error:
+        what = text if is_file else "--preprocessing"
+        reason = f"is no valid JSON ({error})"
+        raise ValueError(f"{what} {reason}: correct it, or pass plain text") from error
+
+
+def _read_text(path: Path) -> str:
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}: check --preprocessing")
+    return path.read_text(encoding="utf-8-sig")
