@@ -3,8 +3,9 @@
 Letters: K latent dimension, R Rosetta points, J values of beta at which a curve is known.
 """
 
+import re
 import sys
-from importlib import resources
+from importlib import import_module, resources
 
 import numpy as np
 
@@ -115,11 +116,35 @@ def _is_covering(found) -> bool:
 ARRAYS = {1: {"ids", "x", "z"}, 2: {"betas", "ids", "x", "z"}, 3: {"ids", "recon", "x", "z"}}
 
 
-def read_points(path, build, *, newest: int, described):
+ADDRESS = re.compile(r"doi:|[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
+
+def is_address(name) -> bool:
+    """Whether a text is an address such as https://... or doi:..., and no path."""
+    return isinstance(name, str) and ADDRESS.match(name) is not None
+
+
+def located(name, sha256: str | None = None):
+    """The file of a name: a path, "book:NAME", or an address, whose file is fetched.
+
+    sha256: of the file's bytes; an address needs it, here or as "#sha256=..." at its end.
+
+    Raises:
+        ValueError, OSError: as `readers.downloads.fetched`.
+    """
+    if isinstance(name, str) and name.startswith("book:"):
+        name = book_file(name.removeprefix("book:"))
+    if sha256 is None and not is_address(name):
+        return name
+    # Fetching is a room's, loaded when it is asked for.
+    return import_module("rvae_lite.readers.downloads").fetched(name, sha256)
+
+
+def read_points(path, build, *, newest: int, described, sha256: str | None = None):
     """The points that `build(x=, z=, ids=, ..., header=)` makes of a Rosetta file.
 
     Args:
-        path: the file, or "book:NAME" for points that ship with the package.
+        path, sha256: as in `located`.
         build: the class `RosettaPoints`.
         newest: the newest version of the file that is known.
         described: entries of the header that the arrays must agree with.
@@ -127,8 +152,7 @@ def read_points(path, build, *, newest: int, described):
     Raises:
         ValueError: a damaged file, or one that holds other things than points.
     """
-    if isinstance(path, str) and path.startswith("book:"):
-        path = book_file(path.removeprefix("book:"))
+    path = located(path, sha256)
     header, arrays = load_arrays(path, kind="rosetta", version=newest)
     needed = ARRAYS[header["schema_version"]]
     optional = {"recon"} if "betas" in needed else set()

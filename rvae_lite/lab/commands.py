@@ -34,6 +34,7 @@ from rvae_lite.publishing import printable
 Option, Argument = typer.Option, typer.Argument
 DATA_HELP = ".npy, .npz, .h5, .csv, .tsv, or a folder of .png/.jpg images or of .npy arrays."
 Data = Annotated[Path, Argument(help=DATA_HELP)]
+ELSEWHERE = "book:digits, or an address with its checksum, such as doi:DOI/FILE#sha256=..."
 NAMES_TRAVEL = "the {} of the chosen {} travel with the points: --ids none leaves them out"
 TOLD = ("latent_dim", "beta_range", "share", "covering", "latents")  # of a header, by distil
 KNOWN_MAP = (
@@ -153,9 +154,7 @@ def distil(
 @with_options
 def train(
     data: Data,
-    points: Annotated[
-        str, Argument(help="The Rosetta file, or points of the book such as book:digits.")
-    ],
+    points: Annotated[str, Argument(help=f"The Rosetta file, {ELSEWHERE}.")],
     out: Annotated[Path, Option("--out", "-o", help="The model to write, .npz (a saved Fit).")],
     *,
     report: Annotated[
@@ -228,7 +227,9 @@ def compare(
     out: Annotated[Path, Option("--out", "-o", help="The report to write, .html.")],
     *,
     data: Annotated[Path | None, Choice(f"The common data, which Fits encode: {DATA_HELP}")] = None,
-    points: Annotated[str | None, Choice("A Rosetta file whose inputs are the anchors.")] = None,
+    points: Annotated[
+        str | None, Choice(f"A Rosetta file, {ELSEWHERE}, whose inputs are the anchors.")
+    ] = None,
     num_points: Annotated[
         int | None, Choice("Without points, so many anchors chosen by k-means.", min=1)
     ] = None,
@@ -302,18 +303,22 @@ def compare(
 def inspect(
     file: Annotated[
         str,
-        Argument(help="A Rosetta file, points of the book such as book:digits, or a saved Fit."),
+        Argument(help=f"A Rosetta file or a saved Fit, {ELSEWHERE}."),
     ],
     *,
     render: Annotated[Path | None, Choice("Draw it, to .png or .html.")] = None,
     output: Output,
 ):
-    """Say what is in a file, every byte verified: hash, shapes, preprocessing, licence; draw it
-    with --render.
+    """Say what is in a file, every byte verified: hash, shapes, preprocessing, citation, licence;
+    draw it with --render.
+
+    An address is taken with the SHA-256 that its maker reads off as "file sha256" here.
 
     Examples:
 
     rvae-lite inspect alice.npz
+
+    rvae-lite inspect "https://example.org/alice.npz#sha256=..."
 
     rvae-lite inspect alice.npz --render alice.html
     """

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from rvae_lite.publishing import expanded, printable
+from rvae_lite.readers.downloads import sha256_of
 from rvae_lite.rosetta import RosettaPoints
-from rvae_lite.rosetta_files import book_file
+from rvae_lite.rosetta_files import is_address, located
 from rvae_lite.storage import kind_of
 
 SHAPES = (
@@ -22,7 +23,7 @@ SHAPES = (
     "beta_range",
     "num_betas",
 )
-MAKER = ("preprocessing", "licence", "source", "value_scale", "share", "model")
+MAKER = ("licence", "preprocessing", "source", "value_scale", "share", "model")
 SELECTION = ("selection_method", "selection_seed", "covering")
 TARGETS = {True: "the reconstructions", False: "absent: decoders are drawn to the inputs"}
 MOST_ENTRIES, WIDEST_NAME, MOST_CHARACTERS = 10, 24, 1000
@@ -31,10 +32,12 @@ MOST_ENTRIES, WIDEST_NAME, MOST_CHARACTERS = 10, 24, 1000
 class Opened(NamedTuple):
     """A file of rvae_lite, read and verified: its header, and the points or the arrays of a Fit.
 
+    name: what it is called, or its address.
     model: that of the Fit, None where it was not made by a constructor of `VAE`.
     """
 
     path: Path
+    name: str
     header: dict
     points: RosettaPoints | None = None
     arrays: dict | None = None
@@ -42,19 +45,18 @@ class Opened(NamedTuple):
 
 
 def open_file(name) -> Opened:
-    """Read a Rosetta file, points of the book such as "book:digits", or a saved Fit.
+    """Read a Rosetta file or a saved Fit: of a path, an address, or of the book ("book:digits").
 
     Raises:
-        FileNotFoundError, PermissionError: there is no such file, or it may not be read.
-        ValueError: it is damaged or of another kind.
+        OSError: there is no such file, it may not be read or does not come.
+        ValueError: it is damaged or of another kind, or an address has no checksum.
     """
-    if str(name).startswith("book:"):
-        name = str(book_file(name.removeprefix("book:")))
-    path = expanded(name)
+    path = expanded(located(name))
+    name = name.partition("#")[0] if is_address(name) else path.name
     kind = kind_of(path)
     if kind == "rosetta":
         points = RosettaPoints.load(path)
-        return Opened(path, points.header, points=points)
+        return Opened(path, name, points.header, points=points)
     if kind == "fit":
         from rvae_lite.checkpoints import load_fit
         from rvae_lite.fitted import Fit
@@ -62,7 +64,7 @@ def open_file(name) -> Opened:
         header, arrays = load_fit(path)
         arrays["terms"] = dict(zip(header["terms"], arrays["terms"].swapaxes(0, 1), strict=True))
         model = None if header["config"] is None else Fit.load(path).model
-        return Opened(path, header, arrays=arrays, model=model)
+        return Opened(path, name, header, arrays=arrays, model=model)
     remedy = "pass a Rosetta file or a saved Fit"
     raise ValueError(f"{path} is a {kind!r} file, of which nothing more is known: {remedy}")
 
@@ -70,9 +72,10 @@ def open_file(name) -> Opened:
 def describe(file: Opened) -> dict:
     """What is in a file: kind, hash, shapes and what its maker wrote down."""
     described = dict(
-        file=file.path.name,
+        file=file.name,
         kind="fit" if file.points is None else "rosetta",
         bytes=file.path.stat().st_size,
+        file_sha256=sha256_of(file.path),
         sha256=file.header["sha256"],
         schema_version=file.header["schema_version"],
     )
@@ -91,9 +94,23 @@ def _point_entries(points: RosettaPoints, *, known) -> dict:
         entries |= dict(betas=points.betas.tolist(), total_sd_at_betas=total_sd.tolist())
     entries["reconstructions"] = points.recon is not None
     entries["decoder_targets"] = TARGETS[entries["reconstructions"]]
+    entries["citation"] = citation_of(header)
     entries |= {key: header.get(key) for key in MAKER + SELECTION}
     rest = sorted(header.keys() - {*known, *entries, "versions", "kind"})
     return entries | {key: header.get(key) for key in [*rest, "versions"]}
+
+
+def citation_of(header: dict) -> str | None:
+    """How a header asks to be cited: its entry `citation`, or creator, year, title and doi."""
+    if header.get("citation") is not None:
+        return " ".join(short(header["citation"]).split())  # BibTeX on one line is BibTeX
+    creator = header.get("creator")
+    creator = ", ".join(map(short, creator)) if isinstance(creator, list) else creator
+    told = dict(creator=creator, year=header.get("year"), title=header.get("title"))
+    parts = [short(value) for value in told.values() if value is not None]
+    if header.get("doi") is not None:
+        parts.append(f"https://doi.org/{short(header['doi'])}")
+    return ". ".join(parts) or None
 
 
 def _fit_entries(file: Opened) -> dict:

@@ -55,6 +55,9 @@ class Header(NamedTuple):
     preprocessing: Preprocessing = None
     licence: Annotated[str | None, Choice("Of the shipped inputs, kept in the header.")] = None
     source: Annotated[str | None, Choice("Where the data are from, kept in the header.")] = None
+    citation: Annotated[
+        str | None, Choice("How the points are to be cited: a line, or BibTeX.")
+    ] = None
 
     def told(self, **more) -> dict:
         """The entries of the header that are given, with some more."""

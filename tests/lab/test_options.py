@@ -24,7 +24,8 @@ OWN = dict(
         "preprocessing",
         "ids",
     }
-    | {"licence", "source", "multi_rate", "beta"},
+    | {"licence", "source", "citation", "multi_rate", "beta"}
+    | {"latents", "latents_key", "latents_from"},
     train={"data", "points", "out", "report", "rho", "preprocessing", "multi_rate", "beta"},
 )
 
