@@ -37,7 +37,8 @@ LEAVES = {
 }
 LEAVES |= {"models.checks", "models.forms", "models.ladder", "models.lengths", "models.likeness"}
 HEAVY = ["crowsetta", "evfuncs", "h5py", "jinja2", "matplotlib", "pandas", "papermill", "PIL"]
-HEAVY += ["pooch", "scipy", "sklearn", "soundfile", "torchvision", "tqdm", "typer", "umap"]
+HEAVY += ["pooch", "requests", "scipy", "sklearn", "soundfile", "torchvision", "tqdm", "typer"]
+HEAVY += ["umap", "urllib3"]
 ALLOWED = {"cli": {"typer"}, "lab.commands": {"typer"}, "lab.estimator": {"sklearn"}}
 
 BUDGETS = dict(

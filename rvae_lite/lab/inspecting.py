@@ -107,7 +107,7 @@ def citation_of(header: dict) -> str | None:
     creator = header.get("creator")
     creator = ", ".join(map(short, creator)) if isinstance(creator, list) else creator
     told = dict(creator=creator, year=header.get("year"), title=header.get("title"))
-    parts = [short(value) for value in told.values() if value is not None]
+    parts = [short(value).rstrip(".") for value in told.values() if value is not None]
     if header.get("doi") is not None:
         parts.append(f"https://doi.org/{short(header['doi'])}")
     return ". ".join(parts) or None

@@ -1,8 +1,10 @@
 """The commands' doors: names, streams, consoles and results that are in each other's way."""
 
 import contextlib
+import hashlib
 import io
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from serving import Site, giving
 from workbench import circle
 
 from rvae_lite import RosettaPoints, cli
@@ -185,3 +188,29 @@ def test_a_saved_model_meets_columns_in_the_order_it_was_trained_on(bench):
     two = ["compare", "one=t.model.npz", "two=t.model.npz", "--data", "r.csv", "-o", "u.html"]
     assert f"one: {refused}" in run(bench, *two, code=1)[1]
     run(bench, *two, "--points", "t.npz")  # by which the columns are sorted
+
+
+def test_points_at_an_address_are_taken_with_their_checksum(bench, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("NO_PROXY", "*")
+    told = ["--licence", "CC0", "--citation", "Doe (2026), Owls"]
+    run(bench, "distil", "x.npy", "-o", "cited.npz", *told, *QUICK)
+    content = (bench / "cited.npz").read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    assert digest in run(bench, "inspect", "cited.npz")[0]
+    site = Site()
+    site.answers["/cited.npz"] = giving(content)
+    plain = site.address("/cited.npz")
+    address = f"{plain}#sha256={digest}"
+    out, _ = run(bench, "inspect", address)
+    for line in (f"file +{plain}", "citation +Doe \\(2026\\), Owls", "licence +CC0"):
+        assert re.search(rf"^{line}$", out, re.MULTILINE)
+    run(bench, "train", "x.npy", address, "-o", "far.model.npz", *QUICK)
+    spaces = ["cited.model.npz", "far.model.npz", "--data", "x.npy", "--points", address]
+    run(bench, "compare", *spaces, "-o", "far.html")
+    assert site.asked == ["/cited.npz"]
+    for command in (["inspect", plain], ["train", "x.npy", plain, "-o", "no.npz"]):
+        _, error = run(bench, *command, code=1)
+        assert error.startswith(f"rvae-lite: {plain} is taken only with its checksum: pass sha256=")
+    assert not (bench / "no.npz").exists()
+    site.end()

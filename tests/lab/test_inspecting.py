@@ -1,5 +1,6 @@
 """Files are described and drawn."""
 
+import hashlib
 import json
 import math
 import os
@@ -88,3 +89,31 @@ def test_long_names_and_values_of_a_header_are_cut(tmp_path):
     points.save(tmp_path / "p.npz")
     text = inspecting.as_text(inspecting.describe(inspecting.open_file(tmp_path / "p.npz")))
     assert len(text) < 2 * 10**5 and "a\\nb" in text
+
+
+@pytest.mark.parametrize(
+    ("told", "citation"),
+    [
+        (dict(citation="Doe (2026)", title="Owls"), "Doe (2026)"),
+        (dict(citation="@misc{doe,\n  title = {Owls}\n}"), "@misc{doe, title = {Owls} }"),
+        (
+            dict(creator=["Doe, J.", "Roe, R."], year=2026, title="Owls", doi="10.5281/zenodo.1"),
+            "Doe, J., Roe, R. 2026. Owls. https://doi.org/10.5281/zenodo.1",
+        ),
+        (dict(title="Owls", creator={"name": 3}), "name 3. Owls"),
+        (dict(licence="CC0"), "not stated"),
+    ],
+)
+def test_citation_and_licence_are_told_or_said_to_lack(tmp_path, told, citation):
+    RosettaPoints(draw(3, 2), draw(3, 2), header=told).save(tmp_path / "p.npz")
+    text = inspecting.as_text(inspecting.describe(inspecting.open_file(tmp_path / "p.npz")))
+    assert re.search(rf"^citation +{re.escape(citation)}$", text, re.MULTILINE)
+    licence = told.get("licence", "not stated")
+    assert re.search(rf"^licence +{licence}$", text, re.MULTILINE)
+
+
+def test_the_hash_of_the_file_is_told_as_a_download_asks_for_it(folder):
+    told = inspecting.describe(inspecting.open_file(folder / "curves.npz"))
+    content = (folder / "curves.npz").read_bytes()
+    assert told["file_sha256"] == hashlib.sha256(content).hexdigest() != told["sha256"]
+    assert RosettaPoints.load(folder / "curves.npz", sha256=told["file_sha256"]).betas is not None

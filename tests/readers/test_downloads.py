@@ -1,14 +1,12 @@
 """Points come from https addresses and DOIs whole, once and with their checksum, or not at all."""
 
 import hashlib
-import http.server
 import io
 import json
 import os
 import shutil
 import ssl
 import subprocess
-import threading
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +14,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 import requests
+from serving import Site, giving, leading_to, missing
 
 from rvae_lite import RosettaPoints
 from rvae_lite.readers import downloads
@@ -23,65 +22,6 @@ from rvae_lite.readers.downloads import check_secure, fetched
 
 POINTS = RosettaPoints(np.eye(3), np.eye(3)[:, :2], header=dict(licence="CC0"))
 PAGE = b"<!doctype html><title>alice.npz</title>"
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers as the site says."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        self.server.asked.append(self.path)
-        self.close_connection = True
-        self.server.answers.get(self.path, missing)(self)
-
-    def log_message(self, *_):
-        pass
-
-    def give(self, content, *, status=200, kind="application/octet-stream", length=True, **headers):
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Connection", "close")
-        for name, value in headers.items():
-            self.send_header(name, value)
-        if length:
-            self.send_header("Content-Length", str(len(content) if length is True else length))
-        self.end_headers()
-        self.wfile.write(content)
-
-
-def missing(handler):
-    handler.give(b"nothing", status=404)
-
-
-def giving(content, **options):
-    return lambda handler: handler.give(content, **options)
-
-
-def leading_to(address):
-    return giving(b"", status=302, Location=address)
-
-
-class Site(http.server.ThreadingHTTPServer):
-    """A server on the loopback, whose answers are functions by path."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.answers, self.asked, self.ended = {}, [], threading.Event()
-        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
-
-    def address(self, path, scheme="http"):
-        return f"{scheme}://127.0.0.1:{self.server_port}{path}"
-
-    def handle_error(self, *_):
-        pass  # clients that hang up
-
-    def end(self):
-        self.ended.set()
-        self.shutdown()
-        self.server_close()
 
 
 @pytest.fixture
