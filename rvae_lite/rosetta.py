@@ -136,21 +136,12 @@ class RosettaPoints:
 
     @classmethod
     def load(cls, path, *, sha256: str | None = None) -> "RosettaPoints":
-        """Read points from a file, shipped ones ("book:digits"), or those at an address.
+        """Read points of a file, of the book ("book:digits"), or at an address.
 
-        Args:
-            path: a file; "book:eight_gaussians"; "https://..."; or a DOI with the name of a file of
-                Zenodo, figshare or Dataverse, "doi:10.5281/zenodo.123/alice.npz".
-            sha256: of the file's bytes.  An address needs it, here or as "#sha256=..." at its end.
-
-        Raises:
-            FileNotFoundError: no such file.
-            ConnectionError, TimeoutError: an address does not give its file.
-            ValueError: the file is truncated, altered, pickled, of another kind or newer; or an
-                address without a checksum or encryption.
+        "https://..." and "doi:10.5281/zenodo.1/NAME.npz" need the SHA-256 of the file's bytes.
+        OSError: it does not come.  ValueError: it is damaged, of another kind, newer or unsafe.
         """
-        options = dict(newest=SCHEMA_VERSION, described=DESCRIBED, sha256=sha256)
-        return files.read_points(path, cls, **options)
+        return files.read_points(path, cls, sha256, newest=SCHEMA_VERSION, described=DESCRIBED)
 
     def check(self, x, preprocessing=None, *, names=None) -> "CheckReport":
         """Compare with one's own data x, (N, *data), before hours are spent on training.

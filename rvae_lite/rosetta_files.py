@@ -136,11 +136,11 @@ def located(name, sha256: str | None = None):
         name = book_file(name.removeprefix("book:"))
     if sha256 is None and not is_address(name):
         return name
-    # Fetching is a room's, loaded when it is asked for.
-    return import_module("rvae_lite.readers.downloads").fetched(name, sha256)
+    downloads = import_module("rvae_lite.readers.downloads")  # of a room, loaded when asked for
+    return downloads.fetched(name, sha256) if is_address(name) else downloads.verified(name, sha256)
 
 
-def read_points(path, build, *, newest: int, described, sha256: str | None = None):
+def read_points(path, build, sha256: str | None = None, *, newest: int, described):
     """The points that `build(x=, z=, ids=, ..., header=)` makes of a Rosetta file.
 
     Args:

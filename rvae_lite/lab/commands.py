@@ -92,8 +92,9 @@ def distil(
 ):
     """Distil a latent space into a Rosetta file; without --model, train one first and save it too.
 
-    A multi-rate model gives curves, by which every receiver chooses a beta of its own.  --latents
-    distils the space of any other model, without decoder targets, as the file says.
+    A multi-rate model gives curves, by which every receiver chooses a beta of its own.
+
+    --latents distils the space of any other model, without decoder targets, as the file says.
 
     Examples:
 

@@ -16,7 +16,6 @@ from urllib.parse import urljoin, urlsplit
 
 from rvae_lite.publishing import expanded, write_atomically
 from rvae_lite.readers.limits import shown
-from rvae_lite.rosetta_files import is_address
 
 LARGEST = 2**28  # bytes of a file
 CONNECT, STALL = 10, 30  # seconds until a server answers, and without a byte
@@ -32,20 +31,30 @@ class Insecure(ValueError):
     """An address whose answer anybody on the way could read and change."""
 
 
-def fetched(name, sha256: str | None = None) -> Path:
-    """The file of a path or address, its bytes compared with a SHA-256.
+def verified(path, sha256: str) -> Path:
+    """The path of a file, its bytes compared with a SHA-256; where it is missing, as it is.
+
+    Raises:
+        ValueError: it has another one, or `sha256` is none.
+    """
+    path, digest = expanded(path), _digest(path, sha256)
+    if path.is_file() and (found := sha256_of(path)) != digest:
+        raise _differs(path, found, digest)
+    return path
+
+
+def fetched(name: str, sha256: str | None = None) -> Path:
+    """The file of an address, its bytes compared with a SHA-256.
 
     Args:
-        name: a path; "https://..." or "doi:10.5281/zenodo.123/alice.npz", which may end in
-            "#sha256=..."; "http://..." of this machine alone.
-        sha256: 64 hexadecimal digits; an address needs them.
+        name: "https://..." or "doi:10.5281/zenodo.123/alice.npz", which may end in "#sha256=...";
+            "http://..." of this machine alone.
+        sha256: 64 hexadecimal digits, where the address does not end in them.
 
     Raises:
         ValueError: no or another checksum, no encryption, a web page, more than 256 MiB.
         FileNotFoundError, ConnectionError, TimeoutError: there is no such file, or it did not come.
     """
-    if not is_address(name):
-        return _verified(expanded(name), _digest(name, sha256))
     address, _, told = name.partition("#")
     if told and not told.startswith("sha256="):
         raise ValueError(f"{shown(name)}: after # only sha256= may stand: correct it")
@@ -76,12 +85,6 @@ def _digest(name, sha256: str) -> str:
         wrong = f"must be 64 hexadecimal digits, not {shown(digest)[:80]!r}"
         raise ValueError(f"the sha256 of {shown(name)} {wrong}: copy all of it")
     return digest
-
-
-def _verified(path: Path, digest: str) -> Path:
-    if path.is_file() and (found := sha256_of(path)) != digest:
-        raise _differs(path, found, digest)
-    return path
 
 
 def _differs(name, found: str, digest: str) -> ValueError:
