@@ -67,8 +67,10 @@ def _of_the_option():
     """Say of an error that it is about the latents."""
     try:
         yield
-    except (ValueError, FileNotFoundError) as error:
-        raise type(error)(f"--latents: {error}") from error
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"--latents: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"--latents: {error}") from error
 
 
 def _check_latents(path: str, means: np.ndarray, num_data: int) -> None:
