@@ -5,6 +5,7 @@ Letters: B batch, K latent dimension, R Rosetta points.
 """
 
 import math
+from collections.abc import Callable
 
 from torch import Tensor, nn
 
@@ -67,3 +68,47 @@ def rosetta_penalty(
     if weight is not None:
         recon_error, latent_error = weight * recon_error, weight * latent_error
     return recon_error.mean(), latent_error.mean()
+
+
+def rosetta_term(encode: Callable, decode: Callable, points, *, rho=1.0) -> Tensor:
+    """rho times the Rosetta penalty, Eq. 1, of any model: what the loss of any loop gains.
+
+    rho is read against a loss in nats, summed over the D dimensions and averaged over the batch.
+    Where that loss is divided by something, as by D in a mean over numbers, divide rho by it too.
+
+    Args:
+        encode: the posterior mean: inputs (R, *data) to (R, K).
+        decode: the likelihood's mean: latents (R, K) to (R, *data), in the units of the data.
+        points: `RosettaPoints.to(device)`, made once before the training; for a model in float32
+            on the CPU the `RosettaPoints` will do.
+        rho: weight of the term.
+
+    Returns rho mean_r (|target_r - decode(z_r)|^2 + |z_r - encode(x_r)|^2), ().
+
+    Raises:
+        ValueError: the points are none, or curves over beta, or encode or decode return no tensor,
+            or one of another shape than the points'.
+
+    Example:
+        >>> points = RosettaPoints.load("book:digits").to("cuda")
+        >>> loss = (distortion + rate).mean() + rosetta_term(encode, decode, points, rho=2.75)
+    """
+    if not hasattr(points, "z"):
+        expected = "RosettaPoints, or what their .to(device) returns"
+        raise ValueError(f"points must be {expected}, not a {type(points).__name__}: load them")
+    points = points.to() if hasattr(points, "header") else points
+    target = points.x if points.target is None else points.target
+    recon, mean = decode(points.z), encode(points.x)
+    _check_answer("decode", recon, target, "reshape it to that of an input")
+    _check_answer("encode", mean, points.z, "give the model the points' K")
+    penalty = rosetta_penalty(recon, target, mean, points.z, weight=points.weight)
+    return rho * (points.x_weight * penalty[0] + points.z_weight * penalty[1])
+
+
+def _check_answer(name: str, found, like: Tensor, remedy: str) -> None:
+    """Raises ValueError where a model's answer is no tensor of the shape of its target."""
+    expected = f"{name} must return a tensor of shape {tuple(like.shape)} for these points"
+    if not isinstance(found, Tensor):
+        raise ValueError(f"{expected}, not a {type(found).__name__}: return the mean alone")
+    if found.shape != like.shape:
+        raise ValueError(f"{expected}, not {tuple(found.shape)}: {remedy}")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from rvae_lite.models.likeness import CheckReport
+    from rvae_lite.objective import Anchors
 
 # Versions of files: of plain points without reconstructions, which older readers read too, of
 # curves, and of plain points with reconstructions.
@@ -103,6 +104,31 @@ class RosettaPoints:
         header = dict(self.header, beta=float(beta))
         recon = None if self.recon is None else self.recon_at(beta)
         return RosettaPoints(self.x, self.z_at(beta), recon=recon, ids=self.ids, header=header)
+
+    def to(self, device=None, dtype=None) -> "Anchors":
+        """The points as tensors, for `losses.rosetta_term`: made once, before a training.
+
+        Inputs of type uint8 are divided by 255.  The decoder is drawn to the template's
+        reconstructions where the points hold them, else to the inputs; to the inputs in any case
+        by `points.to(device)._replace(target=None)`.
+
+        Args:
+            device, dtype: of the model; by default the CPU and float32.
+
+        Raises:
+            ValueError: the points are curves, which differ with beta.
+        """
+        import torch
+
+        from rvae_lite.objective import Anchors
+
+        if self.betas is not None:
+            remedy = "choose the beta of your loss, as by points.at_beta(1.0).to(device)"
+            raise ValueError(f"these points are curves over beta: {remedy}")
+        place = dict(device=device, dtype=torch.float32 if dtype is None else dtype)
+        x, z = torch.tensor(self.x, **place), torch.tensor(self.z, **place)
+        target = None if self.recon is None else torch.tensor(self.recon, **place)
+        return Anchors(x / 255 if self.x.dtype == np.uint8 else x, z, target=target)
 
     def warn_beyond(self, low: float, high: float) -> None:
         """Warn (UserWarning) where the curves do not reach from `low` to `high`."""

@@ -1,12 +1,13 @@
 """The terms of the objectives against torch.distributions and plain loops."""
 
+import numpy as np
 import pytest
 import reference
 import torch
 from torch.distributions import Bernoulli, Normal
 from toy import batch_loss
 
-from rvae_lite import VAE, losses
+from rvae_lite import VAE, RosettaPoints, losses
 from rvae_lite.objective import TERMS, Anchors
 
 
@@ -96,3 +97,92 @@ def test_the_objective_without_points_is_the_negative_elbo_at_beta_one():
     distortion, rate = reference.terms(dict(model.named_parameters()), x, noise)
     assert_close(loss, (distortion + rate).mean())
     assert named[3:].tolist() == [0, 0]
+
+
+# ---------------------------------------------------------------- a loop of one's own
+
+
+def double_model():
+    torch.manual_seed(0)
+    model = VAE.mlp(5, 3, (8,)).double()
+    return model, lambda x: model.encode(x).mean
+
+
+def some_points(**options):
+    return RosettaPoints(draw(4, 5, seed=2), draw(4, 3, seed=3), **options)
+
+
+def test_the_rosetta_term_is_rho_times_the_sum_over_the_points_one_by_one():
+    model, mean = double_model()
+    anchors = some_points().to(dtype=torch.float64)
+    term = losses.rosetta_term(mean, model.decode, anchors, rho=2.75)
+    weights = dict(model.named_parameters())
+    pairs = (anchors.x, anchors.z)
+    assert_close(term, 2.75 * reference.rosetta_penalty(weights, *pairs, x_weight=1, z_weight=1))
+    weighted = losses.rosetta_term(mean, model.decode, anchors._replace(x_weight=0.5, z_weight=2.0))
+    assert_close(weighted, reference.rosetta_penalty(weights, *pairs, x_weight=0.5, z_weight=2.0))
+
+
+def test_the_rosetta_term_has_the_gradient_that_fit_follows():
+    model, mean = double_model()
+    x, noise, one = draw(6, 5), draw(6, 3, seed=1), torch.ones((), dtype=torch.float64)
+    anchors = some_points(recon=draw(4, 5, seed=4)).to(dtype=torch.float64)
+    distortion, rate = model.distortion_and_rate(x, noise)
+    own = (distortion + rate).mean()
+    own = own + losses.rosetta_term(mean, model.decode, anchors, rho=2.75)
+    loss, _ = batch_loss(model, x, noise, one, 2.75 * one, anchors)
+    assert_close(own, loss)
+    weights = list(model.parameters())
+    pairs = zip(torch.autograd.grad(own, weights), torch.autograd.grad(loss, weights), strict=True)
+    for ours, theirs in pairs:
+        assert_close(ours, theirs)
+
+
+def test_the_rosetta_term_takes_points_that_nobody_moved():
+    model, _ = double_model()
+    model, points = model.float(), some_points()
+    functions = (lambda x: model.encode(x).mean, model.decode)
+    moved = losses.rosetta_term(*functions, points.to())
+    assert torch.equal(losses.rosetta_term(*functions, points), moved)
+
+
+def test_the_rosetta_term_draws_the_decoder_to_reconstructions_or_to_inputs():
+    points = some_points(recon=draw(4, 5, seed=4))
+    anchors = points.to()
+    nearest = lambda z: anchors.target  # noqa: E731
+    assert losses.rosetta_term(lambda x: anchors.z, nearest, anchors) == 0
+    inputs = losses.rosetta_term(lambda x: anchors.z, nearest, anchors._replace(target=None))
+    assert np.isclose(inputs, np.square(points.x - points.recon).sum(1).mean())
+
+
+@pytest.mark.parametrize(
+    ("encode", "decode", "message"),
+    [
+        (
+            lambda x: (x[:, :3], x[:, :3]),
+            lambda z: torch.zeros(4, 5),
+            r"encode must return a tensor of shape \(4, 3\) for these points, not a tuple: return the",
+        ),
+        (
+            lambda x: x[:, :2],
+            lambda z: torch.zeros(4, 5),
+            r"encode must .* \(4, 3\) .*, not \(4, 2\): give the model the points' K",
+        ),
+        (
+            lambda x: x[:, :3],
+            lambda z: torch.zeros(4, 1, 5),
+            r"decode must .* \(4, 5\) .*, not \(4, 1, 5\): reshape it to that of an input",
+        ),
+    ],
+)
+def test_answers_that_do_not_fit_the_points_are_refused(encode, decode, message):
+    with pytest.raises(ValueError, match=message):
+        losses.rosetta_term(encode, decode, some_points())
+
+
+def test_what_is_no_points_is_refused():
+    with pytest.raises(ValueError, match="points must be RosettaPoints, .* not a str: load them"):
+        losses.rosetta_term(None, None, "alice.npz")
+    curves = RosettaPoints(draw(6, 5), draw(2, 6, 3), betas=[0.1, 10.0])
+    with pytest.raises(ValueError, match=r"curves over beta: .*points.at_beta\(1.0\)"):
+        losses.rosetta_term(None, None, curves)

@@ -365,3 +365,28 @@ def test_a_covering_travels_with_the_file(tmp_path):
     points = RosettaPoints(draw(4, 2), draw(4, 2), header=dict(covering=covering))
     points.save(tmp_path / "p.npz")
     assert RosettaPoints.load(tmp_path / "p.npz").header["covering"] == covering
+
+
+# ---------------------------------------------------------------- for a loop of one's own
+
+
+def test_points_become_tensors_in_the_units_of_a_model():
+    x = np.array([[0, 51], [255, 102]], np.uint8)
+    anchors = RosettaPoints(x, draw(2, 3)).to("cpu", torch.float64)
+    assert anchors.x.dtype == anchors.z.dtype == torch.float64 and anchors.target is None
+    assert torch.allclose(anchors.x, torch.tensor([[0, 0.2], [1, 0.4]], dtype=torch.float64))
+
+
+def test_tensors_of_points_are_copies():
+    points = example_points()
+    points.x.setflags(write=False)  # as of a memory map; PyTorch would warn
+    anchors = points.to()
+    anchors.z.zero_()
+    assert np.array_equal(anchors.x, points.x) and points.z.any()
+
+
+def test_curves_are_no_tensors_until_a_beta_is_chosen():
+    curves = RosettaPoints(draw(6, 5), draw(2, 6, 3), betas=[0.1, 10.0])
+    with pytest.raises(ValueError, match=r"curves over beta: choose .* points.at_beta\(1.0\).to"):
+        curves.to()
+    assert np.array_equal(curves.at_beta(0.1).to().z, curves.z[0])
