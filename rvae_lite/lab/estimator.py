@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from rvae_lite.anchors import PointsNotReached
-from rvae_lite.arrays import as_array, as_float32, check_kept, is_tensor
+from rvae_lite.arrays import as_array, as_float32, check_kept, is_number, is_tensor
 from rvae_lite.lab.plan import RHO, Plan, build_model, in_units
 from rvae_lite.lab.training import train_into
 from rvae_lite.multirate import is_multirate
@@ -41,6 +41,7 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         posterior: "full", "diagonal" or "low_rank".
         epochs, batch_size, learning_rate: of the training.
         points: a `RosettaPoints` or the path of one; None for a space of one's own.
+        score_beta: weight of the rate in `score`, whatever `beta` is.
         random_state: an integer, a `numpy.random.RandomState`, or None for another training each
             time.
 
@@ -50,6 +51,7 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         anchor_distance_: mean squared distance of the encoded anchors to their latents at `beta`
             over the latents' variance, or None.
         n_features_in_: D.
+        feature_names_in_: names of a table's columns, which the points made here carry.
 
     Differs from the paper: see `training.train_into`.
 
@@ -77,6 +79,7 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         batch_size=64,
         learning_rate=1e-3,
         points=None,
+        score_beta=1.0,
         random_state=0,
     ):
         self.latent_dim, self.hidden = latent_dim, hidden
@@ -84,7 +87,8 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.beta, self.beta_range, self.rho = beta, beta_range, rho
         self.likelihood, self.noise_variance = likelihood, noise_variance
         self.posterior, self.epochs, self.batch_size = posterior, epochs, batch_size
-        self.learning_rate, self.points, self.random_state = learning_rate, points, random_state
+        self.learning_rate, self.points = learning_rate, points
+        self.score_beta, self.random_state = score_beta, random_state
 
     def fit(self, X, y=None, points=None):
         """Train on X (N, D), and into the space of the points where there are some.
@@ -100,6 +104,7 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         Warns:
             PointsNotReached: the points were not reached.
         """
+        self._checked_score_beta()
         X = validate_data(self, _plain(X), dtype=FLOATS, ensure_min_samples=2)
         check_kept("X", X)
         self.points_ = self._points(self.points if points is None else points)
@@ -126,7 +131,10 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return self
 
     def transform(self, X):
-        """Posterior means of X (N, D): (N, K), in the floating type of X."""
+        """Posterior means of X (N, D): (N, K), in the floating type of X.
+
+        After `set_output(transform="pandas")` they are a table with the index of X.
+        """
         return self._means(self._checked(X))
 
     def inverse_transform(self, X):
@@ -137,13 +145,14 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return decoded.flatten(1).numpy().astype(X.dtype)
 
     def score(self, X, y=None):
-        """The ELBO of X, -(distortion + rate), nats per example; higher is better.
+        """-(distortion + score_beta * rate) of X (N, D), nats per example; higher is better.
 
-        It weighs the rate by 1 whatever `beta` is, so that a grid over beta compares like with
-        like.
+        At score_beta = 1 it is the ELBO.  A grid over `beta`, or over `noise_variance`, compares
+        its models at this one weight, not each at its own; the points do not enter.
         """
+        beta = self._checked_score_beta()
         terms = self.fit_.evaluate(self._examples(self._checked(X)), beta=self._read_at())
-        return -float(terms.loss()[0])
+        return -float(terms.loss(beta)[0])
 
     def select_points(
         self, X, num_points: int, *, method: str = "kmeans", seed: int = 0, ids=None, header=None
@@ -172,6 +181,12 @@ class RosettaVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _checked(self, X) -> np.ndarray:
         check_is_fitted(self)
         return validate_data(self, _plain(X), dtype=FLOATS, reset=False)
+
+    def _checked_score_beta(self) -> float:
+        if not is_number(self.score_beta) or not 0 <= self.score_beta < math.inf:
+            expected = "score_beta must be a finite number from 0 upwards"
+            raise ValueError(f"{expected}, not {self.score_beta!r}")
+        return self.score_beta
 
     def _names(self) -> dict:
         """The names of the columns of the table that X was, as a header has them."""

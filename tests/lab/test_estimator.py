@@ -207,9 +207,75 @@ def test_points_of_a_table_are_called_after_its_index():
     assert set(named.ids) < set(map(str, range(200)))
 
 
-def test_a_grid_over_beta_compares_at_one_weight_of_the_rate():
+@pytest.mark.parametrize("score_beta", [0.0, 1.0, 4.0])
+def test_the_score_weighs_the_rate_as_it_is_told_whatever_beta_is(score_beta):
     x = circle()
-    scores = {beta: RosettaVAE(beta=beta, **QUICK).fit(x) for beta in (0.1, 4.0)}
-    for estimator in scores.values():
+    for beta in (0.1, 4.0):
+        estimator = RosettaVAE(beta=beta, score_beta=score_beta, **QUICK).fit(x)
         terms = estimator.fit_.evaluate(x)
-        assert np.isclose(estimator.score(x), -(terms.distortion + terms.rate)[0])
+        assert np.isclose(estimator.score(x), -(terms.distortion + score_beta * terms.rate)[0])
+
+
+@pytest.mark.parametrize(("score_beta", "best"), [(0.01, 0.01), (10.0, 10.0)])
+def test_a_grid_finds_the_beta_whose_loss_the_score_is(score_beta, best):
+    longer = dict(hidden=(16,), epochs=40, batch_size=32, learning_rate=5e-3)
+    grid = GridSearchCV(RosettaVAE(score_beta=score_beta, **longer), dict(beta=[0.01, 10.0]), cv=2)
+    assert grid.fit(circle()).best_params_ == dict(beta=best)
+
+
+@pytest.mark.parametrize("score_beta", [-1, np.inf, np.nan, None, True, "1"])
+def test_a_weight_that_no_score_can_have_is_refused_before_the_training(score_beta):
+    message = "score_beta must be a finite number from 0 upwards, not "
+    estimator = RosettaVAE(score_beta=score_beta, **QUICK)
+    with pytest.raises(ValueError, match=message):
+        estimator.fit(circle())
+    assert not hasattr(estimator, "fit_")
+    fitted = RosettaVAE(**QUICK).fit(circle()).set_params(score_beta=score_beta)
+    with pytest.raises(ValueError, match=message):
+        fitted.score(circle())
+
+
+# ---------------------------------------------------------------- tables
+
+
+def table(columns="abc"):
+    names = [f"bird {n}" for n in range(200)]
+    return pd.DataFrame(circle(), columns=list(columns), index=names)
+
+
+def test_a_table_keeps_its_index_and_latents_have_names():
+    x = table()
+    estimator = RosettaVAE(**QUICK).set_output(transform="pandas").fit(x)
+    latents = estimator.transform(x)
+    assert isinstance(latents, pd.DataFrame) and latents.index.equals(x.index)
+    names = estimator.get_feature_names_out().tolist()
+    assert latents.columns.tolist() == names == ["rosettavae0", "rosettavae1"]
+    assert estimator.feature_names_in_.tolist() == ["a", "b", "c"]
+    plain = RosettaVAE(**QUICK).fit(x).transform(x)
+    assert isinstance(plain, np.ndarray) and np.array_equal(latents, plain)
+    with pytest.raises(ValueError, match="Feature names must be in the same order"):
+        estimator.transform(x[["b", "a", "c"]])
+
+
+def test_names_go_through_a_pipeline_into_the_file_and_to_the_receiver(tmp_path):
+    pipeline = make_pipeline(StandardScaler(), RosettaVAE(**QUICK)).set_output(transform="pandas")
+    latents = pipeline.fit_transform(table())
+    assert latents.index.equals(table().index)
+    scaled = pipeline[:-1].transform(table())
+    pipeline[-1].select_points(scaled, 7).save(tmp_path / "points.npz")
+    received = RosettaPoints.load(tmp_path / "points.npz")
+    assert received.header["names"] == ["a", "b", "c"]
+    assert set(received.ids) < set(table().index)
+    again = RosettaVAE(points=tmp_path / "points.npz", **QUICK).fit(scaled)
+    assert again.points_.header["names"] == ["a", "b", "c"]
+
+
+def test_points_whose_columns_are_in_another_order_or_of_other_names_are_told():
+    x = table()
+    named = RosettaVAE(**QUICK).fit(x).select_points(x, 7)
+    order = "column 0 of the data is 'b', of the points 'a': bring the columns into the points' ord"
+    with pytest.raises(ValueError, match=f"^points do not fit the data: {order}er$"):
+        RosettaVAE(points=named, **QUICK).fit(table("bac"))
+    other = "column 2 of the data is 'd', of the points 'c' .1 of 3 differ.: are they the same quan"
+    with pytest.warns(UserWarning, match=f"^the Rosetta points and X: {other}tities.$"):
+        RosettaVAE(points=named, **QUICK).fit(table("abd"))
