@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.arrays import as_array, named
+from rvae_lite.arrays import as_array, named, root_mean_square
 from rvae_lite.coverage import QUANTILES, distances_to_anchors
 from rvae_lite.models.forms import Places, far, form_that_fits
 
@@ -122,7 +122,7 @@ def covering_of(points, data: np.ndarray) -> Covering | None:
     else:
         return None
     distances = distances_to_anchors(data, points.x)
-    slack = ROUNDED * (limit + _root_mean_square(points.x))
+    slack = ROUNDED * (limit + root_mean_square(points.x))
     order = np.argsort(-distances, kind="stable")
     uncovered = order[distances[order] > limit + slack].tolist()
     median, q95, largest = np.quantile(distances, list(QUANTILES.values())).tolist()
@@ -197,18 +197,13 @@ def name_problems(theirs, own, shape: tuple, whose="points") -> tuple[list[str],
 
 def _scale_errors(x: np.ndarray, data: np.ndarray) -> list[str]:
     """Errors from the root mean squares of the points' inputs and the data."""
-    own, theirs = _root_mean_square(x), _root_mean_square(data)
+    own, theirs = root_mean_square(x), root_mean_square(data)
     if not np.isfinite(theirs):
         return ["the data hold NaN or infinite values: drop those examples"]
     if max(own, theirs) <= RANGE_FACTOR * max(min(own, theirs), 1e-300):
         return []
     scales = f"the points' inputs (root mean square {own:.3g}) and the data ({theirs:.3g})"
     return [f"{scales} are on different scales: prepare both alike (0-255 or 0-1?)"]
-
-
-def _root_mean_square(x: np.ndarray) -> float:
-    scale = 255.0 if x.dtype == np.uint8 else 1.0
-    return float(np.sqrt(np.mean(np.square(x, dtype=np.float64)))) / scale
 
 
 def _some_of(x: np.ndarray, data: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple]:
