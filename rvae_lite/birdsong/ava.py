@@ -78,7 +78,7 @@ def read_ava(folder, *, bird: str | None = None, preprocessing: dict | None = No
         remedy = "name the folder with syllables_0000.hdf5"
         raise FileNotFoundError(f"there are no .hdf5 files in {folder}: {remedy}")
     bird = folder.resolve().name if bird is None else bird
-    found = list(read_files({path: bird for path in files}, preprocessing=preprocessing))
+    found = list(read_files(dict.fromkeys(files, bird), preprocessing=preprocessing))
     fields = zip(*(syllables[:-1] for syllables in found), strict=True)
     images, *columns = map(np.concatenate, fields)
     return Syllables(images.astype(np.float32, copy=False), *columns, found[-1].info)

@@ -4,14 +4,21 @@ They read, call the library and write; a command's results appear together or no
 Heavy modules are imported when a command has found its files, so that errors of use come at once.
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rvae_lite.lab.options import Header, Output, Preprocessing, Progress, Reading, with_options
+from rvae_lite.lab.options import (
+    Header,
+    Output,
+    Preprocessing,
+    Progress,
+    Reading,
+    read_preprocessing,
+    with_options,
+)
 from rvae_lite.lab.outputs import (
     as_json,
     beside,
@@ -23,7 +30,10 @@ from rvae_lite.lab.plan import RHO, Choice, Plan, Seed, beta_range_of
 from rvae_lite.publishing import printable
 
 Option, Argument = typer.Option, typer.Argument
-DATA_HELP = ".npy, .npz, .h5, .csv, .tsv, or a folder of .png/.jpg images or of .npy arrays."
+DATA_HELP = (
+    "what extract wrote; .npy, .npz, .h5, .csv, .tsv, or a folder of .png/.jpg images or of .npy "
+    "arrays."
+)
 Data = Annotated[Path, Argument(help=DATA_HELP)]
 NAMES_TRAVEL = "the names of the chosen files travel with the points: --ids none leaves them out"
 KNOWN_MAP = (
@@ -98,8 +108,12 @@ def distil(
     kept = model_out or beside(out, ".model.npz")
     given = [data, model, header.preprocessing]
     check_outputs(out, *([] if model else [kept]), inputs=given, force=output.force)
-    header = header._replace(preprocessing=read_preprocessing(header.preprocessing))
+    preprocessing = read_preprocessing(header.preprocessing)
     examples = reading.read(data)
+    preprocessing = reading.made_by(data, examples, preprocessing)
+    if ids == "none" and isinstance(preprocessing, dict):  # its ranges bear the animals' names
+        preprocessing = {k: v for k, v in preprocessing.items() if k != "normalisation"}
+    header = header._replace(preprocessing=preprocessing)
 
     from rvae_lite.lab.distilling import distil_space, load_space
     from rvae_lite.lab.training import train_space
@@ -119,7 +133,8 @@ def distil(
     out, kept = [*publish_results(contents, force=output.force), model][:2]
     result = dict(points=str(out), model=str(kept), num_points=len(points))
     result |= dict(latent_dim=points.z.shape[-1], beta_range=points.header.get("beta_range"))
-    notes = examples.notes + [NAMES_TRAVEL] * bool(data.is_dir() and points.ids[0])
+    named = points.ids[0] and examples.ids[0] != "0"  # rows are numbered
+    notes = examples.notes + [NAMES_TRAVEL] * bool(named)
     result |= dict(share=points.header["share"], covering=points.header["covering"])
     result |= dict(training=report, notes=notes)
     _say(result, in_words("distil", result), output)
@@ -171,6 +186,7 @@ def train(
     check_outputs(out, report, inputs=[data, points, preprocessing], force=output.force)
     preprocessing = read_preprocessing(preprocessing)
     examples = reading.read(data)
+    preprocessing = reading.made_by(data, examples, preprocessing)
 
     from rvae_lite.lab.training import train_space
     from rvae_lite.rosetta import RosettaPoints
@@ -311,30 +327,6 @@ def _check_only_distilled(model, model_out, plan: Plan) -> None:
     if model and given:
         listed = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise ValueError(f"{listed}: nothing is trained where --model is given: leave one out")
-
-
-def read_preprocessing(text: str | None):
-    """A text as it is; JSON, or the content of a .json file, as what it stands for."""
-    if text is None:
-        return None
-    from rvae_lite.storage import without_repeats
-
-    is_file = text.endswith(".json")
-    if not is_file and text.lstrip()[:1] not in ("{", "["):
-        return text
-    try:
-        content = _read_text(Path(text)) if is_file else text
-        return json.loads(content, object_pairs_hook=without_repeats)
-    except (ValueError, RecursionError) as error:
-        what = text if is_file else "--preprocessing"
-        reason = f"is no valid JSON ({error})"
-        raise ValueError(f"{what} {reason}: correct it, or pass plain text") from error
-
-
-def _read_text(path: Path) -> str:
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}: check --preprocessing")
-    return path.read_text(encoding="utf-8-sig")
 
 
 def _bar(progress: bool | None, label: str) -> str | bool:

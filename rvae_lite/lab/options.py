@@ -1,7 +1,9 @@
 """Options of the commands, each declared once; those that commands share are fields of a group."""
 
 import inspect
+import json
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, NamedTuple, get_type_hints
 
 from rvae_lite.lab.plan import Choice
@@ -39,6 +41,12 @@ class Reading(NamedTuple):
         from rvae_lite.lab.reading import read_data
 
         return read_data(path, **self._asdict())
+
+    def made_by(self, path, examples, given):
+        """How the examples were made, see `reading.agreed_preprocessing`."""
+        from rvae_lite.lab.reading import agreed_preprocessing
+
+        return agreed_preprocessing(path, examples, given)
 
     def arrange(self, examples, header: dict):
         """Examples as the header of a Rosetta file has them, see `reading.arranged`."""
@@ -106,3 +114,27 @@ def _parameter(name: str, hint, default) -> inspect.Parameter:
         flag = [f"--{name.replace('_', '-')}"] if kind is bool else []
         hint = Annotated[kind, Option(*flag, **told._asdict())]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=hint, default=default)
+
+
+def read_preprocessing(text: str | None):
+    """A text as it is; JSON, or the content of a .json file, as what it stands for."""
+    if text is None:
+        return None
+    from rvae_lite.storage import without_repeats
+
+    is_file = text.endswith(".json")
+    if not is_file and text.lstrip()[:1] not in ("{", "["):
+        return text
+    try:
+        content = _read_text(Path(text)) if is_file else text
+        return json.loads(content, object_pairs_hook=without_repeats)
+    except (ValueError, RecursionError) as error:
+        what = text if is_file else "--preprocessing"
+        reason = f"is no valid JSON ({error})"
+        raise ValueError(f"{what} {reason}: correct it, or pass plain text") from error
+
+
+def _read_text(path: Path) -> str:
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}: check --preprocessing")
+    return path.read_text(encoding="utf-8-sig")

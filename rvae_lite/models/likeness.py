@@ -80,7 +80,7 @@ class CheckReport(NamedTuple):
 def compare_points(points, x, preprocessing=None, names=None, *, doubts=True) -> CheckReport:
     """What `RosettaPoints.check` says, see there."""
     names = named(x).get("names") if names is None else names
-    errors = _preprocessing_errors(points.header.get("preprocessing"), preprocessing)
+    errors = preprocessing_errors(points.header.get("preprocessing"), preprocessing)
     data = as_array("x", x)
     own, theirs = tuple(points.x.shape[1:]), tuple(data.shape[1:])
     if own != theirs:
@@ -158,7 +158,8 @@ def _to_the_others(x: np.ndarray, row: int) -> float:
     return float(distances_to_anchors(x[[row]], np.delete(x, row, axis=0))[0])
 
 
-def _preprocessing_errors(theirs, own) -> list[str]:
+def preprocessing_errors(theirs, own) -> list[str]:
+    """A sentence where the points, `theirs`, and the data were prepared differently."""
     from rvae_lite.storage import differences
 
     if theirs is None or own is None:
