@@ -7,6 +7,7 @@ syllables.
 import json
 import os
 import tempfile
+from contextlib import suppress
 
 import numpy as np
 
@@ -48,7 +49,8 @@ class Stream:
         return self
 
     def __exit__(self, *_) -> None:
-        self.file.close()
+        with suppress(OSError):  # a full disk; what it holds is not wanted any more
+            self.file.close()
 
     def __len__(self) -> int:
         return self.count

@@ -4,7 +4,6 @@ They read, call the library and write; a command's results appear together or no
 Heavy modules are imported when a command has found its files, so that errors of use come at once.
 """
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +25,8 @@ from rvae_lite.lab.outputs import (
     in_words,
     publish_results,
 )
+from rvae_lite.lab.outputs import bar_label as _bar
+from rvae_lite.lab.outputs import say as _say
 from rvae_lite.lab.plan import RHO, Choice, Plan, Seed, beta_range_of
 from rvae_lite.publishing import printable
 
@@ -327,12 +328,3 @@ def _check_only_distilled(model, model_out, plan: Plan) -> None:
     if model and given:
         listed = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise ValueError(f"{listed}: nothing is trained where --model is given: leave one out")
-
-
-def _bar(progress: bool | None, label: str) -> str | bool:
-    on_terminal = sys.stderr is not None and sys.stderr.isatty()
-    return label if progress or (progress is None and on_terminal) else False
-
-
-def _say(result: dict, text: str, output: Output) -> None:
-    typer.echo(as_json(result) if output.json else text)

@@ -116,7 +116,7 @@ def _parameter(name: str, hint, default) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=hint, default=default)
 
 
-def read_preprocessing(text: str | None):
+def read_preprocessing(text: str | None, option: str = "--preprocessing"):
     """A text as it is; JSON, or the content of a .json file, as what it stands for."""
     if text is None:
         return None
@@ -126,15 +126,15 @@ def read_preprocessing(text: str | None):
     if not is_file and text.lstrip()[:1] not in ("{", "["):
         return text
     try:
-        content = _read_text(Path(text)) if is_file else text
+        content = _read_text(Path(text), option) if is_file else text
         return json.loads(content, object_pairs_hook=without_repeats)
     except (ValueError, RecursionError) as error:
-        what = text if is_file else "--preprocessing"
+        what = text if is_file else option
         reason = f"is no valid JSON ({error})"
         raise ValueError(f"{what} {reason}: correct it, or pass plain text") from error
 
 
-def _read_text(path: Path) -> str:
+def _read_text(path: Path, option: str) -> str:
     if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}: check --preprocessing")
+        raise FileNotFoundError(f"there is no file {path}: check {option}")
     return path.read_text(encoding="utf-8-sig")
