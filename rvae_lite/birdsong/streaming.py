@@ -166,7 +166,7 @@ def _range(stream: Stream, percentiles: Percentiles, bird: str) -> tuple[float, 
         raise ValueError(f"bird {bird}: {error}") from error
 
 
-def stream_ava(stream: Stream, files: dict, *, preprocessing: dict | None = None) -> None:
+def stream_ava(stream: Stream, files: dict) -> None:
     """Fill an empty stream with the syllables of AVA's files, one after the other.
 
     Arguments and errors as for `ava.read_files`.
@@ -174,7 +174,7 @@ def stream_ava(stream: Stream, files: dict, *, preprocessing: dict | None = None
     Raises:
         ValueError: two birds or files that give syllables one id.
     """
-    for syllables in read_files(files, preprocessing=preprocessing):
+    for syllables in read_files(files):
         labels, ids, birds = syllables.labels, syllables.ids, syllables.birds
         columns = (labels, ids, birds, syllables.onsets, syllables.offsets, syllables.files)
         stream.add(syllables.spectrograms[:, 0], columns)

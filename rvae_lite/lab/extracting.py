@@ -94,8 +94,8 @@ def extract(
     with _told(out), Stream(folder, "float16" if files else "float32") as stream:
         if files:
             _check_alone(source)
-            stream_ava(stream, files, preprocessing=given or None)
-            _check_size(stream, given)
+            stream_ava(stream, files)
+            _describe(stream, given)
         else:
             spec = spec_of(given)
             with _listed(stream, source, output):
@@ -173,12 +173,19 @@ def _check_alone(source: Source) -> None:
         raise ValueError(f"--{given[0]} is for recordings, and these are HDF5: leave it out")
 
 
-def _check_size(stream, given: dict) -> None:
-    """Refuse settings that name another size than the spectrograms of AVA's files have."""
-    for name, size in zip(("num_freqs", "num_times"), stream.shape, strict=True):
-        if given.get(name, size) != size:
-            wrong = f"{name} is {given[name]}, but the spectrograms have {size}"
-            raise ValueError(f"{wrong}: correct the settings, they describe the files")
+def _describe(stream, given: dict) -> None:
+    """Keep the settings that describe AVA's files; refuse those that contradict their own."""
+    from rvae_lite.storage import differences
+
+    own = stream.info.get("preprocessing")
+    known = dict(zip(("num_freqs", "num_times"), stream.shape, strict=True)) | (own or {})
+    checked = given.keys() if own else given.keys() & known.keys()
+    told = [{name: each.get(name) for name in checked} for each in (given, known)]
+    if differing := "; ".join(differences(*told)):
+        wrong = f"the settings given contradict the files' own ({differing})"
+        raise ValueError(f"{wrong}: correct them, they describe the files")
+    if own is None and given:
+        stream.info["preprocessing"] = given
 
 
 @contextmanager
@@ -194,8 +201,8 @@ def _listed(stream, source: Source, output: Output):
         raise
     finally:
         if source.problems is not None:
-            lines = [f"{reason}: {text}\n" for reason, text, _ in stream.problems]
-            content = "".join(map(printable, lines)).encode()
+            lines = [printable(f"{reason}: {text}") for reason, text, _ in stream.problems]
+            content = "".join(f"{line}\n" for line in lines).encode()
             contents = {source.problems: lambda file: file.write(content)}
             publish_results(contents, force=output.force)
 
