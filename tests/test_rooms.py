@@ -38,7 +38,8 @@ LEAVES = {
 LEAVES |= {"models.checks", "models.forms", "models.ladder", "models.lengths", "models.likeness"}
 HEAVY = ["crowsetta", "evfuncs", "h5py", "jinja2", "matplotlib", "pandas", "papermill", "PIL"]
 HEAVY += ["pooch", "scipy", "sklearn", "soundfile", "torchvision", "tqdm", "typer", "umap"]
-ALLOWED = {"cli": {"typer"}, "lab.commands": {"typer"}, "lab.estimator": {"sklearn"}}
+ALLOWED = {"cli": {"typer"}, "lab.commands": {"typer"}, "lab.extracting": {"typer"}}
+ALLOWED |= {"lab.estimator": {"sklearn"}}
 
 BUDGETS = dict(
     top_files=27,

@@ -12,10 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rvae_lite.arrays import as_array, is_number, is_whole
+from rvae_lite.arrays import as_array, is_number, is_whole, pieces
 from rvae_lite.arrays import as_finite as finite
-
-CHUNK = 512  # examples looked at together
 
 
 def check_sizes(**sizes: Sequence[int]) -> None:
@@ -126,7 +124,7 @@ def check_data(model, x, *, minimum: int) -> Tensor:
     if not x.is_floating_point():
         remedy = "convert it to floats in the model's units, or to uint8 for images"
         raise ValueError(f"x holds {x.dtype}: {remedy}")
-    finite = torch.cat([torch.isfinite(part).flatten(1).all(1) for part in x.split(CHUNK)])
+    finite = torch.cat([torch.isfinite(part).flatten(1).all(1) for part in pieces(x)])
     if not finite.all():
         bad = (~finite).nonzero().flatten().tolist()
         where = f"in {len(bad)} examples, first in {bad[0]}"
@@ -138,9 +136,8 @@ def check_data(model, x, *, minimum: int) -> Tensor:
             ranges = f"[{smallest:.4g}, {largest:.4g}], the model over [{low:g}, {high:g}]"
             remedy = "rescale x (uint8 images are rescaled by themselves)"
             raise ValueError(f"x ranges over {ranges}: {remedy}")
-    if x.dtype == torch.float16:
-        return x  # every other type holds it: a batch is cast when it is met
-    cast = x.to(next(model.parameters()).dtype)
+    # float16 fits every type: each batch of it is cast when it is met.
+    cast = x if x.dtype == torch.float16 else x.to(next(model.parameters()).dtype)
     if cast.dtype != x.dtype and not torch.isfinite(cast).all():
         largest = float(x.abs().max())
         found = f"x has values up to {largest:.3g}, which do not fit {cast.dtype}"
