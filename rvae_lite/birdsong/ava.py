@@ -64,7 +64,8 @@ def read_ava(folder, *, bird: str | None = None, preprocessing: dict | None = No
             info["preprocessing"].  AVA's files do not have them, those of `write_ava` do.
 
     Returns:
-        The syllables in the order of the files, unlabelled; ids are `bird/file:row`, from row 0.
+        The syllables in the order of the files, of AVA's own unlabelled; their ids are
+        `bird/file:row`, from row 0.
 
     Raises:
         FileNotFoundError: there is no such folder, or no .hdf5 file in it.
@@ -78,28 +79,24 @@ def read_ava(folder, *, bird: str | None = None, preprocessing: dict | None = No
         remedy = "name the folder with syllables_0000.hdf5"
         raise FileNotFoundError(f"there are no .hdf5 files in {folder}: {remedy}")
     bird = folder.resolve().name if bird is None else bird
-    found = list(read_files(dict.fromkeys(files, bird), preprocessing=preprocessing))
+    parts = read_hdf5_files(files, **WANTED | dict(mapped=()))  # of many, each holds a file open
+    found = list(_read(parts, dict.fromkeys(files, bird), preprocessing))
     fields = zip(*(syllables[:-1] for syllables in found), strict=True)
     images, *columns = map(np.concatenate, fields)
     return Syllables(images.astype(np.float32, copy=False), *columns, found[-1].info)
 
 
-def read_files(
-    files: dict, *, preprocessing: dict | None = None, memory: float | None = None
-) -> Iterator[Syllables]:
+def read_files(files: dict) -> Iterator[Syllables]:
     """The syllables of each of some files, as `read_ava` reads them; info grows on the way.
 
     Spectrograms that lie in their file in one piece stay there, mapped into memory, in its type.
 
-    Args:
-        files: path -> name of the bird, where the file does not tell it.
-        preprocessing: settings that those of the files must agree with.
-        memory: GiB that a file may take; by default 0.5 or 4 times its size.
+    files: path -> name of the bird, where the file does not tell it.
 
     Raises:
         ValueError: as `read_ava`; ids or labels of another number than the spectrograms.
     """
-    yield from _read(read_hdf5_files(files, memory=memory, **WANTED), files, preprocessing)
+    return _read(read_hdf5_files(files, **WANTED), files)
 
 
 def _read(found, files: dict, preprocessing: dict | None = None) -> Iterator[Syllables]:

@@ -169,10 +169,10 @@ def _range(stream: Stream, percentiles: Percentiles, bird: str) -> tuple[float, 
 def stream_ava(stream: Stream, files: dict) -> None:
     """Fill an empty stream with the syllables of AVA's files, one after the other.
 
-    Arguments and errors as for `ava.read_files`.
+    files: as for `ava.read_files`, whose errors it has.
 
     Raises:
-        ValueError: two birds or files that give syllables one id.
+        ValueError: two syllables have one id.
     """
     for syllables in read_files(files):
         labels, ids, birds = syllables.labels, syllables.ids, syllables.birds

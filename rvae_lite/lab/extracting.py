@@ -1,6 +1,7 @@
 """The command extract: sound and annotations, a table, or AVA's files as one HDF5 of syllables."""
 
 import errno
+import os
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -121,12 +122,12 @@ def find_sources(texts: list[str], source: Source) -> tuple[dict, dict]:
     birds, files = {}, {}
     for text in texts:
         name, found, path = text.partition("=")
-        if not found or expanded(text).exists():
+        if not found or os.path.exists(expanded(text)):
             name, path = "", text
         path, suffix = expanded(path), Path(path).suffix.lower()
         if not path.exists():
             raise FileNotFoundError(f"there is nothing at {path}: check the path")
-        if path.is_dir() and (specs := ava_files(path)):
+        if path.is_dir() and (specs := ava_files(path)) and not _holds_sound(path):
             files |= dict.fromkeys(specs, name or path.resolve().name)
         elif path.is_dir():
             _add(birds, {name or path.resolve().name: path})
@@ -142,6 +143,12 @@ def find_sources(texts: list[str], source: Source) -> tuple[dict, dict]:
     return birds, files
 
 
+def _holds_sound(folder: Path) -> bool:
+    from rvae_lite.birdsong.songs import AUDIO
+
+    return any(path.suffix.lower() in AUDIO for path in folder.iterdir())
+
+
 def _add(birds: dict, found: dict) -> None:
     for name in found.keys() & birds.keys():
         raise ValueError(f"two sources are called {name}: name them as in alice=PATH")
@@ -151,7 +158,8 @@ def _add(birds: dict, found: dict) -> None:
 def _segments(path: Path, name: str, source: Source) -> dict:
     from rvae_lite.birdsong.segments import read_segments
 
-    options = dict(folder=source.recordings, columns=_columns(source))
+    folder = None if source.recordings is None else expanded(source.recordings)
+    options = dict(folder=folder, columns=_columns(source))
     return read_segments(path, bird=name or None, **options)
 
 

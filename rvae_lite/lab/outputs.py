@@ -67,7 +67,7 @@ def _check_place(path: Path) -> None:
 def _same(path: Path, other) -> bool:
     """Whether two paths lead to one file, whatever their spelling; book:NAME is no path."""
     other = expanded(other)
-    if path.exists() and other.exists():
+    if os.path.exists(path) and os.path.exists(other):  # JSON in place of a path is too long a name
         return os.path.samefile(path, other)
     return os.path.realpath(path) == os.path.realpath(other)  # even of links in a circle
 
