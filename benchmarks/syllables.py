@@ -1,6 +1,6 @@
 """How time and memory of `extract`, `distil` and `train` grow with N syllables of 64 x 64 pixels.
 
-    python benchmarks/syllables.py                        # some six minutes on one thread
+    python benchmarks/syllables.py                        # some three minutes on one thread
     python benchmarks/syllables.py --syllables 1000 2000 --commands extract
 
 The syllables are made-up sweeps, 100 a recording; the recordings lie in a temporary folder, 4 kB a

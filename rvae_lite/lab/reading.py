@@ -30,13 +30,14 @@ DARK = 32  # a largest uint8 below it belongs to a mask or to images of 5 bits a
 class Arrays(NamedTuple):
     """N examples as they came from a file or folder.
 
-    x: (N, *data); uint8, or float32 after any other type; images as (N, C, H, W).  Syllables of
-        `extract` stay in their file, float16, mapped into memory.
+    x: (N, *data); uint8, or float32 after any other type; images as (N, C, H, W).
     ids: names, (N,) text: a file's path within its folder, those of the file, or a row's number.
     notes: what was done on the way, as sentences.
     names: of the D columns of a table that tells them, else None.
     labels: of each example, (N,) text, where the file has them, else None.
     preprocessing: how they were made, where the file tells it, else None.
+
+    Syllables that `extract` wrote stay in their file, as float16, mapped into memory.
     """
 
     x: np.ndarray
