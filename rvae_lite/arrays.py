@@ -3,8 +3,11 @@
 Letters: N examples.
 """
 
+import math
+import mmap
 import sys
 import unicodedata
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -13,6 +16,7 @@ LOST = 0.01  # rounding error of a cast, as a share of a feature's standard devi
 ROUNDING = 1e-13  # standard deviation / size of a feature below which it is rounding itself
 SMALL, TINY = 1e-5, 1e-30  # spread / size, and size, from which float32 holds every difference
 COLUMNS = 2**16  # looked at together
+PIECE = 2**21  # numbers of many examples that are looked at together
 MATTERS = 1e-4  # standard deviation / that of the most varying feature from which one counts
 
 
@@ -64,7 +68,7 @@ def _from_tensor(name: str, tensor) -> np.ndarray:
     if tensor.is_meta:
         raise ValueError(f"{name} is a meta tensor, without values: pass one that holds them")
     tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
-    if tensor.is_floating_point() and tensor.itemsize < 4:
+    if tensor.is_floating_point() and tensor.itemsize < 4 and tensor.dtype != torch.float16:
         tensor = tensor.float()  # numpy has no bfloat16
     return tensor.numpy()
 
@@ -143,9 +147,57 @@ def as_finite(name: str, values) -> np.ndarray:
     return array
 
 
+def pieces(array: np.ndarray) -> Iterator[np.ndarray]:
+    """Examples (N, *data), so many at a time that copies of them take little memory.
+
+    Of a file that is mapped into memory, what was looked at is let go again.
+    """
+    rows = max(1, PIECE // max(1, math.prod(array.shape[1:])))
+    for start in range(0, len(array), rows):
+        yield array[start : start + rows]
+        let_go(array)
+
+
+def let_go(array: np.ndarray) -> None:
+    """Take no more memory for a file that is mapped into it; its numbers are read anew."""
+    while array is not None and not isinstance(array, np.memmap):
+        array = getattr(array, "base", None)
+    if array is None or array.mode != "r":  # of what may be written to, changes would be lost
+        return
+    while isinstance(array, np.ndarray):
+        array = array.base
+    if hasattr(array, "madvise") and hasattr(mmap, "MADV_DONTNEED"):
+        array.madvise(mmap.MADV_DONTNEED)
+
+
+def in_units(x: np.ndarray) -> np.ndarray:
+    """Data in the units of a model: uint8 divided by 255, anything else as it is."""
+    return x.astype(np.float32) / 255 if x.dtype == np.uint8 else x
+
+
+def root_mean_square(array: np.ndarray) -> float:
+    """Of data in the units of a model, (N, *data)."""
+    squares = [np.square(in_units(piece), dtype=np.float64).sum() for piece in pieces(array)]
+    return math.sqrt(sum(squares) / array.size)
+
+
+def variances(*arrays: np.ndarray) -> np.ndarray:
+    """Of each feature over examples, (N, *data), of all arrays together, float64: data."""
+    count = sum(map(len, arrays))
+    sums = sum(in_units(piece).sum(0, dtype=np.float64) for x in arrays for piece in pieces(x))
+    mean, squares = sums / count, 0.0
+    for x in arrays:
+        for piece in pieces(x):
+            squares = squares + np.square(in_units(piece) - mean).sum(0)
+    return squares / count
+
+
 def check_finite(name: str, array: np.ndarray) -> None:
     """Raises ValueError where examples, (N, *data), hold NaN or infinite values."""
-    bad = ~np.isfinite(array).reshape(len(array), -1).all(1)
+    if array.dtype.kind != "f" or not array.size:
+        return
+    bad = [~np.isfinite(piece).reshape(len(piece), -1).all(1) for piece in pieces(array)]
+    bad = np.concatenate(bad)
     if bad.any():
         where = f"in {int(bad.sum())} examples, first in {int(bad.argmax())}"
         raise ValueError(f"{name} has NaN or infinite values {where}: drop them")
@@ -207,7 +259,7 @@ def unsuitable_units(array: np.ndarray) -> str | None:
     if array.dtype == np.uint8 or not array.size:
         return None
     with np.errstate(over="ignore"):
-        size = float(np.sqrt(np.mean(np.square(array, dtype=np.float64))))
+        size = root_mean_square(array)
     if not size or SMALLEST <= size <= LARGEST:
         return None
     remedy = "subtract the mean and divide by the standard deviation, or divide by a unit"

@@ -1,4 +1,4 @@
-"""The command line: your own data (distil, train, compare, inspect), notebooks, studies."""
+"""The command line: your own data (extract, distil, train, compare), notebooks, studies."""
 
 import os
 import sys
@@ -9,13 +9,14 @@ from typing import Annotated
 import typer
 
 from rvae_lite.lab import commands
+from rvae_lite.lab.extracting import extract
 from rvae_lite.publishing import printable
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False
 )
 
-for command in (commands.distil, commands.train, commands.compare, commands.inspect):
+for command in (extract, commands.distil, commands.train, commands.compare, commands.inspect):
     app.command()(command)
 
 

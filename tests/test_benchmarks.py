@@ -2,13 +2,18 @@
 
 import sys
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from loading import load_file
 
-ceiling, growth, gpu = (load_file(f"benchmarks/{name}.py") for name in ("ceiling", "growth", "gpu"))
+NAMES = ("ceiling", "growth", "gpu", "syllables")
+ceiling, growth, gpu, syllables = (load_file(f"benchmarks/{name}.py") for name in NAMES)
+
+
+EXTRACT = syllables.COMMANDS["extract"]
 
 
 def run(monkeypatch, benchmark, *options):
@@ -86,3 +91,21 @@ def test_the_ceiling_takes_turns_and_leaves_the_engine_alone():
     seconds, around = ceiling.measure(1, 2, 4, torch.device("cpu"))
     assert np.shape(seconds) == (2, 2) and np.min(seconds) > 0 and around > 0
     assert ceiling.engine.Trainer.run_epoch is run_epoch
+
+
+def test_made_up_recordings_are_extracted_and_their_memory_is_told(tmp_path, capsys):
+    syllables.write_recordings(tmp_path / "n150", 150)
+    assert len(list((tmp_path / "n150").glob("*.wav"))) == 2
+    found = syllables.measure([part.format(folder=tmp_path / "n150") for part in EXTRACT])
+    assert found["seconds"] > 0 and 0.01 < found["memory"] < syllables.MOST
+    with h5py.File(tmp_path / "n150.h5", "r") as file:
+        assert file["specs"].shape == (150, 64, 64)
+    small = dict(seconds=1.0, memory=0.5)
+    assert not syllables.report("train", [100, 1000], [small, dict(seconds=10.0, memory=0.5)])
+    assert "train    seconds grow with N to the power of 1.00" in capsys.readouterr().out
+    assert syllables.report("train", [100, 1000], [small, dict(seconds=9.0, memory=2.5)])
+
+
+def test_a_command_that_fails_ends_the_benchmark_of_syllables(tmp_path):
+    with pytest.raises(SystemExit, match="there is nothing at"):
+        syllables.measure(["extract", str(tmp_path / "none"), "-o", str(tmp_path / "x.h5")])

@@ -39,7 +39,8 @@ LEAVES |= {"models.checks", "models.forms", "models.ladder", "models.lengths", "
 HEAVY = ["crowsetta", "evfuncs", "h5py", "jinja2", "matplotlib", "pandas", "papermill", "PIL"]
 HEAVY += ["pooch", "requests", "scipy", "sklearn", "soundfile", "torchvision", "tqdm", "typer"]
 HEAVY += ["umap", "urllib3"]
-ALLOWED = {"cli": {"typer"}, "lab.commands": {"typer"}, "lab.estimator": {"sklearn"}}
+ALLOWED = {"cli": {"typer"}, "lab.commands": {"typer"}, "lab.extracting": {"typer"}}
+ALLOWED |= {"lab.estimator": {"sklearn"}}
 
 BUDGETS = dict(
     top_files=27,

@@ -1,21 +1,26 @@
 """Syllables from and for AVA, in its own HDF5 files (Goffinet et al., 2021).
 
 A file `syllables_NNNN.hdf5` holds `specs` (n, num_freqs, num_times) in [0, 1], `onsets` and
-`offsets` in seconds and `audio_filenames`, but neither labels nor settings.  Letters: n syllables.
+`offsets` in seconds and `audio_filenames`, but neither labels nor settings.  Ours hold these too:
+`labels`, `ids`, `birds`, and the settings as an attribute.  Letters: n syllables.
 """
 
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from rvae_lite.arrays import pieces
 from rvae_lite.birdsong.columns import composed
 from rvae_lite.birdsong.syllables import Syllables
 from rvae_lite.readers.hdf5 import read_hdf5_files
 from rvae_lite.storage import differences, write_atomically
 
 KEYS = ("specs", "onsets", "offsets", "audio_filenames")
+OURS = ("labels", "ids", "birds")  # beside them, each (n,) text
+WANTED = dict(keys=[*KEYS, *OURS], mapped=("specs",), attribute="preprocessing")
 
 
 def write_ava(folder, syllables: Syllables, *, per_file: int = 20) -> list[Path]:
@@ -38,7 +43,7 @@ def write_ava(folder, syllables: Syllables, *, per_file: int = 20) -> list[Path]
     folder = Path(folder)
     if isinstance(per_file, bool) or not isinstance(per_file, (int, np.integer)) or per_file < 1:
         raise ValueError(f"per_file must be a positive integer, not {per_file!r}")
-    if present := _files(folder):
+    if present := ava_files(folder):
         raise FileExistsError(f"{folder} holds {present[0].name} already: choose an empty folder")
     written = []
     for start in range(0, len(syllables.ids), per_file):
@@ -59,7 +64,8 @@ def read_ava(folder, *, bird: str | None = None, preprocessing: dict | None = No
             info["preprocessing"].  AVA's files do not have them, those of `write_ava` do.
 
     Returns:
-        The syllables in the order of the files, unlabelled; ids are `bird/file:row`, from row 0.
+        The syllables in the order of the files, of AVA's own unlabelled; their ids are
+        `bird/file:row`, from row 0.
 
     Raises:
         FileNotFoundError: there is no such folder, or no .hdf5 file in it.
@@ -68,24 +74,59 @@ def read_ava(folder, *, bird: str | None = None, preprocessing: dict | None = No
             offset; or settings differ.
     """
     folder = Path(folder)
-    found = read_hdf5_files(_files(folder), keys=KEYS, attribute="preprocessing")
-    parts = {path: _checked(path, part, settings) for path, part, settings in found}
-    if not parts:
+    files = ava_files(folder)
+    if not files:
         remedy = "name the folder with syllables_0000.hdf5"
         raise FileNotFoundError(f"there are no .hdf5 files in {folder}: {remedy}")
-    known = {path: part.pop("preprocessing") for path, part in parts.items()}
-    known["the argument preprocessing"] = preprocessing
-    info = dict(value_range=(0.0, 1.0), skipped={}) | _agreed(parts, known)
     bird = folder.resolve().name if bird is None else bird
-    ids = []
-    for path, part in parts.items():
-        ids += [f"{bird}/{path.name}:{row}" for row in range(len(part["onsets"]))]
-    ids, labels, birds = np.array(ids, np.str_), np.full(len(ids), ""), np.full(len(ids), bird)
-    arrays = [np.concatenate([part[key] for part in parts.values()]) for key in KEYS]
-    return Syllables(arrays[0][:, None], labels, ids, birds, *arrays[1:], info)
+    parts = read_hdf5_files(files, **WANTED | dict(mapped=()))  # of many, each holds a file open
+    found = list(_read(parts, dict.fromkeys(files, bird), preprocessing))
+    fields = zip(*(syllables[:-1] for syllables in found), strict=True)
+    images, *columns = map(np.concatenate, fields)
+    return Syllables(images.astype(np.float32, copy=False), *columns, found[-1].info)
 
 
-def _files(folder: Path) -> list[Path]:
+def read_files(files: dict) -> Iterator[Syllables]:
+    """The syllables of each of some files, as `read_ava` reads them; info grows on the way.
+
+    Spectrograms that lie in their file in one piece stay there, mapped into memory, in its type.
+
+    files: path -> name of the bird, where the file does not tell it.
+
+    Raises:
+        ValueError: as `read_ava`; ids or labels of another number than the spectrograms.
+    """
+    return _read(read_hdf5_files(files, **WANTED), files)
+
+
+def _read(found, files: dict, preprocessing: dict | None = None) -> Iterator[Syllables]:
+    known = first = None
+    for path, part, settings in found:
+        part = _checked(path, part)
+        first = first or (path, part["specs"].shape[1:])
+        if (size := part["specs"].shape[1:]) != first[1]:
+            both = "{}x{}, those of {} {}x{}".format(*size, first[0].name, *first[1])
+            raise ValueError(f"{path}: its spectrograms are {both}; put them into separate folders")
+        known = _agreed(known, path, _settings(path, settings))
+        known = _agreed(known, "the argument preprocessing", preprocessing)
+        info = dict(value_range=(0.0, 1.0), skipped={})
+        info |= {} if known is None else dict(preprocessing=known[1])
+        numbered = [f"{files[path]}/{path.name}:{row}" for row in range(len(part["onsets"]))]
+        birds = part.get("birds", np.full(len(numbered), files[path]))
+        labels, ids = part.get("labels", np.full(len(numbered), "")), part.get("ids", numbered)
+        columns = labels, np.asarray(ids, np.str_), birds, *(part[key] for key in KEYS[1:])
+        yield Syllables(part["specs"][:, None], *columns, info)
+
+
+def read_file(path, *, memory: float | None = None) -> Syllables | None:
+    """The syllables of one file, as `read_files`; None where it is laid out in another way."""
+    path = Path(path)
+    found = list(read_hdf5_files([path], needed=KEYS, memory=memory, **WANTED))
+    return next(_read(found, {path: path.stem})) if found[0][1] else None
+
+
+def ava_files(folder: Path) -> list[Path]:
+    """The HDF5 files of a folder, sorted."""
     return sorted(path for path in folder.glob("*.hdf5") if not path.name.startswith("."))
 
 
@@ -103,35 +144,39 @@ def _content(syllables: Syllables) -> bytes:
     return buffer.getvalue()
 
 
-def _checked(path: Path, part: dict, settings: str | None) -> dict:
-    """The four arrays of one file, checked, and the settings or None."""
+def _checked(path: Path, part: dict) -> dict:
+    """The arrays of one file, checked."""
     if missing := [repr(key) for key in KEYS if key not in part]:
         lacks = " and no ".join(missing)
         raise ValueError(f"{path} has no {lacks}: is it one of AVA's files of syllables?")
-    lengths = {key: len(part[key]) if np.ndim(part[key]) else 0 for key in KEYS}
+    lengths = {key: len(part[key]) if np.ndim(part[key]) else 0 for key in part}
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{count} {key}" for key, count in lengths.items())
         raise ValueError(f"{path} has arrays of unequal lengths ({shown}): write it again")
-    specs, onsets, offsets, names = part.values()
+    specs, onsets, offsets, *_ = (part[key] for key in KEYS)
     _check_values(path, specs, onsets, offsets)
-    names = _names(path, names)
-    times = np.asarray(onsets, np.float64), np.asarray(offsets, np.float64)
-    arrays = (np.asarray(specs, np.float32), *times, np.array(names, np.str_))
-    return dict(zip(KEYS, arrays, strict=True), preprocessing=_settings(path, settings))
+    checked = dict(specs=specs, onsets=np.asarray(onsets, np.float64))
+    checked["offsets"] = np.asarray(offsets, np.float64)
+    for key in [key for key in (*KEYS[3:], *OURS) if key in part]:
+        checked[key] = np.array(_names(path, key, part[key]), np.str_)
+    ids = checked.get("ids", np.arange(0))
+    if len(np.unique(ids)) < len(ids):
+        raise ValueError(f"{path} has two syllables with one id: write it again")
+    return checked
 
 
-def _names(path: Path, names: np.ndarray) -> list[str]:
-    """Names of sound files, which HDF5 may give as bytes."""
+def _names(path: Path, key: str, names: np.ndarray) -> list[str]:
+    """Names of sound files and others, which HDF5 may give as bytes."""
     remedy = "write it again, with a UTF-8 name for each syllable"
-    plain = []
+    plain, what = [], dict(audio_filenames="the name of the sound file").get(key, f"one of {key}")
     for row, name in enumerate(names.tolist() if names.ndim == 1 else [None]):
         try:
             plain.append(name.decode() if isinstance(name, bytes) else name)
         except UnicodeDecodeError as error:
-            wrong = f"the name of the sound file, {name[:40]!r}, is no UTF-8"
+            wrong = f"{what}, {name[:40]!r}, is no UTF-8"
             raise ValueError(f"{path}, row {row}: {wrong}: {remedy}") from error
     if not all(isinstance(name, str) for name in plain):
-        raise ValueError(f"{path}: audio_filenames must be (n,) text, not {names.dtype}: {remedy}")
+        raise ValueError(f"{path}: {key} must be (n,) text, not {names.dtype}: {remedy}")
     return [composed(name) for name in plain]
 
 
@@ -158,10 +203,13 @@ def _check_values(path: Path, specs, onsets, offsets) -> None:
         if times.ndim != 1 or times.dtype.kind not in "iuf":
             found = f"{times.dtype} of shape {times.shape}: write it again"
             raise ValueError(f"{path}: {key} must be (n,) numbers, seconds, not {found}")
-    rows = specs.reshape(len(specs), specs.shape[1] * specs.shape[2])
+    finite, outside = [np.ones(0, bool)], [np.zeros(0, bool)]
+    for piece in pieces(specs):
+        finite.append(np.isfinite(piece).all((1, 2)))
+        outside.append(((piece < 0) | (piece > 1)).any((1, 2)))
     faults = {
-        "has NaN or infinite values: compute it again": ~np.isfinite(rows).all(1),
-        "has values outside [0, 1]: normalise it as AVA does": ((rows < 0) | (rows > 1)).any(1),
+        "has NaN or infinite values: compute it again": ~np.concatenate(finite),
+        "has values outside [0, 1]: normalise it as AVA does": np.concatenate(outside),
         "has an onset that is not before its offset: correct the times": ~(onsets < offsets),
         "has an infinite time: correct it": ~(np.isfinite(onsets) & np.isfinite(offsets)),
     }
@@ -171,18 +219,15 @@ def _check_values(path: Path, specs, onsets, offsets) -> None:
             raise ValueError(f"{where}: the syllable {fault}")
 
 
-def _agreed(parts: dict, known: dict) -> dict:
-    """The settings of all files, as an entry of `info`; sizes and settings must not differ."""
-    sizes = {path: "{}x{}".format(*part["specs"].shape[1:]) for path, part in parts.items()}
-    first = next(iter(sizes))
-    for path, size in sizes.items():
-        if size != sizes[first]:
-            both = f"{size}, those of {first.name} {sizes[first]}"
-            raise ValueError(f"{path}: its spectrograms are {both}; put them into separate folders")
-    known = {path: settings for path, settings in known.items() if settings is not None}
-    for path, settings in known.items():
-        first = next(iter(known))
-        if differing := differences(known[first], settings, ignore=("normalisation",)):
-            shown = "; ".join(differing)
-            raise ValueError(f"{first} has other settings than {path} ({shown}): keep them apart")
-    return dict(preprocessing=known[first]) if known else {}
+def _agreed(known: tuple | None, origin, settings: dict | None) -> tuple | None:
+    """Where settings are from, and settings, joined with those of one file or argument more."""
+    if settings is None or known is None:
+        return known if settings is None else (origin, settings)
+    first, agreed = known
+    if differing := differences(agreed, settings, ignore=("normalisation",)):
+        shown = "; ".join(differing)
+        raise ValueError(f"{first} has other settings than {origin} ({shown}): keep them apart")
+    ranges = [each.get("normalisation") for each in (agreed, settings)]
+    if all(isinstance(each, dict) for each in ranges):
+        agreed = agreed | dict(normalisation=ranges[1] | ranges[0])
+    return first, agreed

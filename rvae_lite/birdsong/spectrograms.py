@@ -225,7 +225,11 @@ def log_range(images: np.ndarray, spec: SpectrogramSpec) -> tuple[float, float]:
     """
     if spec.log_range is not None:
         return float(spec.log_range[0]), float(spec.log_range[1])
-    low, high = np.percentile(images[np.isfinite(images)], spec.percentiles)
+    return check_range(*np.percentile(images[np.isfinite(images)], spec.percentiles))
+
+
+def check_range(low: float, high: float) -> tuple[float, float]:
+    """Log-amplitudes that are to become 0 and 1.  Raises ValueError where they are alike."""
     if high - low < 1e-3:  # interpolation makes equal values differ a little
         raise ValueError(f"all pixels are {low:g}: the syllables are silent, choose others")
     return float(low), float(high)

@@ -2,7 +2,8 @@
 
 import os
 import warnings
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 
 from rvae_lite.birdsong.annotations import Problem
 from rvae_lite.birdsong.extraction import Extract, extract_or_recall, open_cache
+from rvae_lite.birdsong.segments import Segments, songs_of_segments
 from rvae_lite.birdsong.songs import Song, find_songs
 from rvae_lite.birdsong.spectrograms import SpectrogramSpec, check_spec, log_range, normalise
 from rvae_lite.data.dataset import Dataset
@@ -82,39 +84,83 @@ def load_birds(
         >>> load_birds({"R402": "zebra_finch/R402_avn"}).spectrograms.shape  # doctest: +SKIP
         (709, 1, 128, 128)
     """
-    from tqdm import tqdm
-
     check_spec(spec)
+    check_problems(on_problem)
+    songs, problems = songs_of(birds, columns=columns)
+    options = dict(spec=spec, channel=channel, workers=workers, cache=cache, progress=progress)
+    read = list(extracts(songs, **options))
+    for _, extract in read:
+        problems += extract.problems
+    skipped = report(problems, on_problem)
+    syllables = _assemble(list(birds), read, spec)
+    syllables.info["skipped"] = skipped
+    warn_of_clipped(syllables.info["clipped"], len(syllables.ids))
+    return syllables
+
+
+def check_problems(on_problem: str) -> None:
+    """Raises ValueError for what is no way to treat problems."""
+    if on_problem not in ("refuse", "skip"):
+        raise ValueError(f"on_problem must be 'refuse' or 'skip', not {on_problem!r}")
+
+
+def songs_of(birds: dict, *, columns: dict | None = None) -> tuple[list[Song], list[Problem]]:
+    """The annotated recordings of some birds, and what is wrong; arguments as for `load_birds`."""
     if not isinstance(birds, dict) or not birds:
         needed = "a dictionary, name -> folder or list of pairs"
         raise ValueError(f"birds must be {needed}, not {birds!r}")
-    if on_problem not in ("refuse", "skip"):
-        raise ValueError(f"on_problem must be 'refuse' or 'skip', not {on_problem!r}")
+    songs, problems = [], []
+    for bird, source in birds.items():
+        if isinstance(source, Segments):
+            found, wrong = songs_of_segments(bird, source)
+        else:
+            found, wrong = find_songs(bird, source, columns=columns)
+        songs += found
+        problems += wrong
+    return songs, problems
+
+
+def extracts(
+    songs: list[Song],
+    *,
+    spec: SpectrogramSpec = DEFAULT,
+    channel: int | None = None,
+    workers: int | None = None,
+    cache=None,
+    progress: bool = True,
+) -> Iterator[tuple[Song, Extract]]:
+    """The songs in their order, each with its images; few are in memory at a time.
+
+    Arguments as for `load_birds`.
+    """
+    from tqdm import tqdm
+
+    check_spec(spec)
     whole = isinstance(workers, (int, np.integer)) and not isinstance(workers, bool)
     if workers is not None and not (whole and workers >= 1):
         raise ValueError(f"workers must be a positive integer, not {workers!r}")
-    songs, problems = [], []
-    for bird, source in birds.items():
-        found, wrong = find_songs(bird, source, columns=columns)
-        songs += found
-        problems += wrong
     if cache is not None:
         open_cache(Path(cache), spec)
     read = partial(extract_or_recall, spec=spec, channel=channel, cache=cache)
+    count = workers or os.cpu_count()
+    bar = dict(total=len(songs), desc="songs", unit="file", disable=not progress)
     # Threads: numpy and scipy leave the interpreter to others nearly all the time.
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        bar = dict(total=len(songs), desc="songs", unit="file", disable=not progress)
-        extracts = list(tqdm(pool.map(read, songs), **bar))
-    for extract in extracts:
-        problems += extract.problems
-    skipped = _report(problems, on_problem)
-    syllables = _assemble(list(birds), list(zip(songs, extracts, strict=True)), spec)
-    syllables.info["skipped"] = skipped
-    if clipped := syllables.info["clipped"]:
-        touching = f"{clipped} of {len(syllables.ids)} syllables touch full scale"
+    with ThreadPoolExecutor(count) as pool, tqdm(**bar) as shown:
+        waiting = deque()
+        for number, song in enumerate(songs):
+            waiting.append((song, pool.submit(read, song)))
+            while waiting and (len(waiting) > 2 * count or number == len(songs) - 1):
+                song, made = waiting.popleft()
+                yield song, made.result()
+                shown.update()
+
+
+def warn_of_clipped(clipped: int, count: int) -> None:
+    """Warn where so many of the syllables touch full scale."""
+    if clipped:
+        touching = f"{clipped} of {count} syllables touch full scale"
         remedy = "record with less gain if you can"
-        warnings.warn(f"{touching}, where sound is cut off: {remedy}", stacklevel=2)
-    return syllables
+        warnings.warn(f"{touching}, where sound is cut off: {remedy}", stacklevel=3)
 
 
 def as_dataset(syllables: Syllables, part, **info) -> Dataset:
@@ -134,7 +180,7 @@ def as_dataset(syllables: Syllables, part, **info) -> Dataset:
     return Dataset(syllables.spectrograms, labels, syllables.ids, np.asarray(part), info)
 
 
-def _report(problems: list[Problem], on_problem: str) -> dict[str, int]:
+def report(problems: list[Problem], on_problem: str) -> dict[str, int]:
     """Refuse or warn, naming the first few; returns the number of syllables for each reason."""
     count = Counter()
     for problem in problems:
@@ -161,15 +207,14 @@ def _assemble(birds: list, read: list[tuple[Song, Extract]], spec: SpectrogramSp
         own = [(song, extract) for song, extract in read if song.bird == bird]
         stop = start + sum(len(extract.kept) for _, extract in own)
         if start == stop:
-            remedy = "check its folder, or leave it out"
-            raise ValueError(f"there is no usable syllable of bird {bird}: {remedy}")
+            raise no_syllable(bird)
         logs = np.concatenate([extract.images for _, extract in own], out=images[start:stop, 0])
         try:
             ranges[bird] = list(log_range(logs, spec))
         except ValueError as error:
             raise ValueError(f"bird {bird}: {error}") from error
         normalise(logs, *ranges[bird], out=logs)
-        columns += [_columns_of(song, extract.kept) for song, extract in own]
+        columns += [columns_of(song, extract.kept) for song, extract in own]
         start = stop
     preprocessing = {**spec.as_dict(), "normalisation": ranges}
     info = dict(preprocessing=preprocessing, value_range=(0.0, 1.0), skipped={})
@@ -177,7 +222,13 @@ def _assemble(birds: list, read: list[tuple[Song, Extract]], spec: SpectrogramSp
     return Syllables(images, *map(np.concatenate, zip(*columns, strict=True)), info)
 
 
-def _columns_of(song: Song, kept: np.ndarray) -> tuple:
+def no_syllable(bird: str) -> ValueError:
+    """What is said of a bird of which nothing can be used."""
+    remedy = "check its folder, or leave it out"
+    return ValueError(f"there is no usable syllable of bird {bird}: {remedy}")
+
+
+def columns_of(song: Song, kept: np.ndarray) -> tuple:
     """labels, ids, birds, onsets, offsets and files of the syllables kept."""
     rows = song.annotations.take(kept)
     ids = [f"{song.bird}/{song.name}:{row}" for row in rows.rows.tolist()]

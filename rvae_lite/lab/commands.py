@@ -4,7 +4,6 @@ They read, call the library and write; a command's results appear together or no
 Heavy modules are imported when a command has found its files, so that errors of use come at once.
 """
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -28,11 +27,16 @@ from rvae_lite.lab.outputs import (
     in_words,
     publish_results,
 )
+from rvae_lite.lab.outputs import bar_label as _bar
+from rvae_lite.lab.outputs import say as _say
 from rvae_lite.lab.plan import RHO, Choice, Plan, Seed, beta_range_of
 from rvae_lite.publishing import printable
 
 Option, Argument = typer.Option, typer.Argument
-DATA_HELP = ".npy, .npz, .h5, .csv, .tsv, or a folder of .png/.jpg images or of .npy arrays."
+DATA_HELP = (
+    "what extract wrote; .npy, .npz, .h5, .csv, .tsv, or a folder of .png/.jpg images or of .npy "
+    "arrays."
+)
 Data = Annotated[Path, Argument(help=DATA_HELP)]
 ELSEWHERE = "book:digits, or an address with its checksum, such as doi:DOI/FILE#sha256=..."
 NAMES_TRAVEL = "the {} of the chosen {} travel with the points: --ids none leaves them out"
@@ -118,8 +122,12 @@ def distil(
     trains = model is None and given.latents is None
     inputs = [data, model, given.latents, header.preprocessing]
     check_outputs(out, *[kept] * trains, inputs=inputs, force=output.force)
-    header = header._replace(preprocessing=read_preprocessing(header.preprocessing))
+    preprocessing = read_preprocessing(header.preprocessing)
     examples = reading.read(data)
+    preprocessing = reading.made_by(data, examples, preprocessing)
+    if ids == "none" and isinstance(preprocessing, dict):  # its ranges bear the animals' names
+        preprocessing = {k: v for k, v in preprocessing.items() if k != "normalisation"}
+    header = header._replace(preprocessing=preprocessing)
 
     from rvae_lite.lab.distilling import distil_space, load_space
     from rvae_lite.lab.training import train_space
@@ -145,8 +153,8 @@ def distil(
     out, kept = [*publish_results(contents, force=output.force), model][:2]
     result = dict(points=str(out), model=kept and str(kept), num_points=len(points))
     notes = list(examples.notes)
-    if called and points.ids[0]:
-        notes.append(NAMES_TRAVEL.format(*called))
+    if points.ids[0] and (called or examples.ids[0] != "0"):  # else rows are numbered
+        notes.append(NAMES_TRAVEL.format(*called or ("ids", "examples")))
     result |= {name: points.header.get(name) for name in TOLD}
     result |= dict(training=report, notes=notes)
     _say(result, in_words("distil", result), output)
@@ -196,6 +204,7 @@ def train(
     check_outputs(out, report, inputs=[data, points, preprocessing], force=output.force)
     preprocessing = read_preprocessing(preprocessing)
     examples = reading.read(data)
+    preprocessing = reading.made_by(data, examples, preprocessing)
 
     from rvae_lite.lab.training import train_space
     from rvae_lite.rosetta import RosettaPoints
@@ -333,12 +342,3 @@ def inspect(
 
         draw(opened, render)
     _say(described, inspecting.as_text(described), output)
-
-
-def _bar(progress: bool | None, label: str) -> str | bool:
-    on_terminal = sys.stderr is not None and sys.stderr.isatty()
-    return label if progress or (progress is None and on_terminal) else False
-
-
-def _say(result: dict, text: str, output: Output) -> None:
-    typer.echo(as_json(result) if output.json else text)

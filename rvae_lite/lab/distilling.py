@@ -6,10 +6,9 @@ Letters: N examples, K latent dimension, R Rosetta points, J betas of curves.
 
 import numpy as np
 
-from rvae_lite.arrays import as_array, named
+from rvae_lite.arrays import as_array, in_units, named
 from rvae_lite.coverage import covering
 from rvae_lite.fitted import Fit
-from rvae_lite.lab.plan import in_units
 from rvae_lite.multirate import is_multirate
 from rvae_lite.points import curve_points, select_points
 from rvae_lite.rosetta import RosettaPoints

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from rvae_lite.arrays import in_units
 from rvae_lite.lab.inspecting import Opened, describe, short
 from rvae_lite.lab.outputs import rendered
 from rvae_lite.lab.page import latent_plane, picture
-from rvae_lite.lab.plan import in_units
 from rvae_lite.lab.reading import COLOURS
 from rvae_lite.publishing import write_atomically
 from rvae_lite.reporting import figures

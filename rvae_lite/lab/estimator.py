@@ -14,8 +14,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from rvae_lite.anchors import PointsNotReached
-from rvae_lite.arrays import as_array, as_float32, check_kept, is_number, is_tensor
-from rvae_lite.lab.plan import RHO, Plan, build_model, in_units
+from rvae_lite.arrays import as_array, as_float32, check_kept, in_units, is_number, is_tensor
+from rvae_lite.lab.plan import RHO, Plan, build_model
 from rvae_lite.lab.training import train_into
 from rvae_lite.multirate import is_multirate
 from rvae_lite.points import curve_points, select_points

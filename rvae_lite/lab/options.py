@@ -42,6 +42,12 @@ class Reading(NamedTuple):
 
         return read_data(path, **self._asdict())
 
+    def made_by(self, path, examples, given):
+        """How the examples were made, see `reading.agreed_preprocessing`."""
+        from rvae_lite.lab.reading import agreed_preprocessing
+
+        return agreed_preprocessing(path, examples, given)
+
     def arrange(self, examples, header: dict):
         """Examples as the header of a Rosetta file has them, see `reading.arranged`."""
         from rvae_lite.lab.reading import arranged
@@ -176,7 +182,7 @@ def check_only_distilled(given: Given, plan: Plan, *, model, share: str, **train
         raise ValueError(f"{', '.join(wrong)}: {reason}: leave one out")
 
 
-def read_preprocessing(text: str | None):
+def read_preprocessing(text: str | None, option: str = "--preprocessing"):
     """A text as it is; JSON, or the content of a .json file, as what it stands for."""
     if text is None:
         return None
@@ -186,15 +192,15 @@ def read_preprocessing(text: str | None):
     if not is_file and text.lstrip()[:1] not in ("{", "["):
         return text
     try:
-        content = _read_text(Path(text)) if is_file else text
+        content = _read_text(Path(text), option) if is_file else text
         return json.loads(content, object_pairs_hook=without_repeats)
     except (ValueError, RecursionError) as error:
-        what = text if is_file else "--preprocessing"
+        what = text if is_file else option
         reason = f"is no valid JSON ({error})"
         raise ValueError(f"{what} {reason}: correct it, or pass plain text") from error
 
 
-def _read_text(path: Path) -> str:
+def _read_text(path: Path, option: str) -> str:
     if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}: check --preprocessing")
+        raise FileNotFoundError(f"there is no file {path}: check {option}")
     return path.read_text(encoding="utf-8-sig")

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import signal
+import sys
 import threading
 import warnings
 from contextlib import contextmanager
@@ -66,7 +67,7 @@ def _check_place(path: Path) -> None:
 def _same(path: Path, other) -> bool:
     """Whether two paths lead to one file, whatever their spelling; book:NAME is no path."""
     other = expanded(other)
-    if path.exists() and other.exists():
+    if os.path.exists(path) and os.path.exists(other):  # JSON in place of a path is too long a name
         return os.path.samefile(path, other)
     return os.path.realpath(path) == os.path.realpath(other)  # even of links in a circle
 
@@ -133,6 +134,17 @@ def _percent(share: float | None, digits: int) -> str:
 def in_words(command: str, result: dict) -> str:
     """What a command, distil or train, says of its result: a few lines."""
     return rendered(f"{command}.txt.j2", result=printable(result)).strip()
+
+
+def bar_label(progress: bool | None, label: str) -> str | bool:
+    """The label of a bar, by default on a terminal alone; False where none is wanted."""
+    on_terminal = sys.stderr is not None and sys.stderr.isatty()
+    return label if progress or (progress is None and on_terminal) else False
+
+
+def say(result: dict, text: str, output) -> None:
+    """Print a command's result: the text, or JSON where `options.Output` asks for it."""
+    print(as_json(result) if output.json else text, flush=True)
 
 
 def as_json(value) -> str:

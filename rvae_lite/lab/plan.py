@@ -138,9 +138,9 @@ def check_units(x: "np.ndarray") -> float:
     Raises:
         ValueError: all examples are the same, or their root mean square is far from 1.
     """
-    values = in_units(x)
-    variance = float(values.var(0, dtype="float64").mean())
-    size = math.sqrt((values.astype("float64") ** 2).mean())
+    from rvae_lite.arrays import root_mean_square, variances
+
+    variance, size = float(variances(x).mean()), root_mean_square(x)
     if not variance > 0:
         raise ValueError("the data are all the same: pass examples that differ")
     if not SMALLEST <= size <= LARGEST:
@@ -150,15 +150,11 @@ def check_units(x: "np.ndarray") -> float:
     return variance
 
 
-def in_units(x: "np.ndarray") -> "np.ndarray":
-    """Data in the units of a model: uint8 divided by 255, anything else as it is."""
-    return x.astype("float32") / 255 if x.dtype == "uint8" else x
-
-
 def are_bounded_images(x: "np.ndarray", points: "RosettaPoints | None" = None) -> bool:
     """Whether data, and the points' inputs, are images with values from 0 to 1."""
-    found = [in_units(x)] if points is None else [in_units(x), in_units(points.x)]
-    return x.ndim == 4 and all(each.min() >= 0 and each.max() <= 1 for each in found)
+    arrays = [x] if points is None else [x, points.x]
+    floats = [each for each in arrays if each.dtype != "uint8"]
+    return x.ndim == 4 and all(each.min() >= 0 and each.max() <= 1 for each in floats)
 
 
 def build_model(shape, plan: Plan, *, bounded: bool, **sizes) -> "VAE | MultiRate":

@@ -6,22 +6,22 @@ Each error is one sentence, each guess a note.  How much memory a file may ask f
 
 import os
 import unicodedata
-from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from rvae_lite.arrays import as_float32, check_finite, check_kept, is_number
+from rvae_lite.lab.folders import read_folder
 from rvae_lite.publishing import expanded
 from rvae_lite.readers.files import size_of
 from rvae_lite.readers.hdf5 import read_hdf5
-from rvae_lite.readers.limits import explained, limit_of, shown
+from rvae_lite.readers.limits import limit_of, shown
 from rvae_lite.readers.npy import read_npy, read_npz
-from rvae_lite.readers.pictures import read_pictures
+from rvae_lite.storage import differences
 
-IMAGES = (".png", ".jpg", ".jpeg")
 TABLES = (".csv", ".tsv")
+HDF5 = (".h5", ".hdf5")
 COLOURS = (1, 3)
 BLOCK = 2**22  # numbers converted at once
 DARK = 32  # a largest uint8 below it belongs to a mask or to images of 5 bits and less
@@ -31,15 +31,21 @@ class Arrays(NamedTuple):
     """N examples as they came from a file or folder.
 
     x: (N, *data); uint8, or float32 after any other type; images as (N, C, H, W).
-    ids: names, (N,) text: a file's path within its folder, else the row's number.
+    ids: names, (N,) text: a file's path within its folder, those of the file, or a row's number.
     notes: what was done on the way, as sentences.
     names: of the D columns of a table that tells them, else None.
+    labels: of each example, (N,) text, where the file has them, else None.
+    preprocessing: how they were made, where the file tells it, else None.
+
+    Syllables that `extract` wrote stay in their file, as float16, mapped into memory.
     """
 
     x: np.ndarray
     ids: np.ndarray
     notes: list
     names: list[str] | None = None
+    labels: np.ndarray | None = None
+    preprocessing: dict | None = None
 
 
 class _Options(NamedTuple):
@@ -63,9 +69,9 @@ def read_data(
     """Read examples from a file or folder, by its kind.
 
     Args:
-        path: .npy; .npz and HDF5 with one array, or the one named by `key`; .csv and .tsv, a row an
-            example; a folder of PNG and JPEG pictures of one size, or of .npy arrays.  A leading ~
-            is the home folder.
+        path: .npy; .npz and HDF5 with one array, or the one named by `key`; HDF5 of syllables, as
+            `extract` and AVA write it; .csv and .tsv, a row an example; a folder of PNG and JPEG
+            pictures of one size, or of .npy arrays.  A leading ~ is the home folder.
         key: which array of a .npz or HDF5 file; for tables the columns, separated by commas.
         per_file: a .npy of a folder is "one" example or holds "many", (n, *data).
         value_scale: divide the values by this, for example 65535; integers other than uint8 need
@@ -95,14 +101,16 @@ def read_data(
 
 
 def _examples_at(path: Path, per_file: str, value_scale, images, options: _Options) -> Arrays:
-    ids = names = None
+    ids = names = found = None
     settled = False  # which axis holds the channels
     if options.header is not None and path.suffix.lower() not in TABLES:
         raise ValueError(f"{shown(path)} is no table: leave header out")
     if path.is_dir() and options.key is not None:
         raise ValueError(f"{shown(path)} is a folder: leave key out")
     if path.is_dir():
-        array, ids, notes, settled = _read_folder(path, per_file, options.memory)
+        array, ids, notes, settled = read_folder(path, per_file, options.memory)
+    elif path.suffix.lower() in HDF5 and (found := _syllables(path, options)) is not None:
+        array, ids, notes = found.spectrograms, _safe(found.ids), []
     elif path.suffix.lower() in READERS:
         size_of(path, "file")
         read = READERS[path.suffix.lower()]
@@ -111,18 +119,61 @@ def _examples_at(path: Path, per_file: str, value_scale, images, options: _Optio
         kinds = f"{', '.join(READERS)}, or a folder of pictures or of .npy arrays"
         raise ValueError(f"{shown(path)} is of no known kind: pass {kinds}")
     _check_examples(array, shown(path), value_scale)
-    array, told = _in_units(array, shown(path), value_scale)
+    told, settled = [], settled or found is not None
+    if found is None or array.dtype != np.float16 or value_scale is not None:
+        array, told = _in_units(array, shown(path), value_scale)
     array, moved = (array, []) if settled else _channels_first(array, images)
     ids = np.arange(len(array)).astype(str) if ids is None else ids
     notes = [shown(note) for note in notes + told + moved]
-    return Arrays(array, ids, notes, names and [shown(name) for name in names])
+    told = {} if found is None else _told_of(found)
+    return Arrays(array, ids, notes, names and [shown(name) for name in names], **told)
+
+
+def _syllables(path: Path, options: _Options):
+    """The `Syllables` of a file of `extract` or AVA; None of another, or where a key is given."""
+    from rvae_lite.birdsong.ava import read_file
+
+    return None if options.key is not None else read_file(path, memory=options.memory)
+
+
+def _told_of(found) -> dict:
+    """Labels and preprocessing of `Syllables`, where there are some."""
+    labels = _safe(found.labels) if (found.labels != "").any() else None
+    return dict(labels=labels, preprocessing=found.info.get("preprocessing"))
+
+
+def _safe(texts: np.ndarray) -> np.ndarray:
+    return np.array([shown(text) for text in texts.tolist()], np.str_)
+
+
+def agreed_preprocessing(path, examples: Arrays, given):
+    """How the examples at `path` were made: as their file says, else as the command was told.
+
+    Raises:
+        ValueError: the two contradict each other.
+    """
+    own = examples.preprocessing
+    if own is None or given is None:
+        return given if own is None else own
+    given = given if isinstance(given, dict) else dict(preprocessing=given)
+    if differing := "; ".join(differences(given, own, ignore=("normalisation",))):
+        wrong = f"--preprocessing contradicts what {shown(path)} says of itself ({differing})"
+        raise ValueError(f"{wrong}: leave --preprocessing out, or extract anew")
+    return own
 
 
 def arranged(examples: Arrays, header: dict, *, value_scale: float | None = None) -> Arrays:
     """Examples as the maker of a Rosetta file had them: its columns in the file's order.
 
     A note says what was moved, and where names or the numbers that values were divided by differ.
+
+    Raises:
+        ValueError: the examples' file and the header tell of different preprocessings.
     """
+    from rvae_lite.models.likeness import preprocessing_errors
+
+    if wrong := preprocessing_errors(header.get("preprocessing"), examples.preprocessing):
+        raise ValueError(f"points do not fit the data: {wrong[0]}")
     own, theirs, notes = examples.names, header.get("names"), list(examples.notes)
     scale = header.get("value_scale")
     if is_number(scale) and value_scale is not None and scale != value_scale:
@@ -184,103 +235,6 @@ READERS = {
     ".h5": _hdf5,
     ".hdf5": _hdf5,
 }
-
-
-# Folders
-
-
-def _read_folder(folder: Path, per_file: str, memory: float | None) -> tuple:
-    """Examples, their names, what was left out, and whether they are images (N, C, H, W)."""
-    if per_file not in ("one", "many"):
-        raise ValueError(f"per_file must be 'one' or 'many', not {per_file!r}")
-    files, notes = _files(folder)
-    arrays = [path for path in files if path.suffix.lower() == ".npy"]
-    pictures = [path for path in files if path.suffix.lower() in IMAGES]
-    if bool(arrays) == bool(pictures):
-        both = "both images and .npy arrays"
-        held = both if arrays else "neither images (.png, .jpg) nor .npy arrays"
-        raise ValueError(f"{shown(folder)} holds {held}: pass a folder of one kind, or one file")
-    chosen = arrays or pictures
-    if len(files) > len(chosen):
-        others = len(files) - len(chosen)
-        notes.insert(0, f"{others} other files in {folder.name} were left out")
-    if pictures:
-        pieces, told = read_pictures(pictures, memory=memory)
-        notes += told
-    else:
-        pieces = [read_npy(path) for path in arrays]
-    many = bool(arrays) and per_file == "many"
-    _check_shapes(folder, chosen, pieces, many=many)
-    ids = [_id_of(path.relative_to(folder)) for path in chosen]
-    count = Counter(ids)
-    if twice := next((name for name in ids if count[name] > 1), None):
-        forms = f"two files {twice}, in two forms of Unicode"
-        raise ValueError(f"{shown(folder)} holds {forms}: rename one of them")
-    if pictures:
-        x = np.stack(pieces)
-        x = x[:, None] if x.ndim == 3 else np.ascontiguousarray(x.transpose(0, 3, 1, 2))
-        return x, np.array(ids), notes, True  # (N, C, H, W)
-    if not many:
-        return np.stack(pieces), np.array(ids), notes, False
-    numbered = [
-        f"{name}#{row}"
-        for name, piece in zip(ids, pieces, strict=True)
-        for row in range(len(piece))
-    ]
-    return np.concatenate(pieces), np.array(numbered), notes, False
-
-
-def _id_of(name: Path) -> str:
-    """A file's name as every system writes it: composed letters, nothing that is no letter."""
-    return shown(unicodedata.normalize("NFC", name.as_posix()))
-
-
-def _files(folder: Path) -> tuple[list[Path], list[str]]:
-    """Regular files in a folder and those below it, sorted, without hidden ones; and notes.
-
-    Raises:
-        PermissionError: a subfolder may not be read.
-    """
-
-    def refuse(error):
-        with explained(error.filename, "a folder"):
-            raise error
-
-    files, skipped = [], {"links to folders": [], "broken links or no files": []}
-    for place, inner, names in os.walk(folder, onerror=refuse):
-        inner[:] = sorted(name for name in inner if not name.startswith("."))
-        links = [name for name in inner if os.path.islink(os.path.join(place, name))]
-        skipped["links to folders"] += links
-        for path in (Path(place, name) for name in names if not name.startswith(".")):
-            if path.is_file():
-                files.append(path)
-            else:
-                skipped["broken links or no files"].append(path.name)
-    notes = []
-    for what, left in skipped.items():
-        if left:
-            listed = ", ".join(sorted(left)[:4])
-            notes.append(f"{len(left)} entries that are {what} were left out: {listed}")
-    return sorted(files), notes
-
-
-def _check_shapes(folder: Path, files: list[Path], pieces: list[np.ndarray], *, many: bool) -> None:
-    kinds = [(piece.shape[1:] if many else piece.shape, piece.dtype) for piece in pieces]
-    odd = next((number for number, kind in enumerate(kinds) if kind != kinds[0]), None)
-    if odd is None and many and not pieces[0].ndim:
-        raise ValueError(f"{shown(files[0])} is one number: leave per_file='many' out")
-    if odd is None:
-        return
-    told = [f"{shown(files[i].name)}: {pieces[i].shape} {pieces[i].dtype}" for i in (0, odd)]
-    if files[0].suffix.lower() in IMAGES:
-        told = ["{}: {}x{}".format(shown(files[i].name), *pieces[i].shape[:2]) for i in (0, odd)]
-        found = f"pictures of several sizes ({', '.join(told)})"
-        raise ValueError(f"{shown(folder)} holds {found}: resize them to one")
-    remedy = "bring all to one shape and type"
-    if not many and len({shape[1:] for shape, _ in kinds}) == 1:
-        remedy += ", or pass per_file='many' if the first axis counts examples"
-    found = f"arrays of several shapes or types ({', '.join(told)})"
-    raise ValueError(f"{shown(folder)} holds {found}: {remedy}")
 
 
 # Examples

@@ -3,6 +3,7 @@
 Letters: S spaces, N examples, K latent dimension, R anchors.
 """
 
+import hashlib
 import unicodedata
 import warnings
 from itertools import permutations
@@ -12,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rvae_lite.alignment import LinearMap, linear_map, mean_squared_distance, total_variance
-from rvae_lite.arrays import as_array, named
+from rvae_lite.arrays import as_array, named, pieces
 from rvae_lite.fitted import Fit
 from rvae_lite.lab.reading import read_data
 from rvae_lite.models.likeness import covering_of
@@ -232,11 +233,20 @@ def _rows_of(points: RosettaPoints, x: np.ndarray) -> np.ndarray | None:
     if x.shape[1:] != points.x.shape[1:]:
         shapes = f"{points.x.shape[1:]}, the data's {x.shape[1:]}"
         raise ValueError(f"the points' inputs have shape {shapes}: prepare both alike")
-    if x.dtype != points.x.dtype:
+    widened = (x.dtype, points.x.dtype) == (np.float16, np.float32)  # as points keep float16
+    if x.dtype != points.x.dtype and not widened:
         return None
-    places = {row.tobytes(): number for number, row in reversed(list(enumerate(x)))}
-    rows = {places.get(row.tobytes()) for row in points.x}
+    places, number = {}, 0
+    for piece in pieces(x):
+        for row in piece.astype(points.x.dtype, copy=False):
+            places.setdefault(_digest(row), number)
+            number += 1
+    rows = {places.get(_digest(row)) for row in points.x}
     return None if None in rows or len(rows) >= len(x) else np.array(sorted(rows))
+
+
+def _digest(row: np.ndarray) -> bytes:
+    return hashlib.sha256(np.ascontiguousarray(row).data).digest()
 
 
 def _replica_names(name: str, fit: Fit) -> list[str]:

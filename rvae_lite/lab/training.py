@@ -11,9 +11,10 @@ import numpy as np
 
 from rvae_lite.alignment import total_variance
 from rvae_lite.anchors import PointsNotReached, Weighted
-from rvae_lite.arrays import as_array, named
+from rvae_lite.arrays import as_array, in_units, named, variances
 from rvae_lite.fitted import Fit
-from rvae_lite.lab.plan import Plan, are_bounded_images, build_model, complete, in_units
+from rvae_lite.lab.gathering import gathered
+from rvae_lite.lab.plan import Plan, are_bounded_images, build_model, complete
 from rvae_lite.lab.spaces import COLLAPSED
 from rvae_lite.laws import LogUniform
 from rvae_lite.multirate import is_multirate
@@ -82,8 +83,9 @@ def train_space(
     trained = _not_held_out(len(x), plan)
     with warnings.catch_warnings():  # the cautions say it
         warnings.filterwarnings("ignore", "the points are known for beta in", UserWarning)
-        space = train_into(points, model, x[trained], plan, device=device, progress=progress)
-        measured = _measure(space, x[~trained], x[trained], points)
+        options = dict(rows=np.flatnonzero(trained), device=device, progress=progress)
+        space = train_into(points, model, x, plan, **options)
+        measured = _measure(space, x, trained, points)
     space.info |= {} if names is None else dict(names=[str(name) for name in names])
     report = dict(num_examples=len(x), data_shape=list(x.shape[1:]), plan=plan._asdict())
     if cautions and measured.get("reached"):
@@ -97,7 +99,14 @@ def train_space(
 
 
 def train_into(
-    points: RosettaPoints | None, model, x: np.ndarray, plan: Plan, *, device=None, progress=False
+    points: RosettaPoints | None,
+    model,
+    x: np.ndarray,
+    plan: Plan,
+    *,
+    rows: np.ndarray | None = None,
+    device=None,
+    progress=False,
 ) -> Fit:
     """Train one replica of a model on data and the points' inputs, held to the points' latents.
 
@@ -111,11 +120,12 @@ def train_into(
         model: the pattern.
         x: data, (N, *data).
         plan: a completed plan.
+        rows: which of x are trained on, integers; by default all.
         device, progress: as in `fit`.
     """
+    rows = np.arange(len(x)) if rows is None else rows
+    x = gathered(x, rows, None if points is None else points.x)
     if points is not None:
-        same = x.dtype == points.x.dtype  # of two types, both become floats
-        x = np.concatenate([x, points.x] if same else [in_units(x), in_units(points.x)])
         signal = float(in_units(points.x).var(0, dtype=np.float64).mean())
         z = max(1.0, signal / plan.noise_variance / EVEN_SIGNAL)
         points = Weighted(points, x=EVEN_NOISE / plan.noise_variance, z=z)
@@ -182,12 +192,11 @@ def _not_held_out(num_data: int, plan: Plan) -> np.ndarray:
     return trained
 
 
-def _measure(space: Fit, held_out: np.ndarray, trained: np.ndarray, points) -> dict:
+def _measure(space: Fit, x: np.ndarray, trained: np.ndarray, points) -> dict:
     """Losses in nats per example, over beta too, and whether the points were reached."""
-    x, on = (held_out, "held-out") if len(held_out) else (trained, "training")
-    values = in_units(np.concatenate([held_out, trained]))
-    variance = float(values.var(0, dtype=np.float64).sum())
-    rows = []
+    variance, rows, on = float(variances(x).sum()), [], "training"
+    if not trained.all():
+        x, on = x[~trained], "held-out"
     for beta in _betas_of(space):
         terms = space.evaluate(x, beta=beta)
         losses = dict(distortion=terms.distortion, rate=terms.rate, negative_elbo=terms.loss())

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rvae_lite.arrays import as_array, is_number, is_whole
+from rvae_lite.arrays import as_array, is_number, is_whole, pieces
 from rvae_lite.arrays import as_finite as finite
 
 
@@ -101,7 +101,7 @@ def check_kinds(gate, kinds: tuple, known) -> None:
 
 
 def check_data(model, x, *, minimum: int) -> Tensor:
-    """x as a tensor (N, *data) for the model: uint8, or finite floats in the declared range.
+    """x as a tensor (N, *data) for the model: uint8, float16, or its own floats, in its range.
 
     A model with `num_tokens` reads integers from 0 to that, and none else.
 
@@ -124,7 +124,7 @@ def check_data(model, x, *, minimum: int) -> Tensor:
     if not x.is_floating_point():
         remedy = "convert it to floats in the model's units, or to uint8 for images"
         raise ValueError(f"x holds {x.dtype}: {remedy}")
-    finite = torch.isfinite(x).flatten(1).all(1)
+    finite = torch.cat([torch.isfinite(part).flatten(1).all(1) for part in pieces(x)])
     if not finite.all():
         bad = (~finite).nonzero().flatten().tolist()
         where = f"in {len(bad)} examples, first in {bad[0]}"
@@ -136,7 +136,8 @@ def check_data(model, x, *, minimum: int) -> Tensor:
             ranges = f"[{smallest:.4g}, {largest:.4g}], the model over [{low:g}, {high:g}]"
             remedy = "rescale x (uint8 images are rescaled by themselves)"
             raise ValueError(f"x ranges over {ranges}: {remedy}")
-    cast = x.to(next(model.parameters()).dtype)
+    # float16 fits every type: each batch of it is cast when it is met.
+    cast = x if x.dtype == torch.float16 else x.to(next(model.parameters()).dtype)
     if cast.dtype != x.dtype and not torch.isfinite(cast).all():
         largest = float(x.abs().max())
         found = f"x has values up to {largest:.3g}, which do not fit {cast.dtype}"

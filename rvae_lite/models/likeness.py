@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rvae_lite.arrays import as_array, named
+from rvae_lite.arrays import as_array, named, root_mean_square
 from rvae_lite.coverage import QUANTILES, distances_to_anchors
 from rvae_lite.models.forms import Places, far, form_that_fits
 
@@ -80,7 +80,7 @@ class CheckReport(NamedTuple):
 def compare_points(points, x, preprocessing=None, names=None, *, doubts=True) -> CheckReport:
     """What `RosettaPoints.check` says, see there."""
     names = named(x).get("names") if names is None else names
-    errors = _preprocessing_errors(points.header.get("preprocessing"), preprocessing)
+    errors = preprocessing_errors(points.header.get("preprocessing"), preprocessing)
     data = as_array("x", x)
     own, theirs = tuple(points.x.shape[1:]), tuple(data.shape[1:])
     if own != theirs:
@@ -122,7 +122,7 @@ def covering_of(points, data: np.ndarray) -> Covering | None:
     else:
         return None
     distances = distances_to_anchors(data, points.x)
-    slack = ROUNDED * (limit + _root_mean_square(points.x))
+    slack = ROUNDED * (limit + root_mean_square(points.x))
     order = np.argsort(-distances, kind="stable")
     uncovered = order[distances[order] > limit + slack].tolist()
     median, q95, largest = np.quantile(distances, list(QUANTILES.values())).tolist()
@@ -158,7 +158,8 @@ def _to_the_others(x: np.ndarray, row: int) -> float:
     return float(distances_to_anchors(x[[row]], np.delete(x, row, axis=0))[0])
 
 
-def _preprocessing_errors(theirs, own) -> list[str]:
+def preprocessing_errors(theirs, own) -> list[str]:
+    """A sentence where the points, `theirs`, and the data were prepared differently."""
     from rvae_lite.storage import differences
 
     if theirs is None or own is None:
@@ -197,18 +198,13 @@ def name_problems(theirs, own, shape: tuple, whose="points") -> tuple[list[str],
 
 def _scale_errors(x: np.ndarray, data: np.ndarray) -> list[str]:
     """Errors from the root mean squares of the points' inputs and the data."""
-    own, theirs = _root_mean_square(x), _root_mean_square(data)
+    own, theirs = root_mean_square(x), root_mean_square(data)
     if not np.isfinite(theirs):
         return ["the data hold NaN or infinite values: drop those examples"]
     if max(own, theirs) <= RANGE_FACTOR * max(min(own, theirs), 1e-300):
         return []
     scales = f"the points' inputs (root mean square {own:.3g}) and the data ({theirs:.3g})"
     return [f"{scales} are on different scales: prepare both alike (0-255 or 0-1?)"]
-
-
-def _root_mean_square(x: np.ndarray) -> float:
-    scale = 255.0 if x.dtype == np.uint8 else 1.0
-    return float(np.sqrt(np.mean(np.square(x, dtype=np.float64)))) / scale
 
 
 def _some_of(x: np.ndarray, data: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple]:

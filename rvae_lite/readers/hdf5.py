@@ -53,17 +53,26 @@ def read_hdf5(
 
 
 def read_hdf5_files(
-    paths, *, keys: list[str], attribute: str = "", memory: float | None = None
+    paths,
+    *,
+    keys: list[str],
+    needed: tuple[str, ...] = (),
+    mapped: tuple[str, ...] = (),
+    attribute: str = "",
+    memory: float | None = None,
 ) -> Iterator[tuple[Path, dict, str | None]]:
     """Several arrays of several files, one process for all: (path, arrays by key, attribute).
 
     keys: which arrays; those that a file lacks are left out.
+    needed: of a file that lacks one of these, all are left out.
+    mapped: those that stay in the file, memory-mapped, where they lie in it in one piece.
     attribute: name of an attribute of the file whose text is wanted, None where there is none.
 
     Raises:
         ValueError, FileNotFoundError, PermissionError: as `read_hdf5`.
     """
-    for path, arrays, more in _read(paths, dict(keys=list(keys), attribute=attribute), memory):
+    wanted = dict(keys=list(keys), needed=needed, mapped=mapped, attribute=attribute)
+    for path, arrays, more in _read(paths, wanted, memory):
         yield path, arrays, more["attribute"]
 
 
@@ -116,6 +125,10 @@ def _received(process, order: dict) -> tuple[dict, dict]:
     """Arrays of one file, and what else was told of it."""
     more, arrays = _line(process, order), {}
     for key, dtype, shape in more["arrays"]:
+        if (offset := more["places"].get(key)) is not None:
+            options = dict(mode="r", offset=offset, shape=tuple(shape))
+            arrays[key] = np.memmap(order["path"], dtype, **options)
+            continue
         arrays[key] = np.empty(shape, np.dtype(dtype))
         left = memoryview(arrays[key].reshape(-1).view(np.uint8))
         while left.nbytes:

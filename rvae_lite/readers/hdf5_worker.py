@@ -59,18 +59,30 @@ def _send(order: dict) -> None:
         if "keys" in order:
             found = {key: _at(file, key) for key in order["keys"]}
             found = {key: item for key, item in found.items() if isinstance(item, h5py.Dataset)}
+            found = found if found.keys() >= set(order["needed"]) else {}
             more = dict(attribute=_text(file, order["attribute"]))
         else:
             found, more = _chosen(file, order["key"])
             for key, dataset in found.items():
                 more |= _said(key, dataset)
-        total = sum(_checked_size(key, dataset) for key, dataset in found.items())
+        sizes = {key: _checked_size(key, dataset) for key, dataset in found.items()}
+        places = {key: _place(found[key]) for key in order.get("mapped", []) if key in found}
+        places = {key: offset for key, offset in places.items() if offset is not None}
+        total = sum(size for key, size in sizes.items() if key not in places)
         arrays = [(key, item.dtype.str, item.shape) for key, item in found.items()]
-        _tell(arrays=arrays, total=total, **more)
+        _tell(arrays=arrays, total=total, places=places, **more)
         if total <= order["limit"]:
-            for key, dataset in found.items():
-                _check_written(key, dataset)
-                _send_blocks(dataset)
+            for key in found.keys() - places.keys():
+                _check_written(key, found[key])
+            for key in [key for key in found if key not in places]:
+                _send_blocks(found[key])
+
+
+def _place(dataset) -> int | None:
+    """Where a dataset's numbers lie in the file, one after the other; None where they do not."""
+    if dataset.chunks or not dataset.size or not dataset.dtype.isnative:
+        return None
+    return dataset.id.get_offset()
 
 
 def _check_written(key: str, dataset) -> None:

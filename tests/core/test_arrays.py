@@ -208,3 +208,40 @@ def test_numpy_scalars_are_numbers():
     x = toy_data().float()
     options = dict(rho=np.float32(1), beta=np.float64(1), seed=np.int64(2), **SHORT)
     fit(VAE.mlp(5, 2, (8,)), x, points=toy_points(x), learning_rate=np.float32(1e-3), **options)
+
+
+# Examples looked at piece by piece
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32, np.float64, np.int32])
+def test_measures_of_pieces_are_those_of_the_whole(monkeypatch, dtype):
+    x = np.random.default_rng(0).uniform(0, 200, (37, 3, 2)).astype(dtype)
+    whole = arrays.root_mean_square(x), arrays.variances(x)
+    monkeypatch.setattr(arrays, "PIECE", 30)
+    assert len(list(arrays.pieces(x))) == 8
+    values = x.astype(np.float64) / (255 if dtype == np.uint8 else 1)
+    assert arrays.root_mean_square(x) == pytest.approx(np.sqrt(np.square(values).mean()), rel=1e-6)
+    assert np.allclose(arrays.variances(x[:10], x[10:]), values.var(0), rtol=1e-6)
+    assert arrays.root_mean_square(x) == pytest.approx(whole[0], rel=1e-6)
+    assert np.allclose(arrays.variances(x), whole[1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["r", "c", "r+"])
+def test_a_mapped_file_that_is_let_go_keeps_its_numbers(tmp_path, mode):
+    np.save(tmp_path / "x.npy", np.arange(20000.0).reshape(100, 200))
+    x = np.load(tmp_path / "x.npy", mmap_mode=mode)
+    if mode != "r":
+        x[3] = -1.0
+    expected = np.array(x)
+    for view in (x, x[:, None], x[5:].reshape(95, 10, 20)):
+        arrays.let_go(view)
+    assert (x == expected).all()
+    arrays.let_go(expected)  # no file
+
+
+def test_nan_is_found_in_any_piece(monkeypatch):
+    monkeypatch.setattr(arrays, "PIECE", 4)
+    x = np.zeros((10, 2))
+    x[[4, 9]] = np.nan
+    with pytest.raises(ValueError, match="x has NaN or infinite values in 2 examples, first in 4"):
+        arrays.check_finite("x", x)

@@ -376,7 +376,7 @@ def test_preprocessing_may_be_text_or_a_file(tmp_path):
     assert read_preprocessing("cut by hand") == "cut by hand" and read_preprocessing(None) is None
 
 
-@pytest.mark.parametrize("command", ["distil", "train", "compare", "inspect"])
+@pytest.mark.parametrize("command", ["extract", "distil", "train", "compare", "inspect"])
 def test_every_command_has_help_with_examples(command):
     said = run(command, "--help")
     assert "Examples:" in said and f"rvae-lite {command} " in said

@@ -249,3 +249,28 @@ def test_packed_and_missing_values_of_netcdf_are_refused(tmp_path):
     )
     plain = dict(scale_factor=1.0, add_offset=0, _FillValue=np.nan)
     assert np.array_equal(read_hdf5(attributed(tmp_path / "z.h5", X, **plain))[0], X)
+
+
+def test_an_array_in_one_piece_stays_in_the_file(tmp_path):
+    path = written(tmp_path / "x.h5", a=X, b=X[:3])
+    with h5py.File(path, "r+") as file:
+        file.create_dataset("packed", data=X, chunks=(5, 5), compression="gzip")
+        file.create_dataset("unwritten", (4, 4), np.float32)
+        file["turned"] = X.astype(">f8")
+    keys = ["a", "b", "packed", "unwritten", "turned", "absent"]
+    ((_, arrays, _),) = read_hdf5_files([path], keys=keys, mapped=keys)
+    mapped = {key for key, array in arrays.items() if isinstance(array, np.memmap)}
+    assert mapped == {"a", "b"} and list(arrays) == keys[:-1]
+    for key in ("a", "packed", "turned"):
+        assert np.array_equal(arrays[key], X)
+    assert np.array_equal(arrays["b"], X[:3]) and not arrays["unwritten"].any()
+    ((_, arrays, _),) = read_hdf5_files([path], keys=keys, needed=("a", "absent"))
+    assert arrays == {}
+
+
+def test_an_array_that_the_file_is_too_short_for_is_refused(tmp_path):
+    path = written(tmp_path / "x.h5", a=X)
+    content = path.read_bytes()
+    path.write_bytes(content[: content.index(X.tobytes()) + 100])
+    with pytest.raises(ValueError, match="x.h5 cannot be read as HDF5"):
+        list(read_hdf5_files([path], keys=["a"], mapped=["a"]))
