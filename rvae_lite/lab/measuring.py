@@ -2,7 +2,8 @@
 
 Linear centred kernel alignment is that of Kornblith et al. (2019), by the unbiased estimator of
 Song et al. (2012), as in Nguyen et al. (2021).
-Letters: N data points, P different examples among them, K latent dimension, B resamplings.
+Letters: S spaces, N data points, P different examples among them, K latent dimension,
+B resamplings.
 """
 
 import numpy as np
@@ -197,3 +198,25 @@ def neighbours_in_common(one: np.ndarray | None, other: np.ndarray | None, count
         return row_of(np.nan, [np.nan])
     overlap = (one[:, :, None] == other[:, None, :]).any(2).mean(1)
     return row_of(overlap.mean(), means_of(overlap, counts))
+
+
+def instability(spaces: dict) -> dict:
+    """How much each datum's place varies over spaces, name -> (N, K), the first the reference.
+
+    Standard deviation over that of all points, "as they are", where K is one, and "after affine
+    maps" to the reference: name -> (N,).
+    """
+    reference, *others = spaces.values()
+    rows, which = places_of(reference, *others)
+    mapped = [reference, *(left_out(means[rows], reference[rows])[which] for means in others)]
+    result = {}
+    if len({means.shape[1] for means in spaces.values()}) == 1:
+        result["as they are"] = _spread(np.stack(list(spaces.values())))
+    result["after affine maps"] = _spread(np.stack(mapped))
+    return result
+
+
+def _spread(means: np.ndarray) -> np.ndarray:
+    """Standard deviation over spaces (S, N, K) of each datum's place / that of all points: (N,)."""
+    total = means.reshape(-1, means.shape[2]).var(0).sum()
+    return np.sqrt(means.var(0).sum(1) / total) if total > 0 else np.zeros(means.shape[1])

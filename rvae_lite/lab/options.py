@@ -2,6 +2,7 @@
 
 import inspect
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, NamedTuple, get_type_hints
 
 from rvae_lite.lab.plan import Choice
@@ -53,6 +54,27 @@ class Header(NamedTuple):
     preprocessing: Preprocessing = None
     licence: Annotated[str | None, Choice("Of the shipped inputs, kept in the header.")] = None
     source: Annotated[str | None, Choice("Where the data are from, kept in the header.")] = None
+
+
+class Showing(NamedTuple):
+    """What a report shows of single examples."""
+
+    labels: Annotated[
+        Path | None,
+        Choice(
+            "A label an example, .npy or a text with one a line, to colour by; by default the "
+            "folders that files lie in."
+        ),
+    ] = None
+    no_pictures: Annotated[
+        bool, Choice("Leave names and pictures of the examples out of the report.")
+    ] = False
+
+    def read(self):
+        """The labels, (N,), or None."""
+        from rvae_lite.lab.exploring import read_labels
+
+        return None if self.labels is None else read_labels(self.labels)
 
 
 class Output(NamedTuple):

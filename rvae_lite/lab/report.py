@@ -5,13 +5,15 @@ from itertools import product
 
 import numpy as np
 
+from rvae_lite.lab.claiming import bounds, claims
 from rvae_lite.lab.comparing import GROUP_MEASURES, MEASURES, Comparison, value_of, verdicts
+from rvae_lite.lab.exploring import WHEEL, Examples, direction, drawn_rows, explorable
 from rvae_lite.lab.outputs import rendered
-from rvae_lite.lab.page import Picture, latent_plane, picture
+from rvae_lite.lab.page import Picture, dots, latent_plane, picture
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.tables import format_number
 
-MOST_DOTS = 4000
+MOST_STATIC = 9  # spaces that are drawn without a script
 LOWEST = 1e-6  # shares below it are drawn there
 
 
@@ -21,6 +23,7 @@ def comparison_page(
     title: str = "Latent spaces compared",
     notes: list | None = None,
     over_beta: dict | None = None,
+    examples: Examples | None = None,
 ) -> str:
     """The report on a comparison as one HTML page without outside parts.
 
@@ -30,20 +33,25 @@ def comparison_page(
         notes: sentences on where the spaces come from.
         over_beta: name -> (betas, distances), as by `spaces.distances_over_beta`, where multi-rate
             models are compared.
+        examples: names, labels and pictures of the N data, as far as they are known.
     """
-    reference, pairs = next(iter(comparison.spaces)), comparison.pairs
+    (reference, *others), pairs = comparison.spaces, comparison.pairs
+    explored = explorable(comparison, examples or Examples())
     keys = pairs[["source", "target", "metric"]].itertuples(index=False, name=None)
     return rendered(
         "comparison.html.j2",
+        script="comparison.js",
         filters=dict(interval=_interval),
         title=title,
         spaces=comparison.spaces,
         reference=reference,
         verdicts=verdicts(comparison),
+        claims={name: claims(comparison, name) for name in others},
+        bounds=bounds(comparison),
+        explored=explored,
         planes=_planes(comparison),
         distances=_distances(comparison, over_beta or {}),
-        instability=_instability(comparison),
-        every_pair=_every_pair(comparison) if len(comparison.spaces) > 2 else [],
+        every_pair=_every_pair(comparison) if len(others) > 1 else [],
         measures=MEASURES | GROUP_MEASURES,
         measured=set(pairs[pairs.target == reference].metric),
         pairs=dict(zip(keys, pairs.itertuples(), strict=True)),
@@ -52,46 +60,43 @@ def comparison_page(
     )
 
 
-def _shown(num_data: int) -> np.ndarray:
-    """Rows that are drawn: all, or some at random."""
-    if num_data <= MOST_DOTS:
-        return np.arange(num_data)
-    return np.sort(np.random.default_rng(0).permutation(num_data)[:MOST_DOTS])
+def as_result(comparison: Comparison, gathered, notes: list) -> dict:
+    """The same for a program to read.  gathered: as from `gather_spaces`."""
+    over_beta = {
+        name: dict(beta=betas, unaligned=shares)
+        for name, (betas, shares) in gathered.over_beta.items()
+    }
+    _, *others = comparison.spaces
+    return dict(
+        spaces=list(comparison.spaces),
+        num_examples=len(gathered.rows),
+        verdicts=verdicts(comparison),
+        claims={name: [claim._asdict() for claim in claims(comparison, name)] for name in others},
+        pairs=comparison.pairs.to_dict("records"),
+        group=comparison.group.to_dict("records"),
+        betas=gathered.betas,
+        over_beta=over_beta,
+        notes=[*notes, *comparison.notes],
+    )
 
 
 def _planes(comparison: Comparison) -> list[Picture]:
     """Each space in the reference's plane where K is the same, coloured by the reference."""
-    reference, spaces = next(iter(comparison.spaces)), dict(comparison.spaces)
-    means = spaces[reference]
-    window, what = latent_plane(means)
-    plane = window(means)
-    turn = np.arctan2(*(plane - np.median(plane, 0)).T[::-1]) / (2 * np.pi)
-    same = all(other.shape == means.shape for other in spaces.values())
-    if same:
-        where = f"the plane of {reference}, {what}"
-        for name, moved in comparison.known.items():
-            spaces[f"{name}, by the file's own map,"] = moved
-        planes = {name: window(other) for name, other in spaces.items()}
-        limits = np.concatenate(list(planes.values()))
-    else:
-        where, limits = "a plane of its own, since K differs", None
-        planes = {name: latent_plane(other)[0](other) for name, other in spaces.items()}
-    rows, pictures = _shown(len(means)), []
-    for name, dots in planes.items():
-        caption = f"{name} in {where}; one colour is one direction from the centre in {reference}."
-        draw = partial(_draw_plane, dots=dots[rows], turn=turn[rows], limits=limits)
-        pictures.append(picture(draw, caption, height=3.6))
+    rows, spaces = drawn_rows(comparison), list(comparison.spaces.items())[:MOST_STATIC]
+    (reference, means), pictures = spaces[0], []
+    window = latent_plane(means)[0]
+    turn = np.rint(len(WHEEL) * direction(window(means))[rows]).astype(int) % len(WHEEL)
+    same = [window(other) for _, other in spaces if other.shape == means.shape]
+    for name, other in spaces:
+        where, limits = f"the plane of {reference}", np.concatenate(same)
+        plane = window(other) if other.shape == means.shape else None
+        if plane is None:
+            where, plane = "a plane of its own, since K differs", latent_plane(other)[0](other)
+            limits = plane
+        caption = f"{name} as it is, in {where}; a colour is a direction from the centre"
+        caption += f" in {reference}."
+        pictures.append(dots(plane[rows], turn, WHEEL, caption, window=limits))
     return pictures
-
-
-def _draw_plane(ax, *, dots: np.ndarray, turn: np.ndarray, limits: np.ndarray | None) -> None:
-    figures.plot_space(dots, turn, ax=ax)
-    for collection in ax.collections:
-        collection.set_sizes([7])
-    if limits is not None:
-        low, high = limits.min(0), limits.max(0)
-        margin = 0.04 * max(*(high - low), 1e-9)
-        ax.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin))
 
 
 def _distances(comparison: Comparison, over_beta: dict) -> list[Picture]:
@@ -188,27 +193,6 @@ def _digits(value: float) -> str:
     if value and np.isfinite(value) and abs(value) < 0.005:
         return f"{value:.1e}".replace("-", "−")
     return format_number(value, digits=2 if abs(value) >= 1 else 3)
-
-
-def _instability(comparison: Comparison) -> list[Picture]:
-    means = next(iter(comparison.spaces.values()))
-    rows = _shown(len(means))
-    plane = latent_plane(means)[0](means)[rows]
-    top = max(float(np.quantile(values, 0.99)) for values in comparison.instability.values())
-    pictures = []
-    for name, values in comparison.instability.items():
-        caption = f"Instability of each example, {name}: how much its place varies"
-        draw = partial(_draw_instability, plane=plane, values=values[rows], top=top)
-        pictures.append(picture(draw, f"{caption} from space to space.", height=3.4))
-    return pictures
-
-
-def _draw_instability(ax, *, plane: np.ndarray, values: np.ndarray, top: float) -> None:
-    order, scale = np.argsort(values), dict(vmin=0, vmax=max(top, 1e-6))
-    colours = dict(c=values[order], cmap=figures.warmth(), **scale)
-    dots = ax.scatter(*plane[order].T, s=7, rasterized=True, **colours)
-    ax.set(aspect="equal", xticks=[], yticks=[])
-    ax.figure.colorbar(dots, ax=ax, label="standard deviation / total (lower is better)")
 
 
 def _every_pair(comparison: Comparison) -> list[Picture]:
