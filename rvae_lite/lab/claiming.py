@@ -38,7 +38,8 @@ def claims(comparison: Comparison, name: str) -> list[Claim]:
     found = []
     for metric, (claim, fitted) in DISTANCES.items():
         if metric in rows:
-            told = f"{distance_told(comparison, rows[metric])}; {fitted.format(count)}"
+            told = distance_told(comparison, rows[metric])
+            told += f"; {fitted.format(count)}" * bool(np.isfinite(rows[metric].value))
             found.append(_claim(claim, rows[metric], told, most=SAME_SPACE))
     measured = [rows[metric] for metric in RIVALS if np.isfinite(rows[metric].value)]
     if measured:
@@ -71,7 +72,8 @@ def bounds(comparison: Comparison) -> list[str]:
 def distance_told(comparison: Comparison, row) -> str:
     """One distance of the table of pairs in words, with its interval and its examples."""
     if not np.isfinite(row.value):
-        return "no value"
+        dims = {comparison.spaces[each].shape[1] for each in (row.source, row.target)}
+        return "K differs" if len(dims) > 1 else "there is no value, as the notes say"
     among = " that are no anchors" if row.examples < len(_first(comparison)) else ""
     said = f"points lie {_shown(row, 100)} % of {row.target}'s variance away"
     return f"{said}, over {row.examples:,} examples{among}"
@@ -84,7 +86,7 @@ def _first(comparison: Comparison) -> np.ndarray:
 def _claim(claim: str, row, told: str, *, most: float | None = None, least: float = 0.0) -> Claim:
     """The answer from an interval: at most `most`, or at least `least`."""
     if not np.isfinite(row.value):
-        return Claim(claim, "not measured", "the report's table and notes say why")
+        return Claim(claim, "not measured", told)
     if row.examples < NEIGHBOURS + 2 or not np.isfinite(row.low):
         return Claim(claim, "open", f"{told}; too few examples for an interval")
     low, high, bound = row.low, row.high, least

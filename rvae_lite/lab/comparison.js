@@ -30,6 +30,8 @@
   });
   const shown = () => data.spaces[state.space].maps[state.map];
   const ink = (name) => getComputedStyle(document.documentElement).getPropertyValue(name);
+  const counted = (number) => number.toLocaleString("en");
+  const covering = (amount) => data.covering.said.replace("{}", () => amount);
   const digits = (value) => Number(value.toPrecision(2)).toString();
 
   // Colours
@@ -215,7 +217,7 @@
     if (labels) told.push(`label ${labels.names[labels.of[at]]}`);
     const { far } = shown();
     if (far) told.push(`${digits(far[at])} standard deviations from its place in ${data.reference}`);
-    told.push(`${digits(values.covering[at])} from its ${data.covering.of}`);
+    told.push(covering(digits(values.covering[at])));
     if (isAnchor.has(at)) told.push("an anchor, which maps were fitted on");
     if (held) told.push("held: a click or Escape lets go");
     find("told").textContent = told.join("; ") + ".";
@@ -307,9 +309,9 @@
       bar.style.background = `linear-gradient(to right, ${data.warm.join(",")})`;
       parts.push(named("span", "0"), bar, named("span", `${digits(colours.top)} and more`));
       parts.push(named("span", {
-        far: `how far an example lies from its place in ${data.reference}, standard deviations`,
-        spread: "how much a place varies over all spaces after affine maps, standard deviations",
-        covering: `from an example's ${data.covering.of}`,
+        far: `instability: an example lies so many standard deviations from its place in ${data.reference}`,
+        spread: "instability: a place varies so many standard deviations over all spaces, after affine maps",
+        covering: `covering: ${covering("so far")}`,
       }[state.colour]));
     }
     find("legend").replaceChildren(...parts);
@@ -326,7 +328,7 @@
     }
     const beyond = outside ? `; ${outside} examples lie beyond the edge` : "";
     find("right-name").textContent = `${other.name}, ${map}: ${where}${beyond}`;
-    const drawn = count < data.total ? ` ${count} of ${data.total} examples are drawn.` : "";
+    const drawn = count < data.total ? ` ${counted(count)} of ${counted(data.total)} examples are drawn.` : "";
     const told = `${other.name}, ${map}: ${shown().told}.${drawn}`;
     if (find("measured").textContent !== told) find("measured").textContent = told;
   };

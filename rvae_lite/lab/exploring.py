@@ -1,6 +1,7 @@
 """What the page of a comparison needs for its maps: places, colours and pictures of examples.
 
-It is one JSON value that comparison.js reads; arrays in it are float32 in base64.
+It is one JSON value that comparison.js reads; arrays in it are float32 in base64.  Sound is not
+shown: no reader of data keeps it.
 Letters: N examples, K latent dimension, R anchors.
 """
 
@@ -195,12 +196,13 @@ def _covering(comparison: Comparison, examples: Examples, rows: np.ndarray) -> d
         anchors = examples.x[comparison.anchors]
     if examples.x is not None and anchors is not None:
         far = distances_to_anchors(examples.x[rows], anchors)
-        return dict(far=_packed(far), of="input to the nearest anchor's, in the data's units")
+        said = "its input lies {} from the nearest anchor's, in the data's units"
+        return dict(far=_packed(far), said=said)
     reference, means = next(iter(comparison.spaces.items()))
     size = np.sqrt(total_variance(means)) or 1.0
     far = distances_to_anchors(means[rows], comparison.anchor_spaces[reference]) / size
-    of = f"place in {reference} to the nearest anchor's, in its standard deviations"
-    return dict(far=_packed(far), of=of)
+    said = "it lies {} standard deviations from the nearest anchor in the map on the left"
+    return dict(far=_packed(far), said=said)
 
 
 def _counted(labels: np.ndarray) -> dict:
