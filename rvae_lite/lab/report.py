@@ -14,6 +14,7 @@ from rvae_lite.reporting import figures
 from rvae_lite.reporting.tables import format_number
 
 MOST_STATIC = 9  # spaces that are drawn without a script
+LONGEST = 24  # characters of a name in a figure
 LOWEST = 1e-6  # shares below it are drawn there
 
 
@@ -128,12 +129,18 @@ def _draw_over_beta(ax, *, comparison: Comparison, over_beta: dict) -> None:
     _, *others = comparison.spaces
     for name, (betas, shares) in over_beta.items():
         colour, shares = _colour(others.index(name)), np.maximum(shares, LOWEST)
-        ax.plot(betas, shares, "o-", color=colour, markersize=5, linewidth=1.2, label=name)
+        ax.plot(betas, shares, "o-", color=colour, markersize=5, linewidth=1.2, label=_label(name))
     ax.set(xlabel="beta", ylabel="share of the reference's variance")
     _on_a_log_axis(ax, "x")
     _on_a_log_axis(ax, "y")
     ax.grid(alpha=0.25)
     ax.legend(fontsize=8)
+
+
+def _label(name: str) -> str:
+    """A name short enough for a figure, whose dollars are no formulas."""
+    short = name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+    return short.replace("$", r"\$")
 
 
 def _colour(position: int) -> str:
@@ -153,7 +160,7 @@ def _draw_dots(ax, *, comparison: Comparison, metrics: list, log: bool) -> None:
         colour = _colour(position)
         low, high = rows.low.fillna(rows.value), rows.high.fillna(rows.value)
         ax.hlines(places, low, high, color=colour, linewidth=2.5, alpha=0.5)
-        ax.plot(rows.value, places, "o", color=colour, markersize=6, label=name)
+        ax.plot(rows.value, places, "o", color=colour, markersize=6, label=_label(name))
     names = [MEASURES[metric].name.replace(", ", ",\n") for metric in metrics]
     ax.set_yticks(range(len(metrics)), names)
     ax.invert_yaxis()
@@ -216,5 +223,6 @@ def _draw_heat(ax, *, comparison: Comparison, metric: str) -> None:
         if np.isnan(value):
             text, colour = "—", figures.INK
         ax.text(j, i, text, ha="center", va="center", color=colour)
-    ax.set_xticks(range(len(names)), names, rotation=30, ha="right")
-    ax.set_yticks(range(len(names)), names)
+    labels = list(map(_label, names))
+    ax.set_xticks(range(len(names)), labels, rotation=30, ha="right")
+    ax.set_yticks(range(len(names)), labels)

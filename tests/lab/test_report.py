@@ -90,3 +90,10 @@ def test_the_same_comparison_gives_the_same_page():
         for _ in range(2)
     ]
     assert made[0] == made[1]
+
+
+def test_names_that_are_long_or_look_like_formulas_are_drawn_as_they_are():
+    names = "a" * 300, r"$\frac$ $x$", "plain"
+    spaces = {name: draw(40, 2, seed=seed) for seed, name in enumerate(names)}
+    page = comparison_page(compare_spaces(spaces, num_anchors=5))
+    assert r"\frac" in page
