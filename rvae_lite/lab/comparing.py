@@ -21,6 +21,7 @@ from rvae_lite.lab.measuring import (
     nearest_neighbours,
     neighbours_in_common,
     num_directions,
+    on_one_thread,
     places_of,
     ratio,
     row_of,
@@ -117,6 +118,7 @@ class _Space(NamedTuple):
     neighbours: np.ndarray | None
 
 
+@on_one_thread
 def compare_spaces(
     spaces: dict,
     *,

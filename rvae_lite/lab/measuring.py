@@ -6,6 +6,8 @@ Letters: S spaces, N data points, P different examples among them, K latent dime
 B resamplings.
 """
 
+from functools import wraps
+
 import numpy as np
 
 from rvae_lite.alignment import (
@@ -24,6 +26,19 @@ DEAD = 1e-6  # of the widest direction's standard deviation: narrower ones are l
 RIVALS = dict(similarity="rotation and scale", ridge="ridge affine", smooth="smooth")
 RIVALS |= dict(relative="relative cosines")
 FROM_ANCHORS = ["procrustes", "affine", *RIVALS]
+
+
+def on_one_thread(function):
+    """The function on one thread: matrices of this size make threads wait for each other."""
+
+    @wraps(function)
+    def called(*arguments, **options):
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(1):
+            return function(*arguments, **options)
+
+    return called
 
 
 def row_of(value: float, resampled) -> dict:
