@@ -49,7 +49,7 @@ def claims(comparison: Comparison, name: str) -> list[Claim]:
         found.append(_claim(f"one space by {RIVALS[best.metric]}", best, told, most=SAME_SPACE))
     row = rows["r_squared"]
     told = f"R² {_shown(row)} on {row.examples:,} examples, each met by the map of all others"
-    found.append(_claim("an affine map tells the rest", row, told, least=SAME_SHAPE))
+    found.append(_claim("told by an affine map", row, told, least=SAME_SHAPE))
     row, chance = rows["neighbours"], NEIGHBOURS / max(len(comparison.tested) - 1, 1)
     told = f"{_shown(row, 100)} % of the {NEIGHBOURS} nearest are in common, over {row.examples:,} "
     told += f"examples; {100 * chance:.2g} % by chance"

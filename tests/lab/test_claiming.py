@@ -30,9 +30,7 @@ def test_a_claim_says_what_it_was_measured_on(compared):
         "the rotation is fitted on 15 anchors"
     )
     assert "nothing is fitted" in told["one space as they are"]
-    assert (
-        "on 135 examples, each met by the map of all others" in told["an affine map tells the rest"]
-    )
+    assert "on 135 examples, each met by the map of all others" in told["told by an affine map"]
     (rival,) = (
         text for claim, text in told.items() if "on 15 anchors, and is the nearest of 4" in text
     )
