@@ -161,8 +161,7 @@ def compare_spaces(
     notes += said
     chances, random = np.full(num_data, 1 / num_data), np.random.default_rng(seed)
     counts = random.multinomial(num_data, chances, size=RESAMPLINGS).astype(float)  # (B, N)
-    resampled = f"intervals are the middle 95 % of {RESAMPLINGS} resamplings of the examples"
-    notes.append(f"{resampled} by seed {seed}; anchors and runs are kept")
+    notes.append(_how_sure(seed))
 
     near = {name: nearest_neighbours(means[tested.places]) for name, means in spaces.items()}
     sides = {name: _Space(z, anchor_spaces[name], near[name]) for name, z in spaces.items()}
@@ -186,6 +185,11 @@ def compare_spaces(
     group = pd.DataFrame(group, columns=["metric", "value", "low", "high", "rank"])
     found = pd.DataFrame(rows), group, instability(spaces), notes, known, tested.places
     return Comparison(spaces, anchors, *found, anchor_spaces, fitted, given, seed)
+
+
+def _how_sure(seed: int) -> str:
+    resampled = f"intervals are the middle 95 % of {RESAMPLINGS} resamplings of the examples"
+    return f"{resampled} by seed {seed}; anchors and runs are kept"
 
 
 def _what_is_tested(spaces: dict, anchors, *, given: bool) -> tuple[_Tested, list]:
