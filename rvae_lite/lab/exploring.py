@@ -26,7 +26,8 @@ from rvae_lite.readers.npy import read_npy
 from rvae_lite.reporting import figures
 
 MOST_DOTS = 2000
-MOST_BYTES = 2_000_000  # of all places together
+MOST_BYTES = 1_800_000  # of all places together
+MOST_SHEET = 1_900_000  # and of all pictures
 MOST_PIXELS = 2**22  # of all pictures together
 FEW_PIXELS = 2**20  # and of pictures that are kept to the last bit
 WIDEST = 96  # pixels of a picture's longer side
@@ -227,25 +228,35 @@ def _stops(colours, count: int = 32) -> list[str]:
 def sheet(x: np.ndarray) -> dict | None:
     """All pictures of images (N, C, H, W) on one sheet, small enough for a page; else None.
 
-    They are made smaller where all together have more than MOST_PIXELS.
+    They are made smaller where all together have more than MOST_PIXELS, or take MOST_SHEET bytes.
     """
-    from PIL import Image
-
     if not _are_images(x):
         return None
-    shades, height, width = _shades(x), *x.shape[2:]
-    shrink = min(1.0, WIDEST / max(height, width), (MOST_PIXELS / (len(x) * height * width)) ** 0.5)
+    shades, pixels = _shades(x), MOST_PIXELS
+    found = _sheet(shades, pixels)
+    while len(found["source"]) > MOST_SHEET:
+        pixels //= 2
+        found = _sheet(shades, pixels)
+    return found
+
+
+def _sheet(shades: np.ndarray, pixels: int) -> dict:
+    """Pictures (N, H, W, C) of uint8 on one sheet of so many pixels at most."""
+    from PIL import Image
+
+    count, height, width, channels = shades.shape
+    shrink = min(1.0, WIDEST / max(height, width), (pixels / (count * height * width)) ** 0.5)
     size = max(1, int(shrink * width)), max(1, int(shrink * height))
-    columns = max(1, int((len(x) * size[1] / size[0]) ** 0.5))
-    mode = "L" if x.shape[1] == 1 else "RGB"
-    whole = Image.new(mode, (columns * size[0], -(-len(x) // columns) * size[1]))
+    columns = max(1, int((count * size[1] / size[0]) ** 0.5))
+    mode = "L" if channels == 1 else "RGB"
+    whole = Image.new(mode, (columns * size[0], -(-count // columns) * size[1]))
     for number, picture in enumerate(shades):
         picture = Image.fromarray(picture[..., 0] if mode == "L" else picture)
         row, column = divmod(number, columns)
         if shrink < 1:
             picture = picture.resize(size, Image.Resampling.BOX)
         whole.paste(picture, (column * size[0], row * size[1]))
-    file, small = io.BytesIO(), whole.width * whole.height * x.shape[1] <= FEW_PIXELS
+    file, small = io.BytesIO(), whole.width * whole.height * channels <= FEW_PIXELS
     whole.save(file, **(dict(format="png") if small else dict(format="webp", quality=70, method=2)))
     source = base64.b64encode(file.getvalue()).decode()
     source = f"data:image/{'png' if small else 'webp'};base64,{source}"

@@ -10,7 +10,7 @@ from PIL import Image
 from workbench import circle, draw, explored, floats, four_spaces, images, turned
 
 from rvae_lite import alignment, coverage
-from rvae_lite.lab import exploring
+from rvae_lite.lab import comparing, exploring
 from rvae_lite.lab.comparing import compare_spaces, value_of
 from rvae_lite.lab.exploring import Examples, explorable, read_labels
 from rvae_lite.lab.page import latent_plane
@@ -111,9 +111,20 @@ def _opened(sheet):
 def test_pictures_of_2000_examples_fit_on_a_page():
     noise = np.random.default_rng(0).integers(0, 256, (2000, 3, 64, 64)).astype(np.uint8)
     sheet = exploring.sheet(noise)
-    assert len(sheet["source"]) < 3_000_000 and sheet["source"].startswith("data:image/webp")
-    assert sheet["width"] == sheet["height"] == 45
+    assert len(sheet["source"]) < exploring.MOST_SHEET
+    assert sheet["source"].startswith("data:image/webp") and sheet["width"] == sheet["height"] == 32
     assert exploring.sheet(circle(20)) is None
+
+
+@pytest.mark.slow
+def test_a_page_of_2000_examples_in_ten_spaces_is_below_5_mb(monkeypatch):
+    monkeypatch.setattr(comparing, "RESAMPLINGS", 2)
+    noise = np.random.default_rng(0).integers(0, 256, (2000, 3, 32, 32)).astype(np.uint8)
+    ids = np.array([f"a folder/with a longer name/recording {i:05d}.wav" for i in range(2000)])
+    shown = Examples(ids, np.array(list("abcdefgh") * 250), noise)
+    spaces = {f"space {seed}": draw(2000, 2, seed=seed) for seed in range(10)}
+    page = comparison_page(compare_spaces(spaces, anchors=np.arange(64)), examples=shown)
+    assert len(page.encode()) < 5_000_000
 
 
 def test_pictures_and_names_can_stay_away():
