@@ -1,5 +1,9 @@
 """Small data, plans and points for tests of what a laboratory does."""
 
+import base64
+import json
+import re
+
 import numpy as np
 from scipy.stats import special_ortho_group
 
@@ -49,3 +53,13 @@ def four_spaces(num_data=150):
     first = draw(num_data, 3) * [3.0, 2.0, 1.0]
     near = first + 0.1 * draw(num_data, 3, seed=1)
     return dict(first=first, near=near, turned=turned(first), other=draw(num_data, 3, seed=2))
+
+
+def explored(page):
+    """What the maps of a report are drawn from."""
+    return json.loads(re.search(r'<script [^>]*id="data">(.*?)</script>', page, re.S).group(1))
+
+
+def floats(text):
+    """An array of it."""
+    return np.frombuffer(base64.b64decode(text), "<f4")

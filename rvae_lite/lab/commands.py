@@ -16,6 +16,7 @@ from rvae_lite.lab.options import (
     Preprocessing,
     Progress,
     Reading,
+    Showing,
     check_only_distilled,
     read_preprocessing,
     with_options,
@@ -41,10 +42,6 @@ Data = Annotated[Path, Argument(help=DATA_HELP)]
 ELSEWHERE = "book:digits, or an address with its checksum, such as doi:DOI/FILE#sha256=..."
 NAMES_TRAVEL = "the {} of the chosen {} travel with the points: --ids none leaves them out"
 TOLD = ("latent_dim", "beta_range", "share", "covering", "latents")  # of a header, by distil
-KNOWN_MAP = (
-    "the file's own map between two betas is fitted on the points' curves alone, and holds for "
-    "models trained with them"
-)
 
 
 @with_options
@@ -248,6 +245,7 @@ def compare(
         Choice("At which multi-rate Fits are read, where no @BETA says otherwise.", min=0.0),
     ] = None,
     title: Annotated[str, Choice("Of the report.")] = "Latent spaces compared",
+    showing: Showing,
     reading: Reading,
     seed: Seed = 0,
     progress: Progress = None,
@@ -270,12 +268,13 @@ def compare(
     """
     if points is not None and num_points is not None:
         raise ValueError("--points are the anchors: leave --num-points out")
-    check_outputs(out, inputs=[data, points], force=output.force)
-    examples = None if data is None else reading.read(data)
+    check_outputs(out, inputs=[data, points, showing.labels], force=output.force)
+    examples, labels = None if data is None else reading.read(data), showing.read()
 
-    from rvae_lite.lab.comparing import compare_spaces, verdicts
-    from rvae_lite.lab.report import comparison_page
-    from rvae_lite.lab.spaces import gather_spaces, known_maps, name_sources, split_beta
+    from rvae_lite.lab.comparing import compare_spaces
+    from rvae_lite.lab.exploring import examples_of
+    from rvae_lite.lab.report import as_result, comparison_page
+    from rvae_lite.lab.spaces import KNOWN_MAP, gather_spaces, known_maps, name_sources, split_beta
     from rvae_lite.rosetta import RosettaPoints
 
     named = name_sources(spaces)
@@ -288,24 +287,20 @@ def compare(
     columns = None if examples is None else examples.names
     options = dict(points=anchors, beta=beta, names=columns, seed=seed)
     found = gather_spaces(named, x=x, **options)
+    options = dict(points=anchors, labels=labels, pictures=not showing.no_pictures)
+    shown = examples_of(examples, found, **options)
     maps = {} if anchors is None else known_maps(anchors, found.betas)
     anchored = dict(anchors=found.anchors, anchor_spaces=found.anchor_means, known_maps=maps)
     options = dict(num_anchors=num_points, seed=seed, progress=_bar(progress, "comparing"))
     compared = compare_spaces(found.means, **anchored, **options)
-    notes = found.notes + [KNOWN_MAP] * bool(maps)
-    page = comparison_page(compared, title=title, notes=notes, over_beta=found.over_beta)
+    notes = found.notes + [KNOWN_MAP] * bool(maps) + shown.notes()
+    told = dict(title=title, notes=notes, over_beta=found.over_beta)
+    page = comparison_page(compared, examples=shown, **told)
     contents = {out: lambda file: file.write(page.encode("utf-8", "backslashreplace"))}
     [out] = publish_results(contents, force=output.force)
-    said = verdicts(compared)
-    result = dict(report=str(out), spaces=list(found.means), num_examples=len(found.rows))
-    result |= dict(verdicts=said, pairs=compared.pairs.to_dict("records"))
-    result |= dict(group=compared.group.to_dict("records"), betas=found.betas)
-    result["over_beta"] = {
-        name: dict(beta=betas, unaligned=shares)
-        for name, (betas, shares) in found.over_beta.items()
-    }
-    result["notes"] = [*notes, *compared.notes]
-    lines = [f"{name}: {text}" for name, text in said.items()] + [f"written: {out}"]
+    result = dict(report=str(out), **as_result(compared, found, notes))
+    lines = [f"{name}: {text}" for name, text in result["verdicts"].items()]
+    lines.append(f"written: {out}")
     _say(result, "\n".join(printable(lines)), output)
 
 

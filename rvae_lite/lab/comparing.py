@@ -14,13 +14,14 @@ from rvae_lite.arrays import as_array
 from rvae_lite.lab.measuring import (
     FROM_ANCHORS,
     NEIGHBOURS,
-    left_out,
+    instability,
     likeness,
     maps_from,
     means_of,
     nearest_neighbours,
     neighbours_in_common,
     num_directions,
+    on_one_thread,
     places_of,
     ratio,
     row_of,
@@ -69,13 +70,18 @@ class Comparison(NamedTuple):
     Attributes:
         spaces: name -> (N, K); the first is the reference.
         anchors: rows of the data that served as anchors, (R,); None if the anchors are no data.
-        pairs: a row per ordered pair (source, target) and metric: value, low, high (95 % interval).
+        pairs: a row per ordered pair (source, target) and metric: value, low, high (95 % interval),
+            and on how many examples it is measured.
         group: a row per metric of all spaces: value, low, high, rank; empty where K differs.
         instability: standard deviation over spaces of each datum's position over the total one:
             "as they are" and "after affine maps" -> (N,).
         notes: sentences on how it was computed.
         known: name -> (N, K) after the known map to the reference, if it is one that moves them.
         tested: rows of the different examples that no map and no anchor was fitted on, (P,).
+        anchor_spaces: name -> latents of the anchors, (R, K).
+        maps: name -> metric -> the map to the reference that was fitted on the anchors.
+        given: whether the anchors were given; then no distance is measured on them.
+        seed: of the resamplings.
     """
 
     spaces: dict
@@ -86,6 +92,10 @@ class Comparison(NamedTuple):
     notes: list
     known: dict
     tested: np.ndarray
+    anchor_spaces: dict
+    maps: dict
+    given: bool
+    seed: int
 
 
 class _Tested(NamedTuple):
@@ -108,6 +118,7 @@ class _Space(NamedTuple):
     neighbours: np.ndarray | None
 
 
+@on_one_thread
 def compare_spaces(
     spaces: dict,
     *,
@@ -150,12 +161,11 @@ def compare_spaces(
     notes += said
     chances, random = np.full(num_data, 1 / num_data), np.random.default_rng(seed)
     counts = random.multinomial(num_data, chances, size=RESAMPLINGS).astype(float)  # (B, N)
-    resampled = f"intervals are the middle 95 % of {RESAMPLINGS} resamplings of the examples"
-    notes.append(f"{resampled}; anchors and runs are kept")
+    notes.append(_how_sure(seed))
 
     near = {name: nearest_neighbours(means[tested.places]) for name, means in spaces.items()}
     sides = {name: _Space(z, anchor_spaces[name], near[name]) for name, z in spaces.items()}
-    rows, known, reasons = [], {}, {}
+    rows, known, fitted, reasons = [], {}, {}, {}
     pairs, label = list(permutations(spaces, 2)), "comparing" if progress is True else progress
     for source, target in tqdm(pairs, desc=label, unit="pair", disable=not progress):
         known_map = known_maps.get((source, target))
@@ -164,14 +174,22 @@ def compare_spaces(
         for metric, row in _pair(*both, known_map, maps, tested, counts).items():
             rows.append(dict(source=source, target=target, metric=metric, **row))
         reasons = without | reasons
+        if target != reference:
+            continue
         moved = spaces[source] if known_map is None else known_map(spaces[source])
-        if target == reference and not np.array_equal(moved, spaces[source]):
-            known[source] = moved
+        if not np.array_equal(moved, spaces[source]):
+            known[source], maps["known"] = moved, known_map
+        fitted[source] = maps
     notes += [f"“{MEASURES[metric].name}” lacks values: {why}" for metric, why in reasons.items()]
     group = [dict(metric=metric, **row) for metric, row in _group(spaces, counts).items()]
     group = pd.DataFrame(group, columns=["metric", "value", "low", "high", "rank"])
-    found = pd.DataFrame(rows), group, _instability(spaces), notes, known, tested.places
-    return Comparison(spaces, anchors, *found)
+    found = pd.DataFrame(rows), group, instability(spaces), notes, known, tested.places
+    return Comparison(spaces, anchors, *found, anchor_spaces, fitted, given, seed)
+
+
+def _how_sure(seed: int) -> str:
+    resampled = f"intervals are the middle 95 % of {RESAMPLINGS} resamplings of the examples"
+    return f"{resampled} by seed {seed}; anchors and runs are kept"
 
 
 def _what_is_tested(spaces: dict, anchors, *, given: bool) -> tuple[_Tested, list]:
@@ -232,7 +250,7 @@ def _anchor_rows(means: np.ndarray, anchors, num_anchors: int | None, seed: int)
 def _pair(
     source: _Space, target: _Space, known, maps: dict, tested: _Tested, counts: np.ndarray
 ) -> dict:
-    """Every measure of one ordered pair: metric -> value, low, high.
+    """Every measure of one ordered pair: metric -> value, low, high, examples.
 
     known: the file's own map or None.  maps: metric -> map that was fitted on the anchors.
     """
@@ -254,7 +272,10 @@ def _pair(
         found[metric] = distance(mapped(source.means), tested.rest)
     if known is not None:
         found["known"] = distance(known(source.means), tested.rows)
-    return found
+    sizes = dict.fromkeys(MEASURES, len(tested.places)) | dict(lsd=len(source.means))
+    sizes |= dict.fromkeys(["unaligned", "known"], len(tested.rows))
+    sizes |= dict.fromkeys(FROM_ANCHORS, len(tested.rest))
+    return {metric: row | dict(examples=sizes[metric]) for metric, row in found.items()}
 
 
 def _group(spaces: dict, counts: np.ndarray) -> dict:
@@ -285,23 +306,6 @@ def _pooled(means: np.ndarray, weights: np.ndarray, rank: int) -> tuple[float, f
     with np.errstate(divide="ignore"):
         volume = float(np.log(leading).sum())
     return volume, ratio(share @ means.var(0, ddof=1).sum(1), np.trace(covariance))
-
-
-def _instability(spaces: dict) -> dict:
-    reference, *others = spaces.values()
-    rows, which = places_of(reference, *others)
-    mapped = [reference, *(left_out(means[rows], reference[rows])[which] for means in others)]
-    result = {}
-    if len({means.shape[1] for means in spaces.values()}) == 1:
-        result["as they are"] = _spread(np.stack(list(spaces.values())))
-    result["after affine maps"] = _spread(np.stack(mapped))
-    return result
-
-
-def _spread(means: np.ndarray) -> np.ndarray:
-    """Standard deviation over spaces (S, N, K) of each datum's place / that of all points: (N,)."""
-    total = means.reshape(-1, means.shape[2]).var(0).sum()
-    return np.sqrt(means.var(0).sum(1) / total) if total > 0 else np.zeros(means.shape[1])
 
 
 def value_of(comparison: Comparison, source: str, target: str, metric: str) -> float:

@@ -2,8 +2,11 @@
 
 Linear centred kernel alignment is that of Kornblith et al. (2019), by the unbiased estimator of
 Song et al. (2012), as in Nguyen et al. (2021).
-Letters: N data points, P different examples among them, K latent dimension, B resamplings.
+Letters: S spaces, N data points, P different examples among them, K latent dimension,
+B resamplings.
 """
+
+from functools import wraps
 
 import numpy as np
 
@@ -23,6 +26,19 @@ DEAD = 1e-6  # of the widest direction's standard deviation: narrower ones are l
 RIVALS = dict(similarity="rotation and scale", ridge="ridge affine", smooth="smooth")
 RIVALS |= dict(relative="relative cosines")
 FROM_ANCHORS = ["procrustes", "affine", *RIVALS]
+
+
+def on_one_thread(function):
+    """The function on one thread: matrices of this size make threads wait for each other."""
+
+    @wraps(function)
+    def called(*arguments, **options):
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(1):
+            return function(*arguments, **options)
+
+    return called
 
 
 def row_of(value: float, resampled) -> dict:
@@ -197,3 +213,25 @@ def neighbours_in_common(one: np.ndarray | None, other: np.ndarray | None, count
         return row_of(np.nan, [np.nan])
     overlap = (one[:, :, None] == other[:, None, :]).any(2).mean(1)
     return row_of(overlap.mean(), means_of(overlap, counts))
+
+
+def instability(spaces: dict) -> dict:
+    """How much each datum's place varies over spaces, name -> (N, K), the first the reference.
+
+    Standard deviation over that of all points, "as they are", where K is one, and "after affine
+    maps" to the reference: name -> (N,).
+    """
+    reference, *others = spaces.values()
+    rows, which = places_of(reference, *others)
+    mapped = [reference, *(left_out(means[rows], reference[rows])[which] for means in others)]
+    result = {}
+    if len({means.shape[1] for means in spaces.values()}) == 1:
+        result["as they are"] = _spread(np.stack(list(spaces.values())))
+    result["after affine maps"] = _spread(np.stack(mapped))
+    return result
+
+
+def _spread(means: np.ndarray) -> np.ndarray:
+    """Standard deviation over spaces (S, N, K) of each datum's place / that of all points: (N,)."""
+    total = means.reshape(-1, means.shape[2]).var(0).sum()
+    return np.sqrt(means.var(0).sum(1) / total) if total > 0 else np.zeros(means.shape[1])

@@ -102,6 +102,27 @@ class Given(NamedTuple):
         return distil_latents(x, means, num_points, made_by=origin, **options)
 
 
+class Showing(NamedTuple):
+    """What a report shows of single examples."""
+
+    labels: Annotated[
+        Path | None,
+        Choice(
+            "A label an example, .npy or a text with one a line, to colour by; by default the "
+            "folders that files lie in."
+        ),
+    ] = None
+    no_pictures: Annotated[
+        bool, Choice("Leave names and pictures of the examples out of the report.")
+    ] = False
+
+    def read(self):
+        """The labels, (N,), or None."""
+        from rvae_lite.lab.exploring import read_labels
+
+        return None if self.labels is None else read_labels(self.labels)
+
+
 class Output(NamedTuple):
     """How results are said and kept."""
 

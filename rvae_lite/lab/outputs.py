@@ -1,6 +1,8 @@
 """What a command gives out: files, checked before the work and written together after it; words."""
 
+import base64
 import errno
+import hashlib
 import json
 import math
 import os
@@ -107,16 +109,22 @@ def uninterrupted():
         raise KeyboardInterrupt
 
 
-def rendered(name: str, *, filters: dict | None = None, **values) -> str:
-    """A template of this folder, filled in; in one of HTML every value is escaped."""
+def rendered(name: str, *, script: str = "", filters: dict | None = None, **values) -> str:
+    """A template of this folder, filled in; in one of HTML every value is escaped.
+
+    script: a file of this folder that becomes part of the page, the only one that may run there.
+    """
     from jinja2 import Environment, FunctionLoader
 
     html = name.endswith(".html.j2")
     options = dict(autoescape=html, trim_blocks=True, lstrip_blocks=True)
     environment = Environment(loader=FunctionLoader(_read), **options)
     environment.filters |= dict(g=_digits, percent=_percent, **(filters or {}))
-    style = _read("page.css") if html else ""
-    return environment.get_template(name).render(style=style, **values).strip() + "\n"
+    if html:
+        code = _read(script) if script else ""
+        digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+        values |= dict(style=_read("page.css"), script=code, digest=digest)
+    return environment.get_template(name).render(**values).strip() + "\n"
 
 
 def _read(name: str) -> str:

@@ -5,13 +5,16 @@ from itertools import product
 
 import numpy as np
 
+from rvae_lite.lab.claiming import bounds, claims
 from rvae_lite.lab.comparing import GROUP_MEASURES, MEASURES, Comparison, value_of, verdicts
+from rvae_lite.lab.exploring import WHEEL, Examples, direction, drawn_rows, explorable
 from rvae_lite.lab.outputs import rendered
-from rvae_lite.lab.page import Picture, latent_plane, picture
+from rvae_lite.lab.page import Picture, dots, latent_plane, picture
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.tables import format_number
 
-MOST_DOTS = 4000
+MOST_STATIC = 9  # spaces that are drawn without a script
+LONGEST = 24  # characters of a name in a figure
 LOWEST = 1e-6  # shares below it are drawn there
 
 
@@ -21,6 +24,7 @@ def comparison_page(
     title: str = "Latent spaces compared",
     notes: list | None = None,
     over_beta: dict | None = None,
+    examples: Examples | None = None,
 ) -> str:
     """The report on a comparison as one HTML page without outside parts.
 
@@ -30,20 +34,25 @@ def comparison_page(
         notes: sentences on where the spaces come from.
         over_beta: name -> (betas, distances), as by `spaces.distances_over_beta`, where multi-rate
             models are compared.
+        examples: names, labels and pictures of the N data, as far as they are known.
     """
-    reference, pairs = next(iter(comparison.spaces)), comparison.pairs
+    (reference, *others), pairs = comparison.spaces, comparison.pairs
+    explored = explorable(comparison, examples or Examples())
     keys = pairs[["source", "target", "metric"]].itertuples(index=False, name=None)
     return rendered(
         "comparison.html.j2",
+        script="comparison.js",
         filters=dict(interval=_interval),
         title=title,
         spaces=comparison.spaces,
         reference=reference,
         verdicts=verdicts(comparison),
+        claims={name: claims(comparison, name) for name in others},
+        bounds=bounds(comparison),
+        explored=explored,
         planes=_planes(comparison),
         distances=_distances(comparison, over_beta or {}),
-        instability=_instability(comparison),
-        every_pair=_every_pair(comparison) if len(comparison.spaces) > 2 else [],
+        every_pair=_every_pair(comparison) if len(others) > 1 else [],
         measures=MEASURES | GROUP_MEASURES,
         measured=set(pairs[pairs.target == reference].metric),
         pairs=dict(zip(keys, pairs.itertuples(), strict=True)),
@@ -52,46 +61,43 @@ def comparison_page(
     )
 
 
-def _shown(num_data: int) -> np.ndarray:
-    """Rows that are drawn: all, or some at random."""
-    if num_data <= MOST_DOTS:
-        return np.arange(num_data)
-    return np.sort(np.random.default_rng(0).permutation(num_data)[:MOST_DOTS])
+def as_result(comparison: Comparison, gathered, notes: list) -> dict:
+    """The same for a program to read.  gathered: as from `gather_spaces`."""
+    over_beta = {
+        name: dict(beta=betas, unaligned=shares)
+        for name, (betas, shares) in gathered.over_beta.items()
+    }
+    _, *others = comparison.spaces
+    return dict(
+        spaces=list(comparison.spaces),
+        num_examples=len(gathered.rows),
+        verdicts=verdicts(comparison),
+        claims={name: [claim._asdict() for claim in claims(comparison, name)] for name in others},
+        pairs=comparison.pairs.to_dict("records"),
+        group=comparison.group.to_dict("records"),
+        betas=gathered.betas,
+        over_beta=over_beta,
+        notes=[*notes, *comparison.notes],
+    )
 
 
 def _planes(comparison: Comparison) -> list[Picture]:
     """Each space in the reference's plane where K is the same, coloured by the reference."""
-    reference, spaces = next(iter(comparison.spaces)), dict(comparison.spaces)
-    means = spaces[reference]
-    window, what = latent_plane(means)
-    plane = window(means)
-    turn = np.arctan2(*(plane - np.median(plane, 0)).T[::-1]) / (2 * np.pi)
-    same = all(other.shape == means.shape for other in spaces.values())
-    if same:
-        where = f"the plane of {reference}, {what}"
-        for name, moved in comparison.known.items():
-            spaces[f"{name}, by the file's own map,"] = moved
-        planes = {name: window(other) for name, other in spaces.items()}
-        limits = np.concatenate(list(planes.values()))
-    else:
-        where, limits = "a plane of its own, since K differs", None
-        planes = {name: latent_plane(other)[0](other) for name, other in spaces.items()}
-    rows, pictures = _shown(len(means)), []
-    for name, dots in planes.items():
-        caption = f"{name} in {where}; one colour is one direction from the centre in {reference}."
-        draw = partial(_draw_plane, dots=dots[rows], turn=turn[rows], limits=limits)
-        pictures.append(picture(draw, caption, height=3.6))
+    rows, spaces = drawn_rows(comparison), list(comparison.spaces.items())[:MOST_STATIC]
+    (reference, means), pictures = spaces[0], []
+    window = latent_plane(means)[0]
+    turn = np.rint(len(WHEEL) * direction(window(means))[rows]).astype(int) % len(WHEEL)
+    same = [window(other) for _, other in spaces if other.shape == means.shape]
+    for name, other in spaces:
+        where, limits = f"the plane of {reference}", np.concatenate(same)
+        plane = window(other) if other.shape == means.shape else None
+        if plane is None:
+            where, plane = "a plane of its own, since K differs", latent_plane(other)[0](other)
+            limits = plane
+        caption = f"{name} as it is, in {where}; a colour is a direction from the centre"
+        caption += f" in {reference}."
+        pictures.append(dots(plane[rows], turn, WHEEL, caption, window=limits))
     return pictures
-
-
-def _draw_plane(ax, *, dots: np.ndarray, turn: np.ndarray, limits: np.ndarray | None) -> None:
-    figures.plot_space(dots, turn, ax=ax)
-    for collection in ax.collections:
-        collection.set_sizes([7])
-    if limits is not None:
-        low, high = limits.min(0), limits.max(0)
-        margin = 0.04 * max(*(high - low), 1e-9)
-        ax.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin))
 
 
 def _distances(comparison: Comparison, over_beta: dict) -> list[Picture]:
@@ -123,12 +129,18 @@ def _draw_over_beta(ax, *, comparison: Comparison, over_beta: dict) -> None:
     _, *others = comparison.spaces
     for name, (betas, shares) in over_beta.items():
         colour, shares = _colour(others.index(name)), np.maximum(shares, LOWEST)
-        ax.plot(betas, shares, "o-", color=colour, markersize=5, linewidth=1.2, label=name)
+        ax.plot(betas, shares, "o-", color=colour, markersize=5, linewidth=1.2, label=_label(name))
     ax.set(xlabel="beta", ylabel="share of the reference's variance")
     _on_a_log_axis(ax, "x")
     _on_a_log_axis(ax, "y")
     ax.grid(alpha=0.25)
     ax.legend(fontsize=8)
+
+
+def _label(name: str) -> str:
+    """A name short enough for a figure, whose dollars are no formulas."""
+    short = name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+    return short.replace("$", r"\$")
 
 
 def _colour(position: int) -> str:
@@ -148,7 +160,7 @@ def _draw_dots(ax, *, comparison: Comparison, metrics: list, log: bool) -> None:
         colour = _colour(position)
         low, high = rows.low.fillna(rows.value), rows.high.fillna(rows.value)
         ax.hlines(places, low, high, color=colour, linewidth=2.5, alpha=0.5)
-        ax.plot(rows.value, places, "o", color=colour, markersize=6, label=name)
+        ax.plot(rows.value, places, "o", color=colour, markersize=6, label=_label(name))
     names = [MEASURES[metric].name.replace(", ", ",\n") for metric in metrics]
     ax.set_yticks(range(len(metrics)), names)
     ax.invert_yaxis()
@@ -190,27 +202,6 @@ def _digits(value: float) -> str:
     return format_number(value, digits=2 if abs(value) >= 1 else 3)
 
 
-def _instability(comparison: Comparison) -> list[Picture]:
-    means = next(iter(comparison.spaces.values()))
-    rows = _shown(len(means))
-    plane = latent_plane(means)[0](means)[rows]
-    top = max(float(np.quantile(values, 0.99)) for values in comparison.instability.values())
-    pictures = []
-    for name, values in comparison.instability.items():
-        caption = f"Instability of each example, {name}: how much its place varies"
-        draw = partial(_draw_instability, plane=plane, values=values[rows], top=top)
-        pictures.append(picture(draw, f"{caption} from space to space.", height=3.4))
-    return pictures
-
-
-def _draw_instability(ax, *, plane: np.ndarray, values: np.ndarray, top: float) -> None:
-    order, scale = np.argsort(values), dict(vmin=0, vmax=max(top, 1e-6))
-    colours = dict(c=values[order], cmap=figures.warmth(), **scale)
-    dots = ax.scatter(*plane[order].T, s=7, rasterized=True, **colours)
-    ax.set(aspect="equal", xticks=[], yticks=[])
-    ax.figure.colorbar(dots, ax=ax, label="standard deviation / total (lower is better)")
-
-
 def _every_pair(comparison: Comparison) -> list[Picture]:
     pictures = []
     for metric in ("unaligned", "r_squared"):
@@ -232,5 +223,6 @@ def _draw_heat(ax, *, comparison: Comparison, metric: str) -> None:
         if np.isnan(value):
             text, colour = "—", figures.INK
         ax.text(j, i, text, ha="center", va="center", color=colour)
-    ax.set_xticks(range(len(names)), names, rotation=30, ha="right")
-    ax.set_yticks(range(len(names)), names)
+    labels = list(map(_label, names))
+    ax.set_xticks(range(len(names)), labels, rotation=30, ha="right")
+    ax.set_yticks(range(len(names)), labels)

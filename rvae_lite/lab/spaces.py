@@ -22,6 +22,10 @@ from rvae_lite.points import NUM_BETAS
 from rvae_lite.rosetta import RosettaPoints
 
 MOST_EXAMPLES = 5000
+KNOWN_MAP = (
+    "the file's own map between two betas is fitted on the points' curves alone, and holds for "
+    "models trained with them"
+)
 COLLAPSED = 0.01  # total variance below which a space holds nothing: no unit is active
 
 
@@ -34,6 +38,7 @@ class Spaces(NamedTuple):
     notes: sentences on where they come from.
     betas: name -> the beta that a space is of, where it is known.
     over_beta: name -> (betas, distances), see `distances_over_beta`.
+    num_data: how many examples were given.
     """
 
     means: dict
@@ -43,6 +48,7 @@ class Spaces(NamedTuple):
     notes: list
     betas: dict
     over_beta: dict
+    num_data: int
 
 
 class _Source(NamedTuple):
@@ -148,7 +154,8 @@ def gather_spaces(
     places = None if anchors is None else np.searchsorted(rows, np.sort(anchors))
     fits = {source.name: source.fit for source in found if source.fit is not None}
     over_beta = {} if found[0].fit is None else distances_over_beta(fits, x[rows])
-    return Spaces(means, places, anchor_means or None, rows, notes, betas, over_beta)
+    found = means, places, anchor_means or None, rows, notes, betas, over_beta
+    return Spaces(*found, num_data)
 
 
 def _covered(points: RosettaPoints, x: np.ndarray) -> list:

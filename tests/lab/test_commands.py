@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from typer.testing import CliRunner
-from workbench import circle
+from workbench import circle, explored
 
 from rvae_lite import Fit, RosettaPoints, cli
 
@@ -158,6 +158,31 @@ def test_compare_takes_encoded_arrays_with_names(workshop, tmp_path):
         8,
     )
     assert said.startswith("b: another space than ann")
+
+
+def test_compare_shows_labels_and_names_or_neither(workshop, tmp_path):
+    models = [workshop / "alice.model.npz", workshop / "bob.model.npz"]
+    more = ["--data", workshop / "alice", "-o", tmp_path / "report.html", "--force"]
+    (tmp_path / "kinds.txt").write_text("\n".join(["call", "song"] * 60))
+    result = json.loads(
+        run("compare", *models, *more, "--labels", tmp_path / "kinds.txt", "--json")
+    )
+    answers = {claim["answer"] for claim in result["claims"]["bob"]}
+    assert answers <= {"yes", "no", "open", "not measured"}
+    assert "names of examples are in the report: --no-pictures leaves them out" in result["notes"]
+    data = explored((tmp_path / "report.html").read_text())
+    assert data["ids"][2] == "002.npy" and data["labels"]["names"] == ["call", "song"]
+    run("compare", *models, *more, "--no-pictures")
+    page = (tmp_path / "report.html").read_text()
+    assert explored(page)["labels"] is None and "002.npy" not in page
+    (tmp_path / "few.txt").write_text("call\nsong\n")
+    few = ["--labels", tmp_path / "few.txt"]
+    refused(
+        "there are 2 labels for 120 examples: give one label an", "compare", *models, *more, *few
+    )
+    missing = ["--labels", tmp_path / "none.txt"]
+    refused("there is no table at", "compare", *models, *more, *missing)
+    assert (tmp_path / "report.html").read_text() == page
 
 
 def test_inspect_tells_what_is_in_points_and_in_models(workshop, tmp_path):
