@@ -261,13 +261,13 @@ def _npz() -> bytes:
     return file.getvalue()
 
 
-def _hdf5(**arrays):
+def _hdf5(packed=True, **arrays):
     import h5py
 
     file = io.BytesIO()
     with h5py.File(file, "w") as archive:
         for name, array in arrays.items():
-            archive.create_dataset(name, data=array, compression="gzip")
+            archive.create_dataset(name, data=array, compression="gzip" if packed else None)
         archive.attrs["preprocessing"] = '{"axis": "mel"}'
     return file.getvalue()
 
@@ -291,6 +291,20 @@ def _ava(folder: Path):
     specs = _random().random((5, 8, 8)).astype(np.float32)
     arrays = dict(specs=specs, onsets=times, offsets=times + 0.1, audio_filenames=names)
     return _one("damaged.hdf5", _hdf5(**arrays))(folder)
+
+
+def _syllables(folder: Path):
+    _secrets(folder)
+    times, names = np.arange(5.0), np.array([b"s.wav"] * 5)
+    arrays = dict(onsets=times, offsets=times + 0.1, audio_filenames=names, birds=names)
+    arrays |= dict(labels=names, ids=np.array([b"b/s.wav:%d" % i for i in range(5)]))
+    specs = _random().random((5, 8, 8)).astype(np.float16)
+    return _one("damaged.h5", _hdf5(packed=False, specs=specs, **arrays))(folder)
+
+
+def _open_syllables(folder: Path):
+    found = reading.read_data(folder / "damaged.h5")
+    return np.array(found.x), found.ids, found.labels
 
 
 def _open_ava(folder: Path):
@@ -401,4 +415,5 @@ KINDS = dict(
     preprocessing=Kind(_one("damaged.json", JSON), _open_preprocessing, SETTINGS),
     chairs=Kind(_chairs, _open_chairs, damages.ANY),
     sprites=Kind(_sprites, _open_sprites, damages.NPZ),
+    syllables=Kind(_syllables, _open_syllables, damages.HDF5),
 )
