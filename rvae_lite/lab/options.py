@@ -109,7 +109,7 @@ class Showing(NamedTuple):
         Path | None,
         Choice(
             "A label an example, .npy or a text with one a line, to colour by; by default the "
-            "folders that files lie in."
+            "file's own, or the folders that files lie in."
         ),
     ] = None
     no_pictures: Annotated[

@@ -14,6 +14,7 @@ from rvae_lite.lab import comparing, exploring
 from rvae_lite.lab.comparing import compare_spaces, value_of
 from rvae_lite.lab.exploring import Examples, explorable, read_labels
 from rvae_lite.lab.page import latent_plane
+from rvae_lite.lab.reading import Arrays
 from rvae_lite.lab.report import comparison_page
 
 
@@ -129,7 +130,7 @@ def test_a_page_of_2000_examples_in_ten_spaces_is_below_5_mb(monkeypatch):
 
 def test_pictures_and_names_can_stay_away():
     spaces = SimpleNamespace(rows=np.arange(20), num_data=20)
-    read = SimpleNamespace(x=images(20), ids=np.array([f"a/{i}.png" for i in range(20)]))
+    read = Arrays(images(20), np.array([f"a/{i}.png" for i in range(20)]), [])
     shown = exploring.examples_of(read, spaces)
     assert shown.ids[3] == "a/3.png" and shown.notes() == [
         "names and pictures of examples are in the report: --no-pictures leaves them out"
@@ -142,11 +143,13 @@ def test_pictures_and_names_can_stay_away():
 
 def test_folders_are_labels_where_they_look_like_some():
     spaces = SimpleNamespace(rows=np.arange(4), num_data=6)
-    read = SimpleNamespace(x=circle(6), ids=np.array([f"{i % 2}/{i}.npy" for i in range(6)]))
+    read = Arrays(circle(6), np.array([f"{i % 2}/{i}.npy" for i in range(6)]), [])
     assert exploring.examples_of(read, spaces).labels.tolist() == ["0", "1", "0", "1"]
+    told = read._replace(labels=np.array(list("abcdef")))
+    assert exploring.examples_of(told, spaces).labels.tolist() == list("abcd")
     given = exploring.examples_of(read, spaces, labels=np.array(list("uvwxyz")))
     assert given.labels.tolist() == ["u", "v", "w", "x"]
-    flat = SimpleNamespace(x=circle(6), ids=np.arange(6).astype(str))
+    flat = Arrays(circle(6), np.arange(6).astype(str), [])
     assert exploring.examples_of(flat, spaces).labels is None
     with pytest.raises(ValueError, match="there are 3 labels for 6 examples: give one label an"):
         exploring.examples_of(flat, spaces, labels=np.array(list("uvw")))
