@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-WIDTH = 96  # pixels of a picture and its player: three are side by side on a telephone
+WIDTH = 112  # pixels of a picture and its player: narrower ones have no button to play in Chromium
 PEAK = 0.8  # of full scale, in every sound
-STYLE = "display:block;width:{0}px;max-width:100%;margin:0.2em auto"
+STYLE = f"display:block;width:{WIDTH}px;max-width:none;margin:0.2em auto"
 
 
 class Players:
@@ -45,22 +45,21 @@ def players(sounds: Sequence, images, *, columns: Sequence[str], rows: Sequence[
         found = f"not {len(sounds)} sounds and images of shape {images.shape}"
         raise ValueError(f"{needed}, (n, 1, F, T), {found}")
     head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in columns)
-    layout = f"table-layout:fixed;width:100%;max-width:{1.4 * WIDTH * (len(columns) + 1):.0f}px"
-    lines = [f'<table style="{layout}"><thead><tr><td></td>{head}</tr></thead><tbody>']
+    lines = ['<div style="overflow-x:auto"><table>']  # it scrolls by itself where a page is narrow
+    lines.append(f"<thead><tr><td></td>{head}</tr></thead><tbody>")
     for place, row in enumerate(rows):
         lines.append(f'<tr><th scope="row">{html.escape(row)}</th>')
         for number, column in enumerate(columns, place * len(columns)):
             name = html.escape(f"{row}, {column}", quote=True)
             lines.append(f"<td>{_cell(sounds[number], images[number, 0], name)}</td>")
         lines.append("</tr>")
-    return Players("\n".join([*lines, "</tbody></table>"]))
+    return Players("\n".join([*lines, "</tbody></table></div>"]))
 
 
 def _cell(sound, image, name: str) -> str:
     """A picture with a player below it; `name` is what both are called."""
-    style = STYLE.format(WIDTH)
-    picture = f'<img alt="spectrogram: {name}" src="{_png(image)}" style="{style}">'
-    player = f'<audio controls aria-label="{name}" src="{_wav(*sound)}" style="{style}"></audio>'
+    picture = f'<img alt="spectrogram: {name}" src="{_png(image)}" style="{STYLE}">'
+    player = f'<audio controls aria-label="{name}" src="{_wav(*sound)}" style="{STYLE}"></audio>'
     return picture + player
 
 
