@@ -145,6 +145,8 @@ def as_finite(name: str, values) -> np.ndarray:
 
 def check_finite(name: str, array: np.ndarray) -> None:
     """Raises ValueError where examples, (N, *data), hold NaN or infinite values."""
+    if array.dtype.kind != "f":
+        return  # integers are finite, and may be of a file larger than memory
     bad = ~np.isfinite(array).reshape(len(array), -1).all(1)
     if bad.any():
         where = f"in {int(bad.sum())} examples, first in {int(bad.argmax())}"

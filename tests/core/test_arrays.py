@@ -208,3 +208,10 @@ def test_numpy_scalars_are_numbers():
     x = toy_data().float()
     options = dict(rho=np.float32(1), beta=np.float64(1), seed=np.int64(2), **SHORT)
     fit(VAE.mlp(5, 2, (8,)), x, points=toy_points(x), learning_rate=np.float32(1e-3), **options)
+
+
+def test_whole_numbers_are_finite_without_an_array_of_answers(monkeypatch):
+    monkeypatch.setattr(np, "isfinite", None)
+    arrays.check_finite("x", np.zeros((3, 2), np.uint8))
+    with pytest.raises(TypeError):
+        arrays.check_finite("x", np.zeros((3, 2)))
