@@ -1,6 +1,6 @@
 """What 10^4, 10^5 and 10^6 examples take: to train, to encode, to choose Rosetta points.
 
-    python benchmarks/sizes.py                        # about fifteen minutes on one thread
+    python benchmarks/sizes.py                        # about ten minutes on one thread
     python benchmarks/sizes.py --examples 1000 --out sizes.csv
 
 A network of patches, as in the chapter on your own data, on 64x64 images of bytes in batches of
@@ -56,12 +56,14 @@ def run_step(step, path):
     torch.set_num_threads(1)
     model = VAE.patch(SHAPE, LATENT_DIM, patch_size=8, channels=16, hidden=(64,))
     options = dict(batch_size=BATCH_SIZE, device="cpu", compile=False)
-    images = np.load(path, mmap_mode="r")
-    epochs = max(1, min(EPOCHS, MOST_SEEN // len(images)))
-    small = np.array(images[: 64 * BATCH_SIZE])  # what a step starts from, and its first calls
+    # What the steps start from; their first calls load libraries, which are files as well.
+    small = np.array(np.load(path, mmap_mode="r")[: 64 * BATCH_SIZE])
     trained = fit(model, small, epochs=1, **options)
-    means = trained.encode(images if step == "points" else small)[0]
-    files, began = mapped_megabytes(), time.process_time()
+    select_points(small, trained.encode(small)[0], 2, decode=trained.decode)
+    files, images = mapped_megabytes(), np.load(path, mmap_mode="r")
+    epochs = max(1, min(EPOCHS, MOST_SEEN // len(images)))
+    means = trained.encode(images)[0] if step == "points" else None
+    began = time.process_time()
     if step == "training":
         fit(model, images, epochs=epochs, progress=f"{len(images)} examples", **options)
     elif step == "encoding":
@@ -92,6 +94,7 @@ def add(table, out, **row):
     about = dict(side=SHAPE[-1], network="patch", latent_dim=LATENT_DIM, batch_size=BATCH_SIZE)
     about |= dict(num_points=NUM_POINTS, torch=torch.__version__.split("+")[0])
     table = pd.concat([table, pd.DataFrame([row | rounded | about])], ignore_index=True)
+    table = table.sort_values(["examples", "step"], ignore_index=True)
     content = table.to_csv(index=False).encode()
     write_atomically(out, lambda file: file.write(content))
     return table
