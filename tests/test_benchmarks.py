@@ -141,3 +141,5 @@ def test_the_committed_sizes_are_those_that_the_book_names(sizes):
     assert {*zip(table.examples, table.step, strict=True)} == {
         (10**power, step) for power in (4, 5, 6) for step in sizes.STEPS
     }
+    memory = table.groupby("examples").megabytes.max()
+    assert memory.max() < 2 * memory.min()  # a copy of the million would be 4 GB
