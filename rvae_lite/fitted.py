@@ -226,28 +226,27 @@ class Fit:
         own: each replica has inputs of its own, (M, N, ...); else all have the same, (N, ...).
         """
         checks.check_beta_given(beta, gated=is_multirate(self.model))
-        call = _Call(self.model, function)
-        has_cuda = torch.cuda.is_available()
-        device = torch.device(self.info.get("device", "cpu") if has_cuda else "cpu")
+        device = self.info.get("device", "cpu") if torch.cuda.is_available() else "cpu"
         weights = self.weights.to(device)
         buffers = {name: buffer.to(device) for name, buffer in self.buffers.items()}
-
-        def of_one(weights, buffers, h, *batch):
-            return self._parameters.call(call, weights, buffers, h, *batch)
-
+        of_one = partial(self._parameters.call, _Call(self.model, function))
         axis, in_dim = (1, 0) if own else (0, None)
         in_dims = (0, 0, None, *[in_dim] * len(inputs))
-        in_turn = engine.one_by_one(self.model, device)
+        in_turn = engine.one_by_one(self.model, torch.device(device))
         of_all = partial(engine.in_turn, of_one, in_dims) if in_turn else vmap(of_one, in_dims)
-        conditions = self._conditions(beta, inputs[0].shape[axis])
+        num_data = inputs[0].shape[axis]
+        conditions = self._conditions(beta, num_data)
         chunks = zip(*(values.split(CHUNK, dim=axis) for values in inputs), strict=True)
-        pieces = []
+        result = None  # an array for all: pieces that stayed would keep what was freed between them
         with torch.no_grad():
-            for h, chunk in zip(conditions, chunks, strict=True):
+            for start, h, chunk in zip(range(0, num_data, CHUNK), conditions, chunks, strict=True):
                 batch = [engine.to_units(values, weights) for values in chunk]
                 h = None if h is None else h.to(weights)
-                pieces.append(of_all(weights, buffers, h, *batch).cpu())
-        return torch.cat(pieces, dim=1)
+                piece = of_all(weights, buffers, h, *batch)
+                if result is None:
+                    result = piece.new_empty((len(piece), num_data, *piece.shape[2:]), device="cpu")
+                result[:, start : start + CHUNK] = piece
+        return result
 
     def _conditions(self, beta, num_data: int) -> list:
         """The standardised log beta of each chunk, () or (B,); None for a plain model."""

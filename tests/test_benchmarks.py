@@ -7,13 +7,22 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from loading import load_file
+from loading import ROOT, load_file
 
 NAMES = ("ceiling", "growth", "gpu", "syllables")
 ceiling, growth, gpu, syllables = (load_file(f"benchmarks/{name}.py") for name in NAMES)
 
 
 EXTRACT = syllables.COMMANDS["extract"]
+
+
+@pytest.fixture
+def sizes(monkeypatch):
+    """The benchmark of sizes, which takes functions from another, with seconds' worth of work."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    benchmark = load_file("benchmarks/sizes.py")
+    monkeypatch.setattr(benchmark, "EPOCHS", 2)
+    return benchmark
 
 
 def run(monkeypatch, benchmark, *options):
@@ -109,3 +118,51 @@ def test_made_up_recordings_are_extracted_and_their_memory_is_told(tmp_path, cap
 def test_a_command_that_fails_ends_the_benchmark_of_syllables(tmp_path):
     with pytest.raises(SystemExit, match="there is nothing at"):
         syllables.measure(["extract", str(tmp_path / "none"), "-o", str(tmp_path / "x.h5")])
+
+
+def test_each_step_of_a_size_is_measured_on_a_file(sizes, tmp_path, monkeypatch):
+    monkeypatch.setattr(sizes, "MOST_SEEN", 500)
+    for count, epochs in ((200, 2), (300, 1), (600, 1)):
+        path = tmp_path / f"{count}.npy"
+        sizes.write_images(path, count)
+        found = {step: sizes.run_step(step, path) for step in sizes.STEPS}
+        assert found["training"]["epochs"] == epochs and found["points"]["epochs"] == 0
+        assert min(step["seconds"] for step in found.values()) > 0
+        assert min(step["megabytes"] for step in found.values()) > 10
+
+
+def test_sizes_go_on_where_they_left_off(sizes, tmp_path, monkeypatch, capsys):
+    done = []
+
+    def measured(step, path):
+        if len(done) == 4:
+            raise KeyboardInterrupt
+        done.append((step, path.stem))
+        return dict(epochs=0, seconds=1.234, megabytes=5.0, file_megabytes=1.0)
+
+    monkeypatch.setattr(sizes, "measure", measured)
+    options = ["--examples", "30", "20", "--out", str(tmp_path / "sizes.csv")]
+    with pytest.raises(KeyboardInterrupt):
+        run(monkeypatch, sizes, *options)
+    assert len(pd.read_csv(tmp_path / "sizes.csv")) == 4
+    first = done.copy()
+    done.clear()
+    run(monkeypatch, sizes, *options)
+    steps = [(step, count) for count in ("20", "30") for step in sizes.STEPS]
+    assert first + done == steps
+    assert set(pd.read_csv(tmp_path / "sizes.csv").seconds) == {1.23}
+
+
+def test_a_step_that_fails_stops_the_benchmark_of_sizes(sizes, tmp_path):
+    (tmp_path / "20.npy").write_bytes(b"no array")
+    with pytest.raises(SystemExit, match="^training of 20 examples failed"):
+        sizes.measure("training", tmp_path / "20.npy")
+
+
+def test_the_committed_sizes_are_those_that_the_book_names(sizes):
+    table = pd.read_csv(sizes.RESULTS)
+    assert {*zip(table.examples, table.step, strict=True)} == {
+        (10**power, step) for power in (4, 5, 6) for step in sizes.STEPS
+    }
+    memory = table.groupby("examples").megabytes.max()
+    assert memory.max() < 2 * memory.min()  # a copy of the million would be 4 GB

@@ -17,7 +17,7 @@ from rvae_lite.birdsong.quantiles import Percentiles
 from rvae_lite.birdsong.spectrograms import SpectrogramSpec, check_range, normalise
 from rvae_lite.birdsong.syllables import (
     DEFAULT,
-    check_problems,
+    check_options,
     columns_of,
     extracts,
     no_syllable,
@@ -130,7 +130,7 @@ def stream_birds(
 
     Arguments and errors as for `load_birds`; the numbers are the same.
     """
-    check_problems(on_problem)
+    check_options(on_problem, workers)
     songs, problems = songs_of(birds, columns=columns)
     options = dict(spec=spec, channel=channel, workers=workers, cache=cache, progress=progress)
     quantiles, clipped = {bird: Percentiles(spec.percentiles) for bird in birds}, 0

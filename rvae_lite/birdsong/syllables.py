@@ -85,7 +85,7 @@ def load_birds(
         (709, 1, 128, 128)
     """
     check_spec(spec)
-    check_problems(on_problem)
+    check_options(on_problem, workers)
     songs, problems = songs_of(birds, columns=columns)
     options = dict(spec=spec, channel=channel, workers=workers, cache=cache, progress=progress)
     read = list(extracts(songs, **options))
@@ -98,10 +98,13 @@ def load_birds(
     return syllables
 
 
-def check_problems(on_problem: str) -> None:
-    """Raises ValueError for what is no way to treat problems."""
+def check_options(on_problem: str, workers: int | None) -> None:
+    """Raises ValueError for what is no way to treat problems, or no number of workers."""
     if on_problem not in ("refuse", "skip"):
         raise ValueError(f"on_problem must be 'refuse' or 'skip', not {on_problem!r}")
+    whole = isinstance(workers, (int, np.integer)) and not isinstance(workers, bool)
+    if workers is not None and not (whole and workers >= 1):
+        raise ValueError(f"workers must be a positive integer, not {workers!r}")
 
 
 def songs_of(birds: dict, *, columns: dict | None = None) -> tuple[list[Song], list[Problem]]:
@@ -136,9 +139,6 @@ def extracts(
     from tqdm import tqdm
 
     check_spec(spec)
-    whole = isinstance(workers, (int, np.integer)) and not isinstance(workers, bool)
-    if workers is not None and not (whole and workers >= 1):
-        raise ValueError(f"workers must be a positive integer, not {workers!r}")
     if cache is not None:
         open_cache(Path(cache), spec)
     read = partial(extract_or_recall, spec=spec, channel=channel, cache=cache)

@@ -245,3 +245,10 @@ def test_nan_is_found_in_any_piece(monkeypatch):
     x[[4, 9]] = np.nan
     with pytest.raises(ValueError, match="x has NaN or infinite values in 2 examples, first in 4"):
         arrays.check_finite("x", x)
+
+
+def test_whole_numbers_are_finite_without_an_array_of_answers(monkeypatch):
+    monkeypatch.setattr(np, "isfinite", None)
+    arrays.check_finite("x", np.zeros((3, 2), np.uint8))
+    with pytest.raises(TypeError):
+        arrays.check_finite("x", np.zeros((3, 2)))

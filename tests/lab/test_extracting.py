@@ -94,7 +94,7 @@ def test_names_stay_at_home_if_asked_to(place):
     assert "normalisation" not in header["preprocessing"] and "travel" not in said
     assert b"carol" not in Path("n.npz").read_bytes()
     said = run("distil", "x.h5", "-o", "m.npz", *options[:-2])
-    assert "the names of the chosen files travel with the points" in said
+    assert "the ids of the chosen examples travel with the points" in said
 
 
 def test_a_table_of_segments_will_do_for_folders(place):
