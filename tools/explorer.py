@@ -18,6 +18,7 @@ import argparse
 import base64
 import io
 import json
+import subprocess
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -32,7 +33,6 @@ from rvae_lite.gates import Gated
 from rvae_lite.laws import Annealed, Cosine, LogPower
 from rvae_lite.multirate import MultiRate, make_multirate
 from rvae_lite.publishing import publish
-from rvae_lite.studies.units import own_commit
 
 FOLDER = Path(__file__).resolve().parents[1] / "book" / "_static"
 SIDE, LATENT_DIM, HIDDEN = 28, 8, (64, 128)  # HIDDEN: the decoder's widths, from the latents on
@@ -171,6 +171,13 @@ def distilled(found: Fit, x, labels) -> dict:
     return dict(beta=betas, label=[digit[r] for r in order], z=packed(points.z[:, order]))
 
 
+def package_commit() -> str:
+    """The last commit that changed the package, which trained and measured the model."""
+    command = ["git", "log", "-1", "--format=%h", "--", "rvae_lite"]
+    root = Path(__file__).resolve().parents[1]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True).stdout.strip()
+
+
 def content_of(found: Fit, change: float, digits) -> dict:
     """All that the page needs of a trained and rounded Fit."""
     model = found.replica(0)
@@ -181,7 +188,7 @@ def content_of(found: Fit, change: float, digits) -> dict:
     plane = sorted(np.argsort(np.sum(table["variance"], axis=0))[-2:].tolist())
     reach = round(1.15 * float(z[..., plane].abs().max()), 2)
     closing = dict(weight=packed(model.closing.weight), bias=packed(model.closing.bias))
-    made = dict(by="tools/explorer.py", version=rvae_lite.__version__, commit=own_commit())
+    made = dict(by="tools/explorer.py", version=rvae_lite.__version__, commit=package_commit())
     made |= dict(torch=torch.__version__, numpy=np.__version__, seed=SEED, rounding=change)
     made |= dict(data=f"MNIST, a pixel 1 where its ink is {INK} or more of 255, else 0")
     made |= dict(num_train=NUM_TRAIN, num_test=len(digits.x) - NUM_TRAIN)
