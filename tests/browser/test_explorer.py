@@ -30,7 +30,7 @@ def page(chromium, book):
     page.on("pageerror", lambda error: page.errors.append(str(error)))
     page.on("console", lambda told: page.errors.extend([told.text] * (told.type == "error")))
     page.goto((book / PAGE).as_uri())
-    page.wait_for_function("window.explorer")
+    page.wait_for_function("window.explorerNumbers")
     yield page
     assert page.errors == []
     page.close()
@@ -50,7 +50,7 @@ def test_the_script_decodes_as_the_package_does(page, content):
         z = random.normal(size=(4, content["latent_dim"])).astype(np.float32)
         with torch.no_grad():
             theirs = model.decode(torch.from_numpy(z), beta).flatten(1).numpy()
-        call = "([z, beta]) => [...explorer.decode(z, beta)]"
+        call = "([z, beta]) => [...explorerNumbers.decode(z, beta)]"
         ours = np.array([page.evaluate(call, [row.tolist(), beta]) for row in z])
         assert ours.shape == (4, 784) and np.isfinite(ours).all()
         assert np.abs(ours - theirs).max() < 1e-5
@@ -61,7 +61,7 @@ def test_numbers_are_those_of_the_table_and_straight_in_log_beta_between(page, c
     table = content["table"]
     nodes = np.log(table["beta"])
     for beta in (*table["beta"][::8], 0.5, 7.7, 30.0):
-        found = page.evaluate("beta => explorer.measured(beta)", beta)
+        found = page.evaluate("beta => explorerNumbers.measured(beta)", beta)
         for name in ("rate", "distortion"):
             assert found[name] == pytest.approx(np.interp(np.log(beta), nodes, table[name]))
         columns = np.array(table["variance"]).T
@@ -75,7 +75,7 @@ def test_curves_are_those_of_the_points(page, content):
     z, nodes = tool.unpacked(points["z"]).view(shape).numpy(), np.log(points["beta"])
     for beta in (0.03, 0.9, 12.3, 30.0):
         for r in (0, 7):
-            found = page.evaluate("([r, beta]) => explorer.latent(r, beta)", [r, beta])
+            found = page.evaluate("([r, beta]) => explorerNumbers.latent(r, beta)", [r, beta])
             expected = [np.interp(np.log(beta), nodes, z[:, r, k]) for k in range(shape[2])]
             assert found == pytest.approx(expected, abs=1e-6)
 
@@ -147,7 +147,7 @@ def test_without_scripts_there_is_a_picture(chromium, book):
     page.goto((book / PAGE).as_uri())
     picture = page.locator("noscript img, img.explorer-still")
     assert picture.is_visible() and len(picture.get_attribute("alt")) > 80
-    assert not page.locator("#explorer").is_visible()
+    assert not page.locator("#explorer-app").is_visible()
     context.close()
 
 
@@ -156,7 +156,7 @@ def test_missing_or_foreign_data_are_told(chromium, book, script):
     page = chromium.new_page()
     page.route("**/explorer_data.js", lambda route: route.fulfill(body=script))
     page.goto((book / PAGE).as_uri())
-    assert "build the book again" in page.locator("#explorer").inner_text()
+    assert "build the book again" in page.locator("#explorer-app").inner_text()
     page.close()
 
 
