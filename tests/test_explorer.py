@@ -3,16 +3,18 @@
 import io
 import json
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from loading import ROOT, load_file
 from PIL import Image
+from sphinx.errors import ExtensionError
 
 from rvae_lite.data.dataset import Dataset
 
-tool = load_file("tools/explorer.py")
+tool, extension = load_file("tools/explorer.py"), load_file("book/_ext/explorer.py")
 JSON, PICTURE = tool.FOLDER / "explorer.json", tool.FOLDER / "explorer.png"
 
 
@@ -87,6 +89,7 @@ def test_the_picture_is_what_the_decoder_draws(content):
     assert np.asarray(kept).std() > 30
 
 
+@pytest.mark.slow
 def test_what_is_written_is_the_rounded_model(scale_down, monkeypatch, tmp_path):
     fits = []
     keep = tool.rounded
@@ -100,6 +103,7 @@ def test_what_is_written_is_the_rounded_model(scale_down, monkeypatch, tmp_path)
         assert torch.allclose(ours, theirs, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_same_seed_writes_the_same_files(scale_down, monkeypatch, tmp_path):
     for name in "ab":
         run(monkeypatch, "--epochs", 1, "--target", tmp_path / name)
@@ -111,6 +115,7 @@ def test_the_same_seed_writes_the_same_files(scale_down, monkeypatch, tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_a_weight_that_is_not_finite_is_refused(scale_down, monkeypatch, tmp_path):
     def broken(found, keep=tool.rounded):
         found = keep(found)
@@ -142,6 +147,36 @@ def test_missing_images_are_named_with_the_remedy(monkeypatch, capsys, tmp_path)
     with pytest.raises(SystemExit):
         run(monkeypatch)
     assert "MNIST is not in" in capsys.readouterr().err
+
+
+def test_a_target_that_is_a_file_is_refused_before_anything_is_trained(monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        run(monkeypatch, "--target", __file__)
+    assert "--target must be a folder" in capsys.readouterr().err
+
+
+def book_of(folder, text):
+    """What the book's extension needs to know of a build whose data are `text`."""
+    for place in ("source/book/_static", "out/_static"):
+        (folder / place).mkdir(parents=True)
+    if text is not None:
+        (folder / "source" / extension.NAME).write_text(text)
+    paths = dict(srcdir=folder / "source", outdir=folder / "out")
+    return SimpleNamespace(builder=SimpleNamespace(format="html"), **paths)
+
+
+def test_the_book_hands_the_data_over_as_a_script(tmp_path, content):
+    extension.write(book_of(tmp_path, JSON.read_text()), None)
+    script = (tmp_path / "out" / "_static" / "explorer_data.js").read_text()
+    assert script.startswith("window.explorerData = {") and script.endswith("};\n")
+    assert json.loads(script.split(" = ")[1][:-2]) == content
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]", "{}", '{"kind": "points"}'])
+def test_the_book_refuses_data_that_are_not_the_explorers(tmp_path, text):
+    with pytest.raises(ExtensionError, match="cannot be read .*: make it with: python tools"):
+        extension.write(book_of(tmp_path, text), None)
+    assert list((tmp_path / "out" / "_static").iterdir()) == []
 
 
 def test_the_numbers_of_the_page_are_those_of_the_data(content):

@@ -225,9 +225,11 @@ def main() -> None:
     options = parser.parse_args()
     if options.epochs < 1:
         parser.error(f"--epochs must be 1 or more, not {options.epochs}")
+    if options.target.exists() and not options.target.is_dir():
+        parser.error(f"--target must be a folder, and {options.target} is a file")
     try:
         grey = data.load("mnist")
-    except FileNotFoundError as error:
+    except (OSError, ValueError) as error:
         parser.error(str(error))
     digits = grey._replace(x=np.where(grey.x >= INK, 255, 0).astype(np.uint8))
     exact = train(digits.x[:NUM_TRAIN], options.epochs)
