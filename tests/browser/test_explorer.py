@@ -1,179 +1,170 @@
-"""The maps of a comparison in a real browser: hover, toggles, keys, and nobody asked for anything."""
+"""The explorer runs in a real browser, from a disk: its numbers are the package's, its hands work."""
+
+import json
 
 import numpy as np
 import pytest
-from workbench import draw, explored, floats, four_spaces
-
-from rvae_lite.lab.comparing import compare_spaces
-from rvae_lite.lab.exploring import Examples
-from rvae_lite.lab.report import comparison_page
+import torch
+from browsing import Survey, serve
+from loading import load_file
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-WICKED = "</script><img src=x onerror=window.hurt=1><script>window.hurt=2</script>"
-# The colours of a canvas: how many different ones there are, and a sum that tells pictures apart.
-PIXELS = """id => {
-    const canvas = document.getElementById(id), {width, height} = canvas;
-    const bytes = canvas.getContext("2d").getImageData(0, 0, width, height).data;
-    return [new Set(new Uint32Array(bytes.buffer)).size,
-        bytes.reduce((sum, byte, k) => (sum + byte * (k % 9973)) % 1e12, 0)];
+
+tool = load_file("tools/explorer.py")
+PAGE = "book/explorer.html"
+INK = """() => { const canvas = document.querySelector(".explorer-picture");
+    return [...canvas.getContext("2d").getImageData(0, 0, 28, 28).data].filter((_, i) => !(i % 4));
 }"""
 
 
 @pytest.fixture(scope="module")
-def page_text():
-    """A report on four spaces of labelled pictures; some names would hurt as markup."""
-    shades = np.linspace(20, 255, 150).astype(np.uint8)
-    x = np.broadcast_to(shades[:, None, None, None], (150, 1, 8, 8)).copy()
-    x[:, :, :4] //= 4  # darker above
-    ids = np.array([f"{WICKED}{number}" for number in range(150)])
-    labels = np.array(["finch", WICKED, "wren"] * 50)
-    spaces = four_spaces() | {WICKED: draw(150, 2, seed=5)}
-    compared = compare_spaces(spaces, anchors=np.arange(0, 150, 10))
-    return comparison_page(compared, title=WICKED, examples=Examples(ids, labels, x))
+def content():
+    return json.loads((tool.FOLDER / "explorer.json").read_text())
 
 
 @pytest.fixture
-def page(chromium, tmp_path, page_text):
-    """The report, opened as a file; a test fails by any error or request."""
-    (tmp_path / "report.html").write_text(page_text)
-    address = (tmp_path / "report.html").as_uri()
-    page, wrong = chromium.new_page(viewport=dict(width=1200, height=900)), []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda message: wrong.append(message.text))
-    page.on("request", lambda request: wrong.append(request.url))
-    page.goto(address)
-    page.wait_for_function("document.getElementById('told').textContent")
-    page.locator("#explorer").scroll_into_view_if_needed()
+def page(chromium, book):
+    """The page as a file, and what its console says."""
+    page = chromium.new_page(viewport=dict(width=1400, height=900))
+    page.errors = []
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.on("console", lambda told: page.errors.extend([told.text] * (told.type == "error")))
+    page.goto((book / PAGE).as_uri())
+    page.wait_for_function("window.explorerNumbers")
     yield page
-    asked = [each for each in wrong if not each.startswith(("data:", address))]
-    asked = [each for each in asked if "getImageData" not in each]  # these tests read often
-    assert asked == [] and page.evaluate("window.hurt") is None
+    assert page.errors == []
     page.close()
 
 
-def told(page):
-    return page.locator("#told").inner_text()
+def ink(page):
+    return np.array(page.evaluate(INK))
 
 
-def pixels(page, name):
-    return page.evaluate(PIXELS, name)
+def number(page, name):
+    return float(page.locator(f".explorer-{name}").inner_text().split()[0])
 
 
-def place_of(page, page_text, number, side="left"):
-    """Where an example lies on the screen of a map with the reference's plane, raw."""
-    data = explored(page_text)
-    own = floats(data["dots"]).reshape(-1, 2)
-    other = floats(data["spaces"][0]["maps"]["unaligned"]["dots"]).reshape(-1, 2)
-    order = np.sort(other, 0)
-    low = np.minimum(own.min(0), order[int(0.005 * 150)])
-    high = np.maximum(own.max(0), order[int(0.995 * 150)])
-    box = page.locator(f"#{side}").bounding_box()
-    size = np.array([box["width"], box["height"]])
-    scale = 0.9 * (size / (high - low)).min()
-    dot = (own if side == "left" else other)[number]
-    x, y = size / 2 + scale * (dot - (low + high) / 2) * [1, -1]
-    return box["x"] + x, box["y"] + y
+def test_the_script_decodes_as_the_package_does(page, content):
+    model, random = tool.decoder_of(content), np.random.default_rng(0)
+    for beta in (0.03, 0.1234, 1.0, 4.5, 11.0, 29.9):
+        z = random.normal(size=(4, content["latent_dim"])).astype(np.float32)
+        with torch.no_grad():
+            theirs = model.decode(torch.from_numpy(z), beta).flatten(1).numpy()
+        call = "([z, beta]) => [...explorerNumbers.decode(z, beta)]"
+        ours = np.array([page.evaluate(call, [row.tolist(), beta]) for row in z])
+        assert ours.shape == (4, 784) and np.isfinite(ours).all()
+        assert np.abs(ours - theirs).max() < 1e-5
+        assert np.ptp(ours) > 0.2
 
 
-def test_an_example_that_is_pointed_at_is_shown_in_both_maps(page, page_text):
-    before = pixels(page, "left"), pixels(page, "right")
-    own = floats(explored(page_text)["dots"]).reshape(-1, 2)
-    alone = int(np.abs(own - own.mean(0)).sum(1).argmax())
-    page.mouse.move(*place_of(page, page_text, alone))
-    assert told(page).startswith(f"Example {WICKED}{alone}; label ")
-    assert pixels(page, "left") != before[0] and pixels(page, "right") != before[1]
-    assert page.locator("#picture").get_attribute("aria-label").endswith(str(alone))
-    shade = int(np.linspace(20, 255, 150).astype(np.uint8)[alone])
-    below = "c => [...c.getContext('2d').getImageData(136, 200, 1, 1).data]"
-    assert page.locator("#picture").evaluate(below) == [shade] * 3 + [255]
-    page.check("#turned")
-    assert page.locator("#picture").evaluate(below) == [shade // 4] * 3 + [255]
-    page.mouse.move(*place_of(page, page_text, alone, "right"))
-    assert told(page).startswith("Example ")
+def test_numbers_are_those_of_the_table_and_straight_in_log_beta_between(page, content):
+    table = content["table"]
+    nodes = np.log(table["beta"])
+    for beta in (*table["beta"][::8], 0.5, 7.7, 30.0):
+        found = page.evaluate("beta => explorerNumbers.measured(beta)", beta)
+        for name in ("rate", "distortion"):
+            assert found[name] == pytest.approx(np.interp(np.log(beta), nodes, table[name]))
+        columns = np.array(table["variance"]).T
+        variance = [np.interp(np.log(beta), nodes, column) for column in columns]
+        assert found["active"] == (np.array(variance) >= table["threshold"]).sum()
 
 
-def test_a_click_holds_an_example(page, page_text):
-    page.mouse.click(*place_of(page, page_text, 3))
-    held = told(page)
-    assert "held: a click or Escape lets go" in held
-    page.mouse.move(*place_of(page, page_text, 80))
-    assert told(page) == held
-    page.keyboard.press("Escape")
-    assert told(page) == "No example is chosen."
+def test_curves_are_those_of_the_points(page, content):
+    points = content["points"]
+    shape = (len(points["beta"]), len(points["label"]), content["latent_dim"])
+    z, nodes = tool.unpacked(points["z"]).view(shape).numpy(), np.log(points["beta"])
+    for beta in (0.03, 0.9, 12.3, 30.0):
+        for r in (0, 7):
+            found = page.evaluate("([r, beta]) => explorerNumbers.latent(r, beta)", [r, beta])
+            expected = [np.interp(np.log(beta), nodes, z[:, r, k]) for k in range(shape[2])]
+            assert found == pytest.approx(expected, abs=1e-6)
 
 
-def test_each_map_moves_the_right_side_and_says_its_distance(page, page_text):
-    seen, maps = set(), explored(page_text)["spaces"][0]["maps"]
-    for metric, side in maps.items():
-        page.check(f"[name=map][value={metric}]")
-        seen.add(tuple(pixels(page, "right")))
-        assert side["told"] in page.locator("#measured").inner_text()
-    assert len(seen) >= len(maps) - 1  # rotation with and without scale may agree to a pixel
-    assert page.locator("[name=map]").count() == len(maps) + 1
-    assert not page.locator("[value=known]").is_visible()
+def test_the_slider_moves_numbers_picture_and_curves(page):
+    page.locator(".explorer-points button").nth(4).click()
+    before = number(page, "rate"), number(page, "distortion"), number(page, "active"), ink(page)
+    place = page.locator(".digit").nth(3).get_attribute("x")
+    slider = page.locator("#explorer-beta")
+    slider.focus()
+    slider.press("End")
+    assert number(page, "rate") < before[0] and number(page, "distortion") > before[1]
+    assert number(page, "active") < before[2]
+    assert np.abs(ink(page) - before[3]).max() > 50
+    assert page.locator(".digit").nth(3).get_attribute("x") != place
+    told = slider.get_attribute("aria-valuetext")
+    assert told.startswith("beta 30") and "nats" in told
+    slider.press("ArrowLeft")
+    assert slider.get_attribute("aria-valuetext") != told
 
 
-def test_each_colour_has_a_legend_of_its_own(page):
-    seen = set()
-    for colour in ("turn", "labels", "far", "spread", "covering"):
-        page.check(f"[name=colour][value={colour}]")
-        seen.add((page.locator("#legend").inner_text(), tuple(pixels(page, "left"))))
-    assert len({text for text, _ in seen}) == len({drawn for _, drawn in seen}) == 5
-    page.check("[value=labels]")
-    assert f"{WICKED} (50)" in page.locator("#legend").inner_text()
+def test_the_ring_follows_the_point_that_was_pressed(page):
+    button = page.locator(".explorer-points button").nth(2)
+    button.focus()
+    button.press("Enter")
+    assert button.get_attribute("aria-pressed") == "true"
+    assert page.locator(".explorer-points [aria-pressed=true]").count() == 1
+    for key in ("Home", "End"):
+        page.locator("#explorer-beta").press(key)
+        ring, digit = page.locator(".explorer-pad .mark"), page.locator(".digit").nth(1)
+        assert ring.get_attribute("cx") == digit.get_attribute("x")
+    assert button.evaluate("button => button.getBoundingClientRect().width") >= 40
 
 
-def test_anchors_can_be_taken_away(page):
-    before = pixels(page, "left")
-    page.uncheck("#anchors")
-    assert pixels(page, "left") != before
-    page.check("#anchors")
-    assert pixels(page, "left") == before
+def test_the_pad_takes_a_pointer(page):
+    pad, first = page.locator(".explorer-pad"), ink(page)
+    pad.scroll_into_view_if_needed()
+    box = pad.bounding_box()
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.3 * box["height"])
+    page.mouse.down()
+    second = ink(page)
+    page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] - 50, steps=3)
+    page.mouse.up()
+    third, where = ink(page), pad.get_attribute("aria-valuetext")
+    assert np.abs(first - second).max() > 50 and np.abs(second - third).max() > 50
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
+    assert pad.get_attribute("aria-valuetext") == where
 
 
-def test_a_space_of_another_k_is_not_measured_where_it_cannot_be(page):
-    page.select_option("#space", label=WICKED)
-    assert "K differs" in page.locator("#measured").inner_text()
-    assert (
-        page.locator("[value=far]").is_disabled()
-        and page.locator("[value=procrustes]").is_disabled()
-    )
-    page.check("[value=affine]")
-    assert page.locator("[value=far]").is_enabled()
-    page.check("[value=far]")
-    page.check("[value=unaligned]")
-    assert page.locator("[value=turn]").is_checked()
+def test_the_pad_takes_arrow_keys(page, content):
+    pad, first = page.locator(".explorer-pad"), ink(page)
+    start = pad.get_attribute("aria-valuetext")
+    pad.focus()
+    for key in ("ArrowRight", "ArrowUp", "Shift+ArrowUp", "Shift+ArrowRight"):
+        before = pad.get_attribute("aria-valuetext")
+        pad.press(key)
+        assert pad.get_attribute("aria-valuetext") != before
+    assert np.abs(ink(page) - first).max() > 20
+    for _ in range(12):
+        pad.press("Shift+ArrowLeft")
+    assert float(pad.get_attribute("aria-valuenow")) == -content["reach"]
+    pad.press("Home")
+    assert pad.get_attribute("aria-valuetext") == start and (ink(page) == first).all()
 
 
-def test_keys_go_from_example_to_example(page):
-    page.locator("#left").focus()
-    page.keyboard.press("Home")
-    assert told(page).startswith(f"Example {WICKED}0; ") and "an anchor" in told(page)
-    page.keyboard.press("PageDown")
-    assert told(page).startswith(f"Example {WICKED}1; ") and "an anchor" not in told(page)
-    page.keyboard.press("End")
-    assert told(page).startswith(f"Example {WICKED}149; ")
-    seen = [told(page)]
-    for _ in range(400):
-        page.keyboard.press("ArrowRight")
-        if told(page) == seen[-1]:
-            break
-        seen.append(told(page))
-    assert 1 < len(seen) == len(set(seen))  # to the right edge, and nobody twice
-    page.keyboard.press("ArrowLeft")
-    assert told(page) != seen[-1]
-    page.keyboard.press("Tab")
-    page.keyboard.press("ArrowUp")
-    assert page.evaluate("document.activeElement.id") == "right"
-    assert page.locator("#told").get_attribute("role") == "status"
-
-
-def test_without_scripts_there_are_pictures(chromium, tmp_path, page_text):
-    (tmp_path / "report.html").write_text(page_text)
+def test_without_scripts_there_is_a_picture(chromium, book):
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto((tmp_path / "report.html").as_uri())
-    assert not page.locator("#explorer").is_visible()
-    assert page.locator("noscript img").count() == 5
-    assert page.locator("noscript img").first.bounding_box()["width"] > 200
+    page.goto((book / PAGE).as_uri())
+    picture = page.locator("noscript img, img.explorer-still")
+    assert picture.is_visible() and len(picture.get_attribute("alt")) > 80
+    assert not page.locator("#explorer-app").is_visible()
     context.close()
+
+
+@pytest.mark.parametrize("script", ["", "window.explorerData = {kind: 'explorer'};"])
+def test_missing_or_foreign_data_are_told(chromium, book, script):
+    page = chromium.new_page()
+    page.route("**/explorer_data.js", lambda route: route.fulfill(body=script))
+    page.goto((book / PAGE).as_uri())
+    assert "build the book again" in page.locator("#explorer-app").inner_text()
+    page.close()
+
+
+def test_the_page_is_clean_at_every_width_and_theme(chromium, book):
+    server, address = serve(book)
+    survey = Survey(chromium, book, address)
+    survey.visit(PAGE)
+    survey.page.close()
+    server.shutdown()
+    server.server_close()
+    assert survey.console == survey.elsewhere == survey.overflow == survey.serious() == []
