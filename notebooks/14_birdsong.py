@@ -184,6 +184,66 @@ fingerprint(anchored)
 study = protocols.reproducibility(setting)
 _ = figures.plot_spectrograms(study.points.x[::2])
 
+# %% [markdown]
+# ## What the points sound like
+#
+# A Rosetta file holds pictures and no sound, but an id names a row of a recording's annotations, and whoever has the recordings can listen.
+# Three sounds belong to a point: its own, one of its cluster, and one of its neighbourhood in a retrained space.
+# The cluster is every training syllable whose nearest point this is in the template's space, and its farthest member is played.
+# The neighbour is the held-out syllable that the first R-VAE puts nearest to the point.
+
+# %%
+import tempfile
+
+from rvae_lite.birdsong import playback
+from rvae_lite.reporting import sounds
+
+ids, held_out = study.points.ids, study.validation
+training = syllables.take(~np.isin(syllables.ids, held_out.ids))
+between = lambda z: np.square(z.numpy()[:, None] - study.points.z).sum(2)  # (N, R)
+cluster = between(study.target.encode(training.x)[0])
+belongs = cluster.argmin(1)[:, None] == np.arange(len(ids))
+farthest = training.ids[np.where(belongs, cluster, -1).argmax(0)]
+near = between(study.fits["R-VAE"].encode(held_out.x)[0])
+neighbour = held_out.ids[near.argmin(0)]
+
+# %%
+row_of = {name: row for row, name in enumerate(syllables.ids)}
+heard = np.vectorize(row_of.get)([ids, farthest, neighbour])  # (3, R) rows of the syllables
+kinds = names[syllables.labels[heard]]
+alike = (kinds[1:] == kinds[0]).mean(1)
+check("the farthest of a cluster is of the point's type, for over half", alike[0] > 0.5)
+check("so is the nearest neighbour", alike[1] > 0.5)
+
+
+def listen(chosen):
+    """Players of some points; the recordings of real birds do not travel with the page."""
+    if dataset != "synthetic_finch":
+        return None
+    with tempfile.TemporaryDirectory() as place:
+        birds = colony.write_songs(place)
+        rows = heard[:, chosen].T.ravel()
+        cuts = playback.cut(syllables.ids[rows], birds, rate=16_000)
+    columns = ["point", "farthest of its cluster", "neighbour, held out"]
+    headings = [f"{kinds[0, r]}, point {r + 1}" for r in chosen]
+    return sounds.players(cuts, syllables.x[rows], columns=columns, rows=headings)
+
+
+# %% tags=["nbval-ignore-output"]
+listen(np.unique(kinds[0], return_index=True)[1][:6])
+
+# %% [markdown]
+# These are one point each of the first six types.
+# A row should sound alike from left to right.
+# Where it does not, the point stands for syllables of more than one type.
+# All 64 are behind the next button.
+
+# %% tags=["nbval-ignore-output", "hide-output"]
+listen(np.argsort(kinds[0], kind="stable"))
+
+# %% [markdown]
+# ## Retrainings beside the template
+
 # %% mystnb={"figure": {"caption": "Anchored trainings (R-VAE) put held-out syllables where the template has them. The window is the plane of the template's two leading principal components. A dot is a held-out syllable; ten colours stand for the types in turn. The panels are two runs of each method, as in the paper's Figure 2, which has a UMAP.", "name": "fig-birdsong-planes"}}
 held_out = study.validation
 target = study.target.encode(held_out.x)[0].numpy()

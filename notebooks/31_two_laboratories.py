@@ -290,6 +290,52 @@ from_her = {x.tobytes() for x in song.x[hers]}
 check("and every point is hers", {x.tobytes() for x in received.x} <= from_her)
 
 # %% [markdown]
+# ## Listen to the points
+#
+# Her recordings stay at home, and she can hear what she sent: a point, the farthest member of its cluster, and its nearest neighbour among Bob's birds.
+# The cluster is every syllable of hers whose nearest point this is in her space.
+# The neighbour is chosen in *Bob's* space, as it is, so that it lies where his model puts his own birds among her points.
+
+# %%
+from rvae_lite.birdsong import colony, playback
+from rvae_lite.reporting import sounds
+
+between = lambda z: np.square(z[:, None] - received.z).sum(2)  # (N, R)
+cluster = between(spaces["Alice"][hers])
+belongs = cluster.argmin(1)[:, None] == np.arange(len(received.z))
+row_of = {x.tobytes(): row for row, x in enumerate(song.x)}
+point = np.array([row_of[x.tobytes()] for x in received.x])
+farthest = np.flatnonzero(hers)[np.where(belongs, cluster, -1).argmax(0)]
+neighbour = np.flatnonzero(his)[between(spaces["Bob"][his]).argmin(0)]
+heard = np.stack([point, farthest, neighbour])  # (3, R) rows of the syllables
+kinds = np.array(song.info["label_names"])[song.labels[heard]]
+alike = (kinds[1] == kinds[0]).mean()
+check("the farthest of a cluster is of the point's type, for over half", alike > 0.5)
+
+
+def listen(chosen):
+    recorded = folder / "recordings"
+    birds = colony.write_songs(recorded, songs_per_bird=songs_per_bird)
+    rows = heard[:, chosen].T.ravel()
+    cuts = playback.cut(song.ids[rows], birds, rate=16_000)
+    columns = ["point", "farthest of its cluster", "neighbour, Bob's bird"]
+    headings = [f"{kinds[0, r]}, point {r + 1}" for r in chosen]
+    return sounds.players(cuts, song.x[rows], columns=columns, rows=headings)
+
+
+# %% tags=["nbval-ignore-output"]
+listen(np.unique(kinds[0], return_index=True)[1][:6])
+
+# %% [markdown]
+# These are one point each of six types.
+# The first two columns should sound alike.
+# The third is another bird, of which no point holds anything: its model puts it there, and you hear whether it has a reason.
+# All points are behind the next button.
+
+# %% tags=["nbval-ignore-output", "hide-output"]
+listen(np.argsort(kinds[0], kind="stable"))
+
+# %% [markdown]
 # A space is shared as far as its points reach. Two laboratories that want to share all of it distil from the data of both, or exchange two files.
 #
 # ## Each choosing its own beta

@@ -70,7 +70,7 @@ def test_a_device_whose_numbers_differ_fails_its_benchmark(monkeypatch, tmp_path
 def test_at_the_scale_of_the_papers_it_runs_three_studies_in_the_order_of_their_worth():
     names = [name for name in gpu.parts(False) if name not in gpu.PARTS]
     assert list(dict.fromkeys(name.split("/")[0] for name in names)) == [*gpu.STUDIES]
-    assert len(names) == 4 + 4 + 2
+    assert len(names) == 4 + 4 + 3 * 2
     assert "multi_rate/binary_mnist-resnet-MR-VAE" in names
 
 

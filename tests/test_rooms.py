@@ -45,13 +45,13 @@ ALLOWED |= {"lab.estimator": {"sklearn"}}
 BUDGETS = dict(
     top_files=27,
     rooms=8,
-    package_lines=22_740,
-    core_lines=3_212,
+    package_lines=25_124,
+    core_lines=3_282,
     file_lines=350,
     body_lines=40,
     line_characters=100,
     parameters=16,
-    arrows=141,
+    arrows=143,
     files_to_the_rosetta_term=7,
     tokens_a_line=24,
 )

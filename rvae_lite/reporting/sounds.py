@@ -45,7 +45,8 @@ def players(sounds: Sequence, images, *, columns: Sequence[str], rows: Sequence[
         found = f"not {len(sounds)} sounds and images of shape {images.shape}"
         raise ValueError(f"{needed}, (n, 1, F, T), {found}")
     head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in columns)
-    lines = ['<div style="overflow-x:auto"><table>']  # it scrolls by itself where a page is narrow
+    # Where a page is narrow the table scrolls by itself, by keys as well.
+    lines = ['<div style="overflow-x:auto" tabindex="0"><table>']
     lines.append(f"<thead><tr><td></td>{head}</tr></thead><tbody>")
     for place, row in enumerate(rows):
         lines.append(f'<tr><th scope="row">{html.escape(row)}</th>')
