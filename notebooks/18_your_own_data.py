@@ -292,7 +292,8 @@ check("one syllable fewer", len(rest.labels) == len(song.labels) - 1)
 # (lab-choices)=
 # ## What to choose
 #
-# Six numbers are yours: $K$ and $R$ are Alice's, $\rho$, $\beta$, the noise variance and the epochs are everybody's own.
+# There are six numbers to choose.
+# Alice chooses $K$ and $R$; each laboratory chooses its own $\rho$, $\beta$, noise variance and epochs.
 # Each can be wrong in a way that has a look of its own.
 # To see them all, Bob trains on the small images of the section before, once with usual choices and once for each mistake.
 # A training takes about a second.
@@ -408,7 +409,7 @@ _ = figures.plot_spaces(figures.through(window, spaces), here.astype(int))
 # %% [markdown]
 # Four rules come out of the table.
 #
-# * **Divide by the noise variance.** Distortion is a squared error over twice that variance, so it decides what $\rho$ and $\beta$ weigh. At a hundredth of the variance the points need a hundred times the $\rho$.
+# * **Choose $\rho$ by the noise variance.** Distortion is a squared error over twice that variance, so it decides what $\rho$ and $\beta$ weigh. At a hundredth of the variance the points need a hundred times the $\rho$.
 # * **Look at the rate before the reconstruction.** A rate near 0 means that $\beta$, or the noise variance, is far too large. A loss that is averaged over pixels is the commonest cause ({ref}`mean-reduction`).
 # * **Raise $K$ until the error stops falling, and stop there.** One latent is too few; thirty-two leave more than half unused.
 # * **Two points reach themselves and nothing else.** Take at least as many points as there are types of syllable; {ref}`how-many-points` measures what each further point buys.
@@ -417,7 +418,7 @@ _ = figures.plot_spaces(figures.through(window, spaces), here.astype(int))
 #
 # How long do a hundred thousand examples take?
 # `benchmarks/sizes.py` measured it with this page's network on images of 64×64 bytes, batches of 128, $K = 8$, $R = 32$.
-# Times are those of one thread on a busy machine; memory leaves out the pages of the file, which is read from the disk as it is needed.
+# Times are processor time of one thread; memory leaves out the pages of the file, which is read from the disk as it is needed.
 
 # %%
 from rvae_lite.studies.study import load_results

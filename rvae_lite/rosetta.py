@@ -109,8 +109,8 @@ class RosettaPoints:
         """The points as tensors, for `losses.rosetta_term`: made once, before a training.
 
         Inputs of type uint8 are divided by 255.  The decoder is drawn to the template's
-        reconstructions where the points hold them, else to the inputs; with `_replace(target=None)`
-        behind the call to the inputs in any case.
+        reconstructions where the points hold them, else to the inputs.  Append
+        `._replace(target=None)` to draw it to the inputs in any case.
 
         Args:
             device, dtype: of the model; by default the CPU and float32.

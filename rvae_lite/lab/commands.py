@@ -121,9 +121,7 @@ def distil(
     check_outputs(out, *[kept] * trains, inputs=inputs, force=output.force)
     preprocessing = read_preprocessing(header.preprocessing)
     examples = reading.read(data)
-    preprocessing = reading.made_by(data, examples, preprocessing)
-    if ids == "none" and isinstance(preprocessing, dict):  # its ranges bear the animals' names
-        preprocessing = {k: v for k, v in preprocessing.items() if k != "normalisation"}
+    preprocessing = reading.made_by(data, examples, preprocessing, named=ids == "names")
     header = header._replace(preprocessing=preprocessing)
 
     from rvae_lite.lab.distilling import distil_space, load_space
@@ -148,12 +146,10 @@ def distil(
         points = distil_space(space, examples.x, num_points, share=share, beta=beta, **options)
     contents = {out: points.save} | ({kept: space.save} if trains else {})
     out, kept = [*publish_results(contents, force=output.force), model][:2]
+    travel = points.ids[0] and (called or examples.ids[0] != "0")  # else rows are numbered
+    notes = examples.notes + [NAMES_TRAVEL.format(*called or ("ids", "examples"))] * bool(travel)
     result = dict(points=str(out), model=kept and str(kept), num_points=len(points))
-    notes = list(examples.notes)
-    if points.ids[0] and (called or examples.ids[0] != "0"):  # else rows are numbered
-        notes.append(NAMES_TRAVEL.format(*called or ("ids", "examples")))
-    result |= {name: points.header.get(name) for name in TOLD}
-    result |= dict(training=report, notes=notes)
+    result |= {name: points.header.get(name) for name in TOLD} | dict(training=report, notes=notes)
     _say(result, in_words("distil", result), output)
 
 
@@ -323,7 +319,7 @@ def inspect(
 
     rvae-lite inspect alice.npz
 
-    rvae-lite inspect "https://example.org/alice.npz#sha256=..."
+    rvae-lite inspect "doi:10.5281/zenodo.123/alice.npz#sha256=..."
 
     rvae-lite inspect alice.npz --render alice.html
     """

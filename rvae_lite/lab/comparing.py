@@ -80,7 +80,6 @@ class Comparison(NamedTuple):
         tested: rows of the different examples that no map and no anchor was fitted on, (P,).
         anchor_spaces: name -> latents of the anchors, (R, K).
         maps: name -> metric -> the map to the reference that was fitted on the anchors.
-        given: whether the anchors were given; then no distance is measured on them.
         seed: of the resamplings.
     """
 
@@ -94,7 +93,6 @@ class Comparison(NamedTuple):
     tested: np.ndarray
     anchor_spaces: dict
     maps: dict
-    given: bool
     seed: int
 
 
@@ -184,7 +182,7 @@ def compare_spaces(
     group = [dict(metric=metric, **row) for metric, row in _group(spaces, counts).items()]
     group = pd.DataFrame(group, columns=["metric", "value", "low", "high", "rank"])
     found = pd.DataFrame(rows), group, instability(spaces), notes, known, tested.places
-    return Comparison(spaces, anchors, *found, anchor_spaces, fitted, given, seed)
+    return Comparison(spaces, anchors, *found, anchor_spaces, fitted, seed)
 
 
 def _how_sure(seed: int) -> str:

@@ -278,7 +278,8 @@
   };
   const hold = (view, event) => {
     const hit = nearest(view, event.offsetX, event.offsetY);
-    held = hit >= 0 && !(held && hit === at);
+    if (hit < 0) return release();
+    held = !(held && hit === at);
     at = -1;
     choose(hit);
   };

@@ -60,11 +60,11 @@ class Examples(NamedTuple):
     pictures: bool = True
 
     def notes(self) -> list[str]:
-        """A sentence where names and pictures of the data travel with a page."""
+        """A sentence where names, labels and pictures of the data travel with a page."""
         if self.x is None or not self.pictures:
             return []
         inside = [] if all(str(name).isdigit() for name in self.ids) else ["names"]
-        inside += ["pictures"] * _are_images(self.x)
+        inside += ["labels"] * (self.labels is not None) + ["pictures"] * _are_images(self.x)
         told = f"{' and '.join(inside)} of examples are in the report"
         return [f"{told}: --no-pictures leaves them out"] * bool(inside)
 
@@ -106,7 +106,7 @@ def examples_of(read, spaces, *, points=None, labels=None, pictures: bool = True
         found = f"{len(labels)} labels for {spaces.num_data} examples"
         raise ValueError(f"there are {found}: give one label an example, in their order")
     if read is not None:
-        found = [labels, read.labels, _folders_of(read.ids)]
+        found = [labels, read.labels, _folders_of(read.ids) if pictures else None]
         labels = next((each for each in found if each is not None), None)
         ids, x = read.ids[rows], read.x[rows]
     labels = None if labels is None else labels[rows]

@@ -46,11 +46,13 @@ def read_latents(
     path, data = expanded(path), expanded(data)
     with _of_the_option():
         theirs = names_in(path, beside=ARRAYS, memory=memory)
+        if key is None and path.suffix.lower() in TABLES and "," in "".join(theirs.others):
+            raise ValueError(f"{shown(path)} has commas in names of columns: rename these")
         if key is None and (len(theirs.others) == 1 or path.suffix.lower() in TABLES):
             key = ",".join(theirs.others) or None
         found = read_data(path, key=key, value_scale=1.0, images=False, memory=memory)
         _check_latents(shown(path), found.x, len(examples.x))
-        own = examples.ids if data.is_dir() else names_in(data, memory=memory).ids
+        own = examples.ids if data.is_dir() else _ids_of(data, memory)
         ids = found.ids if path.is_dir() else theirs.ids
         known = [_counted(own, data, found.x), _counted(ids, path, found.x)]
         if own is not None and ids is not None:
@@ -60,6 +62,14 @@ def read_latents(
     names = [each for each in known if each is not None] + [examples.ids]
     examples = examples._replace(ids=names[0], notes=examples.notes + notes)
     return found.x, examples, len(names) > 1
+
+
+def _ids_of(data: Path, memory: float | None) -> np.ndarray | None:
+    """What the data's file calls its examples; None where it says nothing that can be read."""
+    try:
+        return names_in(data, memory=memory).ids
+    except ValueError:
+        return None
 
 
 @contextmanager

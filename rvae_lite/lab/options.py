@@ -42,11 +42,14 @@ class Reading(NamedTuple):
 
         return read_data(path, **self._asdict())
 
-    def made_by(self, path, examples, given):
-        """How the examples were made, see `reading.agreed_preprocessing`."""
+    def made_by(self, path, examples, given, *, named: bool = True):
+        """How the examples were made, see `reading.agreed_preprocessing`; named: with animals."""
         from rvae_lite.lab.reading import agreed_preprocessing
 
-        return agreed_preprocessing(path, examples, given)
+        found = agreed_preprocessing(path, examples, given)
+        if named or not isinstance(found, dict):
+            return found
+        return {key: value for key, value in found.items() if key != "normalisation"}
 
     def arrange(self, examples, header: dict):
         """Examples as the header of a Rosetta file has them, see `reading.arranged`."""
@@ -113,7 +116,7 @@ class Showing(NamedTuple):
         ),
     ] = None
     no_pictures: Annotated[
-        bool, Choice("Leave names and pictures of the examples out of the report.")
+        bool, Choice("Leave names, folders and pictures of the examples out; labels stay.")
     ] = False
 
     def read(self):

@@ -270,7 +270,7 @@ def _in_units(array: np.ndarray, path: str, value_scale: float | None) -> tuple[
     rows = max(1, BLOCK * len(array) // array.size)
     with np.errstate(over="ignore"):
         if wide:
-            array = array.astype(np.float64, copy=False)
+            array = array.astype(np.float64, copy=not array.flags.writeable)
         if wide and value_scale is not None:
             array /= value_scale  # in place, as it may be large
         for start in range(0, len(array), rows):

@@ -221,6 +221,9 @@ def _explained(name: str) -> Iterator[None]:
             ) from error
         remedy = "ask its maker to publish it" if status in (401, 403) else "try again later"
         raise ConnectionError(f"{where} was not given out ({status}): {remedy}") from error
+    except requests.ConnectTimeout as error:
+        wrong = f"{where} did not answer within {CONNECT} s"
+        raise TimeoutError(f"{wrong}: try again later, {BY_HAND}") from error
     except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
         wrong = f"{where} sent nothing for {STALL} s"
         raise TimeoutError(f"{wrong}: try again later, {BY_HAND}") from error

@@ -16,7 +16,6 @@ study = Study(
     "any_architecture",
     reproduces="Table 10, architectures",
     chapter="17_any_architecture",
-    minutes=dict(cpu=30),
     profiles=dict(
         quick=dict(templates=1, config=SMALL, setup=dict(ABLATION["quick"], network="residual")),
         cpu=dict(

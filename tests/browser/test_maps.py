@@ -100,6 +100,9 @@ def test_a_click_holds_an_example(page, page_text):
     assert told(page) == held
     page.keyboard.press("Escape")
     assert told(page) == "No example is chosen."
+    page.mouse.click(*place_of(page, page_text, 3))
+    page.locator("#left").click(position=dict(x=2, y=2))  # empty ground
+    assert told(page) == "No example is chosen."
 
 
 def test_each_map_moves_the_right_side_and_says_its_distance(page, page_text):

@@ -149,6 +149,7 @@ def test_folders_are_labels_where_they_look_like_some():
     assert exploring.examples_of(told, spaces).labels.tolist() == list("abcd")
     given = exploring.examples_of(read, spaces, labels=np.array(list("uvwxyz")))
     assert given.labels.tolist() == ["u", "v", "w", "x"]
+    assert exploring.examples_of(read, spaces, pictures=False).labels is None  # folders are names
     flat = Arrays(circle(6), np.arange(6).astype(str), [])
     assert exploring.examples_of(flat, spaces).labels is None
     with pytest.raises(ValueError, match="there are 3 labels for 6 examples: give one label an"):

@@ -75,6 +75,16 @@ def test_the_file_is_read_with_ids_labels_and_preprocessing(aviary):
     assert plain.x.dtype == np.float32 and plain.preprocessing is None
 
 
+def test_wide_numbers_that_stay_on_disk_are_scaled(tmp_path):
+    content = dict(specs=np.linspace(0, 1, 48).reshape(3, 4, 4), onsets=np.arange(3.0))
+    with h5py.File(tmp_path / "x.hdf5", "w") as file:
+        file.update(
+            content | dict(offsets=np.arange(3) + 0.1, audio_filenames=np.array(["a.wav"] * 3, "S"))
+        )
+    found = read_data(tmp_path / "x.hdf5", value_scale=2.0)
+    assert np.allclose(found.x[:, 0], content["specs"] / 2)
+
+
 def test_distil_train_and_compare_take_it_as_it_is(place):
     points = RosettaPoints.load("a.npz")
     assert points.header["preprocessing"]["axis"] == "mel" and points.x.dtype == np.float32

@@ -83,6 +83,14 @@ def test_ids_of_both_are_compared(bench, source, latents):
     assert np.array_equal(points.x[0], np.load(bench / "x.npy")[row])
 
 
+def test_ids_of_the_data_that_cannot_be_read_are_not_compared(bench):
+    with h5py.File(bench / "x.h5", "r+") as file:
+        del file["ids"]
+        file["ids"] = NAMES  # of any length, which are not read
+    _, said = distilled(bench, "x.h5", "z.npy", "--key", "data")
+    assert "their rows were taken to be in the same order" in said
+
+
 def test_ids_are_left_out_when_asked(bench):
     points, said = distilled(bench, "x.npy", "z.csv", "--ids", "none")
     assert set(points.ids) == {""} and "travel" not in said
@@ -155,6 +163,7 @@ def test_latents_that_do_not_fit_the_data_are_refused(bench):
     changed(bench, "hole.csv", u=hole[:, 1])
     changed(bench, "turned.csv", id=NAMES[::-1])
     changed(bench, "others.csv", id=[f"t{number}" for number in range(120)])
+    pd.DataFrame(z, columns=["u,v", "w"]).assign(id=NAMES).to_csv(bench / "comma.csv", index=False)
     with h5py.File(bench / "few.h5", "w") as file:
         file["z"], file["ids"] = z, np.array(NAMES[:90], "S")
     cases = {
@@ -166,6 +175,7 @@ def test_latents_that_do_not_fit_the_data_are_refused(bench):
         "turned.csv": r"its rows are in another order \(row 0 is of 's119', .*\): sort them",
         "others.csv": r"its ids are not those of the data \(row 0 is of 't0', .* of 's000'\): pass",
         "few.h5": "few.h5 has 90 ids for 120 examples: write one for each, or none",
+        "comma.csv": "comma.csv has commas in names of columns: rename these",
         "none.npy": "there are no data at .*none.npy: check the path",
     }
     before = sorted(os.listdir(bench))

@@ -15,7 +15,7 @@ def test_table_10_is_relative_to_the_same_architecture():
 
 def test_the_second_laboratory_has_the_other_network(monkeypatch):
     seen = []
-    monkeypatch.setattr(any_architecture, "sequential", seen.append)
+    monkeypatch.setattr(any_architecture, "sequential", lambda setup, **_: seen.append(setup))
     for cell in any_architecture.study.cells("quick").values():
         any_architecture.study.run("quick", cell)
     blocks = [setup.second_model.config["blocks"] for setup in seen]
