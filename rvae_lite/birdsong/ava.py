@@ -1,8 +1,9 @@
 """Syllables from and for AVA, in its own HDF5 files (Goffinet et al., 2021).
 
 A file `syllables_NNNN.hdf5` holds `specs` (n, num_freqs, num_times) in [0, 1], `onsets` and
-`offsets` in seconds and `audio_filenames`, but neither labels nor settings.  Ours hold these too:
-`labels`, `ids`, `birds`, and the settings as an attribute.  Letters: n syllables.
+`offsets` in seconds and `audio_filenames`, but neither labels nor settings.  Files of `extract`
+hold these too: `labels`, `ids`, `birds`, and the settings as an attribute; those of `write_ava` the
+settings alone.  Letters: n syllables.
 """
 
 import io
@@ -15,7 +16,7 @@ import numpy as np
 from rvae_lite.arrays import pieces
 from rvae_lite.birdsong.columns import composed
 from rvae_lite.birdsong.syllables import Syllables
-from rvae_lite.readers.hdf5 import read_hdf5_files
+from rvae_lite.readers.hdf5 import HDF5, read_hdf5_files
 from rvae_lite.storage import differences, write_atomically
 
 KEYS = ("specs", "onsets", "offsets", "audio_filenames")
@@ -68,10 +69,10 @@ def read_ava(folder, *, bird: str | None = None, preprocessing: dict | None = No
         `bird/file:row`, from row 0.
 
     Raises:
-        FileNotFoundError: there is no such folder, or no .hdf5 file in it.
+        FileNotFoundError: there is no such folder, or no HDF5 file in it.
         ValueError: a file cannot be read, lacks a key, or has arrays of unequal lengths; a
             spectrogram has NaN, values outside [0, 1] or another size; an onset is not before its
-            offset; or settings differ.
+            offset; settings differ, or some files alone have them.
     """
     folder = Path(folder)
     files = ava_files(folder)
@@ -103,11 +104,16 @@ def _read(found, files: dict, preprocessing: dict | None = None) -> Iterator[Syl
     known = first = None
     for path, part, settings in found:
         part = _checked(path, part)
-        first = first or (path, part["specs"].shape[1:])
+        own = _settings(path, settings)
+        first = first or (path, part["specs"].shape[1:], own is None)
+        if preprocessing is None and (own is None) != first[2]:
+            silent, telling = (path, first[0]) if own is None else (first[0], path)
+            wrong = f"{silent} does not say how it was made, {telling} does"
+            raise ValueError(f"{wrong}: keep them apart, or extract the former alone with --spec")
         if (size := part["specs"].shape[1:]) != first[1]:
             both = "{}x{}, those of {} {}x{}".format(*size, first[0].name, *first[1])
             raise ValueError(f"{path}: its spectrograms are {both}; put them into separate folders")
-        known = _agreed(known, path, _settings(path, settings))
+        known = _agreed(known, path, own)
         known = _agreed(known, "the argument preprocessing", preprocessing)
         info = dict(value_range=(0.0, 1.0), skipped={})
         info |= {} if known is None else dict(preprocessing=known[1])
@@ -127,7 +133,8 @@ def read_file(path, *, memory: float | None = None) -> Syllables | None:
 
 def ava_files(folder: Path) -> list[Path]:
     """The HDF5 files of a folder, sorted."""
-    return sorted(path for path in folder.glob("*.hdf5") if not path.name.startswith("."))
+    found = [path for path in folder.glob("*") if path.suffix.lower() in HDF5]
+    return sorted(path for path in found if not path.name.startswith("."))
 
 
 def _content(syllables: Syllables) -> bytes:
@@ -183,8 +190,7 @@ def _names(path: Path, key: str, names: np.ndarray) -> list[str]:
 def _settings(path: Path, text) -> dict | None:
     """The settings of the spectrograms that a file has as JSON."""
     try:
-        text = "null" if text is None else text
-        found = json.loads(text)
+        found = json.loads("null" if text is None else text)
         if not isinstance(found, dict | None):
             raise TypeError(f"it is {type(found).__name__}")
         json.dumps(found, allow_nan=False)
@@ -224,10 +230,14 @@ def _agreed(known: tuple | None, origin, settings: dict | None) -> tuple | None:
     if settings is None or known is None:
         return known if settings is None else (origin, settings)
     first, agreed = known
-    if differing := differences(agreed, settings, ignore=("normalisation",)):
-        shown = "; ".join(differing)
-        raise ValueError(f"{first} has other settings than {origin} ({shown}): keep them apart")
+    differing = differences(agreed, settings, ignore=("normalisation",))
     ranges = [each.get("normalisation") for each in (agreed, settings)]
     if all(isinstance(each, dict) for each in ranges):
         agreed = agreed | dict(normalisation=ranges[1] | ranges[0])
+        both = ranges[0].keys() & ranges[1].keys()
+        told = [{f"normalisation of {bird}": each[bird] for bird in both} for each in ranges]
+        differing += differences(*told)
+    if differing:
+        shown = "; ".join(differing)
+        raise ValueError(f"{first} has other settings than {origin} ({shown}): keep them apart")
     return first, agreed

@@ -8,7 +8,8 @@ from math import gcd
 import numpy as np
 
 from rvae_lite.birdsong.recordings import Recording, read_recording
-from rvae_lite.birdsong.songs import Song, find_songs
+from rvae_lite.birdsong.songs import Song
+from rvae_lite.birdsong.syllables import songs_of
 
 RATE = 22_050  # Hz, of what a page plays
 MARGIN = 0.01  # s of the recording on either side, in which the sound fades in and out
@@ -26,7 +27,8 @@ def cut(
 
     Args:
         ids: `bird/file:row` of each, as in `Syllables.ids` and in the ids of Rosetta points.
-        birds, channel, columns: where the recordings are, as for `syllables.load_birds`.
+        birds, channel, columns: where the recordings are, in folders, lists or `Segments`, as for
+            `syllables.load_birds`.
         rate: samples a second; a recording with fewer keeps its own.
 
     Raises:
@@ -38,15 +40,10 @@ def cut(
         >>> cut(points.ids[:6], {"R402": "zebra_finch/R402_avn"})[0].rate  # doctest: +SKIP
         22050
     """
-    if not isinstance(birds, dict) or not birds:
-        needed = "a dictionary, name -> folder or list of pairs"
-        raise ValueError(f"birds must be {needed}, not {birds!r}")
     if not isinstance(rate, (int, np.integer)) or isinstance(rate, bool) or rate < 1:
         raise ValueError(f"rate must be a positive integer, in samples a second, not {rate!r}")
-    songs, recordings, sounds = {}, {}, []
-    for bird, source in birds.items():
-        found, _ = find_songs(bird, source, columns=columns)
-        songs |= {f"{bird}/{song.name}": song for song in found}
+    found, _ = songs_of(birds, columns=columns)
+    songs, recordings, sounds = {f"{song.bird}/{song.name}": song for song in found}, {}, []
     for name in map(str, ids):
         place, _, row = name.rpartition(":")
         song = songs.get(place)

@@ -166,19 +166,26 @@ def _range(stream: Stream, percentiles: Percentiles, bird: str) -> tuple[float, 
         raise ValueError(f"bird {bird}: {error}") from error
 
 
-def stream_ava(stream: Stream, files: dict) -> None:
+def stream_ava(stream: Stream, files: dict, *, named=()) -> None:
     """Fill an empty stream with the syllables of AVA's files, one after the other.
 
     files: as for `ava.read_files`, whose errors it has.
+    named: those whose bird must have the name in `files`.
 
     Raises:
-        ValueError: two syllables have one id.
+        ValueError: two syllables have one id; there are none; a file tells of other birds than
+            it is named for.
     """
-    for syllables in read_files(files):
+    for (path, bird), syllables in zip(files.items(), read_files(files), strict=True):
+        if path in named and (others := sorted(set(syllables.birds.tolist()) - {bird})):
+            told = ", ".join(others[:5])
+            raise ValueError(f"{path} names its birds itself ({told}): leave the name {bird} out")
         labels, ids, birds = syllables.labels, syllables.ids, syllables.birds
         columns = (labels, ids, birds, syllables.onsets, syllables.offsets, syllables.files)
         stream.add(syllables.spectrograms[:, 0], columns)
         stream.info |= syllables.info
+    if not len(stream):
+        raise ValueError(f"{', '.join(map(str, list(files)[:5]))}: no syllables: check the files")
     stream.spans["all"] = (0, len(stream))
     ids, counts = np.unique(stream.column("ids"), return_counts=True)
     if (counts > 1).any():

@@ -64,7 +64,8 @@ def load_birds(
     """Spectrograms of all annotated syllables of some birds.
 
     Args:
-        birds: name -> folder, or name -> list of (recording, annotation), as for `find_songs`.
+        birds: name -> folder or list of (recording, annotation), as for `find_songs`, or
+            `Segments`, as `read_segments` gives them.
         spec: settings of the spectrograms.
         on_problem: "refuse" where anything is wrong, after all files were read, or "skip": leave
             the syllables out, warn, and count them in `info`.

@@ -16,7 +16,6 @@ from rvae_lite.lab.settings import Settings, given_settings, spec_of
 from rvae_lite.publishing import expanded, printable
 
 Option, Argument = typer.Option, typer.Argument
-TABLES, HDF5 = (".csv", ".tsv", ".txt"), (".h5", ".hdf5")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 MOST_TOLD = 8  # birds that are named
 
@@ -28,7 +27,10 @@ class Source(NamedTuple):
         str, Choice("refuse: name what is wrong, write nothing; skip: leave it out, count it.")
     ] = "refuse"
     problems: Annotated[
-        Path | None, Choice("Write all that is wrong here, a line each, .txt; refused or skipped.")
+        Path | None,
+        Choice(
+            "All that is wrong, refused or skipped, a line each, .txt; an earlier list is replaced."
+        ),
     ] = None
     recordings: Annotated[
         Path | None, Choice("Folder with the recordings of a table; by default the table's.")
@@ -52,9 +54,10 @@ def extract(
     sources: Annotated[
         list[str],
         Argument(
-            help="Each of one animal: a folder of recordings and annotations; a table of segments "
-            "(.csv, .tsv), which may have a column bird; an HDF5 file of AVA or a folder of them. "
-            "NAME=PATH names the animal, else the folder does."
+            help="Each a folder of recordings and annotations, a table of segments (.csv, .tsv, "
+            ".txt; a column bird may name several animals), or AVA's HDF5, a file or a folder of "
+            "them. NAME=PATH names the animal; else the column, or the name of the folder or file, "
+            "does."
         ),
     ],
     out: Annotated[Path, Option("--out", "-o", help="The file to write, .h5.")],
@@ -82,11 +85,14 @@ def extract(
 
     rvae-lite extract bird=ava/specs/ -o bird.h5 --spec parameters.json
     """
-    inputs = [text.partition("=")[2] or text for text in sources] + [settings.spec]
+    birds, files, named = find_sources(sources, source)
     outputs = [out, *([source.problems] if source.problems else [])]
-    check_outputs(*outputs, inputs=inputs, force=output.force)
-    birds, files = find_sources(sources, source)
+    inputs = [settings.spec, *_inputs(birds, files, outputs)]
+    check_outputs(out, inputs=inputs, force=output.force)
+    check_outputs(*outputs, inputs=inputs, force=True)  # problems are those of the last run
     given = given_settings(settings)
+    if files:
+        _check_options(settings, given)
 
     from rvae_lite.birdsong.streaming import Stream, stream_ava, stream_birds
 
@@ -94,12 +100,11 @@ def extract(
     bar = bool(bar_label(progress, "songs"))
     with _told(out), Stream(folder, "float16" if files else "float32") as stream:
         if files:
-            _check_alone(source)
-            stream_ava(stream, files)
+            stream_ava(stream, files, named=named)
             _describe(stream, given)
         else:
             spec = spec_of(given)
-            with _listed(stream, source, output):
+            with _listed(stream, source):
                 options = dict(on_problem=source.on_problem, channel=source.channel)
                 options |= dict(columns=_columns(source), workers=source.workers)
                 options |= dict(cache=source.cache, progress=bar)
@@ -110,43 +115,66 @@ def extract(
     say(result, "\n".join(printable(_in_words(result))), output)
 
 
-def find_sources(texts: list[str], source: Source) -> tuple[dict, dict]:
-    """What is named: bird -> folder or `Segments`, or path of a file of AVA -> bird.
+def find_sources(texts: list[str], source: Source) -> tuple[dict, dict, set]:
+    """What is named: bird -> folder or `Segments`; path of a file of AVA -> bird, and those of
+    them whose bird is named by the user.
 
     Raises:
         FileNotFoundError: there is nothing at a path.
-        ValueError: two of one name, an unknown kind, both kinds together.
+        ValueError: two of one name, an unknown kind, both kinds together, an option of another.
     """
-    from rvae_lite.birdsong.ava import ava_files
+    from rvae_lite.birdsong.annotations import TABLES
+    from rvae_lite.birdsong.ava import HDF5, ava_files
+    from rvae_lite.birdsong.songs import AUDIO
 
-    birds, files = {}, {}
+    birds, files, named = {}, {}, set()
     for text in texts:
-        name, found, path = text.partition("=")
-        if not found or os.path.exists(expanded(text)):
+        name, sign, path = text.partition("=")
+        if not sign or os.path.exists(expanded(text)):
             name, path = "", text
         path, suffix = expanded(path), Path(path).suffix.lower()
         if not path.exists():
             raise FileNotFoundError(f"there is nothing at {path}: check the path")
-        if path.is_dir() and (specs := ava_files(path)) and not _holds_sound(path):
-            files |= dict.fromkeys(specs, name or path.resolve().name)
+        found = {}
+        specs = ava_files(path)
+        if specs and not any(each.suffix.lower() in AUDIO for each in path.rglob("*")):
+            found = dict.fromkeys(specs, name or path.resolve().name)
         elif path.is_dir():
             _add(birds, {name or path.resolve().name: path})
         elif suffix in HDF5:
-            files[path] = name or path.stem
+            found = {path: name or path.stem}
         elif suffix in TABLES:
             _add(birds, _segments(path, name, source))
         else:
             kinds = f"a folder, a table ({', '.join(TABLES)}) or AVA's HDF5 ({', '.join(HDF5)})"
             raise ValueError(f"{path} is of no known kind: pass {kinds}")
+        files |= found
+        named |= found.keys() if name else set()
     if birds and files:
         raise ValueError("sound and HDF5 files go into files of their own: extract them apart")
-    return birds, files
+    if files:
+        _check_alone(source)
+    elif source.recordings is not None and all(isinstance(at, Path) for at in birds.values()):
+        raise ValueError("--recordings is for tables, and there is none: leave it out")
+    return birds, files, named
 
 
-def _holds_sound(folder: Path) -> bool:
-    from rvae_lite.birdsong.songs import AUDIO
+def _inputs(birds: dict, files: dict, outputs: list[Path]) -> list[Path]:
+    """Files and tables that are read, and outputs that are sound or annotation in a folder."""
+    from rvae_lite.birdsong.songs import AUDIO, ENDING, SHARED
 
-    return any(path.suffix.lower() in AUDIO for path in folder.iterdir())
+    sources = birds.values()
+    found = [*files, *(source.table for source in sources if not isinstance(source, Path))]
+    folders = {os.path.realpath(getattr(source, "folder", source)) for source in sources}
+    for output in outputs:
+        path = Path(os.path.realpath(expanded(output)))
+        if path.is_file() and folders & set(map(str, path.parents)):
+            suffix, near = path.suffix.lower(), path.parent.iterdir()
+            stems = tuple(f"{each.stem}." for each in near if each.suffix.lower() in AUDIO)
+            known = suffix in (*AUDIO, ".rec") or ENDING.search(path.name)
+            if suffix in SHARED or (known and path.name.startswith(stems)):
+                found.append(path)
+    return found
 
 
 def _add(birds: dict, found: dict) -> None:
@@ -176,9 +204,17 @@ def _columns(source: Source) -> dict | None:
 
 def _check_alone(source: Source) -> None:
     """Refuse options of recordings where files of AVA are read."""
-    names = ["problems", "recordings", "columns", "channel", "workers", "cache"]
-    if given := [name for name in names if getattr(source, name) is not None]:
-        raise ValueError(f"--{given[0]} is for recordings, and these are HDF5: leave it out")
+    for name, value in source._asdict().items():
+        if value != Source._field_defaults[name]:
+            option = f"--{name.replace('_', '-')}"
+            raise ValueError(f"{option} is for recordings, and these are HDF5: leave it out")
+
+
+def _check_options(settings: Settings, given: dict) -> None:
+    """Refuse options that no spectrogram has; the file of --spec may describe AVA's as it likes."""
+    band = {"sample_rate", "min_freq", "max_freq"}
+    told = {name for name, value in settings._asdict().items() if value is not None} - {"spec"}
+    spec_of({name: given[name] for name in (told if band <= told else told - band)})
 
 
 def _describe(stream, given: dict) -> None:
@@ -197,22 +233,22 @@ def _describe(stream, given: dict) -> None:
 
 
 @contextmanager
-def _listed(stream, source: Source, output: Output):
+def _listed(stream, source: Source):
     """Write all problems of a stream to the file that was asked for, whether refused or skipped."""
     try:
         with warnings.catch_warnings():  # the command tells what was left out
             warnings.filterwarnings("ignore", message="left out")
             yield
     except ValueError as error:
-        if len(stream.problems) > 1 and source.problems is None:
-            raise ValueError(f"{error}; --problems FILE lists all") from error
-        raise
+        more = len(stream.problems) > 1 and source.problems is None
+        told = str(error).replace("on_problem='skip'", "--on-problem skip")
+        raise ValueError(told + "; --problems FILE lists all" * more) from error
     finally:
         if source.problems is not None:
             lines = [printable(f"{reason}: {text}") for reason, text, _ in stream.problems]
             content = "".join(f"{line}\n" for line in lines).encode()
             contents = {source.problems: lambda file: file.write(content)}
-            publish_results(contents, force=output.force)
+            publish_results(contents, force=True)
 
 
 @contextmanager
@@ -237,6 +273,8 @@ def _described(stream) -> dict:
 
 
 def _in_words(result: dict) -> list[str]:
+    from rvae_lite.birdsong.syllables import MOST_SHOWN
+
     birds, skipped = result["birds"], result["skipped"]
     named = ", ".join(f"{bird} {count:,}" for bird, count in list(birds.items())[:MOST_TOLD])
     named += ", ..." * (len(birds) > MOST_TOLD)
@@ -247,7 +285,9 @@ def _in_words(result: dict) -> list[str]:
     if skipped:
         reasons = ", ".join(f"{reason}: {count}" for reason, count in skipped.items())
         lines.append(f"left out: {sum(skipped.values())} ({reasons})")
-        lines += [f"  {problem['text']}" for problem in result["problems"]]
+        lines += [f"  {problem['text']}" for problem in result["problems"][:MOST_SHOWN]]
+        more = len(result["problems"]) - MOST_SHOWN
+        lines += [f"  and {more} more"] * (more > 0)
     if result["preprocessing"] is None:
         lines.append("settings not stated: --spec tells how the files' spectrograms were made")
     return [*lines, f"written: {result['file']}"]

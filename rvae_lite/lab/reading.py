@@ -15,13 +15,12 @@ from rvae_lite.arrays import as_float32, check_finite, check_kept, is_number
 from rvae_lite.lab.folders import read_folder
 from rvae_lite.publishing import expanded
 from rvae_lite.readers.files import size_of
-from rvae_lite.readers.hdf5 import read_hdf5
+from rvae_lite.readers.hdf5 import HDF5, read_hdf5
 from rvae_lite.readers.limits import limit_of, shown
 from rvae_lite.readers.npy import read_npy, read_npz
 from rvae_lite.storage import differences
 
 TABLES = (".csv", ".tsv")
-HDF5 = (".h5", ".hdf5")
 COLOURS = (1, 3)
 BLOCK = 2**22  # numbers converted at once
 DARK = 32  # a largest uint8 below it belongs to a mask or to images of 5 bits and less
@@ -150,13 +149,15 @@ def agreed_preprocessing(path, examples: Arrays, given):
     """How the examples at `path` were made: as their file says, else as the command was told.
 
     Raises:
-        ValueError: the two contradict each other.
+        ValueError: the two contradict each other, or the command was told a plain text.
     """
     own = examples.preprocessing
     if own is None or given is None:
         return given if own is None else own
-    given = given if isinstance(given, dict) else dict(preprocessing=given)
-    if differing := "; ".join(differences(given, own, ignore=("normalisation",))):
+    if not isinstance(given, dict):
+        raise ValueError(f"{shown(path)} tells its preprocessing itself: leave --preprocessing out")
+    told = {key: own.get(key) for key in given}
+    if differing := "; ".join(differences(given, told, ignore=("normalisation",))):
         wrong = f"--preprocessing contradicts what {shown(path)} says of itself ({differing})"
         raise ValueError(f"{wrong}: leave --preprocessing out, or extract anew")
     return own

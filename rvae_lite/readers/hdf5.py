@@ -16,6 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from rvae_lite.readers.hdf5_worker import identity
+
+HDF5 = (".h5", ".hdf5")
 WORKER = Path(__file__).with_name("hdf5_worker.py")
 ENVIRONMENT = dict(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", HDF5_PLUGIN_PRELOAD="::")
 SECONDS, SPEED = 60, 1e6  # time for a small file; bytes a second that a large one has beside it
@@ -123,11 +126,10 @@ def _reader(orders: list[dict], seconds: float) -> Iterator[subprocess.Popen]:
 
 def _received(process, order: dict) -> tuple[dict, dict]:
     """Arrays of one file, and what else was told of it."""
-    more, arrays = _line(process, order), {}
+    more = _line(process, order)
+    arrays = _mapped(order["path"], more) if more["places"] else {}
     for key, dtype, shape in more["arrays"]:
-        if (offset := more["places"].get(key)) is not None:
-            options = dict(mode="r", offset=offset, shape=tuple(shape))
-            arrays[key] = np.memmap(order["path"], dtype, **options)
+        if key in arrays:
             continue
         arrays[key] = np.empty(shape, np.dtype(dtype))
         left = memoryview(arrays[key].reshape(-1).view(np.uint8))
@@ -137,6 +139,21 @@ def _received(process, order: dict) -> tuple[dict, dict]:
                 _line(process, order)
             left = left[count:]
     return arrays, more
+
+
+def _mapped(path: str, more: dict) -> dict:
+    """Arrays that stay in the file, if it is still the one that the script has looked into."""
+    from rvae_lite.readers.limits import Unsuitable
+
+    places = more["places"]
+    with open(path, "rb") as file:
+        if identity(file.fileno()) != more["identity"]:
+            raise Unsuitable("was replaced or written while it was read: try again")
+        return {
+            key: np.memmap(file, dtype, "r", places[key], tuple(shape))
+            for key, dtype, shape in more["arrays"]
+            if key in places
+        }
 
 
 def _line(process, order: dict) -> dict:

@@ -7,6 +7,7 @@ virtual datasets.
 
 import json
 import math
+import os
 import sys
 
 import numpy as np
@@ -70,6 +71,7 @@ def _send(order: dict) -> None:
         places = {key: offset for key, offset in places.items() if offset is not None}
         total = sum(size for key, size in sizes.items() if key not in places)
         arrays = [(key, item.dtype.str, item.shape) for key, item in found.items()]
+        more |= dict(identity=identity(file.id.get_vfd_handle()) if places else None)
         _tell(arrays=arrays, total=total, places=places, **more)
         if total <= order["limit"]:
             for key in found.keys() - places.keys():
@@ -80,9 +82,18 @@ def _send(order: dict) -> None:
 
 def _place(dataset) -> int | None:
     """Where a dataset's numbers lie in the file, one after the other; None where they do not."""
-    if dataset.chunks or not dataset.size or not dataset.dtype.isnative:
-        return None
-    return dataset.id.get_offset()
+    import h5py
+
+    kept = dataset.id.get_storage_size() == dataset.nbytes > 0
+    same = h5py.h5t.py_create(dataset.dtype) == dataset.id.get_type()  # some numpy has not
+    mappable = kept and same and dataset.dtype.isnative and not dataset.chunks
+    return dataset.id.get_offset() if mappable else None
+
+
+def identity(handle: int) -> list[int]:
+    """What tells an open file from one that took its place, or was written since."""
+    status = os.fstat(handle)
+    return [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns]
 
 
 def _check_written(key: str, dataset) -> None:

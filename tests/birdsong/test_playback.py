@@ -6,6 +6,7 @@ from scipy.io import wavfile
 
 from rvae_lite.birdsong.colony import write_songs
 from rvae_lite.birdsong.playback import MARGIN, cut
+from rvae_lite.birdsong.segments import read_segments
 from rvae_lite.birdsong.syllables import load_birds
 
 RATE = 32_000
@@ -60,6 +61,13 @@ def test_a_recording_of_a_lower_rate_keeps_its_own(tones):
 def test_a_syllable_at_either_end_of_its_recording_loses_its_margin_alone(tones):
     first, last = cut(["one/a.wav:2", "one/a.wav:3"], tones((0, 0.2), (0.8, 1.0)), rate=RATE)
     assert len(first.samples) == len(last.samples) == round((0.2 + MARGIN) * RATE)
+
+
+def test_a_table_of_segments_leads_to_the_same_sound(tones, tmp_path):
+    (sound,) = cut(["one/a.wav:2"], tones((0.4, 0.6)))
+    (tmp_path / "t.csv").write_text("onset,offset,label,file\n0.4,0.6,x,a.wav\n")
+    (same,) = cut(["t/a.wav:2"], read_segments(tmp_path / "t.csv"))
+    assert np.array_equal(same.samples, sound.samples)
 
 
 @pytest.mark.parametrize("name", ["one/a.wav:9", "one/b.wav:2", "two/a.wav:2", "17", ""])

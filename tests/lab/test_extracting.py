@@ -141,9 +141,12 @@ def test_files_of_ava_are_taken_with_what_is_said_of_them(place):
     told = "the settings given contradict the files' own .num_freqs: 8 against 16.: correct them"
     refused(told, "extract", "ava", "-o", "no.h5", "--num-freqs", "8")
     refused(told, "extract", "x.h5", "-o", "no.h5", "--num-freqs", "8")
-    for option in (["--channel", "0"], ["--columns", "onset=a"], ["--cache", "c"]):
+    options = [["--channel", "0"], ["--columns", "onset=a"], ["--cache", "c"]]
+    for option in (*options, ["--on-problem", "skip"], ["--on-problem", "bogus"]):
         wanted = f"{option[0]} is for recordings, and these are HDF5: leave it out"
         refused(wanted, "extract", "ava", "-o", "no.h5", *option)
+    for option, wanted in (("--axis", "axis must be one of"), ("--time", "time must be 'stretch'")):
+        refused(wanted, "extract", "ava", "-o", "no.h5", option, "bogus")
     refused("sound and HDF5 files .*: extract them apart", "extract", "ava", "ann", "-o", "no.h5")
     refused("there already|is there", "extract", "ava", "-o", "told.h5")
 
@@ -215,6 +218,8 @@ def test_settings_that_are_wrong_or_contradict_each_other(place, spec, options, 
         (["ann", "--on-problem", "hide"], "on_problem must be 'refuse' or 'skip', not 'hide'"),
         (["ann", "--channel", "7"], "channel must be between 0 and 0"),
         (["ann", "--max-duration", "0.05"], "longer than max_duration = 0.05 s"),
+        (["ann", "--recordings", "no"], "--recordings is for tables, and there is none: leave it"),
+        (["zz=x.h5"], r"x.h5 names its birds itself .ann, carol.: leave the name zz out"),
         (["ann", "-o", "x.h5"], "x.h5 is there already"),
         (["ann", "-o", "sub/ann"], "sub/ann is a folder|ann is a folder"),
         (["x.h5", "-o", "x.h5", "--force"], "x.h5 is read by this command"),
@@ -237,6 +242,8 @@ def test_problems_are_named_by_file_and_row_listed_and_counted(place):
     common = ["extract", "dan", *SIZE]
     told = "7 problems with the songs: .*s0.csv, row 2: .*; and 2 more; .*; --problems FILE lists"
     refused(told, *common, "-o", "no.h5")
+    Path("problems.txt").write_text("of a run before")
+    refused("leave these out by --on-problem skip", *common, "-o", "no.h5")
     refused("7 problems", *common, "-o", "no.h5", "--problems", "problems.txt")
     lines = Path("problems.txt").read_text().splitlines()
     assert len(lines) == 7 and sum("row 2" in line for line in lines) == 6
@@ -245,7 +252,8 @@ def test_problems_are_named_by_file_and_row_listed_and_counted(place):
     skip = [*common, "--on-problem", "skip", "--problems", "listed.txt"]
     said = run(*skip, "-o", "d.h5")
     counted = "left out: 9 .outside the recording: 1, onset after offset: 5, unusable recording: 3"
-    assert re.search(counted, said) and said.count("row 2") == 6
+    assert re.search(counted, said) and said.count("row 2") == 5
+    assert "  and 2 more\n" in said
     assert Path("listed.txt").read_text().splitlines() == lines
     result = json.loads(run(*common, "--on-problem", "skip", "-o", "e.h5", "--json"))
     assert sum(result["skipped"].values()) == 9 and len(result["problems"]) == 7
@@ -257,7 +265,9 @@ def test_a_specification_that_contradicts_the_files_is_refused(place):
     told = "--preprocessing contradicts what x.h5 says of itself .*: leave --preprocessing out"
     refused(told, "distil", "x.h5", "-o", "no.npz", *other)
     refused(told, "train", "x.h5", "a.npz", "-o", "no.npz", *other)
-    same = json.dumps(read_data("x.h5").preprocessing)
+    told = "x.h5 tells its preprocessing itself: leave --preprocessing out"
+    refused(told, "distil", "x.h5", "-o", "no.npz", "--preprocessing", "mel")
+    same = json.dumps(dict(axis="mel", num_freqs=16))
     model = ["--model", "a.model.npz", "--num-points", "10"]
     run("distil", "x.h5", "-o", "s.npz", "--preprocessing", same, *model)
     run("extract", "ann", "-o", "linear.h5", *SIZE, "--axis", "linear")
@@ -267,6 +277,58 @@ def test_a_specification_that_contradicts_the_files_is_refused(place):
     spaces = ["a=a.model.npz", "b=s.npz", "--data", "linear.h5", "--points", "a.npz"]
     refused(told, "compare", *spaces, "-o", "no.html")
     assert not {"no.npz", "no.html", "no.model.npz"} & set(os.listdir())
+
+
+def test_no_source_is_replaced(place):
+    write_bird(place / "dan")
+    write_ava(place / "spec", load_birds(dict(dan=place / "dan"), spec=SMALL, progress=False))
+    Path("y=1.h5").write_bytes(Path("x.h5").read_bytes())
+    Path("t.csv").write_text("onset,offset,label,file\n0.1,0.2,a,s0.wav\n")
+    before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+    for source, outputs in [
+        ("y=1.h5", ["-o", "y=1.h5"]),
+        ("bird=spec", ["-o", "spec/syllables_0000.hdf5"]),
+        *[("dan", ["-o", f"dan/s0.{suffix}"]) for suffix in ("wav", "csv")],
+        *[("d=t.csv", ["--recordings", "dan", "-o", path]) for path in ("t.csv", "dan/s0.wav")],
+        ("dan", ["-o", "no.h5", "--problems", "dan/s1.csv"]),
+    ]:
+        refused("is read by this command", "extract", source, *outputs, "--force", *SIZE)
+    assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
+    write_bird(place / "nest" / "eve")
+    for _ in range(2):  # what lies among the recordings and is none of them may be replaced
+        more = ["--problems", "nest/eve/problems.txt", "--force"]
+        said = run("extract", "nest", "-o", "nest/e.h5", *more, *SIZE)
+        assert "6 syllables of 1 animal (nest 6)" in said
+
+
+def test_files_with_and_without_settings_are_not_joined(place):
+    Path("other.hdf5").write_bytes(Path("x.h5").read_bytes())
+    with h5py.File("other.hdf5", "r+") as file:
+        del file.attrs["preprocessing"], file["ids"], file["birds"]
+    wrong = "^rvae-lite: other.hdf5 does not say how it was made, x.h5 does: keep them apart"
+    for sources in (["x.h5", "dan=other.hdf5"], ["dan=other.hdf5", "x.h5"]):
+        refused(wrong, "extract", *sources, "-o", "no.h5")
+    preprocessing = read_data("x.h5").preprocessing
+    Path("spec.json").write_text(json.dumps(preprocessing))
+    run("extract", "dan=other.hdf5", "-o", "dan.h5", "--spec", "spec.json")
+    assert "120 syllables of 3 animals" in run("extract", "x.h5", "dan.h5", "-o", "joined.h5")
+    with h5py.File("other.hdf5", "r+") as file:
+        preprocessing["normalisation"]["carol"][0] += 1
+        file.attrs["preprocessing"] = json.dumps(preprocessing)
+    told = "x.h5 has other settings than other.hdf5 .normalisation of carol: .*: keep them apart"
+    refused(told, "extract", "x.h5", "other.hdf5", "-o", "no.h5")
+
+
+def test_folders_of_extracted_files_are_read_and_empty_files_are_refused(place):
+    Path("many").mkdir()
+    Path("many/x.h5").write_bytes(Path("x.h5").read_bytes())
+    assert "60 syllables of 2 animals" in run("extract", "many", "-o", "again.h5")
+    with h5py.File("many/x.h5", "r+") as file:
+        for key in list(file):
+            content = file[key][:0]
+            del file[key]
+            file[key] = content
+    refused("many/x.h5: no syllables: check the files", "extract", "many", "-o", "no.h5")
 
 
 @pytest.mark.parametrize(

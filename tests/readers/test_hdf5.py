@@ -274,3 +274,36 @@ def test_an_array_that_the_file_is_too_short_for_is_refused(tmp_path):
     path.write_bytes(content[: content.index(X.tobytes()) + 100])
     with pytest.raises(ValueError, match="x.h5 cannot be read as HDF5"):
         list(read_hdf5_files([path], keys=["a"], mapped=["a"]))
+
+
+def test_numbers_that_numpy_has_not_are_converted_instead_of_mapped(tmp_path):
+    bfloat16 = h5py.h5t.IEEE_F32LE.copy()  # 8 bits of exponent, 7 of mantissa
+    bfloat16.set_fields(15, 7, 8, 0, 7)
+    bfloat16.set_size(2)
+    values = np.array([0.0, 0.5, 1.0, -2.0, 2.0**100], np.float32)
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        space = h5py.h5s.create_simple(values.shape)
+        h5py.h5d.create(file.id, b"a", bfloat16, space).write(space, space, values)
+    ((_, arrays, _),) = read_hdf5_files([tmp_path / "x.h5"], keys=["a"], mapped=["a"])
+    assert not isinstance(arrays["a"], np.memmap)
+    with h5py.File(tmp_path / "x.h5") as file:
+        assert np.array_equal(arrays["a"], file["a"][()])
+    assert arrays["a"][:4].tolist() == values[:4].tolist()
+
+
+@pytest.mark.parametrize("way", ["replaced", "written"])
+def test_a_file_that_changes_under_the_reader_is_refused(tmp_path, monkeypatch, way):
+    path, other = written(tmp_path / "x.h5", a=X), written(tmp_path / "y.h5", a=X + 1)
+    line = hdf5._line
+
+    def changed(*arguments):
+        told = line(*arguments)
+        if way == "replaced":
+            os.replace(other, path)
+        else:
+            path.write_bytes(other.read_bytes() + b"more")
+        return told
+
+    monkeypatch.setattr(hdf5, "_line", changed)
+    with pytest.raises(ValueError, match="x.h5 was replaced or written while it was read: try ag"):
+        list(read_hdf5_files([path], keys=["a"], mapped=["a"]))
