@@ -10,6 +10,7 @@ seconds are of processor time.  Exits with an error where a command takes 2 GiB 
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -28,6 +29,14 @@ COMMANDS = dict(
     distil=["distil", "{folder}.h5", "-o", "{folder}.npz", "--epochs", "1"],
     train=["train", "{folder}.h5", "{points}", "-o", "{folder}.model.npz", "--epochs", "1"],
 )
+# A process starts with the memory of the one that starts it, so that one has to be small.
+STARTER = """import json, os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], stdout=sys.stderr)
+_, status, usage = os.wait4(process.pid, 0)
+process.returncode = os.waitstatus_to_exitcode(status)
+print(json.dumps([usage.ru_utime + usage.ru_stime, usage.ru_maxrss]))
+sys.exit(process.returncode)
+"""
 
 
 def write_recordings(folder, num_syllables):
@@ -56,16 +65,13 @@ def write_recordings(folder, num_syllables):
 def measure(arguments):
     """Seconds of processor time and GiB of one command."""
     command = [sys.executable, "-m", "rvae_lite", *arguments, "--force"]
-    environment = os.environ | dict(OMP_NUM_THREADS="1")
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(command, env=environment, stdout=said, stderr=said)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        if process.returncode:
-            sys.exit(f"{' '.join(command)} failed:\n{said.read().decode()}")
+    options = dict(env=os.environ | dict(OMP_NUM_THREADS="1"), capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", STARTER, *command], **options)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
+    seconds, largest = json.loads(done.stdout)
     unit = 2**30 if sys.platform == "darwin" else 2**20
-    return dict(seconds=usage.ru_utime + usage.ru_stime, memory=usage.ru_maxrss / unit)
+    return dict(seconds=seconds, memory=largest / unit)
 
 
 def report(name, sizes, results):

@@ -16,7 +16,7 @@ import numpy as np
 from rvae_lite.arrays import pieces
 from rvae_lite.birdsong.columns import composed
 from rvae_lite.birdsong.syllables import Syllables
-from rvae_lite.readers.hdf5 import HDF5, read_hdf5_files
+from rvae_lite.readers.hdf5 import read_hdf5_files
 from rvae_lite.storage import differences, write_atomically
 
 KEYS = ("specs", "onsets", "offsets", "audio_filenames")
@@ -132,9 +132,10 @@ def read_file(path, *, memory: float | None = None) -> Syllables | None:
 
 
 def ava_files(folder: Path) -> list[Path]:
-    """The HDF5 files of a folder, sorted."""
-    found = [path for path in folder.glob("*") if path.suffix.lower() in HDF5]
-    return sorted(path for path in found if not path.name.startswith("."))
+    """The HDF5 files of a folder, sorted: .hdf5, as AVA calls them, or where there are none .h5."""
+    found = sorted(path for path in folder.glob("*") if not path.name.startswith("."))
+    named = [path for path in found if path.suffix.lower() == ".hdf5"]
+    return named or [path for path in found if path.suffix.lower() == ".h5"]
 
 
 def _content(syllables: Syllables) -> bytes:

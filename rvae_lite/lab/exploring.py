@@ -60,11 +60,11 @@ class Examples(NamedTuple):
     pictures: bool = True
 
     def notes(self) -> list[str]:
-        """A sentence where names, labels and pictures of the data travel with a page."""
+        """A sentence where names and pictures of the data travel with a page."""
         if self.x is None or not self.pictures:
             return []
         inside = [] if all(str(name).isdigit() for name in self.ids) else ["names"]
-        inside += ["labels"] * (self.labels is not None) + ["pictures"] * _are_images(self.x)
+        inside += ["pictures"] * _are_images(self.x)
         told = f"{' and '.join(inside)} of examples are in the report"
         return [f"{told}: --no-pictures leaves them out"] * bool(inside)
 

@@ -124,8 +124,9 @@ def find_sources(texts: list[str], source: Source) -> tuple[dict, dict, set]:
         ValueError: two of one name, an unknown kind, both kinds together, an option of another.
     """
     from rvae_lite.birdsong.annotations import TABLES
-    from rvae_lite.birdsong.ava import HDF5, ava_files
+    from rvae_lite.birdsong.ava import ava_files
     from rvae_lite.birdsong.songs import AUDIO
+    from rvae_lite.readers.hdf5 import HDF5
 
     birds, files, named = {}, {}, set()
     for text in texts:

@@ -3,9 +3,11 @@
 import inspect
 import json
 from functools import wraps
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, NamedTuple, get_type_hints
 
+from rvae_lite.lab.outputs import uninterrupted
 from rvae_lite.lab.plan import Choice, Plan
 
 Preprocessing = Annotated[
@@ -40,7 +42,10 @@ class Reading(NamedTuple):
         """The examples at a path, as `reading.read_data` reads them."""
         from rvae_lite.lab.reading import read_data
 
-        return read_data(path, **self._asdict())
+        found = read_data(path, **self._asdict())
+        with uninterrupted():  # an interrupt while PyTorch is loaded may abort the process
+            import_module("torch")
+        return found
 
     def made_by(self, path, examples, given, *, named: bool = True):
         """How the examples were made, see `reading.agreed_preprocessing`; named: with animals."""
