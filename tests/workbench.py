@@ -3,11 +3,14 @@
 import base64
 import json
 import re
+import sys
 
 import numpy as np
+import pytest
 from scipy.stats import special_ortho_group
+from typer.testing import CliRunner
 
-from rvae_lite import RosettaPoints
+from rvae_lite import RosettaPoints, cli
 from rvae_lite.lab.plan import Plan
 
 QUICK = Plan(epochs=2, batch_size=32)
@@ -63,3 +66,22 @@ def explored(page):
 def floats(text):
     """An array of it."""
     return np.frombuffer(base64.b64decode(text), "<f4")
+
+
+def run(*arguments):
+    """A command of the command line, in this process; what it says on stdout."""
+    arguments = [str(argument) for argument in arguments]
+    result = CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def refused(message, *arguments):
+    """What `main` does with an error: one sentence on stderr, exit code 1."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as caught:
+        patch.setattr(sys, "argv", ["rvae-lite", *map(str, arguments)])
+        patch.setattr("warnings.showwarning", None)
+        cli.main()
+    text = str(caught.value.code)
+    assert text.startswith("rvae-lite: ") and "\n" not in text
+    assert re.search(message, text), text

@@ -23,13 +23,13 @@ from rvae_lite.lab.options import (
 )
 from rvae_lite.lab.outputs import (
     as_json,
+    bar_label,
     beside,
     check_outputs,
     in_words,
     publish_results,
+    say,
 )
-from rvae_lite.lab.outputs import bar_label as _bar
-from rvae_lite.lab.outputs import say as _say
 from rvae_lite.lab.plan import RHO, Choice, Plan, Seed, beta_range_of
 from rvae_lite.publishing import printable
 
@@ -135,7 +135,7 @@ def distil(
         space = load_space(model, multi_rate=multi_rate)
     else:
         plan = plan._replace(beta=beta, beta_range=beta_range_of() if multi_rate else None)
-        options = dict(names=examples.names, progress=_bar(progress, "training"))
+        options = dict(names=examples.names, progress=bar_label(progress, "training"))
         space, _, report = train_space(examples.x, plan=plan, **options)
     told = header.told(value_scale=reading.value_scale, names=examples.names)
     names = examples.ids if ids == "names" else [""] * len(examples.ids)
@@ -150,7 +150,7 @@ def distil(
     notes = examples.notes + [NAMES_TRAVEL.format(*called or ("ids", "examples"))] * bool(travel)
     result = dict(points=str(out), model=kept and str(kept), num_points=len(points))
     result |= {name: points.header.get(name) for name in TOLD} | dict(training=report, notes=notes)
-    _say(result, in_words("distil", result), output)
+    say(result, in_words("distil", result), output)
 
 
 @with_options
@@ -207,7 +207,7 @@ def train(
     beta_range = beta_range_of(received) if multi_rate else None
     plan = plan._replace(beta=beta, beta_range=beta_range, rho=rho)
     options = dict(preprocessing=preprocessing, names=examples.names)
-    options["progress"] = _bar(progress, "training")
+    options["progress"] = bar_label(progress, "training")
     trained = train_space(examples.x, points=received, plan=plan, **options)
     result = dict(model=str(out), points=points, **trained.report, notes=examples.notes)
     text = in_words("train", result)
@@ -215,7 +215,7 @@ def train(
     contents = {out: trained.fit.save, report: lambda file: file.write(content.encode())}
     written = publish_results(contents, force=output.force)
     result["model"] = str(written[0])
-    _say(result, f"{text}\nwritten: {printable(' and '.join(map(str, written)))}", output)
+    say(result, f"{text}\nwritten: {printable(' and '.join(map(str, written)))}", output)
 
 
 @with_options
@@ -287,7 +287,7 @@ def compare(
     shown = examples_of(examples, found, **options)
     maps = {} if anchors is None else known_maps(anchors, found.betas)
     anchored = dict(anchors=found.anchors, anchor_spaces=found.anchor_means, known_maps=maps)
-    options = dict(num_anchors=num_points, seed=seed, progress=_bar(progress, "comparing"))
+    options = dict(num_anchors=num_points, seed=seed, progress=bar_label(progress, "comparing"))
     compared = compare_spaces(found.means, **anchored, **options)
     notes = found.notes + [KNOWN_MAP] * bool(maps) + shown.notes()
     told = dict(title=title, notes=notes, over_beta=found.over_beta)
@@ -297,7 +297,7 @@ def compare(
     result = dict(report=str(out), **as_result(compared, found, notes))
     lines = [f"{name}: {text}" for name, text in result["verdicts"].items()]
     lines.append(f"written: {out}")
-    _say(result, "\n".join(printable(lines)), output)
+    say(result, "\n".join(printable(lines)), output)
 
 
 @with_options
@@ -332,4 +332,4 @@ def inspect(
         from rvae_lite.lab.drawing import render as draw
 
         draw(opened, render)
-    _say(described, inspecting.as_text(described), output)
+    say(described, inspecting.as_text(described), output)

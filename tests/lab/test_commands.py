@@ -11,21 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
-from workbench import circle, explored
+from workbench import circle, explored, refused, run
 
-from rvae_lite import Fit, RosettaPoints, cli
+from rvae_lite import Fit, RosettaPoints
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = ["--epochs", "2", "--batch-size", "32"]
-
-
-def run(*arguments):
-    result = CliRunner().invoke(
-        cli.app, [str(argument) for argument in arguments], catch_exceptions=False
-    )
-    assert result.exit_code == 0, result.output
-    return result.stdout
 
 
 @pytest.fixture(scope="module")
@@ -314,18 +305,6 @@ def test_what_has_no_rates_is_refused(rates, tmp_path):
         *out,
     )
     assert os.listdir(tmp_path) == []
-
-
-def refused(message, *arguments):
-    """What `main` does with an error: one sentence on stderr, exit code 1."""
-    arguments = [str(argument) for argument in arguments]
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as caught:
-        patch.setattr(sys, "argv", ["rvae-lite", *arguments])
-        patch.setattr("warnings.showwarning", None)
-        cli.main()
-    text = str(caught.value.code)
-    assert text.startswith("rvae-lite: ") and "\n" not in text
-    assert re.search(message, text), text
 
 
 def test_what_is_missing_or_of_another_kind_is_refused(workshop, tmp_path):

@@ -13,9 +13,9 @@ import h5py
 import numpy as np
 import pytest
 from aviary import SMALL, TIMES, labelled, song, write_bird, write_table, write_wav
-from typer.testing import CliRunner
+from workbench import refused, run
 
-from rvae_lite import RosettaPoints, cli
+from rvae_lite import RosettaPoints
 from rvae_lite.birdsong.ava import read_file, write_ava
 from rvae_lite.birdsong.syllables import load_birds
 from rvae_lite.lab.reading import read_data
@@ -23,23 +23,6 @@ from rvae_lite.lab.reading import read_data
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = ["--num-freqs", "16", "--num-times", "20"]
 QUICK = ["--epochs", "2", "--batch-size", "16"]
-
-
-def run(*arguments):
-    result = CliRunner().invoke(cli.app, [*map(str, arguments)], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def refused(message, *arguments):
-    """The sentence with which a command ends, as the command line tells it."""
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
-        patch.setattr(sys, "argv", ["rvae-lite", *map(str, arguments)])
-        patch.setattr("warnings.showwarning", None)
-        cli.main()
-    said = str(ended.value.code)
-    assert said.startswith("rvae-lite: ") and "\n" not in said
-    assert re.search(message, said), said
 
 
 @pytest.fixture(scope="module")

@@ -3,37 +3,18 @@
 import json
 import os
 import re
-import sys
 
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
-from typer.testing import CliRunner
-from workbench import circle
+from workbench import circle, refused, run
 
-from rvae_lite import RosettaPoints, cli, data, select_points
+from rvae_lite import RosettaPoints, data, select_points
 from rvae_lite.birdsong.ava import KEYS
 
 NAMES = [f"s{number:03d}" for number in range(120)]
-
-
-def run(*arguments):
-    arguments = [str(argument) for argument in arguments]
-    result = CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def refused(message, *arguments):
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as caught:
-        patch.setattr(sys, "argv", ["rvae-lite", *map(str, arguments)])
-        patch.setattr("warnings.showwarning", None)
-        cli.main()
-    text = str(caught.value.code)
-    assert text.startswith("rvae-lite: ") and "\n" not in text
-    assert re.search(message, text), text
 
 
 @pytest.fixture
