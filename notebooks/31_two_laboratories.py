@@ -28,10 +28,10 @@
 # :::
 
 # %% tags=["nbval-skip", "remove-cell"]
-import sys
+import importlib.util
 
-if "google.colab" in sys.modules:
-    get_ipython().run_line_magic("pip", "install -q git+REPOSITORY_URL")
+if importlib.util.find_spec("rvae_lite") is None:
+    get_ipython().run_line_magic("pip", 'install -q "rvae_lite[notebooks] @ git+REPOSITORY_URL"')
 
 # %% tags=["parameters"]
 epochs = 35
