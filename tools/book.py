@@ -1,15 +1,25 @@
 """Lay out the book's sources in _build/src, for Jupyter Book to render.
 
 A file whose content is as before is left alone, so that only pages that changed are read again.
+Before that, what a reader would miss is refused in a sentence: a chapter without its source, a
+claim without a bound, a figure without its picture.
 
     python tools/book.py                              the committed notebooks
     python tools/book.py --executed FOLDER [NAME ...] with executed copies in their place
 """
 
 import argparse
+import ast
 import io
+import json
+import re
+import sys
 import zipfile
 from pathlib import Path
+
+import yaml
+
+from rvae_lite.reporting.claims import BOUNDS
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "_build" / "src"
@@ -48,6 +58,57 @@ def lay_out(files: dict[str, bytes], target: Path) -> None:
             path.write_bytes(content)
 
 
+def missing_sources(files: dict[str, Path]) -> list[str]:
+    """Chapters of the table of contents that are not there."""
+    toc = yaml.safe_load(files["_toc.yml"].read_text())
+    chapters = [toc["root"], *(c["file"] for part in toc["parts"] for c in part["chapters"])]
+    absent = [name for name in chapters if not {f"{name}.md", f"{name}.ipynb"} & set(files)]
+    remedy = "write that page, or take its line out"
+    return [f"_toc.yml: {name} has neither {name}.md nor {name}.ipynb: {remedy}" for name in absent]
+
+
+def claims_without_bound(name: str, path: Path) -> list[str]:
+    """The cells of a notebook whose `check` is told no bound."""
+    found = []
+    for cell in json.loads(path.read_text())["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] != "code" or "check(" not in source:
+            continue
+        for call in ast.walk(ast.parse(source)):
+            named = isinstance(call, ast.Call) and getattr(call.func, "id", "") == "check"
+            if named and not BOUNDS & {keyword.arg for keyword in call.keywords}:
+                claim = ast.unparse(call.args[-1] if call.args else call)
+                found.append(f"{name}: the claim {claim} has no bound: give below=, above=, ...")
+    return found
+
+
+def figures_without_picture(name: str, path: Path) -> list[str]:
+    """The figures of a notebook that no output shows, and the images of a page that are absent."""
+    if path.suffix == ".md":
+        pattern = r"^\s*[`:]{3,}\{(?:image|figure)\} +(\S+)"
+        images = re.findall(pattern, path.read_text(), flags=re.MULTILINE)
+        absent = [image for image in images if not (path.parent / image).is_file()]
+        return [f"{name}: its picture {image} is absent: make it, or drop it" for image in absent]
+    found = []
+    for cell in json.loads(path.read_text())["cells"]:
+        figure = cell["metadata"].get("mystnb", {}).get("figure")
+        kinds = [kind for output in cell.get("outputs", ()) for kind in output.get("data", ())]
+        if figure and not any(kind.startswith("image/") for kind in kinds):
+            found.append(f"{name}: no cell has drawn {figure['name']}: execute the notebook again")
+    return found
+
+
+def faults(files: dict[str, Path]) -> list[str]:
+    """What keeps the book from being rendered, a sentence each."""
+    found = missing_sources(files)
+    for name, path in files.items():
+        if path.suffix == ".ipynb":
+            found += claims_without_bound(name, path)
+        if path.suffix in (".ipynb", ".md"):
+            found += figures_without_picture(name, path)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="executed notebooks to take; by default all")
@@ -59,6 +120,8 @@ def main() -> None:
         for path in sorted(options.executed.glob("*.ipynb")):
             if not options.names or path.stem in options.names:
                 files[f"notebooks/{path.name}"] = path
+    if found := faults(files):
+        sys.exit("\n".join(found))
     notebooks = [path for name, path in files.items() if name.startswith("notebooks/")]
     contents = {name: path.read_bytes() for name, path in files.items()}
     contents["book/notebooks.zip"] = archive(notebooks)

@@ -8,6 +8,7 @@ WORDS = {
     "at_most": (np.less_equal, "at most {}"),
     "at_least": (np.greater_equal, "at least {}"),
 }
+BOUNDS = {*WORDS, "between", "near", "equals"}
 
 
 def check(
@@ -63,8 +64,8 @@ def check(
         holds &= bool((np.abs(numbers - near) <= within).all())
         told.append(f"within {_rounded(within, digits)} of {_rounded(near, digits)}")
     if not told:
-        remedy = "give below=, above=, at_most=, at_least=, between=, near= or equals="
-        raise ValueError(f"the claim {claim!r} has no bound: {remedy}")
+        remedy = ", ".join(f"{name}=" for name in sorted(BOUNDS))
+        raise ValueError(f"the claim {claim!r} has no bound: give one of {remedy}")
     if numbers.size == 0:
         raise ValueError(f"the claim {claim!r} has no value: it is empty")
     ends = dict.fromkeys(_rounded(end, digits or 3) for end in (numbers.min(), numbers.max()))

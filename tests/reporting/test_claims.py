@@ -58,7 +58,9 @@ def test_a_claim_that_is_false_stops(value, bound):
 
 
 def test_a_claim_without_a_bound_is_refused_by_name():
-    with pytest.raises(ValueError, match="the claim 'it is so' has no bound: give below="):
+    with pytest.raises(
+        ValueError, match="the claim 'it is so' has no bound: give one of above=, at_least="
+    ):
         claims.check(True, "it is so")
 
 
