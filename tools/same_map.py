@@ -150,10 +150,14 @@ def picture(content: dict) -> str:
     """The three maps as an SVG, for pages without scripts."""
     wide, titles = 240, ("a first training", "an R-VAE, trained anew", "a VAE, trained anew")
     lines = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {3 * wide} {wide + 30}">']
-    lines.append("<style>text { font: 600 17px system-ui, sans-serif; text-anchor: middle; }</style>")
+    lines.append(
+        "<style>text { font: 600 17px system-ui, sans-serif; text-anchor: middle; }</style>"
+    )
     for number, (own, title) in enumerate(zip(content["maps"], titles, strict=True)):
         lines.append(f'<g transform="translate({number * wide} 0)">')
-        lines.append('<rect x="4" y="4" width="232" height="232" rx="8" fill="none" stroke="#7d8590"/>')
+        lines.append(
+            '<rect x="4" y="4" width="232" height="232" rx="8" fill="none" stroke="#7d8590"/>'
+        )
         z, kinds = np.array(own["z"]), np.array(content["type"])
         at = np.rint(wide / 2 * (1 + z * [1, -1] / content["reach"])).astype(int)
         for kind, letter in enumerate(content["types"]):
@@ -178,9 +182,7 @@ def main() -> None:
     content = content_of(trained(options.epochs), options.epochs)
     text = json.dumps(content, separators=(",", ":"), allow_nan=False)
     files = {"same_map_data.js": f"window.sameMap = {text};\n", "same_map.svg": picture(content)}
-    writers = {
-        options.target / name: partial(_write, own.encode()) for name, own in files.items()
-    }
+    writers = {options.target / name: partial(_write, own.encode()) for name, own in files.items()}
     publish(writers, replace=True)
     print(", ".join(f"{name}: {len(own):,} bytes" for name, own in files.items()))
     for own in content["maps"]:
