@@ -1,5 +1,6 @@
 """The front page's numbers are read off results/, and the build stops where its words are false."""
 
+import math
 import re
 from types import SimpleNamespace
 
@@ -8,7 +9,7 @@ import pytest
 from loading import ROOT, load_file
 from sphinx.errors import ExtensionError
 
-from rvae_lite.studies import study
+from rvae_lite.studies import over_beta_tables, study
 from rvae_lite.studies.study import load_results, results_folder
 
 computed = load_file("book/_ext/computed.py")
@@ -129,6 +130,30 @@ def test_no_number_of_a_result_is_typed_into_the_front_page():
     text = PAGE.read_text(encoding="utf-8")
     shown = re.sub(r"(?ms)^```.*?^```|\{[\w:]+\}`[^`]*`", "", text)
     lines = re.findall(r"(?m)^.*\d.*$", re.sub(r"(?m)^:.*$", "", shown))
-    known = ("Python 3.11", "100 % away", "of Theorem 1", "Theorem 1 of", "00_quickstart")
+    known = (
+        "Python 3.11",
+        "100 % away",
+        "0 is the same map",
+        "of Theorem 1",
+        "Theorem 1 of",
+        "00_quickstart",
+    )
     typed = [line for line in lines if not any(part in line for part in known)]
     assert [line for line in typed if "grid" not in line] == []
+
+
+def test_the_readme_says_what_the_tables_say():
+    text, told = (ROOT / "README.md").read_text(encoding="utf-8"), computed.number
+    words = {4: "four", 5: "five", 6: "six"}
+    own = load_results("multi_rate")
+    found = over_beta_tables.excesses(own, ["MR-VAE"])
+    behind = found.elbo - found.theirs
+    sentences = [
+        f"on {words[told('maps-win')]} of {words[told('sets')]} data sets",
+        f"on {words[told('both-win')]} of {words[told('sets')]}.",
+        f"it costs {100 * (told('error-most') - 1):.0f} % of squared error at most",
+        f"within {math.ceil(told('linear-gap'))} % of the exact optimum",
+        f"in {['no', 'one', 'two', 'three', 'four'][(behind < 1).sum()]} cases of four",
+    ]
+    assert [sentence for sentence in sentences if sentence not in text] == []
+    assert told("lsd-shown") < min(told("lsd-anchored"), told("lsd-vae"))
