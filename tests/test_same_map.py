@@ -49,10 +49,11 @@ def test_the_data_say_what_they_rest_on(content):
 def test_every_syllable_has_a_place_on_every_map_inside_the_panel(content):
     places = np.array([each["z"] for each in content["maps"]])
     assert places.shape == (3, len(content["type"]), 2) and len(content["type"]) > 100
-    assert np.abs(places).max() < content["reach"]
+    *middle, half = content["frame"]
+    assert 0.8 * half < np.abs(places - middle).max() < half
     assert set(content["type"]) == set(range(len(content["types"])))
     assert len(content["tints"]) >= len(content["types"])
-    assert np.abs(content["points"]).max() < content["reach"]
+    assert np.abs(np.array(content["points"]) - middle).max() < half
 
 
 def test_distances_are_those_of_the_places(content):

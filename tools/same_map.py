@@ -9,8 +9,9 @@ on one core.  The same seed, versions and machine give the same files.
 
 The script hands over one object: `made` (what it rests on), `types` (a letter each), `type` (which
 of them each syllable is, (N,)), `maps` (of each training its name, its places, (N, 2), and its
-distance to the first map), `points` (Rosetta points, (R, 2)) and `syllables` (those that can be
-heard: their row, a spectrogram of SIDE rows of bytes, low frequencies first, and a WAV; base64).
+distance to the first map), `frame` (middle and half side of what is shown), `points` (Rosetta
+points, (R, 2)) and `syllables` (those that can be heard: their row, a spectrogram of SIDE rows of
+bytes, low frequencies first, and a WAV; base64).
 Letters: N held-out syllables, R Rosetta points.
 """
 
@@ -136,7 +137,10 @@ def content_of(maps: Maps, epochs: int) -> dict:
         raise ValueError("a place on a map is not finite: train with another seed")
     made = dict(by="tools/same_map.py", version=rvae_lite.__version__, epochs=epochs, seed=SEED)
     made |= dict(data=held_out.info["title"], num_points=NUM_POINTS, rho=RHO)
-    rounded = dict(maps=[], reach=round(1.08 * float(np.abs(places).max()), 2))
+    low, high = places.min(0), places.max(0)
+    # One frame for all maps: its middle, and half its side.
+    frame = [*(low + high) / 2, 1.1 * (high - low).max() / 2]
+    rounded = dict(maps=[], frame=np.round(frame, 2).tolist())
     for name, (z, distance, mapped) in found.items():
         entry = dict(name=name, distance=round(distance, 4), mapped=round(mapped, 4))
         rounded["maps"].append(entry | dict(z=np.round(z, 3).tolist()))
@@ -159,7 +163,8 @@ def picture(content: dict) -> str:
             '<rect x="4" y="4" width="232" height="232" rx="8" fill="none" stroke="#7d8590"/>'
         )
         z, kinds = np.array(own["z"]), np.array(content["type"])
-        at = np.rint(wide / 2 * (1 + z * [1, -1] / content["reach"])).astype(int)
+        *middle, half = content["frame"]
+        at = np.rint(wide / 2 * (1 + (z - middle) * [1, -1] / half)).astype(int)
         for kind, letter in enumerate(content["types"]):
             lines.append(f'<g fill="{content["tints"][kind]}">')
             here = at[kinds == kind]

@@ -143,15 +143,18 @@ def statements() -> dict[str, Statement]:
     """Key -> what a page states."""
     near, targets, toy = "fair_rivals", "decoder_targets", "eight_gaussians"
     rates, linear, space = "multi_rate", "linear_multirate", "one_space"
-    whole, nats, shares = "{:,.0f}", "{:.1f}", "{:.2g} %"
+    whole, nats, shares = "{:,.0f}", "{:.1f}", "{:.1f} %"
     scatter = functools.partial(rival, metric="within_fraction")
     return {
         "images": Statement(near, scale("num_data"), whole, below=60_000),
         "epochs": Statement(near, scale("epochs"), whole, below=200),
         "points": Statement(near, scale("num_points"), whole, below=100),
+        "trainings": Statement(near, scale("replicas"), whole, above=9, below=11),
+        "seeds": Statement(rates, one_for_ten("seeds"), whole, above=2, below=4),
         # How near: the mapped VAE is nearer than the anchored one, both together nearer still.
         "distance-vae": Statement(near, rival("VAE", "distance"), above=1),
         "distance-mnist": Statement(near, nearest(OURS), above="distance-mapped", below=0.2),
+        "distance-paper": Statement(near, nearest("R-VAE"), above="distance-mnist", below=0.2),
         "distance-mapped": Statement(near, nearest(MAPPED), above="distance-both"),
         "distance-both": Statement(near, nearest(BOTH), above="distance-regression"),
         "distance-regression": Statement(near, nearest("regression")),
@@ -181,7 +184,7 @@ def statements() -> dict[str, Statement]:
         "lsd-shown": Statement(toy, spaces_apart("VAE, anchors repeated"), below="lsd-anchored"),
         "lsd-anchored": Statement(toy, spaces_apart("R-VAE"), below="lsd-vae"),
         "lsd-vae": Statement(toy, spaces_apart("VAE")),
-        "linear-gap": Statement(linear, linear_gap, shares, below=1),
+        "linear-gap": Statement(linear, linear_gap, "{:.2g} %", below=1),
         "curves-mnist": Statement(space, held("curves", MNIST), shares, below="plain-mnist"),
         "plain-mnist": Statement(space, held("plain points", MNIST), shares, below=20),
         "free-mnist": Statement(space, held(MR, MNIST), "{:.0f} %", above=100),

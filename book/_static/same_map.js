@@ -6,10 +6,11 @@
     host.textContent = "The demonstration's data are missing or of another version: build the book again.";
     return;
   }
-  const { maps, types, type, tints, reach, side, points, syllables } = content;
+  const { maps, types, type, tints, frame, side, points, syllables } = content;
   const SIZE = 240;
   const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const at = ([x, y]) => [SIZE / 2 * (1 + x / reach), SIZE / 2 * (1 - y / reach)];
+  const [middle, height, half] = frame;
+  const at = ([x, y]) => [SIZE / 2 * (1 + (x - middle) / half), SIZE / 2 * (1 - (y - height) / half)];
   const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
   const draw = (parent, name, attributes, text = "") => {
     const element = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -27,11 +28,11 @@
       draw(panel, "circle", { class: "dot", cx, cy, r: 3, fill: tints[type[row]] });
     });
     if (number < 2) points.map(at).forEach(([x, y]) =>
-      draw(panel, "path", { class: "point", d: `M${x} ${y - 6}l6 6l-6 6l-6-6z` }));
+      draw(panel, "path", { class: "point", d: `M${x} ${y - 5}l5 5l-5 5l-5-5z` }));
     types.forEach((letter, kind) => {
       const own = z.filter((_, row) => type[row] === kind).map(at);
       const [x, y] = [0, 1].map((axis) => median(own.map((place) => place[axis])));
-      draw(panel, "text", { x, y: y - 12 }, letter);
+      draw(panel, "text", { x, y: y - 14 }, letter);
     });
     const told = host.querySelectorAll("figcaption span")[number];
     if (number) told.textContent = `${percent(distance)} away from the first map`;
