@@ -16,6 +16,7 @@ LISTEN = """window.played = [];
         window.played.push(this.src);
         return Promise.resolve();
     };"""
+DEAF = "() => { HTMLMediaElement.prototype.play = () => Promise.reject(new Error('none')); }"
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +102,7 @@ def test_spectrograms_are_drawn_with_low_frequencies_below(page, content):
 
 
 def test_a_sound_that_cannot_be_played_is_told(page):
-    page.evaluate("HTMLMediaElement.prototype.play = () => Promise.reject(new Error('none'))")
+    page.evaluate(DEAF)
     page.locator("#same-map button").first.click()
     page.wait_for_function(
         "document.querySelector('#same-map [role=status]').innerText.includes('could not be')"
