@@ -24,6 +24,10 @@ def content():
     return read(SCRIPT)
 
 
+# Too short to reach the points.
+brief = pytest.mark.filterwarnings("ignore::rvae_lite.anchors.PointsNotReached")
+
+
 @pytest.fixture
 def scale_down(monkeypatch):
     """The tool on a small colony."""
@@ -84,6 +88,7 @@ def test_the_picture_is_drawn_from_the_data(content):
     assert PICTURE.read_text().count("<circle") == 3 * len(content["type"])
 
 
+@brief
 def test_the_tool_writes_both_files_the_same_twice(scale_down, monkeypatch, tmp_path, capfd):
     for folder in ("one", "two"):
         run(monkeypatch, "--epochs", 2, "--target", tmp_path / folder)
@@ -95,6 +100,7 @@ def test_the_tool_writes_both_files_the_same_twice(scale_down, monkeypatch, tmp_
     assert read(tmp_path / "one" / "same_map_data.js")["made"]["epochs"] == 2
 
 
+@brief
 def test_places_that_are_not_finite_are_refused(scale_down, monkeypatch, tmp_path):
     real = tool.trained
 
