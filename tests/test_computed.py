@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 from loading import ROOT, load_file
+from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
 from rvae_lite.studies import over_beta_tables, study
@@ -157,3 +158,17 @@ def test_the_readme_says_what_the_tables_say():
     ]
     assert [sentence for sentence in sentences if sentence not in text] == []
     assert told("lsd-shown") < min(told("lsd-anchored"), told("lsd-vae"))
+
+
+def test_a_build_stops_with_one_sentence(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(ROOT / "book" / "_ext"))
+    monkeypatch.setattr(study, "results_folder", lambda: tmp_path / "nowhere")
+    source = tmp_path / "source" / "book"
+    source.mkdir(parents=True)
+    (source / "index.md").write_text("# Front\n\nIt is {computed}`distance-mnist` away.\n")
+    options = dict(extensions=["myst_parser", "computed"], root_doc="book/index")
+    folders = (source.parent, None, tmp_path / "out", tmp_path / "trees")
+    app = Sphinx(*folders, "dummy", confoverrides=options, status=None, warning=None)
+    told = "^book/index: results/fair_rivals.csv is absent, which 'distance-mnist' needs$"
+    with pytest.raises(ExtensionError, match=told):
+        app.build()

@@ -193,17 +193,25 @@ def statements() -> dict[str, Statement]:
     }
 
 
+@functools.lru_cache(maxsize=8)
+def rows_of(path: Path, changed: int):
+    """A table of results/, as it was when its file had changed last."""
+    from rvae_lite.studies.study import read_rows
+
+    return read_rows(path)
+
+
 @functools.cache
 def number(key: str) -> float:
     """The number of a statement, read off its table."""
-    from rvae_lite.studies.study import read_rows, results_folder
+    from rvae_lite.studies.study import results_folder
 
     table, value = statements()[key][:2]
     path = results_folder() / f"{table}.csv"
     if not path.is_file():
         raise ExtensionError(f"results/{table}.csv is absent, which {key!r} needs")
     try:
-        found = float(value(read_rows(path)))
+        found = float(value(rows_of(path, path.stat().st_mtime_ns)))
     except (KeyError, ValueError, AttributeError, IndexError) as problem:
         told = f"results/{table}.csv does not hold what {key!r} needs"
         raise ExtensionError(f"{told} ({type(problem).__name__}: {problem})") from problem
