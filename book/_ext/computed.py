@@ -143,7 +143,7 @@ def statements() -> dict[str, Statement]:
     """Key -> what a page states."""
     near, targets, toy = "fair_rivals", "decoder_targets", "eight_gaussians"
     rates, linear, space = "multi_rate", "linear_multirate", "one_space"
-    whole, nats, shares = "{:,.0f}", "{:.1f}", "{:.1f} %"
+    whole, nats, shares = "{:,.0f}", "{:.1f}", "{:.1f}\u00a0%"
     scatter = functools.partial(rival, metric="within_fraction")
     return {
         "images": Statement(near, scale("num_data"), whole, below=60_000),
@@ -159,7 +159,7 @@ def statements() -> dict[str, Statement]:
         "distance-both": Statement(near, nearest(BOTH), above="distance-regression"),
         "distance-regression": Statement(near, nearest("regression")),
         # How much of where a digit lies is the training's doing.
-        "scatter-vae": Statement(near, percent(scatter("VAE")), "{:.0f} %", above=90),
+        "scatter-vae": Statement(near, percent(scatter("VAE")), "{:.0f}\u00a0%", above=90),
         "scatter-mnist": Statement(near, percent(scatter(OURS)), shares, above="scatter-mapped"),
         "scatter-mapped": Statement(
             near, percent(scatter("VAE", maps=True)), shares, above="scatter-both"
@@ -180,14 +180,14 @@ def statements() -> dict[str, Statement]:
         "both-win": Statement(near, wins(BOTH, MAPPED), whole, above=4, below=6),
         "error-least": Statement(targets, squared_error(min), "{:.2f}", below=1),
         "error-most": Statement(targets, squared_error(max), "{:.2f}", above=1, below=1.05),
-        "error-raw": Statement(targets, raw_inputs, "{:.0f} %", above=50),
+        "error-raw": Statement(targets, raw_inputs, "{:.0f}\u00a0%", above=50),
         "lsd-shown": Statement(toy, spaces_apart("VAE, anchors repeated"), below="lsd-anchored"),
         "lsd-anchored": Statement(toy, spaces_apart("R-VAE"), below="lsd-vae"),
         "lsd-vae": Statement(toy, spaces_apart("VAE")),
-        "linear-gap": Statement(linear, linear_gap, "{:.2g} %", below=1),
+        "linear-gap": Statement(linear, linear_gap, "{:.2g}\u00a0%", below=1),
         "curves-mnist": Statement(space, held("curves", MNIST), shares, below="plain-mnist"),
         "plain-mnist": Statement(space, held("plain points", MNIST), shares, below=20),
-        "free-mnist": Statement(space, held(MR, MNIST), "{:.0f} %", above=100),
+        "free-mnist": Statement(space, held(MR, MNIST), "{:.0f}\u00a0%", above=100),
         "curves-finches": Statement(space, held("curves", FINCHES), shares, above="plain-finches"),
         "plain-finches": Statement(space, held("plain points", FINCHES), shares),
     }
