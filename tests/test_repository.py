@@ -168,9 +168,9 @@ def test_pieces_of_one_stream_are_joined():
 
 def toc_files():
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    return [toc["root"]] + [
-        chapter["file"] for part in toc["parts"] for chapter in part["chapters"]
-    ]
+    chapters = [chapter for part in toc["parts"] for chapter in part["chapters"]]
+    pages = [page for chapter in chapters for page in (chapter, *chapter.get("sections", []))]
+    return [toc["root"], *(page["file"] for page in pages)]
 
 
 def test_every_page_of_the_table_of_contents_exists():

@@ -57,7 +57,14 @@ def parts() -> list[tuple[str | None, list[Path]]]:
     """The book's parts in order: caption, and the rendered pages."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
     listed = [
-        (part["caption"], [chapter["file"] for chapter in part["chapters"]])
+        (
+            part["caption"],
+            [
+                page["file"]
+                for chapter in part["chapters"]
+                for page in (chapter, *chapter.get("sections", []))
+            ],
+        )
         for part in toc["parts"]
     ]
     listed.insert(0, (None, [toc["root"]]))

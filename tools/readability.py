@@ -86,7 +86,9 @@ def ease(path: Path) -> Ease:
 def pages() -> dict[str, Path]:
     """name -> source of the pages in the table of contents; notebooks by their .py."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    names = [toc["root"], *(c["file"] for part in toc["parts"] for c in part["chapters"])]
+    chapters = [chapter for part in toc["parts"] for chapter in part["chapters"]]
+    listed = [page for chapter in chapters for page in (chapter, *chapter.get("sections", []))]
+    names = [toc["root"], *(page["file"] for page in listed)]
     paths = {name: (ROOT / f"{name}.py", ROOT / f"{name}.md") for name in names}
     return {
         name: next(p for p in both if p.exists())

@@ -20,6 +20,9 @@ SEARCHED = {
     "active units": "notebooks/24_images_samples",
     "posterior collapse": "book/notation",
     "install": "book/index",
+    "retraining variability": "book/glossary",
+    "-inf": "book/faq",
+    "CUDA": "book/troubleshooting",
 }
 
 
