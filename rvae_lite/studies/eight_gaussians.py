@@ -1,5 +1,7 @@
 """8 Gaussians at the paper's scale: reproducibility, sequential training, the number of points."""
 
+import numpy as np
+
 from rvae_lite.reporting import figures
 from rvae_lite.studies.protocols import CONTROLS, PROTOCOLS, sequential
 from rvae_lite.studies.rosetta_tables import frame_of, rosetta_table
@@ -10,7 +12,7 @@ WHOLE = dict(templates=5, counts=(2, 4, 8, 16), setup={})
 study = Study(
     "eight_gaussians",
     reproduces="Tables 1 to 3 and 6, Figures 2 and 4 to 7, 8 Gaussians",
-    chapter="10_eight_gaussians",
+    chapter="10_eight_gaussians 10_eight_gaussians_new_data",
     minutes=dict(paper=45),
     profiles=dict(
         quick=dict(templates=1, counts=(8,), setup=dict(replicas=5, epochs=40)),
@@ -57,14 +59,12 @@ def lost_runs(own, method: str = "R-VAE, rho 2.75") -> float:
 
 
 @study.figure
-def figure(own, axes=None):
-    """Tables 3 and 6 as curves over the number of points: variability, distortion on D1 and D2."""
+def figure(own, parts=("rest", "D1", "D2")):
+    """Tables 3 and 6 as curves over the number of points: variability ("rest"), distortion."""
     own = own[own.method.isin(methods_of())]
-    axes = figures.figure_row(3, width=3.1)[1] if axes is None else axes
-    lower = "(lower is better)"
-    label = f"RV − median VAE, nats\n{lower}"
-    figures.plot_over_points(frame_of(own, "RV"), part="rest", label=label, ax=axes[0])
-    for ax, part in zip(axes[1:], ("D1", "D2"), strict=True):
-        label = f"log LSD on {part} − median VAE\n{lower}"
-        figures.plot_over_points(frame_of(own, "LSD"), part=part, label=label, ax=ax)
+    axes = np.atleast_1d(figures.figure_row(len(parts), width=3.1)[1])
+    for ax, part in zip(axes, parts, strict=True):
+        frame = frame_of(own, "RV" if part == "rest" else "LSD")
+        label = "RV − median VAE, nats" if part == "rest" else f"log LSD on {part} − median VAE"
+        figures.plot_over_points(frame, part=part, label=f"{label}\n(lower is better)", ax=ax)
     return axes
