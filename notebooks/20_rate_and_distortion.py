@@ -13,18 +13,12 @@
 
 # %% [markdown]
 # (rate-and-distortion)=
-# # Rate and distortion
+# # β is the price of a nat
 #
 # :::{card}
 # **Question.** What does $\beta$ choose, and why is one trained VAE only one point of something larger?
 #
-# **After this you can** read a rate-distortion curve, predict its slope from $\beta$ alone, recognise a collapsed model by a closed form, and translate a $\beta$ from one convention to another.
-#
-# **Before.** {ref}`quickstart` and {ref}`beta-convention`.
-#
-# **Time.** Fifteen minutes to read, half a minute to run.
-#
-# **Reproduces.** The separately trained models of Figure 1 of {cite:t}`bae2023multirate`, in small: the curve, and the images reconstructed along it.
+# **Answer.** $\beta$ is the price of a nat of rate: each price trains one point of a falling curve of distortion over rate, and the slope of the curve at this point is $-\beta$.
 # :::
 
 # %% tags=["nbval-skip", "remove-cell"]
@@ -33,7 +27,7 @@ import importlib.util
 if importlib.util.find_spec("rvae_lite") is None:
     get_ipython().run_line_magic("pip", 'install -q "rvae_lite[notebooks] @ git+REPOSITORY_URL"')
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-cell"]
 dataset = "binary_digits"
 latent_dim = 8
 hidden_dim = 64
@@ -43,38 +37,22 @@ highest = 10.0
 epochs = 60
 learning_rate = 3e-3
 
-# %%
+# %% tags=["hide-cell"]
 import numpy as np
 import torch
 
 from rvae_lite import VAE, data, fit, laws
 from rvae_lite.metrics import active_units, rate_distortion_curve
 from rvae_lite.reporting import figures, tables
-from rvae_lite.reporting.claims import check, fingerprint, provenance
+from rvae_lite.reporting.claims import answer, check, fingerprint, provenance
 
 figures.use_style()
 digits = data.load(dataset)
 train, test = digits.x[digits.part == 1], digits.x[digits.part == 3]
 D = int(np.prod(train.shape[1:]))
 
-# %% [markdown]
-# ## Two numbers of one model
-#
-# A VAE sends a datum $x$ through a noisy channel: the encoder turns it into $q_\phi(z \mid x)$, a sample $z$ is drawn, and the decoder says which $x$ it expects.
-# Two numbers describe how well that goes, both in nats.
-# The **rate** {eq}`eq-rate` is how far the posterior is from the prior, on average: what the latent costs.
-# The **distortion** {eq}`eq-distortion` is how surprised the decoder is by the $x$ that was sent: what the latent did not say.
-#
-# They bound what the latent knows, the mutual information $I_q(x; z)$, from both sides {cite:p}`alemi2018fixing`; with $H$ the entropy of the data,
-#
-# $$
-# H - \text{distortion} \;\le\; I_q(x; z) \;\le\; \text{rate} .
-# $$ (eq-sandwich)
-#
-# So rate plus distortion can never fall below $H$, whatever the network.
-# For discrete data and a finite training set we even know $H$: $-\sum_i c_i \log c_i$ with $c_i$ the share of each different image, at most $\log N$.
-
-# %%
+# %% tags=["hide-cell"]
+# One training per price, side by side: an ensemble whose replicas differ in beta alone.
 model = VAE.mlp(
     train.shape[1:],
     latent_dim,
@@ -82,43 +60,6 @@ model = VAE.mlp(
     likelihood="bernoulli",
     posterior="diagonal",
 )
-pixels = train.reshape(len(train), -1)
-share = np.unique(pixels, axis=0, return_counts=True)[1] / len(train)
-entropy = -(share * np.log(share)).sum()
-print(f"{len(train)} training images, {len(share)} of them different")
-print(f"their entropy: {entropy:.2f} nats, {entropy / np.log(2):.1f} bits")
-check("that is at most log N", entropy <= np.log(len(train)))
-
-# %% [markdown]
-# The images are the 8×8 digits of scikit-learn, black and white, so that the distortion is a binary cross-entropy, *summed* over 64 pixels.
-# A few epochs with this chapter's parameters leave a fingerprint:
-
-# %%
-ends = dict(replicas=2, beta=[lowest, 1.0], batch_size=64, learning_rate=learning_rate)
-first_steps = fit(model, train, epochs=6, **ends)
-fingerprint(first_steps, replica=0)
-fingerprint(first_steps, replica=1)
-
-# %% [markdown]
-# ## What β does
-#
-# The loss {eq}`eq-beta-loss` is $\text{distortion} + \beta\, \text{rate}$.
-# It is the Lagrangian of a constrained problem, the least distortion at a given rate $r$,
-#
-# $$
-# \begin{aligned}
-# & \text{distortion}^\star(r) \\
-# & = \min_{\phi, \theta} \{ \text{distortion} : \text{rate} \le r \} ,
-# \end{aligned}
-# $$ (eq-constrained)
-#
-# and $\beta$ is the price of a nat.
-# With $\beta$ near 0 the model buys as many nats as it can use and becomes an autoencoder; where the price exceeds what a nat is worth it buys none.
-#
-# We train one model per price, all from the same seed and side by side, as one ensemble whose replicas differ in $\beta$ alone.
-# One further replica pays $\beta = D = 64$, for a reason to come.
-
-# %%
 betas = np.append(np.geomspace(lowest, highest, num_betas), D)
 ensemble = fit(
     model,
@@ -133,60 +74,137 @@ ensemble = fit(
 seen, held_out = (rate_distortion_curve(ensemble, x) for x in (train, test))
 curve = held_out[:num_betas]
 
-# %%
-check("a higher price buys a lower rate", (np.diff(curve.rate) < 0).all())
-check("and leaves a higher distortion", (np.diff(curve.distortion) > 0).all())
-bound = (seen.rate + seen.distortion).min()
-check("rate + distortion never falls below the entropy", bound > entropy)
-most = seen.rate.iloc[0]
-check("at the lowest price the rate is over four times the entropy", most > 4 * entropy)
-
-# %% [markdown]
-# The last line deserves a thought.
-# The training set holds at most $\log N$ nats, so a rate of several times that cannot be information about *which* image it is.
-# The excess is the distance between the average posterior and the prior: such a model reconstructs well, and what it draws from the prior resembles nothing.
-# This is why a low distortion alone proves little.
-#
-# ## The curve and its slope
-#
-# Draw distortion over rate, a dot per model.
-# Through each dot goes a line of slope $-\beta$, because all points on it have the same loss, and the optimum at $\beta$ is where the lowest such line touches what is possible.
-
-# %% mystnb={"figure": {"caption": "Separate trainings lie on one falling curve, whose slope at each is minus its beta. A dot is one training at its rate and distortion on held-out digits, with its beta beside it. The grey segment through a dot has slope minus beta.", "name": "fig-rate-distortion-curve"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Separate trainings lie on one falling curve, whose slope at each is minus its beta. A dot is one training at its rate and distortion on held-out digits, with its beta beside it. The grey segment through a dot has slope minus beta.", "name": "fig-rate-distortion-curve"}}
 ax = figures.plot_rate_distortion({"beta-VAE": curve}, betas="beta-VAE")
 _ = figures.plot_tangents(curve, length=0.22, ax=ax)
 
 # %% [markdown]
-# The segments hug the curve although no two of the models know of each other.
+# :::{dropdown} About this chapter
+# **After this you can**
 #
-# There is a proof in two lines.
-# Let models 1 and 2 be the optima at $\beta_1 < \beta_2$.
-# Neither gains by taking the other's place at its own price:
+# * read a rate-distortion curve, and predict its slope from $\beta$ alone;
+# * recognise a collapsed model by a closed form;
+# * translate a $\beta$ from one convention to another.
+#
+# **Before.** {ref}`quickstart` and {ref}`beta-convention`.
+#
+# **Time.** {reading}`half a minute to run`.
+#
+# **Reproduces.** The separately trained models of Figure 1 of {cite:t}`bae2023multirate`, in small: the curve, and the images reconstructed along it.
+# :::
+
+# %% [markdown]
+# ## Two numbers of one model
+#
+# A VAE sends a datum $x$ through a noisy channel: the encoder turns it into $q_\phi(z \mid x)$, a sample $z$ is drawn, and the decoder says which $x$ it expects.
+# Two numbers describe how well the channel works, both in nats.
+# The **rate** {eq}`eq-rate` is how far the posterior is from the prior, on average: what the latent costs.
+# The **distortion** {eq}`eq-distortion` is how surprised the decoder is by the $x$ that was sent: what the latent did not say.
+#
+# The two numbers bound what the latent knows, the mutual information $I_q(x; z)$, from both sides {cite:p}`alemi2018fixing`.
+# With $H$ the entropy of the data,
+#
+# $$
+# H - \text{distortion} \;\le\; I_q(x; z) \;\le\; \text{rate} .
+# $$ (eq-sandwich)
+#
+# So rate plus distortion can never fall below $H$, whatever the network.
+# For a finite training set of black and white images we even know $H$.
+# It is $-\sum_i c_i \log c_i$ with $c_i$ the share of each different image, and at most $\log N$.
+
+# %%
+pixels = train.reshape(len(train), -1)
+share = np.unique(pixels, axis=0, return_counts=True)[1] / len(train)
+entropy = -(share * np.log(share)).sum()
+print(f"{len(train)} training images, {len(share)} of them different")
+most = np.log(len(train))
+check(entropy, "entropy of the training images, in nats", at_most=most, digits=3)
+
+# %% [markdown]
+# The images are the 8×8 digits of scikit-learn in black and white.
+# So the distortion is a binary cross-entropy, *summed* over 64 pixels.
+
+# %% tags=["hide-cell"]
+ends = dict(replicas=2, beta=[lowest, 1.0], batch_size=64, learning_rate=learning_rate)
+first_steps = fit(model, train, epochs=6, **ends)
+fingerprint(first_steps, replica=0)
+fingerprint(first_steps, replica=1)
+
+# %% [markdown]
+# ## A higher price buys a lower rate
+#
+# The loss {eq}`eq-beta-loss` is $\text{distortion} + \beta\, \text{rate}$.
+# It is the Lagrangian of a constrained problem: the least distortion for a budget of $u$ nats,
 #
 # $$
 # \begin{aligned}
-# & d_1 + \beta_1 r_1 \le d_2 + \beta_1 r_2 , \\
-# & d_2 + \beta_2 r_2 \le d_1 + \beta_2 r_1 \\
-# & \Longrightarrow \quad \beta_1 \le -\frac{d_2 - d_1}{r_2 - r_1} \le \beta_2 .
+# & \text{distortion}^\star(u) \\
+# & = \min_{\phi, \theta} \{ \text{distortion} : \text{rate} \le u \} ,
+# \end{aligned}
+# $$ (eq-constrained)
+#
+# and $\beta$ is the price of a nat.
+# With $\beta$ near 0 the model buys as many nats as it can use, and becomes an autoencoder.
+# Where the price exceeds what a nat is worth, the model buys none.
+#
+# The trainings of {numref}`fig-rate-distortion-curve` are one per price, all from the same seed.
+# They run side by side, as one ensemble whose replicas differ in $\beta$ alone.
+# One further replica pays $\beta = D = 64$; it belongs to {ref}`the commonest mistake <mean-reduction>`.
+
+# %%
+check(np.diff(curve.rate), "changes of the rate from price to price", below=0)
+check(np.diff(curve.distortion), "changes of the distortion", above=0)
+bound = (seen.rate + seen.distortion).min()
+check(bound, "lowest rate + distortion, in nats, above the entropy", above=entropy)
+most = seen.rate.iloc[0]
+check(most / entropy, "rate at the lowest price, over the entropy", above=4)
+
+# %% [markdown]
+# At the lowest price the rate is several times the entropy.
+# The training set holds no more nats than its entropy, so the excess cannot be information about *which* image was sent.
+# The excess is the distance between the average posterior and the prior.
+# Such a model reconstructs well, and what it draws from the prior resembles nothing.
+# So a low distortion alone proves little.
+#
+# ## The slope of the curve is minus β
+#
+# {numref}`fig-rate-distortion-curve` draws distortion over rate, a dot per model.
+# Through each dot goes a segment of slope $-\beta$.
+# All points on such a line have the same loss, and the optimum at $\beta$ is where the lowest line touches what is possible.
+# So the segments are tangents of the curve, although each model was trained on its own.
+#
+# The proof has two lines.
+# Let models 1 and 2 be the optima at $\beta_1 < \beta_2$.
+# Neither model gains by taking the other's place at its own price:
+#
+# $$
+# \begin{aligned}
+# & \text{distortion}_1 + \beta_1 \, \text{rate}_1 \\
+# & \quad \le \text{distortion}_2 + \beta_1 \, \text{rate}_2 , \\
+# & \text{distortion}_2 + \beta_2 \, \text{rate}_2 \\
+# & \quad \le \text{distortion}_1 + \beta_2 \, \text{rate}_1 , \\
+# & \beta_1 \le -\frac{\text{distortion}_2 - \text{distortion}_1}{\text{rate}_2 - \text{rate}_1} \le \beta_2 .
 # \end{aligned}
 # $$ (eq-slope)
 #
-# Between two optima the curve falls by an amount between their two prices, and in the limit its slope is $-\beta$.
-# Nothing was assumed about the network, so this is a test of any training: where a secant lies outside, one of the two models is not at its optimum.
+# The last line follows from the two inequalities.
+# Between two optima the curve falls at a rate between their two prices, and in the limit its slope is $-\beta$.
+# The proof assumes nothing about the network, so it gives a test of any training.
+# Where the slope between two models lies outside their prices, one of the two is not at its optimum.
 
 # %%
 fair = seen[:num_betas]
 alive = (fair.rate > 0.1).sum()
 low, high = betas[: alive - 1], betas[1:alive]
 slope = -np.diff(fair.distortion[:alive]) / np.diff(fair.rate[:alive])
-inside = (slope > 0.9 * low) & (slope < 1.1 * high)
-check(f"{alive - 1} secants lie between their prices, within a tenth", inside.all())
+check(slope / low, "fall between two models, over the lower price", above=0.9)
+check(slope / high, "the same fall, over the higher price", below=1.1)
 
 # %% [markdown]
-# ## Images along the curve
+# ## As nats get dear, digits lose their strokes
 #
 # What does a nat buy?
-# Here are twelve held-out digits and their reconstructions, a row per model, cheap nats first.
+# Here are twelve held-out digits and their reconstructions, a row per model, from the lowest price to the highest.
 
 # %% mystnb={"figure": {"caption": "Reconstructions lose individual strokes and end in one grey ghost as beta grows. The first row is twelve held-out digits. Each other row is their reconstruction by one training, lowest beta first. The rows are the images of the paper's Figure 1, in small.", "name": "fig-rate-distortion-images"}}
 x = torch.as_tensor(test[:12]).float() / 255
@@ -196,10 +214,12 @@ strip = torch.cat([images.clamp(0, 1) for images in drawn])
 _ = figures.plot_images(strip, columns=12, rows=rows, size=0.45)
 
 # %% [markdown]
-# Strokes first lose their individual shape, then digits of similar form become one, and in the last row all digits are the same grey ghost.
+# Strokes first lose their individual shape.
+# Then digits of similar form become one.
+# In the last row all digits are the same grey ghost.
 #
-# The ghost is no accident.
-# A model without a rate can do no better than to predict every pixel by its frequency $p_j$, and then
+# The ghost has a closed form.
+# A model with a rate of 0 can do no better than to predict every pixel $j$ by its frequency $p_j$, and then
 #
 # $$
 # \begin{aligned}
@@ -212,13 +232,14 @@ _ = figures.plot_images(strip, columns=12, rows=rows, size=0.45)
 p = (train.reshape(len(train), D) / 255).mean(0).clip(1e-12, 1 - 1e-12)
 collapsed = -(p * np.log(p) + (1 - p) * np.log(1 - p)).sum()
 last = fair.iloc[-1]
-check(f"at β = {highest:g} the rate is below 0.01 nats", last.rate < 0.01)
-reached = np.isclose(last.distortion, collapsed, rtol=0.01)
-check("and the distortion is that of independent pixels, within 1 %", reached)
+check(last.rate, "rate at the highest price, in nats", below=0.01, digits=0)
+reached = last.distortion / collapsed
+check(reached, "its distortion, over that of independent pixels", near=1, within=0.01)
 
 # %% [markdown]
 # This state is called **posterior collapse**.
-# It comes latent by latent, which the count of active units {eq}`eq-active-units` shows: directions in which the posterior mean has a variance of at least 0.01.
+# It comes latent by latent.
+# The count of active units {eq}`eq-active-units` shows how many are left: directions in which the posterior mean has a variance of at least 0.01.
 
 # %% mystnb={"figure": {"caption": "The rate falls to zero and all latents fall silent as beta grows. The left panel shows rate (solid) and distortion (dashed) on held-out digits, in nats. The right panel counts active units; a dot is one training. The axis of beta is logarithmic.", "name": "fig-rate-distortion-collapse"}}
 figure, (left, right) = figures.figure_row(2, width=3.4)
@@ -226,33 +247,31 @@ quantities = {"rate": curve.rate, "distortion": curve.distortion}
 for name, values in quantities.items():
     style = "-" if name == "rate" else "--"
     left.plot(betas[:num_betas], values, style, color=figures.colour_of("beta-VAE"))
-    left.annotate(
-        name, (betas[0], values[0]), xytext=(6, 3), textcoords="offset points"
-    )
+    left.annotate(name, (betas[0], values[0]), xytext=(6, 3), textcoords="offset points")
 left.set(xscale="log", xlabel="beta", ylabel="nats")
 units = active_units(ensemble.encode(test))[:num_betas]
 active = {"beta-VAE": (betas[:num_betas], units)}
 _ = figures.plot_over_beta(active, label="active units", ax=right)
 
 # %%
-check("all latents are in use at the lowest price", units[0] == latent_dim)
-check("none at the highest", units[-1] == 0)
-check("and the count never rises on the way", (np.diff(units) <= 0).all())
+check(units[0], "active units at the lowest price", equals=latent_dim)
+check(units[-1], "active units at the highest price", equals=0)
+check(np.diff(units), "changes of the count from price to price", at_most=0)
 
 # %% [markdown]
 # ## One model is one point
 #
-# Now suppose that you have trained at $\beta = 1$ and find the reconstructions too coarse.
+# Suppose that you have trained at $\beta = 1$ and find the reconstructions too coarse.
 # Nothing in the trained model helps: its neighbours on the curve have other weights, and each costs a training of its own.
 # People train five or ten models over a grid of $\beta$ {cite:p}`higgins2017beta,alemi2018fixing`, as we have just done, and choose.
-# The idea of {cite:t}`bae2023multirate` is to learn the weights *as a function of* $\beta$, all of the curve in one training.
-# Which function that has to be can be worked out by hand for a linear model; {ref}`linear-vae` does it, and {ref}`theorem-one` tests what the paper says about it.
+# The idea of {cite:t}`bae2023multirate` is to learn the weights *as a function of* $\beta$, and so the whole curve in one training.
+# For a linear model this function can be worked out by hand; {ref}`linear-vae` does it, and {ref}`theorem-one` tests what the paper says about it.
 #
 # (mean-reduction)=
-# ## The commonest mistake
+# ## The commonest mistake: a mean in the place of a sum
 #
 # Deep-learning libraries average a loss over all elements unless told otherwise, and the rate is usually written out by hand, as a sum.
-# Put together, they are another loss than the one intended:
+# Put together, the two give another loss than the one intended:
 #
 # $$
 # \begin{aligned}
@@ -261,7 +280,8 @@ check("and the count never rises on the way", (np.diff(units) <= 0).all())
 # \end{aligned}
 # $$ (eq-mean-reduction)
 #
-# The factor in front changes nothing, the one inside everything: the price of a nat is $D$ times the one on the label.
+# The factor $1/D$ in front changes nothing.
+# The factor $D$ inside changes everything: the price of a nat is $D$ times the one on the label.
 
 # %%
 one = ensemble.replica(int(np.argmin(np.abs(betas - 1))))
@@ -273,32 +293,28 @@ with torch.no_grad():
     averaged = torch.nn.functional.binary_cross_entropy(recon, images)
     summed = one.distortion(images, z).mean()
 mistaken, intended = averaged + 1.0 * rate, (summed + D * 1.0 * rate) / D
-same = torch.isclose(mistaken, intended, rtol=1e-3)
-check(f"with the mean taken, a β of 1 is a β of {D}", same)
+same = float(mistaken / intended)
+check(same, "averaged loss at β = 1, over that at β = D", near=1, within=1e-3, digits=0)
 
 # %% [markdown]
-# So what does a user get who asks for $\beta = 1$ in this way?
-# The replica that paid $\beta = D$ knows:
+# A user who asks for $\beta = 1$ in this way gets the replica that paid $\beta = D$.
 
 # %%
-labelled = ["summed, as meant", "averaged, by mistake"]
 at_one = int(np.argmin(np.abs(betas - 1)))
-both = held_out.iloc[[at_one, len(betas) - 1]]
-print(f"{'distortion':22}{'beta in effect':>15}{'rate':>12}")
-for name, row in zip(labelled, both.itertuples(), strict=True):
-    rate = f"{row.rate:.0f}" if row.rate > 0.5 else "below 0.5"
-    print(f"{name:22}{row.beta:>15.3g}{rate:>12}")
-check("the mistake costs the whole latent space", both.rate.iloc[1] < 0.01)
+check(held_out.rate[at_one], "rate at β = 1, summed, in nats", above=4)
+averaged_by_mistake = held_out.rate.iloc[-1]
+check(averaged_by_mistake, "rate at β = 1, averaged by mistake", below=0.01, digits=0)
 
 # %% [markdown]
-# No error is raised, the loss falls, and the samples look like blurred digits, which is what many people expect of a VAE.
+# The mistake costs the whole latent space.
+# No error is raised, the loss falls, and the samples look like blurred digits, as many people expect of a VAE.
 # On images of 28×28 the factor is 784.
-# The test is quick: **print the rate**, and if it is near 0, look for a mean.
+# The test is quick: **print the rate**, and if the rate is near 0, look for a mean.
 #
 # (two-conventions)=
 # ## Two conventions for the same curve
 #
-# For a Gaussian likelihood with variance $\sigma^2$ there is one more source of confusion.
+# A Gaussian likelihood with variance $\sigma^2$ has one more source of confusion.
 # Multiply the negative ELBO by $\sigma^2$, or by $2 \sigma^2$, and drop the constant:
 #
 # $$
@@ -310,7 +326,8 @@ check("the mistake costs the whole latent space", both.rate.iloc[1] < 0.01)
 #
 # The same model is at "$\beta = \sigma^2$" for those who keep the ½ with the squared error and at "$\beta = 2\sigma^2$" for those who drop it.
 # The paper has both, the first in its analysis of the linear model and the second in its experiments on colour images.
-# This package keeps $\sigma^2$ in the likelihood as `noise_variance` and lets $\beta$ multiply the rate, {eq}`eq-beta-loss`, so that $\beta = 1$ is always the ELBO; only the product $\beta \sigma^2$ matters for the weights.
+# This package keeps $\sigma^2$ in the likelihood as `noise_variance` and lets $\beta$ multiply the rate, {eq}`eq-beta-loss`, so that $\beta = 1$ is always the ELBO.
+# Only the product $\beta \sigma^2$ matters for the weights.
 
 # %%
 variance = 0.1
@@ -327,13 +344,16 @@ with torch.no_grad():
 constant = 5 / 2 * np.log(2 * np.pi * variance)
 elbo = distortion + rate - constant
 half, whole = squared / 2 + variance * rate, squared + 2 * variance * rate
-check("β = σ² where the ½ is kept", torch.isclose(half, variance * elbo, rtol=1e-4))
-check("β = 2σ² where not", torch.isclose(whole, 2 * variance * elbo, rtol=1e-4))
+one, two = float(half / (variance * elbo)), float(whole / (2 * variance * elbo))
+close = dict(near=1, within=1e-4, digits=0)
+check(one, "loss at β = σ² with the ½ kept, over σ² times the ELBO", **close)
+check(two, "loss at β = 2σ² with the ½ dropped, over 2σ² times the ELBO", **close)
 
 # %% [markdown]
 # ## Against the paper
 #
-# Figure 1 prints no numbers and shows other data and deeper networks, so what can be compared is what it says.
+# Figure 1 prints no numbers and shows other data and deeper networks.
+# So its statements are compared.
 
 # %%
 best = held_out.distortion + held_out.rate
@@ -348,7 +368,7 @@ shared = ("Figure 1, Section 2.1", f"{num_betas} trainings")
 tables.statements({name: (*shared, holds) for name, holds in told.items()})
 
 # %%
-check("all four statements hold here", all(told.values()))
+check(sum(told.values()), "statements of the figure that hold here", equals=len(told))
 
 # %% [markdown]
 # *Deviations.* Digits of 8×8 pixels and one hidden layer instead of colour images and residual networks; seven models instead of ten; one seed.
@@ -362,39 +382,75 @@ check("all four statements hold here", all(told.values()))
 #
 # There is one VAE whose curve can be written down without any training: {ref}`linear-vae`.
 # To see many $\beta$ from one training of an ordinary network, go on to {ref}`multi-rate`.
-#
+
+# %% [markdown]
 # ## Exercises
 #
-# **Compute.** Which of the models has the best held-out ELBO, and how many bits does its latent carry at most?
-#
-# ```{dropdown} Solution
-# The negative ELBO is rate + distortion, and {eq}`eq-sandwich` bounds the information by the rate; a bit is $\log 2$ nats.
-# The winner is the model that was trained for it, $\beta = 1$.
-# ```
+# :::{exercise} Compute
+# :label: ex-rate-and-distortion-compute
+# How many bits does the latent of the model with the best held-out ELBO carry at most?
+# The table `held_out` has a row per model and the columns `rate` and `distortion`, in nats.
+# :::
 
 # %% tags=["hide-cell"]
 winner = int(best.argmin())
-assert np.isclose(betas[winner], 1) and 4 < held_out.rate[winner] / np.log(2) < 12
+expected = float(held_out.rate[winner] / np.log(2))
+
+# %%
+yours = None  # one line of yours
+answer(yours, expected, digits=2)
 
 # %% [markdown]
-# **Change.** Some code averages the rate over the $K$ latents as well, and sums the distortion. Which $\beta$ is in effect when the label says 1, and is that model's rate higher or lower?
-#
-# ```{dropdown} Solution
-# The price falls by $K$, to $\beta = 1/8$: a higher rate. Interpolate in the curve to see how much.
-# ```
+# :::{solution} ex-rate-and-distortion-compute
+# :class: dropdown
+# The negative ELBO is rate + distortion, and {eq}`eq-sandwich` bounds the information by the rate; a bit is $\log 2$ nats.
+# The winner is the model that was trained for the ELBO, at $\beta = 1$.
+# :::
 
 # %% tags=["hide-cell"]
-interpolated = np.interp(np.log([1 / latent_dim, 1]), np.log(curve.beta), curve.rate)
+losses = held_out.rate + held_out.distortion
+yours = float(held_out.rate[losses.idxmin()] / np.log(2))
+answer(yours, expected, digits=2)
+assert np.isclose(betas[winner], 1) and 4 < yours < 12
+
+# %% [markdown]
+# :::{exercise} Change
+# :label: ex-rate-and-distortion-change
+# Some code averages the rate over the $K$ latents and sums the distortion. Which $\beta$ is in effect when the label says 1?
+# :::
+
+# %% tags=["hide-cell"]
+expected = 1 / latent_dim
+
+# %%
+yours = None  # one line of yours
+answer(yours, expected)
+
+# %% [markdown]
+# :::{solution} ex-rate-and-distortion-change
+# :class: dropdown
+# The price falls by the factor $K$, to $\beta = 1/8$, and the rate rises.
+# Interpolate in the curve to see how much: the next cell finds more than twice the rate.
+# :::
+
+# %% tags=["hide-cell"]
+yours = 1 / latent_dim
+answer(yours, expected)
+interpolated = np.interp(np.log([yours, 1]), np.log(curve.beta), curve.rate)
 assert interpolated[0] > 2 * interpolated[1]
 
 # %% [markdown]
-# **Think.** A colleague's model has half the distortion of yours, on the same data. Is it the better model?
+# :::{exercise} Think
+# :label: ex-rate-and-distortion-think
+# A colleague's model has half the distortion of yours, on the same data. Is it the better model?
+# :::
 #
-# ```{dropdown} Solution
+# :::{solution} ex-rate-and-distortion-think
+# :class: dropdown
 # Not by that alone: it may sit further along the same curve.
-# Here the model at the lowest price has a fraction of the distortion of the model at $\beta = 1$ and yet the worse ELBO.
+# Here the model at the lowest price has a lower distortion than the model at $\beta = 1$, and a worse ELBO.
 # Compare whole curves, or losses at one $\beta$.
-# ```
+# :::
 
 # %% tags=["hide-cell"]
 assert held_out.distortion[0] < 0.8 * held_out.distortion[winner]
@@ -405,7 +461,7 @@ assert best[0] > best[winner]
 #
 # {cite:t}`bae2023multirate`, {cite:t}`alemi2018fixing`, {cite:t}`higgins2017beta`; the {doc}`bibliography <../book/bibliography>` has the details.
 
-# %%
+# %% tags=["hide-cell"]
 provenance(
     data=digits.info["title"],
     source=digits.info["source"],
