@@ -25,7 +25,9 @@
 import importlib.util
 
 if importlib.util.find_spec("rvae_lite") is None:
-    get_ipython().run_line_magic("pip", 'install -q "rvae_lite[notebooks] @ git+REPOSITORY_URL"')
+    get_ipython().run_line_magic(
+        "pip", 'install -q "rvae_lite[notebooks] @ git+REPOSITORY_URL"'
+    )
 
 # %% tags=["parameters", "hide-cell"]
 num_examples = 500
@@ -138,7 +140,9 @@ def anchor_curve(x, mean, eigenvalues, directions, beta, noise_variance):
 digits = data.load("digits").x.reshape(-1, 64).astype(np.float64)
 mean, covariance = digits.mean(0), np.cov(digits, rowvar=False, bias=True)
 options = dict(latent_dim=2, noise_variance=0.1)
-exact, recon = linear_vae.anchor_curve(covariance, digits[:8], betas=betas, mean=mean, **options)
+exact, recon = linear_vae.anchor_curve(
+    covariance, digits[:8], betas=betas, mean=mean, **options
+)
 values, vectors = np.linalg.eigh(covariance)
 values, vectors = values[:-3:-1], vectors[:, :-3:-1]
 own = [anchor_curve(digits[:8], mean, values, vectors, beta, 0.1) for beta in betas]
@@ -288,7 +292,12 @@ near = distance[betas < 5]
 share = (near.curves / near["MR-VAE"]).max()
 check(share, "curves: largest distance as a share of no points', β up to 5", below=0.01)
 far = (distance["plain points"] / distance.curves).to_numpy()[[0, -1]]
-check(far, "plain points' distance over that of curves, at both ends of β", above=1, digits=3)
+check(
+    far,
+    "plain points' distance over that of curves, at both ends of β",
+    above=1,
+    digits=3,
+)
 more = costs.iloc[-1]["plain points"] - costs.iloc[-1].curves
 check(more, "loss of plain points above that of curves at β = 10, nats", above=0)
 
