@@ -46,9 +46,9 @@ def label_of(notebook: str) -> str:
 
 
 def minutes_of(notebook: str) -> str:
-    """How long a chapter runs, as its card says."""
-    card = "".join(chapter_cells(notebook)[0]["source"])
-    return re.search(r"\*\*Time\.\*\*.*?, (.*?) to run", card)[1]
+    """How long a chapter runs, as the page says of itself."""
+    text = "\n".join("".join(cell["source"]) for cell in chapter_cells(notebook))
+    return re.search(r"\*\*Time\.\*\*.*?[,`] ?([^,`]*?) to run", text)[1]
 
 
 def parameters_of(notebook: str) -> dict:
@@ -237,7 +237,7 @@ def study_cells(row: dict) -> dict[str, list[str]]:
 
 
 def notebook_cells(row: dict) -> dict[str, list[str]]:
-    """What the parameters and the card of a chapter without a table of its own say."""
+    """What the parameters and the opening of a chapter without a table of its own say."""
     chosen = parameters_of(row["notebook"])
     names = dict(num_examples="examples", epochs="epochs", replicas="runs", width="width")
     counts = {name: chosen[key] for key, name in names.items() if chosen.get(key)}
