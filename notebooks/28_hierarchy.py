@@ -25,9 +25,7 @@
 import importlib.util
 
 if importlib.util.find_spec("rvae_lite") is None:
-    get_ipython().run_line_magic(
-        "pip", 'install -q "rvae_lite[notebooks] @ git+REPOSITORY_URL"'
-    )
+    get_ipython().run_line_magic("pip", 'install -q "rvae_lite[notebooks] @ git+REPOSITORY_URL"')
 
 # %% tags=["parameters", "hide-cell"]
 dataset = "binary_digits"
