@@ -18,7 +18,7 @@
 # :::{card}
 # **Question.** A beta-TCVAE weighs the dependence between latents in place of the whole rate; can one multi-rate training answer for all its $\beta$?
 #
-# **Answer.** Yes in shape, not in size: the mutual information gap of one training depends on $\beta$ less than half as much as that of separate trainings, and after our short training it stays below every published value.
+# **Answer.** Yes in shape, not in size: the mutual information gap of one training spreads over $\beta$ less than half as much as that of separate trainings, and it stays below every published value.
 # :::
 
 # %% tags=["nbval-skip", "remove-cell"]

@@ -18,7 +18,7 @@
 # :::{card}
 # **Question.** Does one multi-rate training also give the whole curve of a VAE of sentences, whose decoder could do without its latent?
 #
-# **Answer.** Not in the same number of steps: one training is then far behind at low $\beta$, and with four times the steps, the cost of four separate trainings together, its curve is the lower one at more than half of the common rates.
+# **Answer.** Not in the same number of steps, where one training is far behind at low $\beta$; with four times the steps its curve is the lower one at more than half of the common rates.
 # :::
 
 # %% tags=["nbval-skip", "remove-cell"]

@@ -18,7 +18,7 @@
 # :::{card}
 # **Question.** If a model has coarse and fine latents, which of them speak at which $\beta$, and can one training still cover the whole curve?
 #
-# **Answer.** The fine latents speak at low $\beta$ only; one training covers the whole range of $\beta$ if it opens the fine scale, which it did with two seeds of three on MNIST, and at the lowest $\beta$ its loss is still more than a fifth above that of a separate training.
+# **Answer.** The fine latents speak at low $\beta$ only, and one training covers the curve only where it opens the fine scale, as two seeds of three did on MNIST.
 # :::
 
 # %% tags=["nbval-skip", "remove-cell"]

@@ -18,7 +18,7 @@
 # :::{card}
 # **Question.** Does one training still give the whole curve when the images are colour photographs?
 #
-# **Answer.** Yes, to within a few nats: on parts of CIFAR-10 and SVHN its best −ELBO is lower than the best of seven trainings of the same length, and at a given $\beta$ it is 2 to 7 nats behind on average.
+# **Answer.** Yes, to within a few nats: on photographs the best −ELBO of one training is below the best of seven trainings as long, and at a given $\beta$ one training is 2 to 7 nats behind on average.
 # :::
 
 # %% tags=["nbval-skip", "remove-cell"]

@@ -18,7 +18,7 @@
 # :::{card}
 # **Question.** Do Rosetta points that are curves over $\beta$ hold real data in one space, and what does agreement cost?
 #
-# **Answer.** On five data sets, runs held by curves lie less than a twentieth as far from the template as runs without points, at every $\beta$; a laboratory whose own data differ pays for agreement with a higher loss.
+# **Answer.** Yes, on five data sets runs held by curves lie less than a twentieth as far from the template as runs without points; where the data differ, agreement raises a laboratory's own loss.
 # :::
 
 # %% tags=["nbval-skip", "remove-cell"]
@@ -173,7 +173,7 @@ ends.round(1)
 #
 # The file also serves models that are not multi-rate.
 # A laboratory that wants an ordinary VAE at its own $\beta$ anchors it to $z_r(\beta)$, and `fit` reads the curve off at that $\beta$.
-# The file also knows how the space of one $\beta$ becomes the space of another.
+# The file also says how the space of one $\beta$ becomes the space of another.
 # An affine map fitted on $z_r(0.1) \mapsto z_r(1)$ does it, without any data of either laboratory.
 #
 # On the digits, one laboratory trains a fully connected network at $\beta = 1$.
