@@ -49,7 +49,8 @@ from rvae_lite.studies.study import load_results
 # %% mystnb={"figure": {"caption": "One training of colour images costs a few nats, mostly at low beta, and on photographs one seed of two costs nothing. Above are rate-distortion curves, medians over two seeds. Below is the loss of one training above that of seven annealed trainings as long, in nats; the band reaches from one seed to the other.", "name": "fig-colour-sets"}}
 figures.use_style()
 own = load_results("colour")
-_ = colour.study.figure(own)
+axes = colour.study.figure(own)
+_ = axes[0].legend(fontsize=7)
 
 # %% [markdown]
 # :::{dropdown} About this chapter
