@@ -54,7 +54,8 @@ from rvae_lite.text.vocabulary import PAD, START, Vocabulary
 # %% mystnb={"figure": {"caption": "Training four times as long closes most of the multi-rate model's gap in distortion. The left panel is the paper's Figure 5 on sentences; on its line rate and distortion sum to the entropy. The right panel shows perplexity over beta, on a logarithmic axis. Values are medians over three seeds; trainings last 10 epochs, the long one 40.", "name": "fig-text-larger"}}
 figures.use_style()
 own = load_results("text")
-_ = text.study.figure(own)
+axes = text.study.figure(own)
+_ = [ax.legend(fontsize=7) for ax in axes]
 
 # %% [markdown]
 # :::{dropdown} About this chapter

@@ -53,7 +53,9 @@ results = load_results("one_space")
 
 # %% mystnb={"figure": {"caption": "Runs held by curves are near the template at every beta, on five data sets. The panels show the distance to the template without any map, as a share of the template's total variance. A dot is the median over ten runs on held-out data, at one of ten betas. The lines are no points (MR-VAE), plain points of beta = 1, and curves. The vertical axes are logarithmic.", "name": "fig-one-space-distance"}}
 label = "distance / variance\n(lower is better)"
-_ = one_space.study.figure(results, metric="unaligned", label=label, log=True)
+shown = dict(metric="unaligned", label=label, log=True, legend=False)
+axes = one_space.study.figure(results, **shown)
+_ = axes[1].legend(loc="center")
 
 # %% [markdown]
 # :::{dropdown} About this chapter
