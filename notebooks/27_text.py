@@ -13,21 +13,12 @@
 
 # %% [markdown]
 # (text)=
-# # Sentences, and a bound that is exact
+# # Sentences: one training needs four times the steps
 #
 # :::{card}
 # **Question.** Does one multi-rate training also give the whole curve of a VAE of sentences, whose decoder could do without its latent?
 #
-# **After this you can**
-# * compute the entropy of a language from its grammar and draw it as a bound into the rate-distortion plane,
-# * train a VAE of texts, at one $\beta$ or at all of them, with an LSTM that runs in the replica engine,
-# * read perplexity beside rate and distortion, and recognise posterior collapse.
-#
-# **Before.** {ref}`rate-and-distortion` and {ref}`multi-rate`.
-#
-# **Time.** Twenty minutes to read, half a minute to run.
-#
-# **Reproduces.** The panel of Figure 5 of {cite:t}`bae2023multirate` with an LSTM on Yahoo answers, on sentences of a small grammar.
+# **Answer.** Not in the same number of steps, where one training is far behind at low $\beta$; with four times the steps its curve is the lower one at more than half of the common rates.
 # :::
 
 # %% tags=["nbval-skip", "remove-cell"]
@@ -36,7 +27,7 @@ import importlib.util
 if importlib.util.find_spec("rvae_lite") is None:
     get_ipython().run_line_magic("pip", 'install -q "rvae_lite[notebooks] @ git+REPOSITORY_URL"')
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-cell"]
 num_train = 3200
 num_test = 500
 latent_dim = 16
@@ -46,33 +37,52 @@ batch_size = 32
 learning_rate = 1e-2
 separate = 2
 
-# %%
+# %% tags=["hide-cell"]
 import numpy as np
 import pandas as pd
 import torch
 
 from rvae_lite import fit, multirate
 from rvae_lite.reporting import figures
-from rvae_lite.reporting.claims import check, fingerprint, provenance
+from rvae_lite.reporting.claims import answer, check, fingerprint, provenance
 from rvae_lite.studies import over_beta, text
 from rvae_lite.studies.study import load_results
 from rvae_lite.text.grammar import Grammar, everyday
 from rvae_lite.text.model import LSTMCell
 from rvae_lite.text.vocabulary import PAD, START, Vocabulary
 
+# %% mystnb={"figure": {"caption": "Training four times as long closes most of the multi-rate model's gap in distortion. The left panel is the paper's Figure 5 on sentences; on its line rate and distortion sum to the entropy. The right panel shows perplexity over beta, on a logarithmic axis. Values are medians over three seeds; trainings last 10 epochs, the long one 40.", "name": "fig-text-larger"}}
 figures.use_style()
+own = load_results("text")
+axes = text.study.figure(own)
+_ = [ax.legend(fontsize=7) for ax in axes]
 
 # %% [markdown]
+# :::{dropdown} About this chapter
+# **After this you can**
+# * compute the entropy of a language from its grammar and draw it as a bound into the rate-distortion plane,
+# * train a VAE of texts, at one $\beta$ or at all of them, with an LSTM that trains many replicas at once,
+# * read perplexity beside rate and distortion, and recognise posterior collapse.
+#
+# **Before.** {ref}`rate-and-distortion` and {ref}`multi-rate`.
+#
+# **Time.** {reading}`half a minute to run`.
+#
+# **Reproduces.** The panel of Figure 5 of {cite:t}`bae2023multirate` with an LSTM on Yahoo answers, on sentences of a small grammar.
+# :::
+#
 # ## A language whose entropy is known
 #
-# Of photographs nobody knows the entropy $H$; of a language made by a grammar we do.
-# A grammar replaces a symbol $A$ by one of its rules $r$, drawn with probability $p_r$, until only words are left.
-# If a sentence has a single derivation, its probability is the product of the rules' probabilities, and by the chain rule {cite:p}`cover2006elements` the entropy adds up along the derivation:
+# Nobody knows the entropy $H$ of photographs.
+# The entropy of a language made by a grammar can be computed.
+# A grammar replaces a symbol $A$ by one of its rules, rule $j$ with probability $p_j$, until only words are left.
+# If a sentence has a single derivation, its probability is the product of the probabilities of its rules.
+# By the chain rule {cite:p}`cover2006elements` the entropy adds up along the derivation:
 #
 # $$
 # \begin{aligned}
 # & H(A) = \\
-# & \sum_{r \in A} p_r \Bigl( -\log p_r + \sum_{B \in r} H(B) \Bigr) .
+# & \sum_{j \in A} p_j \Bigl( -\log p_j + \sum_{B \in j} H(B) \Bigr) .
 # \end{aligned}
 # $$ (eq-grammar-entropy)
 
@@ -92,28 +102,28 @@ small = Grammar(
 )
 probabilities = np.array([p for _, p in small.enumerated()])
 by_hand = -(probabilities * np.log(probabilities)).sum()
-check(
-    "the sum is that over all sentences", np.isclose(entropy("S", small.rules), by_hand)
-)
+off = abs(entropy("S", small.rules) - by_hand)
+check(off, "our sum against one over all sentences, nats", below=1e-9, digits=0)
 
 language = everyday()
 H = entropy("S", language.rules)
 print(f"the book's grammar: {H:.3f} nats a sentence, {len(language.words)} words")
-check("Grammar.entropy is this sum", np.isclose(H, language.entropy))
+off = abs(H - language.entropy)
+check(off, "our sum against Grammar.entropy, nats", below=1e-9, digits=0)
 
 # %% [markdown]
-# The book's grammar tells who does what to what.
-# A topic chooses the nouns and verbs, the verb agrees with its subject in number, and some 300,000 sentences are possible.
-# `log_probability` gives each one's exact probability, so that a draw can check the entropy: it is the mean of $-\log p(x)$.
+# The book's grammar makes sentences about who does what to what, some 300,000 of them.
+# A topic chooses the nouns and verbs, and the verb agrees with its subject in number.
+# `log_probability` gives the exact probability of each sentence.
+# The mean of $-\log p(x)$ over drawn sentences must therefore be the entropy, up to the error of the draw.
 
 # %%
 drawn = language.draw(2000, random=np.random.default_rng(1)).texts
 print("\n".join(drawn[:5]))
 surprise = -np.array([language.log_probability(sentence) for sentence in drawn])
 error = surprise.std() / np.sqrt(len(drawn))
-check(
-    "a draw agrees within three standard errors", abs(surprise.mean() - H) < 3 * error
-)
+off = abs(surprise.mean() - H) / error
+check(off, "mean surprise of a draw, standard errors from H", below=3)
 
 # %% mystnb={"figure": {"caption": "Sentences differ in how surprising they are, and their mean surprise is the language's entropy. The bars count 2,000 sentences of the grammar by their exact negative log probability. The line is the entropy of the grammar.", "name": "fig-text-surprise"}}
 ax = figures.figure_row(1, width=4.2)[1]
@@ -122,7 +132,8 @@ ax.axvline(H, color=figures.colour_of("exact"), linewidth=2)
 _ = ax.set(xlabel="-log p(x), nats", ylabel="sentences of 2000")
 
 # %% [markdown]
-# No model can need fewer nats than the entropy on average, and a VAE needs rate and distortion; this is {eq}`eq-sandwich` with its two ends put together:
+# No model can need fewer nats than the entropy on average.
+# A VAE needs rate plus distortion, so the two ends of {eq}`eq-sandwich` give
 #
 # $$
 # \begin{aligned}
@@ -131,12 +142,12 @@ _ = ax.set(xlabel="-log p(x), nats", ylabel="sentences of 2000")
 # \end{aligned}
 # $$ (eq-text-bound)
 #
-# So in the rate-distortion plane a straight line of slope $-1$ bounds every model from below, exactly.
+# In the rate-distortion plane a straight line of slope $-1$ therefore bounds every model from below, and the bound is exact.
 #
 # ## A cell that can be stacked
 #
-# A sentence is read word by word.
-# The LSTM {cite:p}`hochreiter1997long` carries two vectors along, an output $h$ and a memory $c$, and with $i, f, g, o$ the four quarters of one linear map,
+# An LSTM {cite:p}`hochreiter1997long` reads a sentence word by word and carries two vectors along, an output $h$ and a memory $c$.
+# With $i, f, g, o$ the four quarters of one linear map, a step is
 #
 # $$
 # \begin{aligned}
@@ -146,7 +157,8 @@ _ = ax.set(xlabel="-log p(x), nats", ylabel="sentences of 2000")
 # \end{aligned}
 # $$ (eq-lstm)
 #
-# PyTorch's own LSTM is a single fused operation, which cannot be stacked over replicas by `vmap`; written out, it can.
+# PyTorch's own LSTM is a single fused operation, which `vmap` cannot stack over replicas.
+# Written out, the LSTM can be stacked.
 
 
 # %%
@@ -164,23 +176,21 @@ cell.recurrent.load_state_dict(dict(weight=fused.weight_hh, bias=fused.bias_hh))
 ours = lstm_cell(
     x, h, c, fused.weight_ih, fused.bias_ih, fused.weight_hh, fused.bias_hh
 )
-for name, other in {
-    "PyTorch's": fused(x, (h, c)),
-    "the package's": cell(x, (h, c)),
-}.items():
-    same = all(
-        torch.allclose(a, b, atol=1e-6) for a, b in zip(ours, other, strict=True)
-    )
-    check(f"our cell is {name}", same)
+pairs = {"PyTorch's": fused(x, (h, c)), "the package's": cell(x, (h, c))}
+for name, other in pairs.items():
+    off = max(float((a - b).detach().abs().max()) for a, b in zip(ours, other))
+    check(off, f"our cell against {name}", below=1e-6, digits=0)
 
 # %% [markdown]
-# One detail decides how fast such a network learns to remember: the biases of $f$ start at 1, not at 0, or half of the memory would be lost at every word {cite:p}`jozefowicz2015empirical`.
+# The biases of the forget gate $f$ start at 1, not at 0.
+# Otherwise half of the memory would be lost at every word, and the network would learn slowly to remember {cite:p}`jozefowicz2015empirical`.
 #
 # ## A VAE of sentences
 #
 # An LSTM reads the sentence, and its last output gives the posterior of the latent $z$.
-# A second LSTM writes: it sees $z$ and the words so far, and gives a distribution over the next one.
-# The distortion is the surprise of all tokens, the end token included; with $x_{<t}$ the tokens before $x_t$ and $z$ drawn from $q_\phi(z \mid x)$,
+# A second LSTM writes: from $z$ and the words so far it gives a distribution over the next word.
+# The distortion is the surprise of all tokens, the end token included.
+# With $x_{<t}$ the tokens before $x_t$ and $z$ drawn from $q_\phi(z \mid x)$ it is
 #
 # $$
 # \begin{aligned}
@@ -206,7 +216,7 @@ tokens = torch.from_numpy(setting.test[:4])
 print(vocabulary.decode(tokens)[0], "=", tokens[0].tolist())
 
 # %% [markdown]
-# A text is a row of integers; after the end token comes padding, which does not count.
+# A text is a row of integers. Padding after the end token does not count.
 
 # %%
 model, z = setting.model, torch.randn(4, latent_dim, generator=random)
@@ -214,16 +224,20 @@ read = torch.cat([torch.full((4, 1), START), tokens[:, :-1]], dim=1)
 with torch.no_grad():
     log_p = model.decoder(read, z).log_softmax(-1)  # (B, T, V)
     each = -log_p.gather(-1, tokens[..., None])[..., 0] * (tokens != PAD)
-    same = torch.allclose(each.sum(1), model.distortion(tokens, z), rtol=1e-5)
-check("model.distortion is the sum over the tokens", same)
+    told = model.distortion(tokens, z)
+off = float((each.sum(1) / told - 1).abs().max())
+check(off, "model.distortion against the sum, relative", below=1e-5, digits=0)
+
+# %% tags=["hide-cell"]
 few = setting.train[:640]
 first = fit(model, few, beta=0.1, epochs=4, batch_size=64, learning_rate=3e-3)
 fingerprint(first)
 
 # %% [markdown]
-# ## One training against several
+# ## In equal steps, one training is behind at low β
 #
-# The layers that carry words and latent get gates of $\log\beta$, those of {eq}`eq-gated-layer`; the paper does not say which layers of its LSTM have them.
+# The layers that carry words and latent get gates of $\log\beta$, those of {eq}`eq-gated-layer`.
+# The paper does not say which layers of its LSTM have gates.
 # All trainings have the same number of steps.
 
 # %%
@@ -261,30 +275,36 @@ _ = right.axhline(best, color=figures.colour_of("exact"))
 
 # %% [markdown]
 # The line on the left is {eq}`eq-text-bound`.
-# Perplexity is what language models are judged by; here it is an upper bound, and the more the latent says, the less tight.
+# Language models are judged by their perplexity.
+# Here the perplexity is an upper bound, and the bound is looser where the rate is higher.
 
 # %%
 both = pd.concat(found.values())
-above = both.negative_elbo + 3 * both.negative_elbo_error > H
-check("rate + distortion is nowhere below H", above.all())
-above = both.excess + 3 * both.excess_error > 0
-check("nor below each sentence's own surprise", above.all())
-above = both.perplexity > 0.97 * best
-check("perplexity is nowhere below the language's", above.all())
+ratio = (both.negative_elbo + 3 * both.negative_elbo_error) / H
+check(ratio, "rate + distortion + 3 standard errors, over H", above=1, digits=3)
+surplus = both.excess + 3 * both.excess_error
+claim = "the same minus each sentence's own surprise, nats"
+check(surplus, claim, above=0, digits=0)
+check(both.perplexity / best, "perplexity over the language's", above=0.97, digits=3)
 multi, plain = found["MR-VAE"], found["beta-VAE"]
-check("the multi-rate rate falls with β", (np.diff(multi.rate) < 0).all())
-less = multi.rate[0] < plain.rate[0]
-check("at β = 0.01 it uses less rate than the plain model", less)
-check("and pays with distortion", multi.distortion[0] > plain.distortion[0])
+changes = np.diff(multi.rate)
+check(changes, "changes of the multi-rate rate as β grows", below=0, digits=0)
+ratio = multi.rate[0] / plain.rate[0]
+check(ratio, "β = 0.01: multi-rate rate over that of the plain model", below=1)
+ratio = multi.distortion[0] / plain.distortion[0]
+check(ratio, "β = 0.01: the same ratio of the distortions", above=1)
 
 # %% [markdown]
-# After so few steps one training does *not* stand in for all: at low $\beta$ each plain model has all its steps for its own $\beta$, and the shared one first learns what is common to all $\beta$, the language without the latent.
+# After so few steps one training does *not* stand in for all.
+# Each plain model has all its steps for its own $\beta$.
+# The multi-rate model first learns what all $\beta$ have in common: the language without the latent.
 #
-# ## Collapse
+# ## Above β = 1 the latent falls silent
 #
 # An LSTM can learn the language by itself.
-# On the line {eq}`eq-text-bound` a nat of rate saves exactly one nat of distortion, so a perfect model takes all the rate where $\beta < 1$ and none where $\beta > 1$.
-# That is *posterior collapse* {cite:p}`bowman2016generating`, and at $\beta > 1$ it is no accident but the optimum.
+# On the line {eq}`eq-text-bound` a nat of rate saves exactly one nat of distortion.
+# A perfect model therefore takes all the rate where $\beta < 1$, and none where $\beta > 1$.
+# A model without any rate is in *posterior collapse* {cite:p}`bowman2016generating`, and at $\beta > 1$ this is the optimum.
 
 # %% mystnb={"figure": {"caption": "The latent falls silent where beta reaches 1. The panels show rate, active units, and the share of words recovered from the posterior mean, over beta. Dots are one multi-rate training read off at seven betas, and separate trainings at low beta and at 1. The grey line marks beta = 1.", "name": "fig-text-collapse"}}
 figure, axes = figures.figure_row(3, width=2.8)
@@ -297,22 +317,22 @@ for ax, (metric, label) in zip(axes, panels.items(), strict=True):
     ax.axvline(1, color=figures.INK, linewidth=0.6)
 
 # %% [markdown]
-# What is left on the right is what one can guess of a sentence without having seen it: "the".
+# A collapsed model has not seen the sentence. The share of words that it still recovers is what can be guessed, such as "the".
 
 # %%
 last = multi.iloc[-1]
-check("at β = 10 the latent has collapsed", last.rate < text.COLLAPSED)
-check("all units are silent", last.active_units == 0)
-check(
-    "the language is learnt all the same: within 5 % of H", last.distortion < 1.05 * H
-)
-check("the plain model at β = 0.01 gives more back", plain.words[0] > last.words + 0.2)
+check(last.rate, "rate at β = 10, nats", below=text.COLLAPSED, digits=0)
+check(int(last.active_units), "active units at β = 10", equals=0)
+check(last.distortion / H, "distortion at β = 10 over H", below=1.05, digits=3)
+more = plain.words[0] - last.words
+check(more, "share of words recovered, plain β = 0.01 over collapsed", above=0.2)
 
 # %% [markdown]
-# ## What it writes
+# ## A collapsed model writes one good sentence
 #
 # `decode` takes the likeliest word at every step.
-# We send one sentence through the models, and then walk in a straight line from its latent to that of another.
+# We send one sentence through the models.
+# Then we walk in a straight line from its latent to that of another sentence.
 
 # %%
 pair = setting.test[[27, 1]]
@@ -350,25 +370,28 @@ show_lines(
 )
 
 # %% [markdown]
-# A collapsed model writes the same sentence whatever it was sent, and it is still a good sentence.
+# The collapsed model writes the same sentence for nearly every input, and the sentence is correct.
 
 # %%
 written = fits["MR-VAE"].reconstruct(setting.test[:50], beta=10.0)[0]
 alike, count = torch.unique(written, dim=0, return_counts=True)
-check("at β = 10 nearly all come back as one sentence", count.max() > 45)
+check(int(count.max()), "β = 10: of 50 sentences, those returned alike", above=45)
 sentence = vocabulary.decode(alike[count.argmax()][None])[0]
-check("it is one of the language", np.isfinite(language.log_probability(sentence)))
+correct = int(np.isfinite(language.log_probability(sentence)))
+check(correct, "this sentence counts if the language has it", equals=1)
 
 # %% [markdown]
 # ## Against the paper
 #
-# Figure 5 of the paper has a panel for the LSTM on Yahoo answers: a curve, with no number beside it in figure, text or appendix.
-# So there is nothing to hold ours against but the statement that the curves are *competitive*.
-# Ours is from `rvae-lite study text --profile cpu`: one training against four.
-# Both come with a constant weight of the rate and annealed, with a weight that rises over the first 30 % of the steps; and one training is four times as long.
+# Figure 5 of the paper has a panel for the LSTM on Yahoo answers.
+# It shows a curve without numbers, and neither text nor appendix has any.
+# We can only test the statement that the curves are *competitive*.
+#
+# Our numbers are from `rvae-lite study text --profile cpu`, which trains one model against four; {numref}`fig-text-larger` draws them.
+# Both kinds come with a constant weight of the rate, and annealed: the weight rises over the first 30 % of the steps.
+# One multi-rate training is four times as long.
 
 # %%
-own = load_results("text")
 scale = own.iloc[0]
 print(
     f"{scale['data']}, {scale.num_data} for training, {scale.num_test} fresh, {scale.epochs} epochs, "
@@ -376,82 +399,119 @@ print(
 )
 text.study.table(own)
 
-# %% mystnb={"figure": {"caption": "Training four times as long closes most of the multi-rate model's gap in distortion. The left panel is the paper's Figure 5 on sentences; on its line the sum is the entropy. The right panel shows perplexity over beta, on a logarithmic axis. Values are medians over three seeds; trainings last 10 epochs, the long one 40.", "name": "fig-text-larger"}}
-_ = text.study.figure(own)
-
 # %% [markdown]
-# The verdict is on the word "competitive": it agrees where the median dominance is at least a half.
-# Dominance is the share of the common rates where the multi-rate curve lies lower, area the integral of the difference, negative where it is better.
-# After as many steps as each of the others has, the multi-rate model is far behind at low $\beta$; after four times as many, the cost of the four trainings together, most of the gap is closed.
-# Annealing lowers its loss a little, by using more rate, and its curve is no better for it.
-# What holds at any scale is the bound:
+# Dominance is the share of the common rates where the multi-rate curve is the lower one.
+# The verdict "agrees" means a median dominance of at least a half.
+# Area is the integral of the difference between the curves, negative where the multi-rate curve is better.
+#
+# After as many steps as each of the others, the multi-rate model is far behind at low $\beta$.
+# After four times as many steps most of the gap is closed, at the cost of the four separate trainings together.
+# Annealing lowers the loss of one training a little, by using more rate, and does not improve its curve.
 
 # %%
+ahead = own[own.metric == "dominance"].groupby(["method", "against"]).value.median()
+check(ahead["MR-VAE"], "one training, equal steps: median dominance", below=0.5)
+check(ahead["MR-VAE, 4 times as long"], "four times as long: the same", above=0.5)
 points, own_H = text.points_of(own), own.entropy.iloc[0]
-slack = points.negative_elbo + 3 * points.negative_elbo_error - own_H
-check("no curve of the table falls below the entropy", (slack > 0).all())
+ratio = (points.negative_elbo + 3 * points.negative_elbo_error) / own_H
+check(ratio, "all curves: rate + distortion + 3 errors, over H", above=1, digits=3)
 highest, at_one = (points.xs(beta, level="beta") for beta in (10.0, 1.0))
-silent = (highest.rate < text.COLLAPSED).all()
-check("at β = 10 every model has collapsed", silent)
-near = (at_one.negative_elbo < 1.1 * own_H).all()
-check("at β = 1 every model is within 10 % of H", near)
+check(highest.rate, "rate of every model at β = 10, nats", below=text.COLLAPSED)
+check(
+    at_one.negative_elbo / own_H,
+    "rate + distortion at β = 1, over H",
+    below=1.1,
+    digits=3,
+)
 losses = points.loss.groupby(["method", "seed"]).mean().unstack("method")
-helped = (losses["MR-VAE, annealed"] < losses["MR-VAE"]).all()
-check("annealing lowers the loss of one training with every seed", helped)
+ratio = losses["MR-VAE, annealed"] / losses["MR-VAE"]
+check(ratio, "loss of one training, annealed over constant, each seed", below=1)
 
 # %% [markdown]
-# *Deviations.* The data are sentences of a grammar, much shorter and simpler than Yahoo answers, which `rvae-lite study text --profile paper` reads where they are present.
+# *Deviations.* The data are sentences of a grammar, much shorter and simpler than Yahoo answers. `rvae-lite study text --profile paper` reads the answers where they are present.
 # The network is smaller, training is short, and there are four separate trainings in place of ten.
-# The learning rate falls along a cosine, where the paper halves it after two bad epochs; there is no dropout.
-# The number of latent dimensions of the paper is not printed.
+# The learning rate falls along a cosine, where the paper halves it after two bad epochs.
+# There is no dropout.
+# The paper does not print its number of latent dimensions.
 # The gates on the posterior's head are ours: without them the range of rates was narrower.
 #
 # ## Take-aways
 #
-# * For a language from a grammar $H$ is exact, and rate + distortion $\ge H$ tests a VAE, its loss and its evaluation at once.
-# * Where the decoder can learn the data by itself, $\beta = 1$ is a cliff: above it the latent is silent, and rightly so.
-# * Perplexity from rate + distortion is a bound, loose where the rate is high.
-# * A multi-rate model of sentences needs more steps than a plain one before its low-$\beta$ end is any good.
+# * For a language from a grammar $H$ is exact. The bound rate + distortion $\ge H$ tests a VAE, its loss and its evaluation at once.
+# * Where the decoder can learn the data by itself, the latent falls silent as $\beta$ passes 1, and above 1 this is the optimum.
+# * Perplexity from rate + distortion is a bound, and the bound is loose where the rate is high.
+# * A multi-rate model of sentences needs more steps than a plain one before it is good at low $\beta$.
 #
 # So far all latents were drawn at once. {ref}`hierarchy` draws the coarse ones first.
 #
 # ## Exercises
 #
-# **Compute.** A grammar says "tick" or "tock", each with probability 1/2, again and again, $n$ times. What are its entropy and the perplexity of a perfect model, the end token counted?
-#
-# ```{dropdown} Solution
-# $n \log 2$ nats a sentence, and $2^{n/(n+1)}$ per token, as the end token is no surprise.
-# ```
+# :::{exercise} Compute
+# :label: ex-text-compute
+# A grammar says "tick" or "tock" three times, each with probability 1/2. What is the perplexity of a perfect model, per token and with the end token counted? Write your answer in the line below.
+# :::
 
 # %% tags=["hide-cell"]
 clock = Grammar({"S": [(1.0, "A A A")], "A": [(0.5, "tick"), (0.5, "tock")]})
-assert np.isclose(clock.entropy, 3 * np.log(2))
 ticks = Vocabulary.of(clock.words).encode(
     [sentence for sentence, _ in clock.enumerated()]
 )
 nats = np.full(len(ticks), clock.entropy)
-assert np.isclose(text.perplexity(nats, ticks), 2 ** (3 / 4))
+expected = float(text.perplexity(nats, ticks))
+
+# %%
+yours = None  # one line of yours
+answer(yours, expected)
 
 # %% [markdown]
-# **Change.** The bound of {eq}`eq-text-bound` is loose where the rate is high. Tighten it at $\beta = 0.01$ with 20 importance samples {cite:p}`burda2016importance`. May it cross the line?
-#
-# ```{dropdown} Solution
-# It comes closer to $-\log p_\theta(x)$ and still may not cross: that is at least $H$ on average, too.
-# ```
+# :::{solution} ex-text-compute
+# :class: dropdown
+# The entropy is $3 \log 2$ nats a sentence, spread over four tokens, as the end token is no surprise. The perplexity is $2^{3/4}$, and $2^{n/(n+1)}$ for $n$ words.
+# :::
+
+# %% tags=["hide-cell"]
+yours = 2 ** (3 / 4)
+answer(yours, expected)
+assert np.isclose(clock.entropy, 3 * np.log(2)) and np.isclose(yours, expected)
+
+# %% [markdown]
+# :::{exercise} Change
+# :label: ex-text-change
+# The bound of {eq}`eq-text-bound` is loose where the rate is high. Tighten it at $\beta = 0.01$ with 20 importance samples {cite:p}`burda2016importance`: `text.bounds(writer.replica(0), setting.test[:200], num_samples=20)`. How many of the two means, `importance` and `rate + distortion`, lie below $H$? Write your answer in the line below.
+# :::
 
 # %% tags=["hide-cell"]
 some = setting.test[:200]
 tighter = text.bounds(writer.replica(0), some, num_samples=20)
-assert tighter.importance.mean() < (tighter.rate + tighter.distortion).mean()
+means = tighter.importance.mean(), (tighter.rate + tighter.distortion).mean()
 spread = tighter.importance.std() / np.sqrt(len(some))
-assert tighter.importance.mean() + 3 * spread > H
+expected = sum(int(mean + 3 * spread < H) for mean in means)
+
+# %%
+yours = None  # one line of yours
+answer(yours, expected)
 
 # %% [markdown]
-# **Think.** A colleague reports a VAE of texts with rate + distortion below the entropy of her language. What did she do?
+# :::{solution} ex-text-change
+# :class: dropdown
+# None. The importance samples bring the bound closer to $-\log p_\theta(x)$, and this is at least $H$ on average, too.
+# :::
+
+# %% tags=["hide-cell"]
+yours = 0
+answer(yours, expected)
+assert yours == expected and means[0] < means[1]
+
+# %% [markdown]
+# :::{exercise} Think
+# :label: ex-text-think
+# A colleague reports a VAE of texts with rate + distortion below the entropy of her language. What did she do?
+# :::
 #
-# ```{dropdown} Solution
-# She measured on the sentences of the training, whose entropy is smaller: with $N$ of them at most $\log N$.
-# ```
+# :::{solution} ex-text-think
+# :class: dropdown
+# She measured on the sentences of the training. Their entropy is smaller than that of the language: with $N$ sentences it is at most $\log N$.
+# :::
 
 # %% tags=["hide-cell"]
 share = np.unique(setting.train, axis=0, return_counts=True)[1] / len(setting.train)
@@ -463,7 +523,7 @@ assert seen <= np.log(len(setting.train)) and seen < H
 #
 # {cite:t}`bae2023multirate`, {cite:t}`he2019lagging` and {cite:t}`bowman2016generating`; the {doc}`bibliography <../book/bibliography>` has the details.
 
-# %%
+# %% tags=["hide-cell"]
 provenance(
     data=setting.dataset.info["title"],
     source=setting.dataset.info["source"],

@@ -21,7 +21,7 @@ METHOD = "one training per rho"
 study = Study(
     "frontier",
     reproduces="what agreement costs (new)",
-    chapter="30_one_space_every_rate",
+    chapter="30_one_space_real_data",
     profiles=PROFILES,
 )
 

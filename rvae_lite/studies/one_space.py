@@ -35,7 +35,7 @@ ARMS = ("MR-VAE", "plain points", "curves")
 study = Study(
     "one_space",
     reproduces="one latent space at every rate (new)",
-    chapter="30_one_space_every_rate",
+    chapter="30_one_space_every_rate 30_one_space_real_data",
     minutes=dict(cpu=35),
     profiles=PROFILES,
 )

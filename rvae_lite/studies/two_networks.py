@@ -21,7 +21,7 @@ MAPS = ["known_map", "anchors_map", "best_map"]
 study = Study(
     "two_networks",
     reproduces="two networks, two rates, one file (new)",
-    chapter="30_one_space_every_rate",
+    chapter="30_one_space_real_data",
     profiles=PROFILES,
 )
 
