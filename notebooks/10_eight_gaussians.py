@@ -289,6 +289,9 @@ for ax, (parameter, colour) in zip(axes, colours.items(), strict=True):
     ax.plot(tried.value, tried.negative_elbo, marker="o", color=colour)
     ax.set(xlabel=parameter, yscale="log")
 axes[0].set_ylabel("validation −ELBO at beta = 1,\nnats (lower is better)")
+tried = grid[grid.parameter == "rho"].set_index("value").negative_elbo
+moderate = tried[[0.75, 3]].min() / tried[0]
+check(moderate, "−ELBO at a moderate rho over that at rho = 0", below=1, digits=0)
 check(best_beta, "the chosen beta", equals=2.5)
 check(best_rho, "the chosen rho", at_least=0.75, at_most=3, digits=0)
 
