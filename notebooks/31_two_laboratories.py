@@ -121,7 +121,7 @@ plot_measures(["unaligned", "procrustes", "affine", "smooth"], ax=left)
 plot_measures(["r_squared", "cka", "neighbours"], ax=right)
 left.set(xscale="log", xlabel="share of Alice's variance (lower is better)")
 right.set(xlim=(0, 1.05), xlabel="likeness to Alice (higher is better)")
-_ = right.legend(loc="lower left")
+_ = right.legend(loc="upper left")
 
 # %% [markdown]
 # :::{dropdown} About this chapter
@@ -432,8 +432,8 @@ check(share, "distance with the map, over that without", below=1 / 1.5)
 cost = rvae_lite("distil alice -o veiled.npz --model alice.model.npz --share decoded")["share"]
 plain, veiled = (RosettaPoints.load(folder / f"{name}.npz") for name in ("alice", "veiled"))
 error = np.square(veiled.x - plain.x).sum((1, 2, 3)).mean()
-close = dict(near=1, within=1e-4, digits=0)
-check(error / cost["squared_error"], "squared error of the inputs, over the header's", **close)
+ratio = error / cost["squared_error"]
+check(ratio, "squared error of the inputs, over the header's", near=1, within=1e-4, digits=0)
 check(np.abs(plain.z - veiled.z).max(), "difference of the latents", equals=0)
 check(sum(map(bool, veiled.ids)), "names of recordings that travel", equals=0)
 
