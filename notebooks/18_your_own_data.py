@@ -504,7 +504,8 @@ for wrong, symptom, remedy in choices:
     number, limit = symptoms[symptom]
     *ill, messages = trial(**usual | wrong)
     ill, cured = look_at(*ill), look_at(*trial(**usual | wrong | remedy)[:3])
-    check(ill[number], f"{spell(wrong)}, {symptom}, {number}", **limit)
+    claim = f"{spell(wrong)}, {symptom}, {number}"
+    check(ill[number], claim, above=limit.get("above"), below=limit.get("below"))
     rows.append((spell(wrong), symptom, number, ill[number], spell(remedy), cured[number]))
     mended.append(towards(cured[number], **limit))
     warned += bool(messages)
@@ -602,7 +603,7 @@ check(named, "ids that name a recording of yours", equals=32)
 #
 # * Arrays, folders, AVA files and any latent space end in the same ten lines.
 # * The header says how the inputs were made; without it, other settings are not noticed.
-# * `points.check` takes a second, and finds other scales, shapes and settings before hours of training.
+# * `points.check` finds other scales, shapes and settings before hours of training.
 # * Six numbers show whether a choice was wrong. Most mistakes give no warning, so print the six numbers.
 # * Time grows with the examples, and memory hardly grows.
 #
