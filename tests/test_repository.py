@@ -139,6 +139,9 @@ def test_a_larger_run_has_labels_of_its_own():
     assert "(chapter-a-paper)=" in text and "$$ (eq-a-paper)" in text
     assert "{eq}`eq-a-paper`, {eq}`eq-b`, {doc}`../notation`" in text
     assert "# A (larger run)" in text
+    source = "# A\n:::{exercise} Think\n:label: ex-a\n:::\n\n:::{solution} ex-a\n:::"
+    text = tool.paper_copy(markdown_page(source), "00_a").cells[0].source
+    assert ":label: ex-a-paper\n" in text and "{solution} ex-a-paper\n" in text
 
 
 def test_a_larger_run_names_its_parameters_and_drops_remarks_about_the_machine():
