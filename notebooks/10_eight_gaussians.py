@@ -155,7 +155,7 @@ ratio = np.divide(by_hand, by_library)
 check(ratio, "our variability over the library's", near=1, within=1e-9, digits=0)
 
 # %% [markdown]
-# The table has the medians of every run.
+# The next cell takes medians over the runs.
 # Variability is in nats, relative to the VAE, at the points' inputs (R1) and on held-out data (rest).
 
 # %%
