@@ -357,6 +357,7 @@ check(largest, "largest change of any variant over the whole range", below=0.03)
 
 # %% [markdown]
 # With so many steps for so small images nothing matters much, as the paper says ({numref}`fig-sensitivity-long`).
+# The default is not the best of the variants here; most of them end slightly lower.
 # The gates, annealing, the laws and the speed change how soon a training gets there.
 # That counts on the larger images of {ref}`multi-rate`, where no training here was long enough.
 #
