@@ -18,7 +18,7 @@
 # :::{card}
 # **Question.** Must the second laboratory use the first one's network?
 #
-# **Answer.** No: five networks, among them a residual, a patch and a fully connected one, put the data near the same places once they are trained on the same 32 Rosetta points.
+# **Answer.** No: five networks, from residual ones to a fully connected one, put the data near the same places once they are trained on the same 32 Rosetta points.
 # :::
 
 # %% tags=["nbval-skip", "remove-cell"]

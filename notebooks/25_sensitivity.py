@@ -52,7 +52,7 @@ figures.use_style()
 own = load_results("sensitivity")
 
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "After 150 epochs every variant is within three per cent of the default. A row is a variant, and MR-VAE is the default; the other names are explained section by section. A dot is one of three trainings on binary digits, a stroke their median. The loss is a mean over ten betas from 0.01 to 10.", "name": "fig-sensitivity-long"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "After 150 epochs the median of every variant is within three per cent of the default's. A row is a variant, and MR-VAE is the default; the other names are explained section by section. A dot is one of three trainings on binary digits, a stroke their median. The loss is a mean over ten betas from 0.01 to 10.", "name": "fig-sensitivity-long"}}
 def plot_losses(losses, *, label):
     """A row for each method, lowest median on top: every run a dot, the median a stroke."""
     _, ax = figures.figure_row(1, width=5.6, height=3.9)
