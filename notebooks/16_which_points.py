@@ -13,18 +13,12 @@
 
 # %% [markdown]
 # (which-points)=
-# # Which points?
+# # The choice of points matters for rare kinds
 #
 # :::{card}
-# **Question.** Does it matter how the Rosetta points are chosen, and who is left out?
+# **Question.** Does it matter how the Rosetta points are chosen?
 #
-# **After this you can** choose points in four ways, count which kinds of data they cover, and see what becomes of the kinds that they do not.
-#
-# **Before.** {ref}`how-many-points`.
-#
-# **Time.** Ten minutes to read, half a minute to run.
-#
-# **Reproduces.** Appendix E of {cite:t}`martinez2021rosetta`, Table 9; the live part on synthetic finches, the table on recorded birds.
+# **Answer.** For common kinds of data it hardly matters, but rare kinds land farther from their place, and farthest when a random draw gives them no point.
 # :::
 
 # %% tags=["nbval-skip", "remove-cell"]
@@ -33,7 +27,7 @@ import importlib.util
 if importlib.util.find_spec("rvae_lite") is None:
     get_ipython().run_line_magic("pip", 'install -q "rvae_lite[notebooks] @ git+REPOSITORY_URL"')
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-cell"]
 dataset = "synthetic_finch"
 num_examples = None
 network = "patch"
@@ -43,30 +37,29 @@ rho = 2.75
 learning_rate = 3e-3
 folder = None
 
-# %%
+# %% tags=["hide-cell"]
 import numpy as np
 import pandas as pd
 
 from rvae_lite import RosettaPoints, fit, select_points
 from rvae_lite.reporting import figures
-from rvae_lite.reporting.claims import check, fingerprint, provenance
+from rvae_lite.reporting.claims import answer, check, fingerprint, provenance
 from rvae_lite.studies import protocols, rosetta_tables, which_points
 from rvae_lite.studies.setup import Method, image_setup
 from rvae_lite.studies.study import load_results
 
 figures.use_style()
+
+# %% tags=["hide-cell"]
+import warnings
+
+from rvae_lite.anchors import PointsNotReached
+
+# `fit` warns where a short training stays away from points: expected here.
+warnings.simplefilter("ignore", PointsNotReached)
 options = dict(network=network, num_examples=num_examples, loading=dict(size=64))
 options |= dict(epochs=epochs, replicas=replicas, learning_rate=learning_rate, keep=folder)
 setting = image_setup(dataset, 32, side=32, methods={"R-VAE": Method(rho=rho)}, **options)
-
-# %% [markdown]
-# ## Four ways to choose
-#
-# All of them look at the posterior means of the first laboratory's model.
-# k-means, a Gaussian mixture and agglomerative clustering look for groups and take, for each group's centre, the nearest datum; a random choice just draws.
-# In a few lines, for k-means:
-
-# %%
 song = setting.dataset
 training, held_out = protocols.halves(setting)
 alice_knows, bob_knows = (training.take(training.part == part) for part in (1, 2))
@@ -74,81 +67,17 @@ plan = dict(epochs=epochs, batch_size=64, learning_rate=learning_rate)
 alice = fit(setting.model, alice_knows.x, seed=0, **plan)
 means = alice.encode(alice_knows.x)[0].numpy()
 
-# %%
-from sklearn.cluster import KMeans
-
-centres = KMeans(32, n_init=10, random_state=0).fit(means).cluster_centers_
-distance = np.square(means[:, None] - centres).sum(-1)  # (N, R)
-nearest = distance.argmin(0)
-points = select_points(alice_knows.x, means, 32, ids=alice_knows.ids)
-same = len(set(points.ids) & set(alice_knows.ids[nearest]))
-check("`select_points` has the same points, but for one at most", same >= 31)
-
-# %% [markdown]
-# (Where two centres share their nearest datum, `select_points` gives the later one its next nearest.)
-
-# %%
-import warnings
-
-from rvae_lite.anchors import PointsNotReached
-
-# `fit` warns where a short training stays away from points: expected here.
-warnings.simplefilter("ignore", PointsNotReached)
-few, quick = song.x[:256], dict(epochs=12, batch_size=64, learning_rate=learning_rate)
-first = fit(setting.model, few, seed=0, **quick)
-pairs = select_points(few, first.encode(few)[0], 16, method="random")
-anchored = fit(setting.model, few, seed=1, rho=4 * rho, points=pairs, **quick)
-fingerprint(first)
-fingerprint(anchored)
-
-# %% [markdown]
-# ## Who is covered?
-#
-# Alice's birds sing some syllables often and some rarely.
-# For each kind of syllable, its share of the data and its share of the points:
-
-# %% mystnb={"figure": {"caption": "The three clusterings give the rarest kinds of syllables at least their share of points. A group of bars is one kind of the first laboratory's birds, rarest first. Grey bars are shares of the data, coloured bars shares of 32 points by way of choosing.", "name": "fig-which-points-coverage"}}
 ways = ("kmeans", "gaussian_mixture", "agglomerative", "random")
-kinds = np.unique(alice_knows.labels)
 names = np.array(song.info["label_names"])
+kinds = np.unique(alice_knows.labels)
+kind_share = np.array([(alice_knows.labels == kind).mean() for kind in kinds])
+rare_kinds = kinds[kind_share < 0.04]
+sent = {
+    way: select_points(alice_knows.x, means, 32, method=way, ids=alice_knows.ids) for way in ways
+}
 
 
-def share_of_kinds(labels):
-    return [(labels == kind).mean() for kind in kinds]
-
-
-shares, sent = {"share of data": share_of_kinds(alice_knows.labels)}, {}
-for way in ways:
-    sent[way] = select_points(alice_knows.x, means, 32, method=way, ids=alice_knows.ids)
-    is_chosen = np.isin(alice_knows.ids, sent[way].ids)
-    shares[way] = share_of_kinds(alice_knows.labels[is_chosen])
-shares = pd.DataFrame(shares, index=names[kinds]).sort_values("share of data")
-_ = figures.plot_groups(shares, label="share")
-
-# %%
-rare = shares[shares["share of data"] < 0.04]
-rare_kinds = np.isin(names, rare.index).nonzero()[0]
-print(f"rare, below 4 %: {', '.join(rare.index)}")
-total = rare.sum()
-check("the random choice has no point on them", total["random"] == 0)
-check("some way leaves a kind without a point", (shares == 0).any(axis=None))
-check(
-    "the clusterings give rare kinds at least their share",
-    (total[list(ways[:3])] >= total["share of data"]).all(),
-)
-
-# %% [markdown]
-# A draw follows the density.
-# Clustering looks for what is *different*: a rare kind that is unlike all others gets its point, while one that resembles a frequent kind may go without.
-# The paper warns that k-means favours the typical, and within a cluster it does: the datum nearest to a centre is never an odd rendition.
-#
-# ## Does it matter?
-#
-# For each way of choosing, Bob trains on Alice's 32 points and on his own birds, as in Section 3.2 of the paper.
-# We look at Alice's coordinates of *her* syllables, and at the rare kinds apart.
-
-
-# %% mystnb={"figure": {"caption": "Rare kinds of syllables are farthest from their place when the points are drawn at random. A bar is the mean distance to Alice on held-out syllables, as a share of her variance. Grey bars are common kinds, blue bars kinds below 4 % of the data. Distances are medians of the runs of an R-VAE with 32 points.", "name": "fig-which-points-distance"}}
+# %% tags=["hide-cell"]
 def bobs_with(points, name):
     """Bob's R-VAEs, trained on Alice's points and on his own birds."""
     how = dict(template=0, label=name)
@@ -172,18 +101,112 @@ groups = {"common kinds": np.setdiff1d(kinds, rare_kinds), "rare kinds": rare_ki
 away = pd.DataFrame(index=ways)
 for name, some in groups.items():
     away[name] = [distance_to_alice(bobs[way], some) for way in ways]
+
+# %% mystnb={"figure": {"caption": "Rare kinds of syllables are farthest from their place when the points are drawn at random. A bar is the mean distance to Alice on held-out syllables, as a share of her variance. Grey bars are common kinds, blue bars kinds below 4 % of the data. Distances are medians of the runs of an R-VAE with 32 points.", "name": "fig-which-points-distance"}}
 _ = figures.plot_groups(away, label="distance to Alice\n/ her variance (lower is better)")
+
+# %% [markdown]
+# :::{dropdown} About this chapter
+# **After this you can** choose points in four ways, count which kinds of data they cover, and see what becomes of the kinds that they do not cover.
+#
+# **Before.** {ref}`how-many-points`.
+#
+# **Time.** {reading}`half a minute to run`.
+#
+# **Reproduces.** Appendix E of {cite:t}`martinez2021rosetta`, Table 9. The live part is on synthetic finches, the table on recorded birds.
+# :::
+#
+# ## Four ways to choose
+#
+# Alice is the first laboratory and Bob the second.
+# All four ways of choosing look at the posterior means of Alice's model.
+# Three of them look for groups: k-means, a Gaussian mixture and agglomerative clustering.
+# For the centre of each group they take the nearest datum.
+# The fourth way draws data at random.
+# Here is k-means in a few lines:
+
+# %%
+from sklearn.cluster import KMeans
+
+centres = KMeans(32, n_init=10, random_state=0).fit(means).cluster_centers_
+distance = np.square(means[:, None] - centres).sum(-1)  # (N, R)
+nearest = distance.argmin(0)
+points = sent["kmeans"]
+same = len(set(points.ids) & set(alice_knows.ids[nearest]))
+check(same, "points of these lines that `select_points` has too, of 32", at_least=31)
+
+# %% [markdown]
+# Two centres may share their nearest datum. Then `select_points` gives the later centre its next nearest.
+
+# %% tags=["hide-cell"]
+few, quick = song.x[:256], dict(epochs=12, batch_size=64, learning_rate=learning_rate)
+first = fit(setting.model, few, seed=0, **quick)
+pairs = select_points(few, first.encode(few)[0], 16, method="random")
+anchored = fit(setting.model, few, seed=1, rho=4 * rho, points=pairs, **quick)
+fingerprint(first)
+fingerprint(anchored)
+
+# %% [markdown]
+# ## A random draw misses the rare kinds
+#
+# Alice's birds sing some syllables often and some rarely.
+# The next figure has two shares of each kind of syllable: the share of the data and the share of the points.
+
+
+# %% mystnb={"figure": {"caption": "The two rarest kinds of syllables together get their share of points from each clustering and none from the random draw. A group of bars is one kind of the first laboratory's birds, rarest first. Grey bars are shares of the data, coloured bars shares of 32 points by way of choosing.", "name": "fig-which-points-coverage"}}
+def share_of_kinds(labels):
+    return [(labels == kind).mean() for kind in kinds]
+
+
+shares = {"share of data": share_of_kinds(alice_knows.labels)}
+for way, some in sent.items():
+    is_chosen = np.isin(alice_knows.ids, some.ids)
+    shares[way] = share_of_kinds(alice_knows.labels[is_chosen])
+shares = pd.DataFrame(shares, index=names[kinds]).sort_values("share of data")
+_ = figures.plot_groups(shares, label="share")
+
+# %% [markdown]
+# A kind counts as rare here if it is less than 4 % of the data.
+
+# %%
+rare = shares.loc[names[rare_kinds]]
+check(", ".join(sorted(rare.index)), "rare kinds", equals="finch0/r, finch1/r")
+total = rare.sum()
+check(total["random"], "random choice: share of its points on rare kinds", equals=0)
+missed = int((shares == 0).sum().sum())
+check(missed, "kinds without a point, all ways together", at_least=1)
+fair = total[list(ways[:3])] / total["share of data"]
+check(fair, "clusterings: rare kinds' share of points over their share of data", at_least=1)
+
+# %% [markdown]
+# A random draw follows the density of the data, so a kind with 2 % of the data has on average less than one of 32 points.
+# Clustering looks for what is different.
+# A rare kind that is unlike all others gets a point of its own, while a rare kind that resembles a frequent one may get none.
+# The paper warns that k-means favours the typical.
+# Within a cluster it does: the datum nearest to a centre is never an odd rendition.
+#
+# ## Rare kinds land farther off
+#
+# For each way of choosing, Bob trains on Alice's 32 points and on his own birds, as in Section 3.2 of the paper.
+# {numref}`fig-which-points-distance` compares where Bob and Alice place Alice's syllables.
+# It shows the common kinds and the rare kinds apart.
 
 # %%
 near, far = away["common kinds"], away["rare kinds"]
-check("common kinds: within a quarter, whatever the way", (near < 0.25).all())
-farther = far > near
-check("rare kinds are farther off than common ones, in most ways", farther.sum() >= 3)
-check("farthest with the random choice", far.idxmax() == "random")
+check(near, "common kinds, each way: distance to Alice / her variance", below=1 / 4)
+farther = int((far > near).sum())
+check(farther, "ways, of four, with rare kinds farther off than common ones", at_least=3)
+worst = far["random"] / far.drop("random").max()
+check(worst, "rare kinds: distance with random points, over that with the next way", above=1)
 
 # %% [markdown]
-# For what is common the choice hardly matters, which is the paper's conclusion; what is rare depends on whether a point happens to lie on it.
-# A laboratory that cares for a rare syllable should put it on the list by hand, which takes a few lines: select points among the rare examples and join the arrays of the two selections.
+# For common kinds the choice hardly matters, which is the paper's conclusion.
+# For a rare kind it matters whether a point happens to lie on it.
+#
+# ## Points added by hand bring rare kinds closer
+#
+# A laboratory that cares for a rare syllable can put it on the list by hand.
+# That takes a few lines: select points among the rare examples, and join the arrays of the two selections.
 
 # %%
 is_rare = np.isin(alice_knows.labels, rare_kinds)
@@ -191,78 +214,120 @@ rarely_sung = alice_knows.x[is_rare]
 extra = select_points(rarely_sung, means[is_rare], 8, method="random")
 x, z = np.concatenate([points.x, extra.x]), np.concatenate([points.z, extra.z])
 by_hand = distance_to_alice(bobs_with(RosettaPoints(x, z), "by hand"), rare_kinds)
-check("eight points by hand bring the rare kinds closer", by_hand < far["kmeans"])
+share = by_hand / far["kmeans"]
+check(share, "rare kinds, eight points by hand: distance, as a share of k-means' alone", below=1)
 
 # %% [markdown]
 # ## Against the paper
 #
-# Table 9: R-VAEs after sequential training on birdsong, 32 points, relative to the median R-VAE whose points k-means chose.
-# Ours is on three zebra finches, D1 one bird and D2 the two others; scale below.
+# Table 9 has R-VAEs after sequential training on birdsong, with 32 points.
+# Its numbers are relative to the median R-VAE whose points k-means chose.
+# Our numbers are on three zebra finches: D1 is one bird and D2 are the two others.
 
 # %%
 own = load_results("which_points")
+print(rosetta_tables.scale_of(own))
 which_points.study.table(own, metric="LSD")
 
 # %% [markdown]
 # **Table 9, log distortion.**
-# Most differences, the paper's and ours, are within their interquartile ranges, where a direction is a matter of chance ({ref}`eight-gaussians` has the rule).
+# Most differences, the paper's and ours, are within their interquartile ranges.
+# The direction of such a difference is a matter of chance ({ref}`eight-gaussians` has the rule).
 
 # %%
 which_points.study.table(own, metric="RV")
 
 # %% [markdown]
-# **Table 9, retraining variability**, over the leading $\min(K, M - 1)$ eigenvalues; the paper's log determinants are singular, so that sizes do not compare, and their interquartile ranges of 18 to 34 nats say how far they can be trusted.
+# **Table 9, retraining variability**, over the leading $\min(K, M - 1)$ eigenvalues.
+# The paper's log determinants are singular, so the sizes do not compare.
+# Their interquartile ranges of 18 to 34 nats say how far they can be trusted.
+#
+# The labels carried over and the distance to Alice's space hardly differ between the four ways:
 
 # %%
 closeness = which_points.closeness(own)
+close = closeness.unaligned_first
+check(close, "each way, ten runs: distance to Alice / her variance", below=1 / 2)
 closeness.round(3)
-
-# %%
-print(rosetta_tables.scale_of(own))
-within = (closeness.unaligned_first < 0.5).all()
-check("ten runs: every way stays within half of Alice's variance", within)
 
 # %% [markdown]
 # ## Take-aways
 #
-# * How points are chosen hardly matters for data of the common kinds.
-# * It can matter for rare ones: a kind without a point is held by its neighbours alone, and a random draw often has none for it.
-# * Points can be added by hand; the file does not mind where they come from.
+# * For common kinds of data it hardly matters how points are chosen.
+# * For rare kinds it can matter. Only its neighbours hold a kind without a point in place, and a random draw often has no point for a rare kind.
+# * You can add points by hand. A Rosetta file takes points of any origin.
 #
-# Nor does it mind which network reads it: {ref}`any-architecture`.
+# The next chapter asks whether Bob must use Alice's network: {ref}`any-architecture`.
 #
 # ## Exercises
 #
-# **Compute.** How many random draws of 32 points miss at least one of Alice's kinds?
-#
-# ```{dropdown} Solution
-# Draw often and count. With kinds below four percent it happens in a large share of draws.
-# ```
+# :::{exercise} Compute
+# :label: ex-which-points-compute
+# What share of random draws of 32 points miss at least one of Alice's kinds?
+# Make 1,000 draws from `alice_knows.labels`, without replacement, with `np.random.default_rng(0)`.
+# Write your answer in the line below.
+# :::
 
 # %% tags=["hide-cell"]
 random = np.random.default_rng(0)
 draws = [random.choice(alice_knows.labels, 32, replace=False) for _ in range(1000)]
-missing = np.mean([len(np.unique(draw)) < len(kinds) for draw in draws])
-assert missing > 0.3
+expected = np.mean([len(np.unique(draw)) < len(kinds) for draw in draws])
+
+# %%
+yours = None  # one line of yours
+answer(yours, expected, digits=2)
 
 # %% [markdown]
-# **Change.** Choose one point per kind instead, with labels.
-#
-# ```{dropdown} Solution
-# The datum nearest to each kind's mean: every kind is covered, by construction, and the labels that a laboratory has anyway are put to use.
-# ```
+# :::{solution} ex-which-points-compute
+# :class: dropdown
+# Count the draws with fewer different labels than there are kinds. With kinds below four per cent of the data, a large share of draws misses one.
+# :::
+
+# %% tags=["hide-cell"]
+random = np.random.default_rng(0)
+draws = [set(random.choice(alice_knows.labels, 32, replace=False)) for _ in range(1000)]
+yours = np.mean([len(draw) < len(kinds) for draw in draws])
+answer(yours, expected, digits=2)
+assert yours > 0.3
+
+# %% [markdown]
+# :::{exercise} Change
+# :label: ex-which-points-change
+# Use the labels: choose one point for each kind, the one of `means` that is nearest to the mean of the kind.
+# How many kinds do your points leave out?
+# :::
 
 # %% tags=["hide-cell"]
 centre = [means[alice_knows.labels == kind].mean(0) for kind in kinds]
 one_each = np.square(means[:, None] - np.stack(centre)).sum(-1).argmin(0)
+expected = len(kinds) - len(set(alice_knows.labels[one_each]))
+
+# %%
+yours = None  # one line of yours
+answer(yours, expected)
+
+# %% [markdown]
+# :::{solution} ex-which-points-change
+# :class: dropdown
+# One. The datum nearest to the mean of a kind may be of another kind.
+# Look for it among the data of the kind alone, and every kind is covered.
+# :::
+
+# %% tags=["hide-cell"]
+yours = len(set(alice_knows.labels) - set(alice_knows.labels[one_each]))
+answer(yours, expected)
 assert len(set(alice_knows.labels[one_each])) >= len(kinds) - 1
 
 # %% [markdown]
-# **Think.** Why are the interquartile ranges of Table 9 in the paper so much larger than most of its differences?
+# :::{exercise} Think
+# :label: ex-which-points-think
+# In the paper's Table 9 the interquartile ranges are much larger than most of the differences. Why?
+# :::
 #
-# ```{dropdown} Solution
-# They are over data points, or over few runs, of log determinants of singular matrices; a difference within them is no difference, which is the paper's own conclusion.
-# ```
+# :::{solution} ex-which-points-think
+# :class: dropdown
+# The ranges are over data points, or over few runs, of log determinants of singular matrices. A difference within its range is no difference, which is the paper's own conclusion.
+# :::
 
 # %% tags=["hide-cell"]
 published = load_results("published")
@@ -274,7 +339,7 @@ assert (nine.iqr > nine["median"].abs()).mean() > 0.5
 #
 # {cite:t}`martinez2021rosetta`; the {doc}`bibliography <../book/bibliography>` has the details.
 
-# %%
+# %% tags=["hide-cell"]
 provenance(
     data=song.info["title"],
     source=song.info["source"],
