@@ -86,12 +86,12 @@ def ends(own, method: str = PAPER, rival: str = "beta-VAE"):
 
 @study.figure
 def figure(own, axes=None, *, metric=None, label=""):
-    """Figure 5 as a difference in nats with a band over seeds, or a metric over beta (Figure 6)."""
+    """Figure 5 as a difference to separate trainings, or a metric over beta (Figure 6)."""
     cases = own.groupby(CASE, sort=False)
     axes = figures.figure_row(len(cases))[1] if axes is None else axes
     for ax, (name, part) in zip(axes, cases, strict=True):
         if metric is None:
-            over_beta_tables.plot_excess(part, (PAPER, MR, LONG), ax=ax)
+            over_beta_tables.plot_gaps(part, (PAPER, MR), ax=ax)
         else:
             found = {method: curve_of(part, method) for method in METHODS}
             found = {method: curve.dropna(subset=metric) for method, curve in found.items()}

@@ -4,7 +4,7 @@ import numpy as np
 
 from rvae_lite.reporting import figures
 from rvae_lite.reporting.tables import NO_NUMBER, REFERENCE, format_median, format_number, verdict
-from rvae_lite.studies.over_beta import area_and_dominance, curve_of
+from rvae_lite.studies.over_beta import area_and_dominance, at_betas_of, curve_of
 
 CASE = ["data", "network"]
 # A multi-rate training, and the annealed ones, one for each beta, that it is compared with
@@ -156,14 +156,61 @@ def excess_table(own, methods=tuple(RIVALS), *, of: str = "ten"):
     return found[["seeds"]].assign(**shown)
 
 
+def gaps_at_equal_rate(own, method: str = "MR-VAE", *, num: int = 60):
+    """Distortion of one training above that of annealed ones at the same rate, nats.
+
+    Between the annealed betas, which are too few for straight lines, a monotone cubic.
+
+    Args:
+        own: rows of one data set and network.
+        method: the one training.
+        num: how many rates.
+
+    Returns:
+        Rates that the curves of all seeds reach, (num,), and the gap of each seed, (seeds, num).
+    """
+    from scipy.interpolate import PchipInterpolator
+
+    pairs = []
+    for seed in excess(own, method).seed.unique():
+        theirs = curve_of(own, RIVALS[method], seed=seed)
+        pairs.append((at_betas_of(theirs, curve_of(own, method, seed=seed)), theirs))
+    curves = [curve.drop_duplicates("rate").sort_values("rate") for pair in pairs for curve in pair]
+    low = max(curve.rate.min() for curve in curves)
+    rates = np.linspace(low, min(curve.rate.max() for curve in curves), num)
+    found = [PchipInterpolator(curve.rate, curve.distortion)(rates) for curve in curves]
+    return rates, np.array(found[::2]) - np.array(found[1::2])
+
+
+def plot_gaps(own, methods, *, ax) -> None:
+    """`gaps_at_equal_rate` of one data set and network, with a band over seeds."""
+    bands = {}
+    for method in methods:
+        rates, gaps = gaps_at_equal_rate(own, method)
+        bands[method] = (rates, *np.quantile(gaps, (0, 0.5, 1), axis=0))
+    _plot_bands(bands, ax)
+    ax.set(xlabel="rate in nats", ylabel="distortion above separate\ntrainings', nats")
+
+
 def plot_excess(own, methods, *, of: str = "ten", ax) -> None:
-    """Excess loss over beta: the median, and a band from the least to the most over seeds."""
+    """Excess loss over beta, with a band over seeds."""
+    bands = {}
     for method in methods:
         groups = excess(own, method).groupby("beta").excess
-        least, middle, most = (groups.quantile(share) for share in (0, 0.5, 1))
-        colour = figures.colour_of(method)
-        ax.plot(middle.index, middle, color=colour, label=method)
-        ax.fill_between(middle.index, least, most, color=colour, alpha=0.25, lw=0)
-    ax.axhline(0, color="grey", lw=1)
+        found = [groups.quantile(share) for share in (0, 0.5, 1)]
+        bands[method] = (found[0].index, *found)
+    _plot_bands(bands, ax)
     ax.set(xscale="log", xlabel="beta", ylabel=f"loss above {of} trainings', nats")
+
+
+def _plot_bands(bands: dict, ax) -> None:
+    """Medians with a band from the least to the most; the separate trainings are the zero line.
+
+    bands: method -> x, least, median and most, each (T,).
+    """
+    for method, (x, least, middle, most) in bands.items():
+        colour = figures.colour_of(method)
+        ax.plot(x, middle, color=colour, label=method)
+        ax.fill_between(x, least, most, color=colour, alpha=0.25, lw=0)
+    ax.axhline(0, color="grey", lw=1)
     ax.legend(fontsize=7)

@@ -5,6 +5,7 @@ import matplotlib
 matplotlib.use("agg")
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from rvae_lite.studies import multi_rate, over_beta_tables
@@ -62,6 +63,23 @@ def test_an_excess_is_the_difference_in_loss_at_the_ten_betas(own):
     assert row["mean"] == pytest.approx(means.mean().median()) and row.seeds == 3
 
 
+def test_the_gap_at_equal_rate_is_the_difference_of_two_curves():
+    rows = []
+    for method, seed, above in (
+        ("MR-VAE", 0, 2.0),
+        ("MR-VAE", 1, 3.0),
+        ("beta-VAE, annealed", 0, 0.0),
+    ):
+        for beta, rate in zip(np.geomspace(0.01, 10, 10), np.geomspace(40, 1, 10), strict=True):
+            values = dict(rate=rate, distortion=100 - 2 * rate + above, loss=0.0)
+            cell = dict(data="a", network="b", method=method, seed=seed, beta=beta)
+            rows += [dict(cell, metric=name, value=value) for name, value in values.items()]
+    rows += [dict(row, seed=1) for row in rows if row["method"] == "beta-VAE, annealed"]
+    rates, gaps = over_beta_tables.gaps_at_equal_rate(pd.DataFrame(rows), num=7)
+    assert rates[0] == pytest.approx(1) and rates[-1] == pytest.approx(40)
+    np.testing.assert_allclose(gaps, np.repeat([[2.0], [3.0]], 7, axis=1), atol=1e-9)
+
+
 def test_latents_that_close_lower_what_the_papers_gates_pay_in_three_cases_of_four(own):
     found = over_beta_tables.excesses(own)
     ours, paper = found.loc[multi_rate.MR], found.loc[multi_rate.PAPER]
@@ -76,7 +94,7 @@ def test_metrics_at_the_ends_and_a_panel_for_each_case(own):
     high = [multi_rate.at_end(own, "active_units", name, "max") for name in names]
     assert len(high[0]) == 4 and (high[0] > high[1]).any()
     axes = multi_rate.study.figure(own)
-    assert len(axes) == 4 and len(axes[0].lines[0].get_xdata()) == 10
+    assert len(axes) == 4 and all("rate" in ax.get_xlabel() for ax in axes)
     axes = multi_rate.study.figure(own, metric="frechet_samples", label="distance of samples")
     assert axes[0].get_ylabel() == "distance of samples" and len(axes[0].lines[0].get_xdata()) == 10
 
