@@ -208,7 +208,7 @@ def key(name: str, profile: str) -> str:
     )
     for path in [
         *package,
-        *sorted((ROOT / "results").glob("*.csv")),
+        *sorted((ROOT / "results").glob("*.*")),
         ROOT / "requirements.lock",
         Path(__file__),
     ]:
@@ -226,7 +226,7 @@ LABELS = re.compile(
 def relabelled(source: str, labels: set[str]) -> str:
     """Markdown whose own labels end in -paper, and whose links fit the deeper folder."""
     for label in labels:
-        pattern = rf"([(`<]|:(?:label|name): *){label}([)`>]|$)"
+        pattern = rf"([(`<]|:(?:label|name): *|\{{solution\}} *){label}([)`>]|$)"
         source = re.sub(pattern, rf"\1{label}-paper\2", source, flags=re.MULTILINE)
     return source.replace("../book/", "../")
 
