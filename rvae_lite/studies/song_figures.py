@@ -62,18 +62,17 @@ def plot_moves(home, moved: dict, birds, kinds, *, across: str = "spaces", size:
 
     if across not in ("spaces", "birds"):
         raise ValueError(f"across must be 'spaces' or 'birds', not {across!r}")
-    rows, columns, shared = list(np.unique(birds)), list(moved), "row"
+    rows, columns = list(np.unique(birds)), list(moved)
     if across == "birds":
-        rows, columns, shared = columns, rows, "col"
+        rows, columns = columns, rows
     size = (size * len(columns), size * len(rows))
-    figure, axes = plt.subplots(
-        len(rows), len(columns), figsize=size, squeeze=False, sharex=shared, sharey=shared
-    )
+    figure, axes = plt.subplots(len(rows), len(columns), figsize=size, squeeze=False)
     for line, row in zip(axes, rows, strict=True):
         for ax, column in zip(line, columns, strict=True):
             bird, space = (row, column) if across == "spaces" else (column, row)
             here = np.asarray(birds) == bird
             _draw_moves(ax, home[here], moved[space][here], np.asarray(kinds)[here])
+            _show_square(ax, np.concatenate([home[here], *(one[here] for one in moved.values())]))
         line[0].set_ylabel(row)
     for ax, column in zip(axes[0], columns, strict=True):
         ax.set_title(column)
@@ -81,7 +80,7 @@ def plot_moves(home, moved: dict, birds, kinds, *, across: str = "spaces", size:
 
 
 def _draw_moves(ax, home, away, kinds) -> None:
-    """Draw one panel: lines from home to away, each type named at the middle of its home."""
+    """Draw one panel: lines from home to away, each type named above a typical place at home."""
     import matplotlib.pyplot as plt
     from matplotlib.collections import LineCollection
 
@@ -92,7 +91,15 @@ def _draw_moves(ax, home, away, kinds) -> None:
     ax.scatter(*home.T, s=16, facecolors="none", edgecolors=colours, linewidths=0.9)
     ax.scatter(*away.T, s=6, c=colours, linewidths=0)
     for kind in types:
-        middle = np.median(home[kinds == kind], axis=0)
+        places = home[kinds == kind]
+        typical = places[np.square(places - np.median(places, axis=0)).sum(1).argmin()]
         where = dict(xytext=(0, 5), textcoords="offset points", ha="center")
-        ax.annotate(kind, middle, fontsize=12, fontweight="bold", **where)
+        ax.annotate(kind, typical, fontsize=12, fontweight="bold", **where)
+
+
+def _show_square(ax, places) -> None:
+    """Show the square around all places, (N, 2), with room for names at the top."""
+    low, high = places.min(axis=0), places.max(axis=0)
+    (x, y), half = (low + high) / 2, 0.6 * (high - low).max()
+    ax.set(xlim=(x - half, x + half), ylim=(y - half, y + half))
     ax.set(aspect="equal", xticks=[], yticks=[])
