@@ -18,7 +18,7 @@
 # :::{card}
 # **Question.** Does anchoring hold the latent space of a convolutional network on real digits?
 #
-# **Answer.** Yes: a template's decoder draws the right digits from a retrained R-VAE's latents, and wrong digits from a VAE's. A smooth map, fitted after training on the same 64 points, makes the VAE's latents readable too.
+# **Answer.** Yes: a template's decoder draws the right digits from a retrained R-VAE's latents, and mostly wrong ones from a VAE's. A smooth map, fitted after training on the same 64 points, makes the VAE's latents as readable.
 # :::
 
 # %% tags=["nbval-skip", "remove-cell"]
@@ -52,7 +52,7 @@ options = dict(network=network, num_examples=num_examples, keep=folder)
 options |= dict(epochs=epochs, replicas=replicas, learning_rate=learning_rate)
 setting = image_setup(dataset, 64, methods=methods, **options)
 
-# %% mystnb={"figure": {"caption": "The template's decoder draws the right digits from a retrained R-VAE's latents, and wrong ones from a retrained VAE's. The first row is ten held-out MNIST images, the second row the template's own reconstructions. The other rows are the template's decoder on another model's latents: those of a VAE, those of the VAE behind a smooth map, those of an R-VAE. One run of each with the paper's network, on 10,000 images for 30 epochs; the paper has 70,000 and 200.", "name": "fig-mnist-pictures"}}
+# %% mystnb={"figure": {"caption": "The template's decoder draws the right digits from a retrained R-VAE's latents, and mostly wrong ones from a retrained VAE's. The first row is ten held-out MNIST images, the second row the template's own reconstructions. The other rows are the template's decoder on another model's latents: those of a VAE, those of the VAE behind a smooth map, those of an R-VAE. One run of each with the paper's network, on 10,000 images for 30 epochs; the paper has 70,000 and 200.", "name": "fig-mnist-pictures"}}
 from rvae_lite.studies.study import load_results, results_folder
 
 pictures = np.load(results_folder() / "mnist_pictures.npz", allow_pickle=False)
@@ -88,9 +88,11 @@ _ = figures.plot_images(strip, columns=10, rows=list(read))
 error = dict(zip(pictures["rows"].tolist(), pictures["errors"], strict=True))
 of_template = lambda name: error[f"{name} by the template"] / error["template"]
 name = "the template's error on the {}'s latents, a multiple of that on its own"
-check(of_template("R-VAE"), name.format("R-VAE"), below=BOUND_R)
-check(of_template("VAE"), name.format("VAE"), above=BOUND_V)
-check(of_template("VAE, mapped"), name.format("mapped VAE"), below=BOUND_M)
+check(of_template("R-VAE"), name.format("R-VAE"), below=1.3)
+check(of_template("VAE"), name.format("VAE"), above=4)
+check(of_template("VAE, mapped"), name.format("mapped VAE"), below=1.3)
+share = of_template("R-VAE") / of_template("VAE, mapped")
+check(share, "R-VAE against mapped VAE, ratio of these errors", near=1, within=0.1)
 print(pictures["scale"])
 
 # %% [markdown]
@@ -165,7 +167,7 @@ study = protocols.reproducibility(setting)
 # So the window is fitted *once*, on the template's space, and the latents of every other model go through the same window.
 # A model that agrees with the template puts each digit where the template has it.
 
-# %% mystnb={"figure": {"caption": "On real MNIST the R-VAE puts every digit on the template's island, and the VAE without a map does not. The window is a UMAP fitted on the template's latents. A dot is one of 1,000 held-out images, its colour the digit. One run of each, the paper's network; the last panel has the VAE behind a smooth map from the 64 points.", "name": "fig-mnist-real-window"}}
+# %% mystnb={"figure": {"caption": "On real MNIST the R-VAE puts the digits on the template's islands, and the VAE without a map does not. The window is a UMAP fitted on the template's latents. A dot is one of 1,000 held-out images, its colour the digit. One run of each, the paper's network; the last panel has the VAE behind a smooth map from the 64 points.", "name": "fig-mnist-real-window"}}
 spaces = dict(zip(pictures["spaces"].tolist(), pictures["planes"].astype(float), strict=True))
 _ = figures.plot_spaces(spaces, pictures["labels"].astype(int))
 
@@ -287,7 +289,7 @@ _ = figures.plot_images(strip, columns=10, rows=["digits", *own_rows[1:]])
 
 # %%
 share = error["R-VAE"] / error["VAE"]
-check(share, "the R-VAE's squared error on real MNIST, a multiple of the VAE's", below=BOUND_E)
+check(share, "the R-VAE's squared error on real MNIST, a multiple of the VAE's", below=1.05)
 price = rosetta_tables.reconstruction(study.table)
 worse = int((price.verdict == "worse").sum())
 check(worse, "rows of the table below where the R-VAE is worse", equals=0)
