@@ -555,7 +555,7 @@ answer(yours, rotated["VAE"], digits=1)
 # %% [markdown]
 # :::{solution} ex-mnist-compute
 # :class: dropdown
-# A rotation leaves the VAE much farther away than it leaves the R-VAE: the spaces of two VAEs are bent against each other, not merely turned.
+# A rotation leaves the VAE farther away than it leaves the R-VAE: the spaces of two VAEs are bent against each other, not merely turned.
 # :::
 
 # %% tags=["hide-cell"]
@@ -578,7 +578,7 @@ answer(yours, within, digits=1)
 # %% [markdown]
 # :::{solution} ex-mnist-change
 # :class: dropdown
-# The map looks as good as the template's, with the digits in other places. `figures.plane_of(means)(means)`, or `figures.umap_of`, shows that the digits are separated. It hides that the two spaces disagree: from the template's space hardly any label carries over.
+# The map looks as good as the template's, with the digits in other places. `figures.plane_of(means)(means)`, or `figures.umap_of`, shows that the digits are separated. It hides that the two spaces disagree: from the template's space fewer than half of the labels carry over.
 # :::
 
 # %% tags=["hide-cell"]
