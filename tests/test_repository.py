@@ -135,9 +135,11 @@ def markdown_page(source):
 
 def test_a_larger_run_has_labels_of_its_own():
     source = "(chapter-a)=\n# A\n\n$$\na\n$$ (eq-a)\n\nSee {eq}`eq-a`, {eq}`eq-b`, {doc}`../book/notation`."
+    source += "\n:::{exercise} B\n:label: ex-a\n:::\n:::{solution} ex-a\n:::\n"
     text = tool.paper_copy(markdown_page(source), "00_a").cells[0].source
     assert "(chapter-a-paper)=" in text and "$$ (eq-a-paper)" in text
     assert "{eq}`eq-a-paper`, {eq}`eq-b`, {doc}`../notation`" in text
+    assert ":label: ex-a-paper" in text and "{solution} ex-a-paper" in text
     assert "# A (larger run)" in text
     source = "# A\n:::{exercise} Think\n:label: ex-a\n:::\n\n:::{solution} ex-a\n:::"
     text = tool.paper_copy(markdown_page(source), "00_a").cells[0].source

@@ -208,7 +208,7 @@ def key(name: str, profile: str) -> str:
     )
     for path in [
         *package,
-        *sorted((ROOT / "results").glob("*.csv")),
+        *sorted((ROOT / "results").glob("*.*")),
         ROOT / "requirements.lock",
         Path(__file__),
     ]:

@@ -1,4 +1,9 @@
-"""Figures of birdsong: a recording with its syllables, and numbers for each type of syllable."""
+"""Figures of birdsong: a recording, numbers of each type of syllable, syllables in two spaces.
+
+Letter: N syllables.
+"""
+
+import numpy as np
 
 from rvae_lite.reporting import figures
 
@@ -36,3 +41,65 @@ def plot_by_type(frame, *, label: str, ax=None):
     ax.set(xlabel=label, ylabel="type (number of points)", xscale="log")
     ax.legend()
     return ax
+
+
+def plot_moves(home, moved: dict, birds, kinds, *, across: str = "spaces", size: float = 2.2):
+    """Where the syllables of each bird lie at home and in other spaces, a panel for each pair.
+
+    A ring is a syllable at home, the dot at the other end of its line the same one elsewhere.
+
+    Args:
+        home: places in the first space, in one window, (N, 2).
+        moved: name of another space -> places in the same window, (N, 2).
+        birds, kinds: names of the syllables' birds and types, (N,).
+        across: what the columns are, "spaces" or "birds".
+        size: inches of a panel.
+
+    Raises:
+        ValueError: `across` is something else.
+    """
+    import matplotlib.pyplot as plt
+
+    if across not in ("spaces", "birds"):
+        raise ValueError(f"across must be 'spaces' or 'birds', not {across!r}")
+    rows, columns = list(np.unique(birds)), list(moved)
+    if across == "birds":
+        rows, columns = columns, rows
+    size = (size * len(columns), size * len(rows))
+    figure, axes = plt.subplots(len(rows), len(columns), figsize=size, squeeze=False)
+    for line, row in zip(axes, rows, strict=True):
+        for ax, column in zip(line, columns, strict=True):
+            bird, space = (row, column) if across == "spaces" else (column, row)
+            here = np.asarray(birds) == bird
+            _draw_moves(ax, home[here], moved[space][here], np.asarray(kinds)[here])
+            _show_square(ax, np.concatenate([home[here], *(one[here] for one in moved.values())]))
+        line[0].set_ylabel(row)
+    for ax, column in zip(axes[0], columns, strict=True):
+        ax.set_title(column)
+    return figure
+
+
+def _draw_moves(ax, home, away, kinds) -> None:
+    """Draw one panel: lines from home to away, each type named above a typical place at home."""
+    import matplotlib.pyplot as plt
+    from matplotlib.collections import LineCollection
+
+    types, number = np.unique(kinds, return_inverse=True)
+    colours = plt.get_cmap("tab10")(number % 10)
+    lines = np.stack([home, away], axis=1)  # (N, 2 ends, 2)
+    ax.add_collection(LineCollection(lines, colors=figures.INK, linewidths=0.6, alpha=0.35))
+    ax.scatter(*home.T, s=16, facecolors="none", edgecolors=colours, linewidths=0.9)
+    ax.scatter(*away.T, s=6, c=colours, linewidths=0)
+    for kind in types:
+        places = home[kinds == kind]
+        typical = places[np.square(places - np.median(places, axis=0)).sum(1).argmin()]
+        where = dict(xytext=(0, 5), textcoords="offset points", ha="center")
+        ax.annotate(kind, typical, fontsize=12, fontweight="bold", **where)
+
+
+def _show_square(ax, places) -> None:
+    """Show the square around all places, (N, 2), with room for names at the top."""
+    low, high = places.min(axis=0), places.max(axis=0)
+    (x, y), half = (low + high) / 2, 0.6 * (high - low).max()
+    ax.set(xlim=(x - half, x + half), ylim=(y - half, y + half))
+    ax.set(aspect="equal", xticks=[], yticks=[])
