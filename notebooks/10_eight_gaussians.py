@@ -212,6 +212,7 @@ check(tens, "powers of ten nearer: rotation, smooth map, anchoring", above=1.5)
 # All eight groups are among the points.
 # A smooth map after the training therefore does what anchoring does.
 #
+# (mistake-shrinking)=
 # ## A shrinking space looks reproducible
 #
 # Volume has a unit.

@@ -151,6 +151,7 @@ check(gained, "share of the R-VAE's distance that a smooth map leaves", below=1)
 # The smooth map brings VAEs about as near as anchoring does, and it brings the R-VAE nearer too.
 # Distances are squared: a quarter of the variance is a half in length.
 #
+# (mistake-too-few-runs)=
 # ## A log determinant needs a stated rank
 #
 # Retraining variability {eq}`eq-rv` is the log determinant of the covariance of each datum over $M$ runs.

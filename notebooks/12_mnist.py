@@ -159,6 +159,7 @@ _ = figures.plot_images(pictures["points"])
 study = protocols.reproducibility(setting)
 
 # %% [markdown]
+# (mistake-umap-anew)=
 # ## One window shows whether two maps agree
 #
 # A latent space has more dimensions than a page.
