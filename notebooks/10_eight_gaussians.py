@@ -156,12 +156,13 @@ check(ratio, "our variability over the library's", near=1, within=1e-9, digits=0
 
 # %% [markdown]
 # The next cell takes medians over the runs.
-# Variability is in nats, relative to the VAE, at the points' inputs (R1) and on held-out data (rest).
+# Variability is in nats, relative to the VAE.
+# Of the points' inputs (R1) and held-out data (rest) it shows the one with the smaller gain.
 
 # %%
 median = rosetta_tables.medians(study.table)
 gain = median["rv"] - median["rv"].loc["VAE"]
-check(gain.loc["R-VAE"], "variability, R-VAE minus VAE, nats", below=-14)
+check(gain.loc["R-VAE"].max(), "variability, R-VAE minus VAE, nats", below=-14)
 change = gain.loc["beta-VAE"]
 check(change, "variability, beta-VAE minus VAE, nats", between=(-4, 1), digits=0)
 
@@ -232,7 +233,7 @@ check(moved, "change of the scale-free form, nats", near=0, within=1e-6, digits=
 moved = shrunk.within_fraction - honest.within_fraction
 check(moved, "change of the share within a datum", near=0, within=1e-6, digits=0)
 free = median["rv_relative"] - median["rv_relative"].loc["VAE"]
-check(free.loc["R-VAE"], "scale-free variability, R-VAE minus VAE, nats", below=-14)
+check(free.loc["R-VAE"].max(), "scale-free variability, R-VAE minus VAE, nats", below=-14)
 
 # %% [markdown]
 # Two companions do not move when the space shrinks.

@@ -119,7 +119,7 @@ check(away["R-VAE"], "distance of the R-VAE to Alice", below=0.01)
 check(away["R-VAE"] / away[control], "distance of the R-VAE over the control's", below=0.01)
 check(away.drop("R-VAE"), "distances of the other methods, as they come", above=0.5)
 check(carried["R-VAE"], "labels carried over to the R-VAE", above=0.95)
-check(carried.drop("R-VAE"), "labels carried over to the others", below=0.8)
+check(carried.drop("R-VAE").max(), "labels carried over to the best of the others", below=0.8)
 
 # %% [markdown]
 # ### A map after the training comes near too
@@ -135,8 +135,9 @@ reached = live_rivals.reached(sequel)
 rival = reached["distance by it"].drop("R-VAE").min()
 check(rival, "distance of the best other method by its best map", below=0.05)
 check(away["R-VAE"] / rival, "distance of the R-VAE, as it comes, over that", below=1)
-check(reached["labels by it"], "labels carried over by the best map", above=0.95)
-reached.round(4)
+fewest = reached["labels by it"].min()
+check(fewest, "labels carried over by the best map, all methods", above=0.95)
+reached.round(3)
 
 # %% [markdown]
 # On this toy a map recovers all labels and nearly all of the distance.
