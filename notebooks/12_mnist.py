@@ -416,7 +416,7 @@ mnist.study.table(own, number=1)
 # %% [markdown]
 # **Table 1, MNIST**, retraining variability.
 # The paper takes log determinants of ten runs in sixteen dimensions, which are singular; ours are over the leading $\min(K, M - 1)$ eigenvalues.
-# So directions compare and sizes do not ({ref}`eight-gaussians` has the rule).
+# So directions compare and sizes do not ({ref}`verdicts` has the rule).
 # The row "same seed" is −∞ on a CPU and finite on the paper's graphics card, so it compares with nothing.
 
 # %%

@@ -297,7 +297,7 @@ chairs.study.table(own)
 
 # %% [markdown]
 # **Table 2, chairs**, log latent space distortion relative to the median VAE.
-# The paper's column is 3D Chairs, ours the procedural ones, so only the direction compares ({ref}`eight-gaussians` has the rule).
+# The paper's column is 3D Chairs, ours the procedural ones, so only the direction compares ({ref}`verdicts` has the rule).
 
 # %%
 rosetta_tables.summary(own)

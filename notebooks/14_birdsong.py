@@ -443,7 +443,7 @@ zebra_finch.study.table(own, number=1)
 # %% [markdown]
 # **Table 1, birdsong**, retraining variability.
 # The paper takes log determinants of ten runs in 32 dimensions, which are singular; ours are over the $\min(K, M - 1)$ leading eigenvalues.
-# So sizes do not compare ({ref}`eight-gaussians` has the rule).
+# So sizes do not compare ({ref}`verdicts` has the rule).
 # The row "same seed" is −∞ on a CPU and compares with nothing.
 
 # %%
@@ -481,7 +481,7 @@ bengalese_finch.study.table(bengalese)
 
 # %% [markdown]
 # Figures 6 and 7 of the paper are about the linear maps from Bob's spaces onto the joint one, $A = UP$ with a shift $b$.
-# {ref}`eight-gaussians` has them on a plane, and {ref}`mnist` says what flatness is.
+# {ref}`eight-gaussians-new-data` has them on a plane, and {ref}`mnist` says what flatness is.
 # First the zebra finches, then the Bengalese finch:
 
 # %% mystnb={"figure": {"caption": "On zebra finches the linear map stretches the R-VAE's leading directions least, and is as far from the identity as the others. The left panel shows eigenvalues of the stretch; runs are thin, medians bold. The other panels show distance to the identity and shift; dots are runs, bars medians. The panels are the paper's Figures 6 and 7, from all runs of the table; the first and the last axis are logarithmic.", "name": "fig-birdsong-zebra-maps"}}

@@ -206,7 +206,7 @@ check(share, "R-VAE after an affine map: distance, as a share of the VAE's after
 # ## Against the paper
 #
 # The paper varies $R$ on three data sets.
-# The table of the 8 Gaussians is at the paper's own scale, with five templates; it is the table of {ref}`eight-gaussians` once more.
+# The table of the 8 Gaussians is at the paper's own scale, with five templates; it is Table 3 of {ref}`eight-gaussians` once more.
 # MNIST and birdsong are at the scales printed above each table.
 # Every number is relative to the median VAE that was trained with the same $R$, so the VAE's own rows are zero.
 # Numbers are medians over runs and templates, with interquartile ranges in brackets.

@@ -232,7 +232,7 @@ which_points.study.table(own, metric="LSD")
 # %% [markdown]
 # **Table 9, log distortion.**
 # Most differences, the paper's and ours, are within their interquartile ranges.
-# The direction of such a difference is a matter of chance ({ref}`eight-gaussians` has the rule).
+# The direction of such a difference is a matter of chance ({ref}`verdicts` has the rule).
 
 # %%
 which_points.study.table(own, metric="RV")

@@ -179,7 +179,7 @@ any_architecture.study.table(own, metric="LSD")
 # %% [markdown]
 # **Table 10, log distortion.**
 # All differences are within the interquartile ranges.
-# The direction of such a difference is a matter of chance ({ref}`eight-gaussians` has the rule).
+# The direction of such a difference is a matter of chance ({ref}`verdicts` has the rule).
 
 # %%
 any_architecture.study.table(own, metric="RV")

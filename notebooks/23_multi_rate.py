@@ -226,7 +226,7 @@ check(int((variance < 1).sum()), "latents of three that are open at β = 10", eq
 # $$
 # \begin{aligned}
 # \min_\psi \; \mathbb E_\eta \, & \mathcal L_{e^\eta}\bigl(\phi_\psi(e^\eta), \theta_\psi(e^\eta)\bigr) , \\
-# & \eta \sim \mathcal U[\log a,\, \log b] .
+# & \eta \sim \mathcal U[\log \beta_0,\, \log \beta_1] .
 # \end{aligned}
 # $$ (eq-multirate-objective)
 #
