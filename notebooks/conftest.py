@@ -8,6 +8,7 @@ asserted when the cell runs, and here the value has to be the recorded one to a 
 import re
 
 TOLERANCE = 0.1
+RANGE = re.compile(r"^(\S+),(?= )")  # a range whose ends round alike is printed as one number
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
@@ -16,6 +17,7 @@ def alike(line: str, recorded: str) -> bool:
     (claim, _, told), (same, _, before) = line.rpartition(": "), recorded.rpartition(": ")
     if not line.startswith("✓") or claim != same:
         return False
+    told, before = (RANGE.sub(r"\1 to \1,", text) for text in (told, before))
     if NUMBER.sub("#", told) != NUMBER.sub("#", before):
         return False
     pairs = zip(NUMBER.findall(told), NUMBER.findall(before), strict=True)

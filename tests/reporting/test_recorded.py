@@ -17,6 +17,8 @@ RECORDED = "✓ 8 points: distance: 0.0100, below 0.02\n"
     "line, taken",
     [
         ("✓ 8 points: distance: 0.0105, below 0.02\n", True),
+        ("✓ 8 points: distance: 0.0098 to 0.0102, below 0.02\n", True),
+        ("✓ 8 points: distance: 0.0098 to 0.0120, below 0.02\n", False),
         ("✓ 8 points: distance: 0.0120, below 0.02\n", False),
         ("✓ 9 points: distance: 0.0100, below 0.02\n", False),
         ("✓ 8 points: distance: 0.0100, below 0.03\n", False),
