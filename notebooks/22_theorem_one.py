@@ -431,7 +431,7 @@ worst = {name: gap.max() for name, gap in gaps.items()}
 means = {name: gap.mean() for name, gap in gaps.items()}
 check(min(gap.min() for gap in gaps.values()), "smallest gap", above=-1e-6, digits=0)
 near = worst["corrected gates"]
-check(100 * near, "corrected gates: largest gap at the 25 β, per cent", below=1)
+check(100 * near, "corrected gates: largest gap at the 25 β, per cent", below=1, digits=0)
 check(100 * max(worst.values()), "all three kinds: largest gap, per cent", below=3)
 rival = min(means[name] for name in ways if name != "corrected gates")
 name = "mean gap of the corrected gates, as a share of the next best"
