@@ -76,7 +76,8 @@ def claims_without_bound(name: str, path: Path) -> list[str]:
             continue
         for call in ast.walk(ast.parse(source)):
             named = isinstance(call, ast.Call) and getattr(call.func, "id", "") == "check"
-            if named and not BOUNDS & {keyword.arg for keyword in call.keywords}:
+            given = {keyword.arg for keyword in getattr(call, "keywords", ())}
+            if named and not (BOUNDS | {None}) & given:  # None: bounds by **
                 claim = ast.unparse(call.args[-1] if call.args else call)
                 found.append(f"{name}: the claim {claim} has no bound: give below=, above=, ...")
     return found
