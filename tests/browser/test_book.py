@@ -17,7 +17,7 @@ REDIRECT = 'http-equiv="Refresh"'
 # What a reader types, and the page that says what it is.
 SEARCHED = {
     "Rosetta points": "book/papers",
-    "active units": "notebooks/24_images_samples",
+    "active units": "book/glossary",
     "posterior collapse": "book/notation",
     "install": "book/index",
     "retraining variability": "book/glossary",

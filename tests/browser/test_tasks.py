@@ -24,7 +24,7 @@ class Task(NamedTuple):
 TASKS = [
     Task("How do I install it?", answer=r"pip install"),
     Task("Which file do I send?", (FAQ,), answer=r"The Rosetta file, alice\.npz"),
-    Task("What does it cost?", (FAQ,), answer=r"What does it cost\?\s+#?\s*In distortion"),
+    Task("What does it cost?", (FAQ,), answer=r"In distortion nothing"),
     Task("What does -inf mean?", (FAQ,), answer=r"All runs coincide to the last digit"),
     Task(
         "Do I need this if I can fit a rotation?", search="fit a rotation", answer=r"strong rival"
@@ -32,11 +32,11 @@ TASKS = [
     Task("How do I choose rho?", search="choose rho", answer=r"multiply by three until"),
     Task("Is Theorem 1 true?", search="is Theorem 1 true", answer=r"Not as published"),
     Task("How many points?", search="how many Rosetta points", answer=r"K ?\+ ?1"),
-    Task("What is an active unit?", search="active unit", answer=r"active unit.{0,20}\n.*varia"),
-    Task("Why is my rate 0?", search="rate near 0", answer=r"multiplies .{0,20} by the number"),
+    Task("What is an active unit?", search="active unit", answer=r"posterior mean var"),
+    Task("Why is my rate 0?", search="why is my rate 0", answer=r"by the number of pixels"),
     Task("My images are refused as transposed", search="transposed", answer=r"look transposed"),
     Task("What of the papers is reproduced?", ("What is reproduced",), answer=r"Table 1"),
-    Task("How do I cite it?", ("Questions and short answers", "to cite"), answer=r"@misc"),
+    Task("How do I cite it?", answer=r"@misc"),
 ]
 
 
