@@ -213,8 +213,9 @@ after_rotation, after_bend = (
     alignment.mean_squared_distance(mapped, hers) / alignment.total_variance(hers)
     for mapped in (rotated, bent)
 )
-check(after_rotation, "distance of Bob's own map to Alice's after a rotation", below=apart)
+check(after_rotation, "distance of Bob's own map to Alice's after a rotation", above=left, below=apart)
 check(after_bend, "distance after a smooth map", below=0.01, digits=0)
+check(after_bend / after_rotation, "that of the smooth map over that of the rotation", below=1, digits=0)
 check(np.log10(apart / after_bend), "powers of ten that the smooth map takes off", above=2)
 
 # %% [markdown]

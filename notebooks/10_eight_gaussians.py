@@ -385,7 +385,7 @@ worse = list(prices.index[prices.verdict == "worse"])
 check(worse, "numbers of points with which the R-VAE reconstructs worse", equals=[8, 16])
 middle = once[once.num_points == 8].groupby(["metric", "method"]).value.median()
 ratio = middle["distortion", "R-VAE"] / middle["distortion", "VAE"]
-check(ratio, "its distortion with 8 points over the VAE's", above=1.5)
+check(ratio, "R-VAE with 8 points: distortion over the VAE's", above=1.5)
 prices
 
 # %% [markdown]
@@ -405,7 +405,7 @@ check(toy.distance.drop("VAE"), "distance to the template with either target", b
 toy.round(4)
 
 # %% [markdown]
-# ### What agrees
+# ### What agrees, and what does not
 #
 # * Retrainings with Rosetta points coincide as strongly as the paper says, and on held-out data a little more so.
 # * The beta-VAE gains about one nat in both.

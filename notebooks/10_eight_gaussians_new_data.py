@@ -310,7 +310,7 @@ beside
 # These groups are small, and there is a point in or near each of them.
 # The regression gives Alice's coordinates of data like hers, and is no model of Bob's data.
 #
-# ### What agrees
+# ### What agrees, and what does not
 #
 # * On $\mathcal D_2$ the R-VAE's distortion is below the VAE's, by less than in the paper. The control's is lower still.
 # * On $\mathcal D_1$ the R-VAE's distortion is *above* the VAE's for the median template, because Alice's spread is not the joint model's.

@@ -265,7 +265,8 @@ rival = mapped.drop("R-VAE").min()
 check(rival, "distance of the best other method by its best map", below=0.25, digits=0)
 both = mapped["R-VAE"] / min(rival, away["R-VAE"])
 check(both, "distance of the R-VAE by a map, over the nearer of the two", below=1, digits=0)
-check(reached["labels by it"], "labels carried over by the best map", above=0.7)
+least = 0.8 if dataset == "digits" else 0.7
+check(reached["labels by it"], "labels carried over by the best map", above=least)
 reached.round(3)
 
 # %% [markdown]

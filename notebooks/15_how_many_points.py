@@ -257,7 +257,7 @@ check(share, "R-VAE, each R: distance, as a share of the next method's, no maps"
 share = apart.loc["R-VAE", 16] / apart.loc["R-VAE", 4]
 check(share, "R-VAE with 16 points: distance, as a share of that with 4", below=1 / 10)
 share = apart.loc["R-VAE", 64] / apart.loc["R-VAE", 32]
-check(share, "R-VAE with 64 points: distance, as a share of that with 32", above=0.8)
+check(share, "R-VAE with 64 points: distance, as a share of that with 32", between=(0.8, 1.25))
 
 # %% [markdown]
 # $K$ is 32 here, so an affine map has far more unknowns than sixteen points have equations {eq}`eq-enough-points`.

@@ -13,7 +13,7 @@
 
 # %% [markdown]
 # (which-points)=
-# # The choice of points matters for rare kinds
+# # The choice of points matters for rare kinds alone
 #
 # :::{card}
 # **Question.** Does it matter how the Rosetta points are chosen?
@@ -248,6 +248,7 @@ which_points.study.table(own, metric="RV")
 closeness = which_points.closeness(own)
 close = closeness.unaligned_first
 check(close, "each way, ten runs: distance to Alice / her variance", below=1 / 2)
+check(close.max() / close.min(), "the farthest way over the nearest", below=1.25)
 closeness.round(3)
 
 # %% [markdown]

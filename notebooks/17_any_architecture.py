@@ -13,7 +13,7 @@
 
 # %% [markdown]
 # (any-architecture)=
-# # Five networks reach one space
+# # Five networks land near one space
 #
 # :::{card}
 # **Question.** Must the second laboratory use the first one's network?
@@ -156,6 +156,7 @@ check(distance, "VAE with the inputs only: distance to Alice / her variance", ab
 by_map = live_rivals.distance_by("smooth", lonely, known.x, points, hers)
 check(by_map, "VAE after a smooth map: distance to Alice / her variance", below=1 / 3)
 check(away["patches"], "R-VAE without a map: distance to Alice / her variance", below=1 / 2)
+check(by_map / away["patches"], "the first over the second", between=(0.5, 1.5), digits=0)
 how = (bobs["patches"], known.x, points, hers)
 both = live_rivals.distance_by("smooth", *how) / min(by_map, away["patches"])
 check(both, "R-VAE after a smooth map, as a share of the nearer of the two", below=1)

@@ -18,7 +18,7 @@
 # :::{card}
 # **Question.** You have recordings, or arrays of any kind: what do you type, what do you choose, and what do you send?
 #
-# **Answer.** Ten lines of Python train on your data and write the file to send; of the ten wrong choices shown here seven pass without a warning, and every one shows in a number that you can print.
+# **Answer.** Ten lines of Python train on your data and write the file to send. Of the ten wrong choices shown here seven pass without a warning, and every one shows in a number that you can print.
 # :::
 
 # %% tags=["nbval-skip", "remove-cell"]
@@ -560,7 +560,7 @@ check(
     digits=3,
 )
 most = taken["memory, MB"]
-check(most[10**6] / most[10**4], "its memory, times", below=2)
+check(most[10**6] / most[10**4], "memory of 10⁶ images, over that of 10⁴", below=2)
 share = (choose.seconds + encode.seconds) / (24 * epoch)
 check(share[10**6], "encoding a million and choosing points, as a share of 24 epochs", below=0.1)
 

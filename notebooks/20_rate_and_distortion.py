@@ -234,7 +234,7 @@ collapsed = -(p * np.log(p) + (1 - p) * np.log(1 - p)).sum()
 last = fair.iloc[-1]
 check(last.rate, "rate at the highest price, in nats", below=0.01, digits=0)
 reached = last.distortion / collapsed
-check(reached, "its distortion, over that of independent pixels", near=1, within=0.01)
+check(reached, "highest β: distortion, over that of independent pixels", near=1, within=0.01)
 
 # %% [markdown]
 # This state is called **posterior collapse**.

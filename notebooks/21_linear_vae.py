@@ -520,7 +520,7 @@ total = linear_vae.expected_distortion(
 ) + beta * linear_vae.expected_rate(Sigma, matrices[0], full)
 extra = abs(float(total) - ours)
 check(extra, "cost of a random rotation with a full covariance, nats", below=1e-8, digits=0)
-check(cost_of(turn, beta)[1], "its cost with a diagonal covariance, nats", above=0.01)
+check(cost_of(turn, beta)[1], "turned optimum: cost with a diagonal covariance, nats", above=0.01)
 
 # %% [markdown]
 # ## Against the paper

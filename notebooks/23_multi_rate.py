@@ -381,6 +381,9 @@ name = "mean excess with latents that close, as a share of that with the paper's
 check(ratio[:3], f"{name}, three cases", below=0.5)
 check(ratio[3], f"{name}, the fourth", at_least=0.5)
 check(ours["least"], "mean excess, the best seed of each case, nats", above=0)
+check(ours["mean"], "mean excess, each case, nats", between=(3, 7.6))
+ends = ours[["low", "high"]]
+check(ends, "excess at the lowest and the highest β, each case, nats", between=(2, 12))
 below = (ours.elbo - ours.theirs).xs("cnn", level="network")
 name = "convolutional network: lowest −ELBO minus that of ten, nats"
 check(below, name, below=0)

@@ -18,7 +18,7 @@
 # :::{card}
 # **Question.** What does one see when $\beta$ is turned like a knob: in the images, in the samples, in the latent units?
 #
-# **Answer.** Digits keep their shape down to a rate of a few nats and then melt into one grey average; latents fall silent on the way, samples are best at a $\beta$ in between, and one latent drawn at every $\beta$ stays one image in the multi-rate VAE alone.
+# **Answer.** Digits keep their shape down to a rate of a few nats, and then melt into one grey average. Latents fall silent on the way, and samples are best at a $\beta$ in between. One latent drawn at every $\beta$ stays one image in the multi-rate VAE alone.
 # :::
 
 # %% tags=["nbval-skip", "remove-cell"]
@@ -249,9 +249,9 @@ best = int(one.frechet_samples.to_numpy().argmin())
 recon = one.frechet_reconstructions.to_numpy()
 last, middle = len(betas) - 1, len(betas) // 2
 check(best, f"beta-VAE: number of the β, 0 to {last}, with the best samples", between=(0, last))
-name = "the same with the best reconstructions"
+name = "number of the β with the best reconstructions"
 check(int(recon.argmin()), name, below=middle, digits=0)
-name = "the same with the worst reconstructions"
+name = "number of the β with the worst reconstructions"
 check(int(recon.argmax()), name, above=middle, digits=0)
 ours, theirs = (at[name].frechet_samples for name in ("MR-VAE", "beta-VAE"))
 ratio = (ours.max() / ours.min()) / (theirs.max() / theirs.min())

@@ -18,7 +18,7 @@
 # :::{card}
 # **Question.** A beta-TCVAE weighs the dependence between latents in place of the whole rate; can one multi-rate training answer for all its $\beta$?
 #
-# **Answer.** Yes in shape, not in size: the mutual information gap of one training spreads over $\beta$ less than half as much as that of separate trainings, and it stays below every published value.
+# **Answer.** In part: the mutual information gap of one training spreads over $\beta$ less than half as much as that of separate trainings, as the paper says. At this scale the gap stays below every published value, and does not rise with $\beta$ as the published one does.
 # :::
 
 # %% tags=["nbval-skip", "remove-cell"]
@@ -432,7 +432,7 @@ print(
 # After so short a training $x$ and $y$ still share their latents, and how much they share depends on the seed.
 # Our gap hardly rises at all, so the direction is a matter of chance and the size is smaller throughout.
 #
-# What the paper says of the curve's *shape* holds.
+# One thing that the paper says of the curve's *shape* holds.
 # The gap of the multi-rate model depends on $\beta$ less than that of separate trainings, and less than on the seed.
 # Below $\beta = 1$, where separate models are rewarded for dependence, the multi-rate model has the larger median gap.
 # Above, no method is ahead at every $\beta$.

@@ -283,7 +283,7 @@ both = pd.concat(found.values())
 ratio = (both.negative_elbo + 3 * both.negative_elbo_error) / H
 check(ratio, "rate + distortion + 3 standard errors, over H", above=1, digits=3)
 surplus = both.excess + 3 * both.excess_error
-claim = "the same minus each sentence's own surprise, nats"
+claim = "bound minus each sentence's own surprise, nats"
 check(surplus, claim, above=0, digits=0)
 check(both.perplexity / best, "perplexity over the language's", above=0.97, digits=3)
 multi, plain = found["MR-VAE"], found["beta-VAE"]

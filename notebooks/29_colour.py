@@ -18,7 +18,7 @@
 # :::{card}
 # **Question.** Does one training still give the whole curve when the images are colour photographs?
 #
-# **Answer.** Yes, to within a few nats: on photographs the best −ELBO of one training is below the best of seven trainings as long, and at a given $\beta$ one training is 2 to 7 nats behind on average.
+# **Answer.** Yes, to within a few nats. On photographs the best −ELBO of one training is below the best of seven trainings as long. At a given $\beta$ one training is 2 to 3 nats behind on average, and two seeds differ by more than that.
 # :::
 
 # %% tags=["nbval-skip", "remove-cell"]
@@ -46,7 +46,7 @@ from rvae_lite.reporting.claims import answer, check, fingerprint, provenance
 from rvae_lite.studies import colour, over_beta
 from rvae_lite.studies.study import load_results
 
-# %% mystnb={"figure": {"caption": "One training of colour images costs a few nats, mostly at low beta, and on photographs one seed of two costs nothing. Above are rate-distortion curves, medians over two seeds. Below is the loss of one training above that of seven annealed trainings as long, in nats; the band reaches from one seed to the other.", "name": "fig-colour-sets"}}
+# %% mystnb={"figure": {"caption": "One training of colour images costs a few nats, mostly at low beta, and on CIFAR-10 one seed of two costs nothing. Above are rate-distortion curves, medians over two seeds. Below is the loss of one training above that of seven annealed trainings as long, in nats; the band reaches from one seed to the other.", "name": "fig-colour-sets"}}
 figures.use_style()
 own = load_results("colour")
 axes = colour.study.figure(own)
@@ -147,9 +147,8 @@ check(rise, "one training: changes of the distortion, nats", above=-1, digits=0)
 units = one.active_units.to_numpy()
 check(units[-1] / units[0], "active units, highest β over lowest", below=1)
 same = over_beta.at_betas_of(four, one)
-apart = (same.loss.to_numpy() / four.loss.to_numpy() - 1).mean()
-claim = "mean relative loss of one training above that of four"
-check(apart, claim, between=(-0.01, 0.01), digits=0)
+apart = (same.loss.to_numpy() - four.loss.to_numpy()).mean()
+check(apart, "mean loss of one training above that of four, nats", between=(-5, 5), digits=0)
 
 # %% [markdown]
 # {numref}`fig-colour-sets` and the table below say how far one training is behind on photographs, with more steps.
@@ -208,6 +207,7 @@ real = closing.index[~closing.index.str.startswith("procedural")]
 less = (closing.theirs - closing.elbo)[real]
 check(less, "photographs: best of seven −ELBO above that of one training", above=0)
 check(closing["mean"], "mean excess of one training, nats", between=(2, 7))
+check(closing["mean"][real], "photographs: mean excess, nats", between=(2, 3))
 check(closing.high, "excess at the highest β, nats", below=2.5)
 more = paper.high - closing.high
 check(more, "the paper's gates: further behind at the highest β, nats", above=0)

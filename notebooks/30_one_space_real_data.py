@@ -258,7 +258,7 @@ check(span, "digits: largest distance over the smallest", above=100, digits=3)
 # %% [markdown]
 # We also tried to get the whole frontier from one training, with gates that respond to $\log\rho$ as they do to $\log\beta$.
 # This worked on the 8 Gaussians.
-# On the digits the distances of that one training spanned a factor of only 1.3, so the idea left the package (commit 81f09be has it).
+# On the digits it did not: the distances of that one training spanned far less than those of separate trainings. So the package does not have it.
 #
 # ## Limits
 #

@@ -18,7 +18,7 @@
 # :::{card}
 # **Question.** Two laboratories have different birds, different networks and different values of beta, and neither wants to write Python: what do they type, and what does it cost to keep the recordings at home?
 #
-# **Answer.** They type `distil`, `train`, `compare` and `inspect`; the second laboratory is then in the first one's space without any map, as far as the points reach, and points whose inputs are decoded instead of recorded lead less far into it.
+# **Answer.** They type `distil`, `train`, `compare` and `inspect`. The second laboratory is then in the first one's space without any map, as far as the points reach. Points whose inputs are decoded keep the recordings at home, and lead less far into it.
 # :::
 
 # %% tags=["nbval-skip", "remove-cell"]
@@ -276,7 +276,7 @@ def value(name, metric):
 
 anchored, lone = value("Bob", "unaligned"), value("Bob alone", "unaligned")
 check(anchored, "Bob's distance, as a share of Alice's variance", below=0.3)
-check(lone, "the same, for Bob alone", above=1)
+check(lone, "Bob alone: distance, as a share of Alice's variance", above=1)
 explained = value("Bob alone", "r_squared")
 check(explained, "share of variance that an affine map explains, Bob alone", above=0.6)
 ratio = value("Bob", "affine") / value("Bob alone", "affine")

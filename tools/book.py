@@ -61,8 +61,10 @@ def lay_out(files: dict[str, bytes], target: Path) -> None:
 def missing_sources(files: dict[str, Path]) -> list[str]:
     """Chapters of the table of contents that are not there."""
     toc = yaml.safe_load(files["_toc.yml"].read_text())
-    chapters = [toc["root"], *(c["file"] for part in toc["parts"] for c in part["chapters"])]
-    absent = [name for name in chapters if not {f"{name}.md", f"{name}.ipynb"} & set(files)]
+    chapters = [chapter for part in toc["parts"] for chapter in part["chapters"]]
+    pages = [page for one in chapters for page in (one, *one.get("sections", []))]
+    names = [toc["root"], *(page["file"] for page in pages)]
+    absent = [name for name in names if not {f"{name}.md", f"{name}.ipynb"} & set(files)]
     remedy = "write that page, or take its line out"
     return [f"_toc.yml: {name} has neither {name}.md nor {name}.ipynb: {remedy}" for name in absent]
 

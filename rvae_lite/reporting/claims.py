@@ -47,22 +47,24 @@ def check(
         ValueError: no bound, or a value that is empty.
         AssertionError: the claim is not true here.
     """
+    bounds = dict(below=below, above=above, at_most=at_most, at_least=at_least)
+    tests = [(WORDS[name], bound) for name, bound in bounds.items() if bound is not None]
     if equals is not None:
+        if tests or between is not None or near is not None:
+            raise ValueError(f"the claim {claim!r} has equals= beside another bound: give one")
         assert value == equals, f"not true here: {claim}: {value}, not {equals}"
         print(f"✓ {claim}: {equals}")
         return
-    bounds = dict(below=below, above=above, at_most=at_most, at_least=at_least)
-    tests = [(WORDS[name], bound) for name, bound in bounds.items() if bound is not None]
-    told = [words.format(_rounded(bound, digits)) for (_, words), bound in tests]
+    told = [words.format(_rounded(bound, 3)) for (_, words), bound in tests]
     numbers = np.asarray(value, dtype=float).ravel()
-    holds = all(holds(numbers, bound).all() for (holds, _), bound in tests)
+    holds = all(keeps(numbers, bound).all() for (keeps, _), bound in tests)
     if between is not None:
         low, high = between
         holds &= bool(((low < numbers) & (numbers < high)).all())
-        told.append(f"between {_rounded(low, digits)} and {_rounded(high, digits)}")
+        told.append(f"between {_rounded(low, 3)} and {_rounded(high, 3)}")
     if near is not None:
         holds &= bool((np.abs(numbers - near) <= within).all())
-        told.append(f"within {_rounded(within, digits)} of {_rounded(near, digits)}")
+        told.append(f"within {_rounded(within, 3)} of {_rounded(near, 3)}")
     if not told:
         remedy = ", ".join(f"{name}=" for name in sorted(BOUNDS))
         raise ValueError(f"the claim {claim!r} has no bound: give one of {remedy}")
@@ -89,12 +91,15 @@ def answer(yours, expected, *, digits: int = 3) -> None:
         expected: the solution's value.
         digits: significant digits to which numbers are printed and compared.
     """
+    if yours is None:
+        print("yours: nothing yet")
+        return
     shown = [
-        f"{x:.{digits}g}" if isinstance(x, (float, np.floating)) else f"{x}"
+        f"{x:.{digits}g}"
+        if isinstance(x, (int, float, np.number)) and not isinstance(x, bool)
+        else f"{x}"
         for x in (yours, expected)
     ]
-    if yours is None:
-        shown[0] = "nothing yet"
     print(f"yours: {shown[0]}, expected: {shown[1]}{' ✓' if shown[0] == shown[1] else ''}")
 
 

@@ -28,6 +28,10 @@ def test_a_claim_shows_its_value_and_its_bound(capsys):
     assert printed(capsys, 1234.5, "nats", above=1000, digits=3) == "✓ nats: 1.23e+03, above 1000"
 
 
+def test_a_bound_is_told_exactly_enough(capsys):
+    assert printed(capsys, 1.0, "x", below=1.05) == "✓ x: 1, below 1.05"
+
+
 def test_of_several_values_all_must_keep_the_bound(capsys):
     assert printed(capsys, np.array([[0.1, 0.34]]), "x", below=1) == "✓ x: 0.1 to 0.34, below 1"
     with pytest.raises(AssertionError, match="x: 0.1 to 2, not below 1"):
@@ -64,13 +68,19 @@ def test_a_claim_without_a_bound_is_refused_by_name():
         claims.check(True, "it is so")
 
 
+@pytest.mark.parametrize("other", [dict(below=3), dict(between=(1, 3)), dict(near=2)])
+def test_a_claim_of_equality_takes_no_other_bound(other):
+    with pytest.raises(ValueError, match="'two' has equals= beside another bound: give one"):
+        claims.check(2, "two", equals=2, **other)
+
+
 def test_an_answer_stands_beside_the_expected_one(capsys):
     claims.answer(None, 0.4321)
     claims.answer(0.43212, 0.43208)
     claims.answer(0.5, 0.4321)
     claims.answer("smaller", "smaller")
     assert capsys.readouterr().out.splitlines() == [
-        "yours: nothing yet, expected: 0.432",
+        "yours: nothing yet",
         "yours: 0.432, expected: 0.432 ✓",
         "yours: 0.5, expected: 0.432",
         "yours: smaller, expected: smaller ✓",
