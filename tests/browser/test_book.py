@@ -17,7 +17,7 @@ REDIRECT = 'http-equiv="Refresh"'
 # What a reader types, and the page that says what it is.
 SEARCHED = {
     "Rosetta points": "book/papers",
-    "active units": "book/glossary",
+    "active units": "book/notation",
     "posterior collapse": "book/notation",
     "install": "book/index",
     "retraining variability": "book/glossary",
