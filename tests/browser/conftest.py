@@ -38,3 +38,14 @@ def book(tmp_path_factory):
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return folder / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def address(book):
+    """Where a server on this machine hands out the book's pages."""
+    from browsing import serve
+
+    server, address = serve(book)
+    yield address
+    server.shutdown()
+    server.server_close()

@@ -5,7 +5,7 @@ import statistics
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from browsing import Survey, serve
+from browsing import Survey
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -31,14 +31,6 @@ def pages_of(book):
     paths = [path for path in sorted(book.rglob("*.html")) if "_static" not in path.parts]
     texts = {path.relative_to(book).as_posix(): path.read_text() for path in paths}
     return {name: text for name, text in texts.items() if REDIRECT not in text}
-
-
-@pytest.fixture(scope="module")
-def address(book):
-    server, address = serve(book)
-    yield address
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture(scope="module")

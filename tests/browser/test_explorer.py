@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from browsing import Survey, serve
+from browsing import Survey
 from loading import load_file
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -160,11 +160,8 @@ def test_missing_or_foreign_data_are_told(chromium, book, script):
     page.close()
 
 
-def test_the_page_is_clean_at_every_width_and_theme(chromium, book):
-    server, address = serve(book)
+def test_the_page_is_clean_at_every_width_and_theme(chromium, book, address):
     survey = Survey(chromium, book, address)
     survey.visit(PAGE)
     survey.page.close()
-    server.shutdown()
-    server.server_close()
     assert survey.console == survey.elsewhere == survey.overflow == survey.serious() == []

@@ -4,7 +4,6 @@ import re
 from typing import NamedTuple
 
 import pytest
-from browsing import serve
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -38,14 +37,6 @@ TASKS = [
     Task("What of the papers is reproduced?", ("What is reproduced",), answer=r"Table 1"),
     Task("How do I cite it?", answer=r"@misc"),
 ]
-
-
-@pytest.fixture(scope="module")
-def address(book):
-    server, address = serve(book)
-    yield address
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture
