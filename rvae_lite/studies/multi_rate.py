@@ -20,9 +20,6 @@ SMALL = dict(SHORT, width=1 / 16, num_train=1000, num_test=500, epochs=4, replic
 MIDDLE = dict(SHORT, num_train=5000, num_test=1000, num_images=500)
 EPOCHS = dict(binary_mnist=20, omniglot=10)
 WIDTHS = dict(cnn=1 / 8, resnet=1 / 4)
-# Fully connected layers are cheap: the paper's data, batch and length, 78,200 steps, with one seed.
-WHOLE = dict(batch_size=128, learning_rate=1e-3, width=1, num_train=None, num_test=None)
-WHOLE.update(epochs=200, replicas=1, num_images=0)
 study = Study(
     "multi_rate",
     reproduces="Figures 5 to 7, binary images, in small",
@@ -38,21 +35,16 @@ study = Study(
 
 @study.grid
 def grid(profile):
-    """Data sets, networks and methods; longer trainings and whole data at the middle scale only."""
-    data, networks = ("binary_mnist", "omniglot"), ("cnn", "resnet")
-    if profile.name != "cpu":
-        return product(data, networks, METHODS)
-    whole = [("binary_mnist", "mlp", method) for method in (MR, PAPER, ANNEALED)]
-    return [*product(data, networks, METHODS | LONGER), *whole]
+    """Data sets, networks and methods; longer trainings at the middle scale only."""
+    methods = METHODS | LONGER if profile.name == "cpu" else METHODS
+    return product(("binary_mnist", "omniglot"), ("cnn", "resnet"), methods)
 
 
 @study.unit
 def unit(profile, data, network, method, keep):
     """One method's rate-distortion curves on one data set with one network."""
     options = dict(profile.setup, keep=keep and keep / f"{data}-{network}", progress=True)
-    if network == "mlp":
-        options.update(WHOLE)
-    elif profile.name == "cpu":
+    if profile.name == "cpu":
         options.update(width=WIDTHS[network], epochs=EPOCHS[data])
         options.update(replicas=1 if method in LONGER else 3)
     options.update(methods={method: (METHODS | LONGER)[method]})

@@ -171,15 +171,21 @@ def gaps_at_equal_rate(own, method: str = "MR-VAE", *, num: int = 60):
     """
     from scipy.interpolate import PchipInterpolator
 
-    pairs = []
-    for seed in excess(own, method).seed.unique():
-        theirs = curve_of(own, RIVALS[method], seed=seed)
-        pairs.append((at_betas_of(theirs, curve_of(own, method, seed=seed)), theirs))
-    curves = [curve.drop_duplicates("rate").sort_values("rate") for pair in pairs for curve in pair]
+    seeds = excess(own, method).seed.unique()
+    theirs = [curve_of(own, RIVALS[method], seed=seed) for seed in seeds]
+    ours = [
+        at_betas_of(rival, curve_of(own, method, seed=seed))
+        for rival, seed in zip(theirs, seeds, strict=True)
+    ]
+    curves = [*ours, *theirs]
     low = max(curve.rate.min() for curve in curves)
     rates = np.linspace(low, min(curve.rate.max() for curve in curves), num)
-    found = [PchipInterpolator(curve.rate, curve.distortion)(rates) for curve in curves]
-    return rates, np.array(found[::2]) - np.array(found[1::2])
+
+    def at_rates(curve) -> np.ndarray:
+        points = curve.drop_duplicates("rate").sort_values("rate")
+        return PchipInterpolator(points.rate, points.distortion)(rates)
+
+    return rates, np.array([*map(at_rates, ours)]) - np.array([*map(at_rates, theirs)])
 
 
 def plot_gaps(own, methods, *, ax) -> None:

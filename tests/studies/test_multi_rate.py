@@ -19,7 +19,7 @@ def own():
 
 def test_there_is_a_unit_per_set_network_and_method(monkeypatch):
     cells = multi_rate.study.cells("cpu")
-    assert len(cells) == 2 * 2 * len(multi_rate.METHODS | multi_rate.LONGER) + 3
+    assert len(cells) == 2 * 2 * len(multi_rate.METHODS | multi_rate.LONGER)
     assert len(multi_rate.study.cells("paper")) == 2 * 2 * len(multi_rate.METHODS)
     seen = []
     monkeypatch.setattr(
@@ -35,10 +35,6 @@ def test_there_is_a_unit_per_set_network_and_method(monkeypatch):
     ((_, options),) = seen
     assert (options["epochs"], options["width"], options["replicas"]) == (10, 1 / 4, 1)
     assert list(options["methods"]) == [multi_rate.LONG]
-    seen.clear()
-    multi_rate.study.run("cpu", cells["binary_mnist-mlp-beta-VAE-annealed"])
-    ((_, options),) = seen
-    assert (options["epochs"], options["width"], options["num_train"]) == (200, 1, None)
 
 
 def test_an_excess_is_the_difference_in_loss_at_the_ten_betas(own):
