@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 from rvae_lite.arrays import as_array, is_number, is_whole
 
-COMPILE_ABOVE = 100_000  # replica-steps from which compiling (5 to 30 s) pays, measured on a CPU
+# Compiling takes 5 to 50 s and pays, measured on a CPU, from so many replica-steps, or from so many
+# numbers of data that all replicas see.
+COMPILE_ABOVE, COMPILE_ABOVE_NUMBERS = 100_000, 5 * 10**9
 
 
 def check_positive_betas(beta: Tensor) -> None:
@@ -174,12 +176,22 @@ def per_replica(name: str, value, replicas: int) -> Tensor:
     return values
 
 
-def choose_compiled(compile, model: nn.Module, device: torch.device, replica_steps: int):
-    """Whether a training's step is compiled: True, False, or "auto" (try, and go on without)."""
+def choose_compiled(
+    compile, model: nn.Module, device: torch.device, passes: int, num_batches: int, x: Tensor
+):
+    """Whether a training's step is compiled: True, False, or "auto" (try, and go on without).
+
+    Args:
+        compile, model, device: as in `fit`.
+        passes: how often all replicas go through the data.
+        num_batches, x: in how many steps, and through what, (N, *data).
+    """
     if compile not in (True, False, "auto"):
         raise ValueError(f"compile must be True, False or 'auto', not {compile!r}")
     if compile == "auto":
-        pays = replica_steps >= COMPILE_ABOVE and not compiles_slowly(model, device)
+        steps, numbers = passes * num_batches, passes * x.numel()
+        pays = steps >= COMPILE_ABOVE or numbers >= COMPILE_ABOVE_NUMBERS
+        pays = pays and not compiles_slowly(model, device)
         return "auto" if pays and compiler_available(device) else False
     if compile and not compiler_available(device):
         message = "compile=True needs a C++ compiler (Triton on CUDA): install one, or "

@@ -104,7 +104,7 @@ def fit(
 
     # Lay the training out, and go on where an interrupted one left off.
     batches = engine.Batches.of(len(x), batch_size)
-    num_steps = replicas * epochs * batches.num_batches
+    passes = replicas * epochs
     course = dict(seeds=seeds, epochs=epochs, law=law, beta=beta, rho=rho, learning_rate=rate_law)
     trainer = engine.Trainer(
         loss=ReplicaLoss(copy.deepcopy(model).to(device).train(), objective, num_data=len(x)),
@@ -114,7 +114,7 @@ def fit(
         **course,
         anchoring=weighted and Anchoring(weighted, model, device, beta=beta, law=law),
         frozen=start.frozen,
-        compiled=checks.choose_compiled(compile, model, device, num_steps),
+        compiled=checks.choose_compiled(compile, model, device, passes, batches.num_batches, x),
     )
     state = start.state(model, seeds, device)
     keeper = Checkpoint(checkpoint, trainer, weighted, start)

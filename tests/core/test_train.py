@@ -317,6 +317,19 @@ def test_short_trainings_are_not_compiled(monkeypatch):
     assert fit(toy_model(), toy_data(), epochs=1, batch_size=50).info["engine"] == "eager"
 
 
+def test_trainings_of_many_steps_or_of_large_data_are_compiled(monkeypatch):
+    monkeypatch.setattr(checks, "compiler_available", lambda device: True)
+    few = torch.zeros(5)
+    for passes, num_batches, x, expected in (
+        (9_999, 10, few, False),
+        (10_000, 10, few, "auto"),
+        (10**9 - 1, 0, few, False),
+        (10**9, 0, few, "auto"),
+    ):
+        choice = ("auto", toy_model(), torch.device("cpu"), passes, num_batches, x)
+        assert checks.choose_compiled(*choice) == expected
+
+
 def test_a_training_starts_from_the_weights_that_it_is_given():
     first, options = toy_fit(3), dict(epochs=1, batch_size=97, replicas=2, compile=False)
     started = fit(toy_model(), toy_data(), start=first, **options)
