@@ -1,9 +1,11 @@
 """Scripts and extensions outside the package, as modules."""
 
+import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "tools"))  # tools import one another, as they do when they are run
 
 
 def load_file(path):

@@ -20,6 +20,7 @@ CODE_LINES, SETUP_LINES, PARAMETERS = 30, 12, 8
 
 
 tool, layout = load_file("tools/notebooks.py"), load_file("tools/book.py")
+contents = load_file("tools/contents.py")
 notebook_names = pytest.mark.parametrize("name", tool.names())
 
 
@@ -171,24 +172,17 @@ def test_pieces_of_one_stream_are_joined():
 # ---------------------------------------------------------------- book
 
 
-def toc_files():
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    chapters = [chapter for part in toc["parts"] for chapter in part["chapters"]]
-    pages = [page for chapter in chapters for page in (chapter, *chapter.get("sections", []))]
-    return [toc["root"], *(page["file"] for page in pages)]
-
-
 def test_every_page_of_the_table_of_contents_exists():
     missing = [
         file
-        for file in toc_files()
+        for file in contents.pages()
         if not any((ROOT / f"{file}{end}").exists() for end in (".md", ".ipynb"))
     ]
     assert missing == []
 
 
 def test_every_notebook_is_in_the_table_of_contents():
-    assert {f"notebooks/{name}" for name in tool.names()} <= set(toc_files())
+    assert {f"notebooks/{name}" for name in tool.names()} <= set(contents.pages())
 
 
 def test_what_draws_formulas_lies_beside_the_book():

@@ -17,7 +17,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-import yaml
+import contents
 
 from rvae_lite.reporting.claims import BOUNDS
 
@@ -60,10 +60,7 @@ def lay_out(files: dict[str, bytes], target: Path) -> None:
 
 def missing_sources(files: dict[str, Path]) -> list[str]:
     """Chapters of the table of contents that are not there."""
-    toc = yaml.safe_load(files["_toc.yml"].read_text())
-    chapters = [chapter for part in toc["parts"] for chapter in part["chapters"]]
-    pages = [page for one in chapters for page in (one, *one.get("sections", []))]
-    names = [toc["root"], *(page["file"] for page in pages)]
+    names = contents.pages(files["_toc.yml"])
     absent = [name for name in names if not {f"{name}.md", f"{name}.ipynb"} & set(files)]
     remedy = "write that page, or take its line out"
     return [f"_toc.yml: {name} has neither {name}.md nor {name}.ipynb: {remedy}" for name in absent]

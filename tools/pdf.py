@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import contents
 import yaml
 from pypdf import PageObject, PdfReader, PdfWriter
 from pypdf.generic import (
@@ -55,19 +56,7 @@ def browser() -> str:
 
 def parts() -> list[tuple[str | None, list[Path]]]:
     """The book's parts in order: caption, and the rendered pages."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    listed = [
-        (
-            part["caption"],
-            [
-                page["file"]
-                for chapter in part["chapters"]
-                for page in (chapter, *chapter.get("sections", []))
-            ],
-        )
-        for part in toc["parts"]
-    ]
-    listed.insert(0, (None, [toc["root"]]))
+    listed = contents.parts()
     return [(caption, [HTML / f"{name}.html" for name in names]) for caption, names in listed]
 
 
@@ -114,7 +103,7 @@ def print_all(chromium: str, pages: list[Path]) -> list[PdfReader]:
     return readers
 
 
-def contents(listed, starts: dict[Path, int]) -> str:
+def contents_page(listed, starts: dict[Path, int]) -> str:
     """The contents page: parts, titles, and the numbers of the pages where they start."""
     settings = yaml.safe_load((ROOT / "_config.yml").read_text())
     lines = [f"<h1>{html.escape(settings['title'])}</h1><p>{html.escape(settings['author'])}</p>"]
@@ -217,7 +206,7 @@ def main() -> None:
         starts, first = {}, num_opening + 1
         for page in pages:
             starts[page], first = first, first + len(readers[page].pages)
-        opening = print_text(chromium, contents(listed, starts))
+        opening = print_text(chromium, contents_page(listed, starts))
         if len(opening.pages) == num_opening:
             break
         num_opening = len(opening.pages)

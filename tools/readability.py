@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
+import contents
 
 ROOT = Path(__file__).resolve().parent.parent
 LEFT_OUT = (
@@ -85,11 +85,7 @@ def ease(path: Path) -> Ease:
 
 def pages() -> dict[str, Path]:
     """name -> source of the pages in the table of contents; notebooks by their .py."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    chapters = [chapter for part in toc["parts"] for chapter in part["chapters"]]
-    listed = [page for chapter in chapters for page in (chapter, *chapter.get("sections", []))]
-    names = [toc["root"], *(page["file"] for page in listed)]
-    paths = {name: (ROOT / f"{name}.py", ROOT / f"{name}.md") for name in names}
+    paths = {name: (ROOT / f"{name}.py", ROOT / f"{name}.md") for name in contents.pages()}
     return {
         name: next(p for p in both if p.exists())
         for name, both in paths.items()
