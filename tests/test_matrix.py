@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from loading import ROOT, load_file
 
-from rvae_lite.studies.study import find_study, results_folder, study_files
+from rvae_lite.studies.study import find_study, read_rows, results_folder, study_files
 
 matrix = load_file("book/_ext/matrix.py")
 PAPERS = matrix.papers()
@@ -82,7 +82,7 @@ def test_every_published_number_belongs_to_a_row():
 
 def test_the_page_has_a_mark_for_each_matrix_and_the_front_page_leads_to_it():
     page = (ROOT / "book" / "reproduced.md").read_text()
-    assert matrix.MARK.findall(page) == [*PAPERS, "new"]
+    assert matrix.MARK.findall(page) == [*PAPERS, "new", "scales"]
     assert "{ref}`" in page and "(reproduced)=" in page
     assert "<reproduced>" in (ROOT / "book" / "index.md").read_text()
 
@@ -125,3 +125,38 @@ def test_a_paper_is_summed_up_in_a_sentence_for_each_kind():
     total = f"Of {sum(directions.values())} differences from a baseline"
     assert first.startswith(f"* {total}: {directions['same']} on the paper's side")
     assert f"{sizes['agrees']} agree" in second
+
+
+# ---------------------------------------------------------------- both scales
+
+
+def test_items_of_two_scales_show_both_and_how_many_verdicts_changed():
+    told, *lines = matrix.matrix("scales").splitlines()
+    changed = [re.match(r"  - (\d+) of (\d+)$", line) for line in lines]
+    pairs = [tuple(map(int, found.groups())) for found in changed if found]
+    assert all(some <= all_ for some, all_ in pairs)
+    total, turned = (sum(numbers) for numbers in list(zip(*pairs, strict=True))[::-1])
+    assert told == f"Of {total} verdicts that both scales have, {turned} changed."
+    assert sum(line.startswith("  - before: zebra finches") for line in lines) >= 3
+
+
+def test_a_smaller_scale_is_an_earlier_table_or_the_first_template():
+    earlier = matrix.smaller_results(dict(study="zebra_finch"))
+    assert set(earlier.epochs) == {150} and set(matrix.committed("zebra_finch").epochs) == {300}
+    first = matrix.smaller_results(dict(study="eight_gaussians", of=dict(num_points=8)))
+    assert set(first.template) == {0} and set(first.num_points) == {8}
+    assert matrix.smaller_results(dict(study="sensitivity")) is None
+
+
+def test_a_verdict_is_compared_with_that_of_the_same_method():
+    cells = dict(method=["VAE", "R-VAE"], direction=["reference", "same"])
+    table = pd.DataFrame(cells, index=pd.Index(["D1", "D1"], name="part"))
+    assert matrix.said_of(table).to_dict() == {("D1", "R-VAE"): "same"}
+    held = pd.DataFrame({"a claim": [True, False]}, index=["cnn", "resnet"])
+    assert list(matrix.said_of(held)) == ["agrees", "differs"]
+
+
+def test_earlier_tables_name_their_commits_and_a_study():
+    for path in (results_folder() / "smaller").glob("*.csv"):
+        assert path.stem in study_files()
+        assert read_rows(path).commit.str.fullmatch("[0-9a-f]{7,40}").all()

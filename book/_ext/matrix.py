@@ -113,38 +113,43 @@ def matching(table, columns: dict):
     return table
 
 
-def judged(row: dict):
-    """The table of verdicts on a row's results, or None where there is none."""
+def judged(row: dict, own):
+    """The table of verdicts on the results that a row means, or None where there is none."""
     from rvae_lite.studies.study import find_study
 
     if "says" in row:
         module, function = row["says"].split(".")
         module = importlib.import_module(f"rvae_lite.studies.{module}")
-        found = getattr(module, function)(results(row), **row.get("with", {}))
+        found = getattr(module, function)(own, **row.get("with", {}))
     elif "table" in row:
-        found = find_study(row["study"]).table(results(row), **row["table"])
+        found = find_study(row["study"]).table(own, **row["table"])
     else:
         return None
     return matching(found, row.get("where", {}))
 
 
-def verdicts(row: dict) -> tuple[Counter, Counter]:
+def verdicts(row: dict, *, smaller: bool = False) -> tuple[Counter, Counter]:
     """How often each word stands in the verdicts on a row: of directions, of sizes."""
-    return _verdicts(json.dumps(row))
+    return _verdicts(json.dumps(row), smaller)
 
 
 @functools.cache
-def _verdicts(row: str) -> tuple[Counter, Counter]:
-    table = judged(json.loads(row))
+def _verdicts(row: str, smaller: bool) -> tuple[Counter, Counter]:
+    row = json.loads(row)
+    table = judged(row, smaller_results(row) if smaller else results(row))
     if table is None:
         return Counter(), Counter()
-    if "direction" not in table and "verdict" not in table:  # statements that hold or do not
-        held = table.to_numpy().ravel()
-        return Counter("agrees" if one else "differs" for one in held), Counter()
-    column = "direction" if "direction" in table else "verdict"
-    table = table[~table[column].isin(NO_VERDICT)]
     sizes = Counter(table["size"]) if "size" in table else Counter()
-    return Counter(table[column]), Counter({w: n for w, n in sizes.items() if w not in NO_VERDICT})
+    return Counter(said_of(table)), Counter({w: n for w, n in sizes.items() if w not in NO_VERDICT})
+
+
+def said_of(table):
+    """The word of each comparison in a table of verdicts: a pandas Series."""
+    table = table.set_index([name for name in ("points", "method") if name in table], append=True)
+    if "direction" not in table and "verdict" not in table:  # statements that hold or do not
+        return table.stack().map({True: "agrees", False: "differs"})
+    words = table["direction" if "direction" in table else "verdict"]
+    return words[~words.isin(NO_VERDICT)]
 
 
 def counted(words: Counter, known: list) -> str:
@@ -197,6 +202,21 @@ def committed(name: str):
 def results(row: dict):
     """The committed rows of a study that a row of the matrix means."""
     return matching(committed(row["study"]), row.get("of", {}))
+
+
+def smaller_results(row: dict):
+    """The rows of the same study at a smaller scale, or None.
+
+    They are an earlier table, kept in results/smaller/, or those of the first of several templates.
+    """
+    from rvae_lite.studies.study import read_rows, results_folder
+
+    own, kept = results(row), results_folder() / "smaller" / f"{row['study']}.csv"
+    if kept.is_file():
+        return matching(read_rows(kept), row.get("of", {}))
+    if "template" in own and own.template.nunique() > 1:
+        return own[own.template == own.template.min()]
+    return None
 
 
 def reference(notebook: str) -> str:
@@ -308,8 +328,7 @@ def of_paper(name: str) -> str:
 
 def named_studies() -> set[str]:
     """The studies that items of a paper name."""
-    items = [item for paper in papers().values() for item in paper["items"].values()]
-    return {row["study"] for item in items for row in item.get("rows", []) if "study" in row}
+    return {row["study"] for _, row in _rows_of_papers()}
 
 
 def of_nobody() -> str:
@@ -324,9 +343,45 @@ def of_nobody() -> str:
     return table(rows, "what it asks")
 
 
+def of_scales() -> str:
+    """What the verdicts of a smaller scale have become, a row for each item that has both."""
+    lines = ["```{list-table}", ":header-rows: 1", ":class: matrix", ":widths: 22 32 26 20", ""]
+    head = ["in the paper", "scale: before, now", "direction: before, now", "changed"]
+    lines += [f"{start} {name}" for start, name in zip(["* -", *["  -"] * 3], head, strict=True)]
+    all_changed = Counter()
+    for where, row in _rows_of_papers():
+        small = smaller_results(row)
+        tables = [] if small is None else [judged(row, own) for own in (small, results(row))]
+        if not tables or tables[0] is None:
+            continue
+        then, now = (said_of(table) for table in tables)
+        changed = then[then.index.isin(now.index)] != now.reindex(then.index).dropna()
+        all_changed.update(changed)
+        data, before = next(iter(scales_of(small).items()))
+        words = [counted(Counter(said), WORDS) for said in (then, now)]
+        cells = [
+            [f"**{where}**", ", ".join(links_of(row))],
+            [f"before: {data}: {before}", f"now: {scales_of(results(row))[data]}"],
+            [f"before: {words[0]}", f"now: {words[1]}"],
+            [f"{changed.sum()} of {len(changed)}"],
+        ]
+        for start, cell in zip(["* -", *["  -"] * 3], cells, strict=True):
+            lines.append(f"{start} " + "\n\n    ".join(cell))
+    total = all_changed.total()
+    told = f"Of {total} verdicts that both scales have, {all_changed[True]} changed."
+    return "\n".join([told, "", *lines, "```"])
+
+
+def _rows_of_papers() -> list[tuple[str, dict]]:
+    """Every item of both papers with each of its rows that has a study."""
+    items = [pair for paper in papers().values() for pair in paper["items"].items()]
+    rows = [(where, row) for where, item in items for row in item.get("rows", [])]
+    return [(where, row) for where, row in rows if "study" in row]
+
+
 def matrix(name: str) -> str:
-    """What stands in the place of a mark: the matrix of a paper, or of what neither has."""
-    return of_nobody() if name == "new" else of_paper(name)
+    """What stands in the place of a mark: a paper's matrix, what neither has, or both scales."""
+    return {"new": of_nobody, "scales": of_scales}.get(name, functools.partial(of_paper, name))()
 
 
 def fill(app, docname, source) -> None:
