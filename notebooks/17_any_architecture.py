@@ -282,7 +282,10 @@ assert str(K + 1) in sentence
 # :::
 
 # %% tags=["hide-cell"]
-assert setting.model.likelihood == "gaussian"
+bits = VAE.mlp(shape, K, (64,), likelihood="bernoulli")
+either = [fit(bits, few, seed=1, **quick, **how) for how in (dict(points=pairs, rho=4 * rho), {})]
+apart = [np.square(one.encode(pairs.x)[0].numpy() - pairs.z).sum(1).mean() for one in either]
+assert apart[0] < apart[1] / 2
 
 # %% [markdown]
 # ## References

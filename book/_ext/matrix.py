@@ -345,7 +345,8 @@ def of_nobody() -> str:
 
 def of_scales() -> str:
     """What the verdicts of a smaller scale have become, a row for each item that has both."""
-    lines = ["```{list-table}", ":header-rows: 1", ":class: matrix", ":widths: 22 32 26 20", ""]
+    lines = ["```{list-table}", ":header-rows: 1", ":class: cards scales"]
+    lines += [":widths: 22 32 26 20", ""]
     head = ["in the paper", "scale: before, now", "direction: before, now", "changed"]
     lines += [f"{start} {name}" for start, name in zip(["* -", *["  -"] * 3], head, strict=True)]
     all_changed = Counter()
