@@ -283,7 +283,7 @@ assert str(K + 1) in sentence
 
 # %% tags=["hide-cell"]
 bits = VAE.mlp(shape, K, (64,), likelihood="bernoulli")
-either = [fit(bits, few, seed=1, **quick, **how) for how in (dict(points=pairs, rho=4 * rho), {})]
+either = [fit(bits, few, seed=1, **quick, **how) for how in (dict(points=pairs, rho=40 * rho), {})]
 apart = [np.square(one.encode(pairs.x)[0].numpy() - pairs.z).sum(1).mean() for one in either]
 assert apart[0] < apart[1] / 2
 
