@@ -113,10 +113,22 @@ def matching(table, columns: dict):
     return table
 
 
-def judged(row: dict, own):
-    """The table of verdicts on the results that a row means, or None where there is none."""
+def judged(row: dict, *, smaller: bool = False):
+    """The table of verdicts on a row's results, or None where there is none.
+
+    smaller: judge the results of a smaller scale, and None where there are none.
+    """
+    return _judged(json.dumps(row), smaller)
+
+
+@functools.cache
+def _judged(text: str, smaller: bool):
     from rvae_lite.studies.study import find_study
 
+    row = json.loads(text)
+    own = smaller_results(row) if smaller else results(row)
+    if own is None:
+        return None
     if "says" in row:
         module, function = row["says"].split(".")
         module = importlib.import_module(f"rvae_lite.studies.{module}")
@@ -128,15 +140,9 @@ def judged(row: dict, own):
     return matching(found, row.get("where", {}))
 
 
-def verdicts(row: dict, *, smaller: bool = False) -> tuple[Counter, Counter]:
+def verdicts(row: dict) -> tuple[Counter, Counter]:
     """How often each word stands in the verdicts on a row: of directions, of sizes."""
-    return _verdicts(json.dumps(row), smaller)
-
-
-@functools.cache
-def _verdicts(row: str, smaller: bool) -> tuple[Counter, Counter]:
-    row = json.loads(row)
-    table = judged(row, smaller_results(row) if smaller else results(row))
+    table = judged(row)
     if table is None:
         return Counter(), Counter()
     sizes = Counter(table["size"]) if "size" in table else Counter()
@@ -297,14 +303,19 @@ def rows_of(where: str, item: dict, paper: dict) -> list[list[list[str]]]:
     return found
 
 
-def table(rows: list[list[list[str]]], first: str = "in the paper") -> str:
-    """Rows as a list table of MyST, its head included, whose first column has this name."""
-    lines = ["```{list-table}", ":header-rows: 1", ":class: matrix", f":widths: {WIDTHS}", ""]
-    for row in [[[name] for name in [first, *HEAD]], *rows]:
-        for start, cell in zip(["* -", *["  -"] * len(HEAD)], row, strict=True):
+def list_table(head: list[str], rows: list[list[list[str]]], *, widths: str, named: str) -> str:
+    """Rows of cells of paragraphs as a list table of MyST with a head, of the class `named`."""
+    lines = ["```{list-table}", ":header-rows: 1", f":class: {named}", f":widths: {widths}", ""]
+    for row in [[[name] for name in head], *rows]:
+        for start, cell in zip(["* -", *["  -"] * (len(head) - 1)], row, strict=True):
             text = "\n\n    ".join(cell)
             lines.append(f"{start} {text}")
     return "\n".join([*lines, "```"])
+
+
+def table(rows: list[list[list[str]]], first: str = "in the paper") -> str:
+    """Rows of the matrix as a table whose first column has this name."""
+    return list_table([first, *HEAD], rows, widths=WIDTHS, named="matrix")
 
 
 def kinds(items: dict) -> dict[str, dict]:
@@ -345,20 +356,16 @@ def of_nobody() -> str:
 
 def of_scales() -> str:
     """What the verdicts of a smaller scale have become, a row for each item that has both."""
-    lines = ["```{list-table}", ":header-rows: 1", ":class: cards scales"]
-    lines += [":widths: 22 32 26 20", ""]
-    head = ["in the paper", "scale: before, now", "direction: before, now", "changed"]
-    lines += [f"{start} {name}" for start, name in zip(["* -", *["  -"] * 3], head, strict=True)]
-    all_changed = Counter()
+    rows, all_changed = [], Counter()
     for where, row in _rows_of_papers():
-        small = smaller_results(row)
-        tables = [] if small is None else [judged(row, own) for own in (small, results(row))]
-        if not tables or tables[0] is None:
+        small = judged(row, smaller=True)
+        if small is None:
             continue
-        then, now = (said_of(table) for table in tables)
-        changed = then[then.index.isin(now.index)] != now.reindex(then.index).dropna()
+        then, now = said_of(small), said_of(judged(row))
+        both = then.index.intersection(now.index)
+        changed = then[both] != now[both]
         all_changed.update(changed)
-        data, before = next(iter(scales_of(small).items()))
+        data, before = next(iter(scales_of(smaller_results(row)).items()))
         words = [counted(Counter(said), WORDS) for said in (then, now)]
         cells = [
             [f"**{where}**", ", ".join(links_of(row))],
@@ -366,11 +373,11 @@ def of_scales() -> str:
             [f"before: {words[0]}", f"now: {words[1]}"],
             [f"{changed.sum()} of {len(changed)}"],
         ]
-        for start, cell in zip(["* -", *["  -"] * 3], cells, strict=True):
-            lines.append(f"{start} " + "\n\n    ".join(cell))
+        rows.append(cells)
+    head = ["in the paper", "scale: before, now", "direction: before, now", "changed"]
     total = all_changed.total()
     told = f"Of {total} verdicts that both scales have, {all_changed[True]} changed."
-    return "\n".join([told, "", *lines, "```"])
+    return f"{told}\n\n{list_table(head, rows, widths='22 32 26 20', named='cards scales')}"
 
 
 def _rows_of_papers() -> list[tuple[str, dict]]:
