@@ -67,7 +67,7 @@ fix: env  ## mend what ruff can mend: order of imports, layout, small lint
 check: lint  ## the loop of a day: lint, the rules of the house and the core's quick tests
 	$(BIN)/python -m pytest -q -n 2 -m "not slow" tests/test_rooms.py tests/core tests/models
 
-test: lint  ## lint, run the tests, then execute the committed notebooks and compare every number
+test: lint  ## lint, run the tests, then execute the committed notebooks and compare what they print
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --nbval notebooks
 

@@ -127,7 +127,7 @@ check(carried.drop("R-VAE").max(), "labels carried over to the best of the other
 # How near do the others come *with* a map?
 # Bob has Alice's eight pairs, so he can fit any map from his space to hers after the training.
 # {ref}`do-you-need-it` has seven such maps.
-# The table takes the best of them for each method.
+# The table takes the best of them for each of the other methods.
 # "Best" is judged on Alice's held-out data, which favours the map.
 
 # %%
@@ -137,7 +137,7 @@ check(rival, "distance of the best other method by its best map", below=0.05)
 check(away["R-VAE"] / rival, "distance of the R-VAE, as it comes, over that", below=1)
 fewest = reached["labels by it"].min()
 check(fewest, "labels carried over by the best map, all methods", above=0.95)
-reached.round(3)
+reached.drop("R-VAE").round(3)
 
 # %% [markdown]
 # On this toy a map recovers all labels and nearly all of the distance.

@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 PAPER = ROOT / "book" / "paper"
 RUN = ROOT / "_build" / "run"
+ARITHMETIC = ROOT / "tools" / "arithmetic.py"
 CELL_METADATA = ("tags", "mystnb", "slideshow")
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -88,7 +89,8 @@ def difference(name: str) -> str | None:
 
 def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Number the cells, keep the metadata that matters, join what one stream printed in pieces."""
-    notebook.metadata = nbformat.from_dict(METADATA)
+    kept = {key: notebook.metadata[key] for key in ("arithmetic",) if key in notebook.metadata}
+    notebook.metadata = nbformat.from_dict(METADATA | kept)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:03d}"
@@ -130,7 +132,10 @@ def write(notebook: nbformat.NotebookNode, path: Path) -> None:
 def executed(
     notebook: nbformat.NotebookNode, name: str, parameters: dict | None = None
 ) -> nbformat.NotebookNode:
-    """The notebook as papermill executes it, with notebooks/ as its working directory."""
+    """The notebook as papermill executes it, with notebooks/ as its working directory.
+
+    Its metadata keep the digest of the arithmetic: with another one its numbers differ.
+    """
     sources = [cell.source for cell in notebook.cells]
     for cell in notebook.cells:  # the package is here already; an install line is for Colab
         cell.source = re.sub(r"^%pip install.*$", "pass", cell.source, flags=re.MULTILINE)
@@ -151,10 +156,13 @@ def executed(
             Path(folder, "parameters.yml").write_text(yaml.safe_dump(parameters))
             command += ["--parameters_file", str(Path(folder, "parameters.yml"))]
         environment = {"OMP_NUM_THREADS": "1"} | dict(os.environ)
-        process = subprocess.run(command, env=environment, capture_output=True, text=True)
+        options = dict(env=environment, capture_output=True, text=True)
+        process = subprocess.run(command, **options)
         if process.returncode:
             raise RuntimeError(f"{name} failed:\n{process.stderr[-6000:]}")
         result = nbformat.read(after, as_version=4)
+        digest = subprocess.run([sys.executable, str(ARITHMETIC)], **options, check=True).stdout
+        result.metadata["arithmetic"] = digest.strip()
     ours = [
         cell for cell in result.cells if "injected-parameters" not in cell.metadata.get("tags", [])
     ]

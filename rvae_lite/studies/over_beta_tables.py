@@ -145,8 +145,9 @@ def _of_curves(here, method: str, seeds) -> dict[str, float]:
 def excess_table(own, methods=tuple(RIVALS), *, of: str = "ten"):
     """`excesses` as text; `of` says how many annealed trainings there are."""
     found, shown = excesses(own, methods), {}
-    spread = found[["mean", "least", "most"]].to_numpy()
-    shown["mean excess"] = ["{:+.1f} ({:+.1f} to {:+.1f})".format(*row) for row in spread]
+    middle = found["mean"].map("{:+.1f}".format)
+    ends = found.least.map(" ({:+.1f}".format) + found.most.map(" to {:+.1f})".format)
+    shown["mean excess"] = middle + ends.where(found.seeds > 1, "")
     for title, name in (("at the lowest β", "low"), ("at the highest β", "high")):
         shown[title] = found[name].map("{:+.1f}".format)
     shown["best −ELBO"] = found.elbo.map("{:.1f}".format)
