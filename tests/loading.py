@@ -5,7 +5,8 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT / "tools"))  # tools import one another, as they do when they are run
+# Tools import one another, and so do Sphinx extensions, as they do when they are run.
+sys.path += [str(ROOT / "tools"), str(ROOT / "book" / "_ext")]
 
 
 def load_file(path):

@@ -9,6 +9,7 @@ from loading import ROOT, load_file
 from rvae_lite.studies.study import find_study, read_rows, results_folder, study_files
 
 matrix = load_file("book/_ext/matrix.py")
+evidence = matrix.evidence
 PAPERS = matrix.papers()
 TABLES, DRAWINGS = range(1, 11), range(1, 8)
 CLAIMING = {
@@ -100,19 +101,19 @@ def test_scales_are_read_off_the_rows():
     own = pd.DataFrame(dict(data="toy", num_data=1000, epochs=[10, 20], width=1 / 8, replicas=1))
     own = own.assign(template=[0, 1], seed=0)
     expected = "1,000 examples, 10 or 20 epochs, 1 run, 2 templates, width 1/8"
-    assert matrix.scales_of(own) == {"toy": expected}
+    assert evidence.scales_of(own) == {"toy": expected}
     own = own.drop(columns=["replicas", "template"]).assign(seed=[4, 7])
-    assert matrix.scales_of(own)["toy"] == "1,000 examples, 10 or 20 epochs, 2 runs, width 1/8"
+    assert evidence.scales_of(own)["toy"] == "1,000 examples, 10 or 20 epochs, 2 runs, width 1/8"
 
 
 def test_verdicts_are_counted_by_one_rule():
-    words = matrix.Counter(same=3, opposite=1)
-    assert matrix.counted(words, matrix.WORDS) == "same 3 of 4, opposite 1"
-    assert matrix.counted(matrix.Counter(same=3), matrix.WORDS) == "same 3"
-    assert matrix.counted(matrix.Counter(), matrix.WORDS) == "—"
+    words = evidence.Counter(same=3, opposite=1)
+    assert evidence.counted(words, evidence.WORDS) == "same 3 of 4, opposite 1"
+    assert evidence.counted(evidence.Counter(same=3), evidence.WORDS) == "same 3"
+    assert evidence.counted(evidence.Counter(), evidence.WORDS) == "—"
     row = dict(study="chairs", table={})
-    directions, sizes = matrix.verdicts(row)
-    table = find_study("chairs").table(matrix.results(row))
+    directions, sizes = evidence.verdicts(row)
+    table = find_study("chairs").table(evidence.results(row))
     judged = table[table.method != "VAE"]
     assert directions == judged.direction.value_counts().to_dict()
     assert sizes == judged["size"].value_counts().to_dict()
@@ -120,7 +121,7 @@ def test_verdicts_are_counted_by_one_rule():
 
 def test_a_paper_is_summed_up_in_a_sentence_for_each_kind():
     text = matrix.summary(dict(items={"Table 2": dict(rows=[dict(study="chairs", table={})])}))
-    directions, sizes = matrix.verdicts(dict(study="chairs", table={}))
+    directions, sizes = evidence.verdicts(dict(study="chairs", table={}))
     first, second = text.splitlines()
     total = f"Of {sum(directions.values())} differences from a baseline"
     assert first.startswith(f"* {total}: {directions['same']} on the paper's side")
@@ -141,19 +142,19 @@ def test_items_of_two_scales_show_both_and_how_many_verdicts_changed():
 
 
 def test_a_smaller_scale_is_an_earlier_table_or_the_first_template():
-    earlier = matrix.smaller_results(dict(study="zebra_finch"))
-    assert set(earlier.epochs) == {150} and set(matrix.committed("zebra_finch").epochs) == {300}
-    first = matrix.smaller_results(dict(study="eight_gaussians", of=dict(num_points=8)))
+    earlier = evidence.smaller_results(dict(study="zebra_finch"))
+    assert set(earlier.epochs) == {150} and set(evidence.committed("zebra_finch").epochs) == {300}
+    first = evidence.smaller_results(dict(study="eight_gaussians", of=dict(num_points=8)))
     assert set(first.template) == {0} and set(first.num_points) == {8}
-    assert matrix.smaller_results(dict(study="sensitivity")) is None
+    assert evidence.smaller_results(dict(study="sensitivity")) is None
 
 
 def test_a_verdict_is_compared_with_that_of_the_same_method():
     cells = dict(method=["VAE", "R-VAE"], direction=["reference", "same"])
     table = pd.DataFrame(cells, index=pd.Index(["D1", "D1"], name="part"))
-    assert matrix.said_of(table).to_dict() == {("D1", "R-VAE"): "same"}
+    assert evidence.said_of(table).to_dict() == {("D1", "R-VAE"): "same"}
     held = pd.DataFrame({"a claim": [True, False]}, index=["cnn", "resnet"])
-    assert list(matrix.said_of(held)) == ["agrees", "differs"]
+    assert list(evidence.said_of(held)) == ["agrees", "differs"]
 
 
 def test_earlier_tables_name_their_commits_and_a_study():

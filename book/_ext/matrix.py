@@ -6,25 +6,18 @@ committed tables and the studies' declarations whenever the page is read.
 
 import ast
 import functools
-import importlib
 import json
 import re
 from collections import Counter
-from fractions import Fraction
 from pathlib import Path
 
+import evidence
 import yaml
 
 HERE = Path(__file__).resolve().parents[1]
 ITEMS = HERE / "reproduced.yml"
 NOTEBOOKS = HERE.parent / "notebooks"
 MARK = re.compile(r"<!-- matrix: (\w+) -->")
-COUNTED = {"num_data": "examples", "epochs": "epochs", "steps": "steps", "replicas": "runs"}
-COUNTED |= {"template": "templates", "width": "width", "side": "side"}
-# What a verdict may be, in the order in which a cell lists them.
-WORDS = ["same", "opposite", "agrees", "mixed", "differs", "as well", "better", "worse"]
-SIZES = ["agrees", "smaller", "larger"]
-NO_SIDE, NO_VERDICT = "not comparable", {"reference", "new", "—"}
 HEAD = ["chapter and command", "data and scale: ours, theirs", "direction", "size"]
 HEAD += ["minutes, machine"]
 WIDTHS = "20 20 27 11 11 11"
@@ -58,113 +51,7 @@ def parameters_of(notebook: str) -> dict:
     return {line.targets[0].id: ast.literal_eval(line.value) for line in lines}
 
 
-# ---------------------------------------------------------------- scales
-
-
-def in_words(numbers: list) -> str:
-    """Numbers as a reader takes them: 6,400 or 1/8, several joined by "or"."""
-    texts = []
-    for number in numbers:
-        part = Fraction(number).limit_denominator(64)
-        texts.append(f"{part.numerator:,}" if part.denominator == 1 else str(part))
-    return " or ".join(texts)
-
-
-def scale(counts: dict) -> str:
-    """A scale in words: name -> number or numbers."""
-    texts = []
-    for name, numbers in counts.items():
-        numbers = numbers if isinstance(numbers, list) else [numbers]
-        if name == "width":
-            texts.append("full width" if numbers == [1] else f"width {in_words(numbers)}")
-        elif name == "side":
-            texts.append("{0}×{0}".format(*numbers))
-        else:
-            plain = name[:-1] if numbers == [1] else name
-            texts.append(f"{in_words(numbers)} {plain}")
-    return ", ".join(texts)
-
-
-def counts_of(rows) -> dict[str, list]:
-    """What stands on the rows of one data set: name -> its different values."""
-    rows = rows.rename(columns={} if "replicas" in rows else {"seed": "replicas"})
-    counts = {}
-    for column, name in COUNTED.items():
-        counts[name] = sorted(rows[column].dropna().unique()) if column in rows else []
-    counts["templates"] = [len(counts["templates"])]
-    if "seed" not in rows:
-        counts["runs"] = [len(counts["runs"])]
-    several = counts["templates"][0] > 1
-    return {n: values for n, values in counts.items() if values and (several or n != "templates")}
-
-
-def scales_of(own) -> dict[str, str]:
-    """Data set -> the scale of its rows, as it stands on them."""
-    return {data: scale(counts_of(rows)) for data, rows in own.groupby("data", sort=False)}
-
-
 # ---------------------------------------------------------------- verdicts
-
-
-def matching(table, columns: dict):
-    """The rows of a table that have these values."""
-    for column, value in columns.items():
-        table = table[table[column] == value]
-    return table
-
-
-def judged(row: dict, *, smaller: bool = False):
-    """The table of verdicts on a row's results, or None where there is none.
-
-    smaller: judge the results of a smaller scale, and None where there are none.
-    """
-    return _judged(json.dumps(row), smaller)
-
-
-@functools.cache
-def _judged(text: str, smaller: bool):
-    from rvae_lite.studies.study import find_study
-
-    row = json.loads(text)
-    own = smaller_results(row) if smaller else results(row)
-    if own is None:
-        return None
-    if "says" in row:
-        module, function = row["says"].split(".")
-        module = importlib.import_module(f"rvae_lite.studies.{module}")
-        found = getattr(module, function)(own, **row.get("with", {}))
-    elif "table" in row:
-        found = find_study(row["study"]).table(own, **row["table"])
-    else:
-        return None
-    return matching(found, row.get("where", {}))
-
-
-def verdicts(row: dict) -> tuple[Counter, Counter]:
-    """How often each word stands in the verdicts on a row: of directions, of sizes."""
-    table = judged(row)
-    if table is None:
-        return Counter(), Counter()
-    sizes = Counter(table["size"]) if "size" in table else Counter()
-    return Counter(said_of(table)), Counter({w: n for w, n in sizes.items() if w not in NO_VERDICT})
-
-
-def said_of(table):
-    """The word of each comparison in a table of verdicts: a pandas Series."""
-    table = table.set_index([name for name in ("points", "method") if name in table], append=True)
-    if "direction" not in table and "verdict" not in table:  # statements that hold or do not
-        return table.stack().map({True: "agrees", False: "differs"})
-    words = table["direction" if "direction" in table else "verdict"]
-    return words[~words.isin(NO_VERDICT)]
-
-
-def counted(words: Counter, known: list) -> str:
-    """Verdicts in words, for example "same 3 of 4, opposite 1"; "—" where there is none."""
-    texts = [f"{word} {words[word]}" for word in [*known, NO_SIDE] if words[word]]
-    total = sum(words.values())
-    if texts and total > words[texts[0].rpartition(" ")[0]]:
-        texts[0] += f" of {total}"
-    return ", ".join(texts) or "—"
 
 
 def summary(paper: dict) -> str:
@@ -173,7 +60,7 @@ def summary(paper: dict) -> str:
     for item in paper["items"].values():
         for row in item.get("rows", []):
             if "study" in row:
-                more, sized = verdicts(row)
+                more, sized = evidence.verdicts(row)
                 words.update(more)
                 sizes.update(sized)
     kinds = {
@@ -197,34 +84,6 @@ def sentence(name: str, words: Counter, named: dict) -> str:
 # ---------------------------------------------------------------- rows and cells
 
 
-@functools.cache
-def committed(name: str):
-    """The committed table of a study."""
-    from rvae_lite.studies.study import load_results
-
-    return load_results(name)
-
-
-def results(row: dict):
-    """The committed rows of a study that a row of the matrix means."""
-    return matching(committed(row["study"]), row.get("of", {}))
-
-
-def smaller_results(row: dict):
-    """The rows of the same study at a smaller scale, or None.
-
-    They are an earlier table, kept in results/smaller/, or those of the first of several templates.
-    """
-    from rvae_lite.studies.study import read_rows, results_folder
-
-    own, kept = results(row), results_folder() / "smaller" / f"{row['study']}.csv"
-    if kept.is_file():
-        return matching(read_rows(kept), row.get("of", {}))
-    if "template" in own and own.template.nunique() > 1:
-        return own[own.template == own.template.min()]
-    return None
-
-
 def reference(notebook: str) -> str:
     """A link to a chapter by its name."""
     label = label_of(notebook)
@@ -244,20 +103,20 @@ def study_cells(row: dict) -> dict[str, list[str]]:
     """What the committed table and the declaration of a study say."""
     from rvae_lite.studies.study import find_study
 
-    study, own = find_study(row["study"]), results(row)
+    study, own = find_study(row["study"]), evidence.results(row)
     known = [profile for profile in study.minutes if profile in set(own.profile)]
     profile = (known or [own.profile.iloc[0]])[0]
     minutes = f"{study.minutes[profile]} min, one core of a CPU" if known else "not measured, CPU"
-    directions, sizes = verdicts(row)
-    scales = [f"{data}: {text}" if text else data for data, text in scales_of(own).items()]
+    directions, sizes = evidence.verdicts(row)
+    scales = [f"{data}: {text}" if text else data for data, text in evidence.scales_of(own).items()]
     return dict(
         chapter=[
             ", ".join(links_of(row)),
             f"`rvae-lite study {study.name} --profile {profile}`",
         ],
         scale=[f"ours: {scales[0]}", *scales[1:]],
-        direction=[counted(directions, WORDS)],
-        size=[counted(sizes, SIZES)],
+        direction=[evidence.counted(directions, evidence.WORDS)],
+        size=[evidence.counted(sizes, evidence.SIZES)],
         minutes=[minutes],
     )
 
@@ -270,7 +129,7 @@ def notebook_cells(row: dict) -> dict[str, list[str]]:
     data = row.get("data") or chosen["dataset"].replace("_", " ")
     return dict(
         chapter=[reference(row["notebook"]), f"`make run NB={row['notebook']}`"],
-        scale=[f"ours: {data}: {scale(counts)}"],
+        scale=[f"ours: {data}: {evidence.scale(counts)}"],
         direction=["in the chapter"],
         size=["—"],
         minutes=[f"{minutes_of(row['notebook'])}, CPU"],
@@ -283,7 +142,7 @@ def cells(row: dict, paper: dict) -> list[list[str]]:
         return [["—"], [f"**absent:** {row['absent']}"], ["—"], ["—"], ["—"]]
     found = study_cells(row) if "study" in row else notebook_cells(row)
     if "theirs" in row:
-        found["scale"].append(f"theirs: {scale(paper['scales'][row['theirs']])}")
+        found["scale"].append(f"theirs: {evidence.scale(paper['scales'][row['theirs']])}")
     if "note" in row:
         found["scale"].append(f"*{row['note']}*")
     return list(found.values())
@@ -358,18 +217,19 @@ def of_scales() -> str:
     """What the verdicts of a smaller scale have become, a row for each item that has both."""
     rows, all_changed = [], Counter()
     for where, row in _rows_of_papers():
-        small = judged(row, smaller=True)
+        small = evidence.judged(row, smaller=True)
         if small is None:
             continue
-        then, now = said_of(small), said_of(judged(row))
+        then, now = evidence.said_of(small), evidence.said_of(evidence.judged(row))
         both = then.index.intersection(now.index)
         changed = then[both] != now[both]
         all_changed.update(changed)
-        data, before = next(iter(scales_of(smaller_results(row)).items()))
-        words = [counted(Counter(said), WORDS) for said in (then, now)]
+        data, before = next(iter(evidence.scales_of(evidence.smaller_results(row)).items()))
+        larger = evidence.scales_of(evidence.results(row))[data]
+        words = [evidence.counted(Counter(said), evidence.WORDS) for said in (then, now)]
         cells = [
             [f"**{where}**", ", ".join(links_of(row))],
-            [f"before: {data}: {before}", f"now: {scales_of(results(row))[data]}"],
+            [f"before: {data}: {before}", f"now: {larger}"],
             [f"before: {words[0]}", f"now: {words[1]}"],
             [f"{changed.sum()} of {len(changed)}"],
         ]
@@ -399,7 +259,7 @@ def fill(app, docname, source) -> None:
     from rvae_lite.studies.study import FOLDER, results_folder
 
     made_of = [*results_folder().glob("*.csv"), *FOLDER.glob("*.py"), *NOTEBOOKS.glob("*.ipynb")]
-    for path in [ITEMS, Path(__file__), *made_of]:
+    for path in [ITEMS, Path(__file__), Path(evidence.__file__), *made_of]:
         app.env.note_dependency(str(path))
     source[0] = MARK.sub(lambda found: matrix(found[1]), source[0])
 
