@@ -47,6 +47,9 @@ def test_statements_compare_one_training_with_ten_annealed_ones(made_up):
         axis=None
     )
     shown = full_length.study.table(made_up, None)
+    assert list(shown["mean excess"]) == ["-1.0", "+5.0"]
+    twice = pd.concat([made_up, made_up.assign(seed=1)])
+    shown = full_length.study.table(twice, None)
     assert list(shown["mean excess"]) == ["-1.0 (-1.0 to -1.0)", "+5.0 (+5.0 to +5.0)"]
 
 
