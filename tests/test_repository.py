@@ -84,6 +84,11 @@ def test_a_notebook_was_executed_from_top_to_bottom(name):
 
 
 @notebook_names
+def test_a_notebook_keeps_the_digest_of_its_arithmetic(name):
+    assert re.fullmatch("[0-9a-f]{12}", committed(name).metadata["arithmetic"])
+
+
+@notebook_names
 def test_a_notebook_holds_no_errors_and_no_standard_error(name):
     outputs = [output for cell in code_cells(committed(name)) for output in cell.outputs]
     assert not [output for output in outputs if output.output_type == "error"]

@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import jupytext
@@ -156,19 +157,23 @@ def executed(
             Path(folder, "parameters.yml").write_text(yaml.safe_dump(parameters))
             command += ["--parameters_file", str(Path(folder, "parameters.yml"))]
         environment = {"OMP_NUM_THREADS": "1"} | dict(os.environ)
-        options = dict(env=environment, capture_output=True, text=True)
-        process = subprocess.run(command, **options)
+        process = subprocess.run(command, env=environment, capture_output=True, text=True)
         if process.returncode:
             raise RuntimeError(f"{name} failed:\n{process.stderr[-6000:]}")
         result = nbformat.read(after, as_version=4)
-        digest = subprocess.run([sys.executable, str(ARITHMETIC)], **options, check=True).stdout
-        result.metadata["arithmetic"] = digest.strip()
+    result.metadata["arithmetic"] = arithmetic()
     ours = [
         cell for cell in result.cells if "injected-parameters" not in cell.metadata.get("tags", [])
     ]
     for cell, source in zip(ours, sources, strict=True):
         cell.source = source
     return normalise(result)
+
+
+@cache
+def arithmetic() -> str:
+    """The digest of the arithmetic that notebooks are executed with."""
+    return subprocess.check_output([sys.executable, str(ARITHMETIC)], text=True).strip()
 
 
 def run_all(
