@@ -43,9 +43,9 @@ YAHOO.update(learning_rate=1e-3, epochs=200, betas=BETAS)
 CPU = dict(grammar_sentences=dict(MANY, methods=METHODS | LONGER), yahoo_part=BRIEF)
 study = Study(
     "text",
-    reproduces="Figure 5, text, on sentences of a grammar",
+    reproduces="Figure 5, text: sentences of a grammar, and a part of the Yahoo answers",
     chapter="27_text",
-    minutes=dict(cpu=65),
+    minutes=dict(cpu=120),
     profiles=dict(
         quick=dict(seeds=1, sets=dict(grammar_sentences=dict(FEW, replicas=1))),
         cpu=dict(seeds=3, sets=CPU),

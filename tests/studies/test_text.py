@@ -204,3 +204,14 @@ def test_every_committed_point_is_one_row_of_all_metrics():
     points = text.points_of(load_results("text"))
     assert set(points) >= BY_BETA | EXACT and points.index.is_unique
     assert points.notna().all(axis=None)
+
+
+def test_on_the_committed_answers_no_training_learns_to_use_its_latent():
+    own = load_results("text")
+    own = own[own["data"] != "grammar sentences"]
+    points = text.points_of(own)
+    assert set(own.method) == {*METHODS} and set(own.seed) == {0, 1, 2} and own.entropy.isna().all()
+    assert points.index.is_unique and points.notna().all(axis=None)
+    assert (points.words < 0.2).all()
+    table = text.study.table(own)
+    assert set(table.index.get_level_values("method")) == {*text.MULTI}
