@@ -227,6 +227,8 @@ def points_of(own):
 @study.figure
 def figure(own, axes=None):
     """Figure 5: the curves, above the exact bound if it is known, and the perplexity over beta."""
+    from matplotlib.ticker import LogFormatter
+
     axes = figures.figure_row(2, width=3.6)[1] if axes is None else axes
     own = _of_one_set(own)
     found = {method: curve_of(own, method) for method in dict.fromkeys(own.method)}
@@ -237,4 +239,5 @@ def figure(own, axes=None):
     lines = {name: (curve.beta, curve.perplexity) for name, curve in found.items()}
     label = "perplexity, upper bound\n(lower is better)"
     figures.plot_over_beta(lines, label=label, log=True, ax=axes[1])
+    axes[1].yaxis.set(major_formatter=LogFormatter(), minor_formatter=LogFormatter())  # 70, 100
     return axes
