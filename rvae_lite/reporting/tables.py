@@ -81,12 +81,17 @@ def verdict(ours: float, our_iqr: float, paper: float, paper_iqr: float, *, size
     return Verdict(direction, "smaller" if abs(ours) < abs(paper) else "larger")
 
 
+def held_in(cases) -> str:
+    """A statement "agrees" where it holds in all of some cases, "differs" in none, else "mixed"."""
+    return {0: "differs", 1: "agrees"}.get(np.mean(cases), "mixed")
+
+
 def statements(rows: dict, *, columns=("paper", "here"), name: str = "statement"):
     """What a paper says beside what was found here, a row each.
 
     Args:
         rows: statement -> (where the paper has it, what was found, verdict); a verdict is a text,
-            or whether the statement holds here: "agrees" or "differs".
+            or whether the statement holds here, see `held_in`.
         columns: what to call the first two columns.
         name: what to call the statements.
     """
@@ -94,8 +99,7 @@ def statements(rows: dict, *, columns=("paper", "here"), name: str = "statement"
 
     cells = []
     for where, found, holds in rows.values():
-        judged = holds if isinstance(holds, str) else "agrees" if holds else "differs"
-        cells.append((where, found, judged))
+        cells.append((where, found, holds if isinstance(holds, str) else held_in(holds)))
     index = pd.Index(rows, name=name)
     return pd.DataFrame(cells, index=index, columns=[*columns, "verdict"])
 

@@ -24,8 +24,6 @@ study = Study(
         paper=dict(templates=3, config={}, setup=dict(ABLATION["paper"], network="residual")),
     ),
 )
-
-
 study.grid(lambda profile: product(ARCHITECTURES, range(profile.templates)))
 
 

@@ -16,8 +16,6 @@ study = Study(
         paper=dict(setup=dict(epochs=300)),
     ),
 )
-
-
 study.grid(lambda profile: [("sequential", 128)])
 
 

@@ -17,8 +17,6 @@ study = Study(
         paper=dict(templates=3, setup={}),
     ),
 )
-
-
 study.grid(lambda profile: product(PROTOCOLS, range(profile.templates)))
 
 

@@ -47,8 +47,6 @@ study = Study(
         paper=dict(data="dsprites", measure=dict(num_samples=1000), setup={}),
     ),
 )
-
-
 study.grid(lambda profile: ((profile.data, m) for m in range(profile.setup.get("replicas", 3))))
 
 

@@ -27,8 +27,6 @@ study = Study(
         paper=dict(setup=dict(WHOLE, replicas=3)),
     ),
 )
-
-
 study.grid(lambda profile: product(SETS, METHODS))
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from rvae_lite.multirate import BETA_RANGE
 from rvae_lite.reporting import figures
+from rvae_lite.reporting.tables import held_in
 from rvae_lite.studies.over_beta import (
     METHODS,
     PLAIN,
@@ -32,8 +33,6 @@ study = Study(
         paper=dict(setup=dict(latent_dim=20, epochs=400, batch_size=256, methods=ANNEALED_TOO)),
     ),
 )
-
-
 study.grid(lambda profile: ["binary_mnist"])
 
 
@@ -68,14 +67,16 @@ def excess(own):
 def table(own, published):
     """The excess as in `excess`, as text, and whether that agrees with the word "competitive".
 
-    The paper has no number; ours agrees where it lies below at half of the common rates.
+    The paper has no number; ours agrees where it lies below at half of the common rates, in every
+    seed.
     """
-    found = excess(own)
+    found, own = excess(own), own[(own.metric == "dominance") & (own.against == "beta-VAE")]
+    verdict = own.groupby("method").value.agg(lambda seeds: held_in(seeds >= 0.5))
     shown = found[[]].assign(paper="no number")
     shown["excess distortion, nats"] = found.excess.map("{:.1f}".format)
     shown["below at"] = found.dominance.map("{:.0%}".format)
     shown["highest rate"] = found.reached.map("{:.0%}".format)
-    return shown.assign(verdict=np.where(found.dominance >= 0.5, "agrees", "differs"))
+    return shown.assign(verdict=verdict)
 
 
 def fine_rates(own):

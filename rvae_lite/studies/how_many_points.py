@@ -21,8 +21,6 @@ study = Study(
         paper=dict(templates=3, counts=COUNTS, setup=ABLATION["paper"]),
     ),
 )
-
-
 study.grid(lambda profile: product(PROTOCOLS, profile.counts, range(profile.templates)))
 
 

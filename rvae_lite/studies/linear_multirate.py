@@ -19,8 +19,6 @@ study = Study(
         paper=WHOLE,  # the paper's own epochs take a CPU six minutes
     ),
 )
-
-
 study.grid(lambda profile: profile.cells)  # data sets and numbers of latents
 
 

@@ -19,8 +19,6 @@ study = Study(
         paper=dict(setup=dict(epochs=200)),
     ),
 )
-
-
 study.grid(lambda profile: product(PROTOCOLS, (64, 32)))
 
 

@@ -46,8 +46,6 @@ study = Study(
     minutes=dict(cpu=10),
     profiles=dict(quick=dict(setup=dict(SIZES, epochs=20, replicas=2)), cpu=WHOLE, paper=WHOLE),
 )
-
-
 study.grid(lambda profile: ["binary_digits"])
 
 

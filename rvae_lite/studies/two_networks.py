@@ -24,8 +24,6 @@ study = Study(
     chapter="30_one_space_real_data",
     profiles=PROFILES,
 )
-
-
 study.grid(lambda profile: ["digits"])
 
 

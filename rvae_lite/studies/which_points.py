@@ -21,8 +21,6 @@ study = Study(
         paper=dict(templates=3, setup=ABLATION["paper"]),
     ),
 )
-
-
 study.grid(lambda profile: product(WAYS, range(profile.templates)))
 
 

@@ -82,3 +82,17 @@ def test_statements_agree_where_they_hold_and_may_have_a_verdict_of_their_own():
     table = tables.statements(rows | {"it stays": ("Figure 3", "1 of 2", "mixed")}, name="said")
     assert list(table.columns) == ["paper", "here", "verdict"] and table.index.name == "said"
     assert list(table.verdict) == ["agrees", "differs", "mixed"]
+
+
+@pytest.mark.parametrize(
+    "cases, verdict",
+    [
+        ([True, True], "agrees"),
+        (np.array([False, False]), "differs"),
+        ([True, False], "mixed"),
+        (1 / 3, "mixed"),
+        (True, "agrees"),
+    ],
+)
+def test_a_statement_agrees_where_it_holds_in_all_cases(cases, verdict):
+    assert tables.held_in(cases) == verdict

@@ -192,7 +192,7 @@ def test_the_committed_curves_beside_the_papers_statement():
     table = text.study.table(own)
     assert list(table.columns) == ["paper, Figure 5", "area, nats²", "dominance", "verdict"]
     assert set(table.loc["MR-VAE"].verdict) == {"differs"}
-    assert set(table.loc["MR-VAE, 4 times as long"].verdict) == {"agrees"}
+    assert set(table.loc["MR-VAE, 4 times as long"].verdict) == {"mixed"}  # two seeds of three
     shares = own[(own.metric == "dominance") & (own.method == "MR-VAE")]
     median = shares[shares.against == "beta-VAE"].value.median()
     assert table.loc[("MR-VAE", "beta-VAE"), "dominance"].startswith(f"{median:.2f} (")
