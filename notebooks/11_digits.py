@@ -128,7 +128,7 @@ check(apart.loc["R-VAE", "rest"], "distance of the R-VAE on held-out digits", be
 check(apart.drop("R-VAE"), "distances of VAE and beta-VAE, as they come", above=1)
 
 # %% [markdown]
-# ### A smooth map after the training comes as near
+# ### A smooth map after the training comes near too
 #
 # A map that is fitted after the training is the rival of an anchored training, since it needs the same file.
 # It is fitted on what a model makes of the 64 inputs and where the template has them.
@@ -148,7 +148,7 @@ gained = near["R-VAE"] / apart.loc["R-VAE", "rest"]
 check(gained, "share of the R-VAE's distance that a smooth map leaves", below=1)
 
 # %% [markdown]
-# The smooth map brings VAEs about as near as anchoring does, and it brings the R-VAE nearer too.
+# The smooth map brings VAEs near, and it brings the R-VAE nearer too.
 # Distances are squared: a quarter of the variance is a half in length.
 #
 # (mistake-too-few-runs)=
@@ -249,8 +249,8 @@ check(carried.drop("R-VAE"), "labels carried over to the others", below=0.5)
 lsd = second["lsd"]["D1"]
 falls = lsd[["R-VAE", "VAE, anchors repeated"]] / lsd["VAE"]
 check(falls, "distortion on D1 over the VAE's: R-VAE and control", below=1, digits=0)
-new = second["unaligned", "D2"]
-check(new, "distances to the joint model on Bob's digits, all methods", above=1)
+new = second["unaligned", "D2"].drop("R-VAE")
+check(new, "distances to the joint model on Bob's digits, the others", above=1)
 
 # %% [markdown]
 # ### Anchoring and a map come nearest
@@ -272,10 +272,14 @@ reached.round(3)
 # %% [markdown]
 # Bob's encoder has seen 64 of Alice's images, and puts hundreds of others where she has them.
 # A smooth map, fitted on the same 64 pairs after the training, does at least as well in these short runs.
+# Longer runs turn this round, as the last table of this page shows.
 # The two add up: an anchored training behind a map is nearest.
 #
 # On $\mathcal D_2$ nobody anchored anything.
-# There every method is off by more than the joint model's whole variance, because anchors do not hold what the sender never saw.
+# There VAE, beta-VAE and control are off by more than the joint model's whole variance.
+# In the committed runs the R-VAE is nearer, at 1.3, 0.9 and 0.7 of the variance for the three templates.
+# It is less near than on Alice's own digits, and its runs agree less.
+# Anchors hold less what the sender never saw.
 #
 # Up to a linear map the control gains as well, without having received a single latent.
 # {ref}`eight-gaussians-new-data` found the same: distortion rewards having seen the inputs.
@@ -316,6 +320,14 @@ if dataset == "digits":
     away = runs[runs.part == "rest"].set_index("method").value
     check(away["R-VAE"], "distances of all R-VAE runs to their templates", below=0.05)
     check(away["VAE"], "distances of all VAE runs, as they come", above=1)
+    ours = own[(own.recipe == "sequential") & (own.method == "R-VAE")]
+    layout = dict(index="template", columns=["metric", "part"], values="value", aggfunc="median")
+    ours = ours.pivot_table(**layout)
+    spread, joint = ours["within_fraction"], ours["unaligned"]
+    check(spread.D2, "R-VAE: share of variance between runs, Bob's digits", below=0.5)
+    check(spread.D2 / spread.D1, "R-VAE: that share, over the one on Alice's digits", above=3)
+    check(joint.D2 / joint.D1, "R-VAE: distance to joint, Bob's digits over Alice's", above=1)
+    check(joint.D2, "R-VAE: distance to joint, Bob's digits, each template", between=(0.6, 1.5))
 print(rosetta_tables.scale_of(own, "images"), "fully connected network", sep=", ")
 price
 
@@ -368,7 +380,7 @@ if dataset == "digits":
 # * On images, too, a few dozen points hold the whole space. A smooth map fitted on the same points after the training comes near it, and both together come nearest.
 # * Trained again on the same digits, the R-VAE reconstructs as well as the VAE. On digits that the points do not show it reconstructs worse.
 # * Where there are more dimensions than runs, a log determinant needs a stated rank. The share of variance within a datum needs nothing and is easier to read.
-# * Points hold what the sender knew. New classes find a place of their own, which may differ from laboratory to laboratory.
+# * Points hold new classes less than the classes that they show. The place of a new class may differ from laboratory to laboratory.
 #
 # The network of this page is small and fully connected.
 # {ref}`mnist` takes the paper's own.
@@ -434,12 +446,12 @@ assert yours == 10
 # :class: dropdown
 # Each digit has its island in both maps, but the islands lie in other places.
 # So labels carry over at about the rate of chance.
-# A rotation fitted on the points repairs a part of it, a map that bends repairs most of it.
+# A rotation fitted on the points repairs most of it, a map that bends nearly all.
 # :::
 
 # %% tags=["hide-cell"]
 repaired = second["orthogonal_first", "D1"]["VAE"] / second["unaligned_first", "D1"]["VAE"]
-check(repaired, "share of the VAE's distance that a rotation leaves", below=1)
+check(repaired, "share of the VAE's distance that a rotation leaves", below=1 / 3)
 
 # %% [markdown]
 # ## References

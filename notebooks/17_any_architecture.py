@@ -201,7 +201,7 @@ closeness.round(3)
 # ## Take-aways
 #
 # * A Rosetta file says nothing about networks. Bob may take a smaller, a larger or an altogether different one.
-# * A map after training is as free. In short trainings it comes as near as anchoring, and both together come nearest.
+# * A map after training is as free. It comes near, and both together come nearest.
 # * Two things must agree: the input, in shape and preparation, and the latent dimension $K$.
 #
 # That ends the paper's experiments; {ref}`your-own-data` is the page to copy from.

@@ -234,7 +234,7 @@ check(drift, "distance when going on from her weights, over the R-VAE's", above=
 # 3. Weights travel only between equal networks, and a model that goes on training from them leaves the space.
 #
 # (decoder-targets)=
-# ## Decoded targets spare the decoder
+# ## Where data are noisy, decoded targets spare the decoder
 #
 # The paper draws the decoder at $z_r$ to the datum $x_r$.
 # A datum has noise that no decoder can know.
@@ -283,7 +283,9 @@ excess.round(3)
 # %%
 ratio, distance = excess["squared error, ratio"][OURS], excess["distance"]
 print("nearer with decoded targets:", list(distance.index[distance[OURS] < distance["R-VAE"]]))
-check((ratio < 1.0).sum(), "data sets of six where decoded targets cost nothing", equals=5)
+check((ratio < 1.0).sum(), "data sets of six with no more squared error than a VAE", equals=5)
+clear = ratio[["MNIST", "Bengalese finch"]]
+check(clear, "squared error on MNIST and the Bengalese finch, over the VAE's", below=0.95)
 chairs = ratio["procedural chairs"]
 check(chairs, "squared error on the chairs, over the VAE's", below=1.05, digits=3)
 toy = excess["distortion, nats"].loc["8 Gaussians"]
@@ -291,11 +293,22 @@ check(toy["R-VAE"], "nats that data cost as targets on 8 Gaussians", above=10, d
 check(toy[OURS], "nats that decoded targets cost there", below=0.5)
 
 # %% [markdown]
-# With decoded targets a retraining reconstructs better than a plain VAE on five sets: the template's decoder is a teacher.
-# A teacher can be a poor one.
+# With decoded targets a retraining reconstructs no worse than a plain VAE on five sets, and clearly better on two.
+# The 8 Gaussians, whose data are noise around eight means, gain most over raw inputs.
+# The template's decoder is a teacher, and a teacher can be a poor one.
 # The template of the chairs is among the worse trainings on these data, and the decoders that are drawn to it learn its fault.
-# The finches' trainings are short, and there single syllables teach more than their reconstructions, and hold the space better.
-#
+# On both finches the inputs themselves reconstruct better, and hold the space better.
+
+# %%
+error = targets[(targets.metric == "squared_error") & (targets.part == "rest")]
+layout = dict(index=["data", "template"], columns="method", values="value")
+error = error.pivot_table(aggfunc="median", **layout)
+raw = error["R-VAE"] / error[OURS]
+finches = raw[["zebra finches", "Bengalese finch"]]
+check(finches, "finches, squared error of raw over decoded, each template", below=1)
+check(raw["8 Gaussians"], "the same on the 8 Gaussians, each template", above=1.3)
+
+# %% [markdown]
 # ## What do the points promise?
 #
 # The paper leaves open how many points are enough.
@@ -334,7 +347,8 @@ ranks.round(2)
 
 # %% [markdown]
 # **Rank correlation** of $d(x)$ with the distance to Alice's latent, over held-out data: of her kinds (D1), of Bob's (D2), of both.
-# The covering distance of an anchored training tells well which data to trust, where D2 holds new kinds.
+# Where D2 holds new kinds, the distance tells which part to trust.
+# Much of that correlation is the step from D1 to D2, and within a part it tells less.
 # It tells little on the chairs and the Bengalese finch, which have the same kinds in both parts.
 # The points do not hold a plain VAE, and there even the sign changes from set to set.
 
@@ -342,6 +356,9 @@ ranks.round(2)
 anchored = ranks["all"].xs(OURS, level="method")
 same_kinds = anchored.index.isin(["procedural chairs", "Bengalese finch"])
 check(anchored[~same_kinds], "rank correlation on the sets with new kinds", above=0.5)
+parts = ranks[["D1", "D2"]].xs(OURS, level="method")[~same_kinds]
+share = parts.div(anchored[~same_kinds], axis=0)
+check(share, "the same within a part, a share of that over both", below=1)
 
 # %% [markdown]
 # ### After the training: what is certain
@@ -437,7 +454,7 @@ check(factor["d_optimal"] / smallest, "factor of D-optimal points, over the next
 #
 # * Fit a regression on the points, or a map behind your model, if you want coordinates in her space alone.
 # * Anchor if you want one model of her space and your data. A smooth map from the same file brings it nearer still.
-# * Let the points carry reconstructions: on five of six sets anchoring then costs the decoder nothing.
+# * Let the points carry reconstructions where data are noisy. On both finches the inputs themselves reconstruct better.
 
 # %% [markdown]
 # ## Exercises

@@ -18,7 +18,7 @@
 # :::{card}
 # **Question.** Two laboratories have different birds, different networks and different values of beta, and neither wants to write Python: what do they type, and what does it cost to keep the recordings at home?
 #
-# **Answer.** They type `distil`, `train`, `compare` and `inspect`. The second laboratory is then in the first one's space without any map, as far as the points reach. Points whose inputs are decoded keep the recordings at home, and lead less far into it.
+# **Answer.** They type `distil`, `train`, `compare` and `inspect`. The second laboratory is then in the first one's space without any map, as far as the points reach. Points whose inputs are decoded keep the recordings at home, and in the one training here lead less far into it.
 # :::
 
 # %% tags=["nbval-skip", "remove-cell"]
@@ -446,7 +446,7 @@ _ = figures.plot_spectrograms(pictures, columns=14, rows=["inputs", "decoded"])
 #
 # * Detail.
 # * A little of the agreement between $x_r$ and $z_r$. Alice's own encoder puts $\hat x_r$ beside $z_r$ and not on it.
-# * Some of the way into her space. Bob's encoder learns from pictures that are cleaner than any recording.
+# * Some of the way into her space, by one training of each kind. Bob's encoder learns from pictures that are cleaner than any recording.
 
 # %%
 _ = rvae_lite(f"train bob veiled.npz -o veiled.model.npz {held}")
