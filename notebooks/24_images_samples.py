@@ -18,7 +18,7 @@
 # :::{card}
 # **Question.** What does one see when $\beta$ is turned like a knob: in the images, in the samples, in the latent units?
 #
-# **Answer.** Digits keep their shape down to a rate of a few nats, and then melt into one grey average. Latents fall silent on the way, and samples are best at a $\beta$ in between. One latent drawn at every $\beta$ stays one image in the multi-rate VAE alone.
+# **Answer.** Digits keep their shape down to a rate of a few nats, and then melt into one grey average. Latents fall silent on the way, and samples are mostly best at a $\beta$ in between. One latent drawn at every $\beta$ stays one image in the multi-rate VAE alone.
 # :::
 
 # %% tags=["nbval-skip", "remove-cell"]
@@ -366,7 +366,7 @@ tables.statements(told, columns=columns, name=name)
 #
 # * Reconstructions lose details first. On MNIST most digits can still be read at four nats, and below half a nat all images are nearly the same.
 # * Active units fall as $\beta$ grows. With the paper's gates the multi-rate VAE keeps some where separate trainings have collapsed.
-# * Samples are best at a $\beta$ in between, reconstructions at a low one.
+# * Samples are mostly best at a $\beta$ in between, reconstructions at a low one.
 # * One latent decoded at many $\beta$ gives one image at many rates. Separate trainings give unrelated images.
 # * A Fréchet distance needs two remarks beside it: which features, and how many images.
 #

@@ -18,7 +18,7 @@
 # :::{card}
 # **Question.** A multi-rate VAE needs no choice of $\beta$, but it has a range of $\beta$, kinds of gates and a way of drawing $\beta$: how much do these matter?
 #
-# **Answer.** Little in the end: after 150 epochs on binary digits every variant over the whole range is within three per cent of the default's loss, although in short trainings gates that close latents and annealing pay.
+# **Answer.** Little in the end: after 150 epochs on binary digits the median of every variant over the whole range is within three per cent of the default's loss. In a short training, with one seed, gates that close latents and annealing paid.
 # :::
 
 # %% tags=["nbval-skip", "remove-cell"]
@@ -131,7 +131,7 @@ plot_losses(short - ten, label="mean loss above ten trainings,\nnats (lower is b
 # The variant "no gates at the latents" has neither of the two.
 # The variant "latents alone" has gates at the latents and nowhere else, so encoder and decoder are the same at every $\beta$.
 
-# %% mystnb={"figure": {"caption": "Gates that close latents lower the loss at both ends; gates in the layers add little to them here. The left panel shows distortion over rate on test digits, the right panel the loss over beta. A plain line is a multi-rate training. A dot is a separate training at one beta.", "name": "fig-sensitivity-latents"}}
+# %% mystnb={"figure": {"caption": "After 60 epochs, with one seed, gates that close latents lower the loss at both ends; gates in the layers add little to them here. The left panel shows distortion over rate on test digits, the right panel the loss over beta. A plain line is a multi-rate training. A dot is a separate training at one beta.", "name": "fig-sensitivity-latents"}}
 _ = sensitivity.study.figure(study.table, names=latents)
 
 # %% [markdown]
@@ -147,9 +147,17 @@ check(whole["latents alone"], "latents alone: mean loss, nats", **close, **shown
 
 # %% [markdown]
 # So most of the response to $\beta$ can sit at the latents, as it does in the linear model.
-# On larger images this depends on the network ({ref}`multi-rate`).
-# A residual network needs the gates in its layers, and a convolutional network hardly needs them.
-#
+# The committed table of the chapter's end has 150 epochs and three seeds.
+# There gates at the latents lower the loss at high $\beta$ only.
+
+# %%
+after = own[own.metric == "loss"].pivot(index="beta", columns=["method", "seed"], values="value")
+change = after["no gates at the latents"] - after["MR-VAE"]
+claim = "no gates at the latents: loss above default's, nats"
+check(change.loc[0.01], f"150 epochs, β = 0.01, {claim}", below=-0.5)
+check(change.loc[10.0], f"150 epochs, β = 10, {claim}", above=0.8)
+
+# %% [markdown]
 # ## Annealing lowers the loss of a short training
 #
 # With annealing the rate's weight rises from 0 to the drawn $\beta$ over the first 30 % of the steps.
@@ -163,8 +171,13 @@ less = whole["not annealed"]
 check(paper, "as in the paper: mean loss, nats, bounded by that not annealed", above=less, **shown)
 most = ten + 0.5
 check(default, "default: mean loss, nats, bounded by ten trainings' plus 0.5", below=most, **shown)
+change = long["not annealed"] - long["MR-VAE"]
+claim = "150 epochs, not annealed: mean loss above default's, each seed, nats"
+check(change, claim, between=(-0.3, 0))
 
 # %% [markdown]
+# After 150 epochs nothing is left of this: without annealing the loss is slightly lower, with every seed.
+#
 # ## The kind of gate in the layers hardly matters
 #
 # By default the layers have a sigmoid gate in the encoder and a square-root gate in the decoder.
@@ -268,10 +281,12 @@ check(ratio, "squared distance of the mean gradients, over its error", below=4, 
 
 # %% [markdown]
 # The variance differs much in the loss and less in the gradient, because the gradients of the examples point different ways.
+# The loss after 150 epochs does not tell the two apart: it is higher with one seed and lower with two.
 
 # %%
-batch, middle = inside["one beta a batch"], inside["MR-VAE"]
-check(batch, "one beta a batch: loss for β in [0.1, 1], nats", above=middle, **shown)
+change = long["one beta a batch"] - long["MR-VAE"]
+claim = "150 epochs, one beta a batch: mean loss above default's, each seed"
+check(change, f"{claim}, nats", between=(-0.7, 0.7))
 
 # %% [markdown]
 # ## Drawing both ends more often helps at low β
@@ -314,13 +329,17 @@ check(whole[laws], "both laws, short trainings: mean loss, nats", **close, **sho
 # So `make_multirate` gives the sigmoid and square-root gates five times the learning rate of the other weights (`gate_speed=5`).
 # The paper does not; the variant "slow gates" has the paper's speed.
 
-# %% mystnb={"figure": {"caption": "Slow gates leave a higher mean loss than gates with five times the learning rate. The left panel shows distortion over rate on test digits, the right panel the loss over beta. A plain line is a multi-rate training, a dot a separate training at one beta.", "name": "fig-sensitivity-speed"}}
+# %% mystnb={"figure": {"caption": "After 60 epochs, with one seed, slow gates leave a higher mean loss than gates with five times the learning rate. The left panel shows distortion over rate on test digits, the right panel the loss over beta. A plain line is a multi-rate training, a dot a separate training at one beta.", "name": "fig-sensitivity-speed"}}
 _ = sensitivity.study.figure(study.table, names=speed)
 
 # %%
 check(whole["slow gates"], "slow gates: mean loss, nats", above=default, **shown)
+change = long["slow gates"] - long["MR-VAE"]
+claim = "150 epochs, slow gates: mean loss above default's, each seed, nats"
+check(change, claim, between=(-0.4, 0.3))
 
 # %% [markdown]
+# After 150 epochs nothing is left of this difference.
 # FiLM gates have no bounds and do better at the speed of the other weights, so `make_multirate` leaves them at it.
 #
 # ## What did not help
@@ -379,10 +398,10 @@ check(largest, "largest change of any variant over the whole range", below=0.03)
 #
 # ## Take-aways
 #
-# * In short trainings, let latents close, and anneal. After a long training hardly any choice matters.
+# * In short trainings, let latents close, and anneal; this rests on one seed of 60 epochs. After a long training hardly any choice matters.
 # * The kind of gate in the layers is a matter of taste.
 # * A wide range costs little once latents can close.
-# * A law that draws both ends more often lowers the loss at low $\beta$ by half a nat or more, and hardly changes its mean.
+# * A law that draws both ends more often lowers the loss at low $\beta$ by half a nat or more, and its mean by 1.6 to 4.2 per cent.
 # * Draw $\beta$ for each example. That has the same objective and less noise, and costs nothing.
 #
 # The next three chapters leave the gates alone: {ref}`disentanglement` changes the loss, {ref}`text` the data, and {ref}`hierarchy` the latents.

@@ -18,7 +18,7 @@
 # :::{card}
 # **Question.** Does one multi-rate training also give the whole curve of a VAE of sentences, whose decoder could do without its latent?
 #
-# **Answer.** Not in the same number of steps, where one training is far behind at low $\beta$; with four times the steps its curve is the lower one at more than half of the common rates. On 3,548 real answers no training learns to use its latent, so they decide nothing.
+# **Answer.** Not in the same number of steps, where one training is far behind at low $\beta$; with four times the steps its curve is the lower one at most common rates in two seeds of three. On 3,548 real answers no training learns to use its latent, so they decide nothing.
 # :::
 
 # %% tags=["nbval-skip", "remove-cell"]
@@ -51,7 +51,7 @@ from rvae_lite.text.grammar import Grammar, everyday
 from rvae_lite.text.model import LSTMCell
 from rvae_lite.text.vocabulary import PAD, START, Vocabulary
 
-# %% mystnb={"figure": {"caption": "Training four times as long closes most of the multi-rate model's gap in distortion. The left panel is the paper's Figure 5 on sentences; on its line rate and distortion sum to the entropy. The right panel shows perplexity over beta, on a logarithmic axis. Values are medians over three seeds; trainings last 10 epochs, the long one 40.", "name": "fig-text-larger"}}
+# %% mystnb={"figure": {"caption": "Training four times as long closes most of the multi-rate model's gap in distortion, in the median. The left panel is the paper's Figure 5 on sentences; on its line rate and distortion sum to the entropy. The right panel shows perplexity over beta, on a logarithmic axis. Values are medians over three seeds; trainings last 10 epochs, the long one 40.", "name": "fig-text-larger"}}
 figures.use_style()
 rows = load_results("text")
 of_grammar = rows["data"] == "grammar sentences"
@@ -407,13 +407,20 @@ text.study.table(own)
 # Area is the integral of the difference between the curves, negative where the multi-rate curve is better.
 #
 # After as many steps as each of the others, the multi-rate model is far behind at low $\beta$.
-# After four times as many steps most of the gap is closed, at the cost of the four separate trainings together.
+# After four times as many steps its curve is the lower one at most common rates in two seeds of three, and at none with the third.
+# This takes somewhat more time than the four separate trainings together.
 # Annealing lowers the loss of one training a little, by using more rate, and does not improve its curve.
 
 # %%
 ahead = own[own.metric == "dominance"].groupby(["method", "against"]).value.median()
 check(ahead["MR-VAE"], "one training, equal steps: median dominance", below=0.5)
 check(ahead["MR-VAE, 4 times as long"], "four times as long: the same", above=0.5)
+each = own[(own.method == "MR-VAE, 4 times as long") & (own.against == "beta-VAE")]
+each = each[each.metric == "dominance"].value
+check(int((each > 0.6).sum()), "of three seeds, those where it is above 0.6", equals=2)
+time = own[own.metric == "seconds"].groupby("method").value.median()
+ratio = time["MR-VAE, 4 times as long"] / time["beta-VAE"]
+check(ratio, "its time over that of four separate trainings", between=(1.1, 1.5))
 points, own_H = text.points_of(own), own.entropy.iloc[0]
 ratio = (points.negative_elbo + 3 * points.negative_elbo_error) / own_H
 check(ratio, "all curves: rate + distortion + 3 errors, over H", above=1, digits=3)

@@ -13,12 +13,12 @@
 
 # %% [markdown]
 # (hierarchy)=
-# # Fine latents speak at low β only
+# # Fine latents fall silent above β = 1
 #
 # :::{card}
 # **Question.** If a model has coarse and fine latents, which of them speak at which $\beta$, and can one training still cover the whole curve?
 #
-# **Answer.** The fine latents speak at low $\beta$ only, and one training covers the curve only where it opens the fine scale, as two seeds of three did on MNIST.
+# **Answer.** The fine latents fall silent first as $\beta$ grows. One training does not cover the curve: on MNIST it opens the fine scale with two seeds of three, and reaches three fifths of the highest rate with these.
 # :::
 
 # %% tags=["nbval-skip", "remove-cell"]
@@ -50,7 +50,7 @@ from rvae_lite.reporting.claims import answer, check, fingerprint, provenance
 from rvae_lite.studies import hierarchy, over_beta
 from rvae_lite.studies.study import load_results
 
-# %% mystnb={"figure": {"caption": "The fine scale speaks at low beta only, and one training is behind separate ones at the lowest beta. The left panel, the paper's Figure 5, shows distortion over rate on binary MNIST; separate trainings are labelled by beta. The right panel shows each scale's rate: solid with tilted gates, dotted with flat ones, dots for separate trainings. Values are medians over three seeds of 40 epochs.", "name": "fig-hierarchy-larger"}}
+# %% mystnb={"figure": {"caption": "The fine scale falls silent above beta = 1, and one training is behind separate ones at both ends of beta. The left panel, the paper's Figure 5, shows distortion over rate on binary MNIST; separate trainings are labelled by beta. The right panel shows each scale's rate: solid with tilted gates, dotted with flat ones, dots for separate trainings. Values are medians over three seeds of 40 epochs.", "name": "fig-hierarchy-larger"}}
 figures.use_style()
 own = load_results("hierarchy")
 _ = hierarchy.study.figure(own)
@@ -201,7 +201,7 @@ check(float(silent.abs().max()), "rate of samples from the prior, nats", equals=
 #
 # Flat gates, the same at every $\beta$, have a problem with hierarchies.
 # The fine scale pays at low $\beta$, but not on average over $\beta$.
-# Early in training it is therefore shut at *every* $\beta$.
+# Early in training it may therefore be shut at *every* $\beta$.
 # The decoder then ignores it and the posterior equals the prior, so that nothing opens it again.
 #
 # We try a remedy: the sigmoids of the gates start tilted, with slope $-2$ in the scaled $\log\beta$ of {eq}`eq-gated-layer`.
@@ -222,7 +222,7 @@ priors = [name for name in gated if name.startswith("prior")]
 check(len(priors), "gated layers of the priors", equals=0)
 
 # %% [markdown]
-# ## With tilted gates the rates reach further
+# ## On digits the rates reach further with tilted gates
 #
 # We train four models for as many epochs each: the tilted multi-rate ladder, the flat one, and plain ladders at $\beta = 0.1$ and $1$.
 
@@ -237,7 +237,7 @@ plain = fit(ladder, train, replicas=2, beta=apart, seed=[0, 0], **options)
 # %% tags=["hide-cell"]
 fingerprint(fit(tilted, train[:512], beta=law, **options | dict(epochs=3)))
 
-# %% mystnb={"figure": {"caption": "Tilted gates let one training reach low distortions that flat gates do not reach. The left panel shows distortion over rate on test digits, as in the paper's Figure 5. The right panel shows the loss that each was trained for, over beta. Lines are multi-rate trainings, dots separate trainings labelled by beta, with one run per model.", "name": "fig-hierarchy-curve"}}
+# %% mystnb={"figure": {"caption": "In our one training on digits, tilted gates reach low distortions that flat gates do not reach. The left panel shows distortion over rate on test digits, as in the paper's Figure 5. The right panel shows the loss that each was trained for, over beta. Lines are multi-rate trainings, dots separate trainings labelled by beta, with one run per model.", "name": "fig-hierarchy-curve"}}
 betas = np.geomspace(0.01, 10, 13)
 lines = ("MR-VAE", "MR-VAE, no tilt")
 pairs = zip(lines, (multi, no_tilt), strict=True)
@@ -293,7 +293,7 @@ for ax, name, trained in zip(axes, lines, (multi, no_tilt), strict=True):
     ax.set_ylim(-1, 1.05 * shares["MR-VAE"].max())
 
 # %% [markdown]
-# With flat gates the fine scale is lost at every $\beta$, and the coarse scale has to say everything.
+# In our one training on digits with flat gates the fine scale is lost at every $\beta$, and the coarse scale has to say everything.
 
 # %%
 coarse, fine = shares["MR-VAE"].T
@@ -396,17 +396,34 @@ last = [curve.rate_2.iloc[-1] for curve in (one, flat_one, several)]
 check(last, "rate of the fine scale at β = 10, nats", below=0.1)
 ratio = one.loss[0] / several.loss[0]
 check(ratio, "loss at the lowest β, one training over separate", above=1.2)
-ratio = one.loss[0] / flat_one.loss[0]
-check(ratio, "loss at the lowest β, tilted gates over flat", below=1, digits=3)
 ratio = one.loss[np.isclose(one.beta, 1)].iloc[0] / several.loss[2]
 check(ratio, "loss at β = 1, one training over separate", near=1, within=0.07, digits=3)
+
+# %%
+losses, highest = {}, {}
+for name in (*lines, "beta-VAE"):
+    runs = [over_beta.curve_of(own, name, seed=seed) for seed in range(3)]
+    losses[name] = np.array([run.loss.iloc[[0, -1]] for run in runs])  # (seeds, 2)
+    highest[name] = np.array([run.rate.max() for run in runs])
+behind = losses["MR-VAE"] - losses["beta-VAE"]
+check(behind, "loss above separate, both ends of β, each seed, nats", above=5)
+ratio = (losses[lines[0]] / losses[lines[1]])[:, 0]
+claim = "loss at the lowest β, tilted gates over flat, each seed"
+check(ratio, claim, between=(0.85, 1.1), digits=3)
+ratio = highest[lines[1]] / highest[lines[0]]
+check(ratio, "highest rate, flat over tilted, each seed", above=1, digits=3)
+share = (highest["MR-VAE"] / highest["beta-VAE"])[1:]
+claim = "fine scale open, two seeds: highest rate as a share of separate ones'"
+check(share, claim, between=(0.55, 0.68))
 
 # %% [markdown]
 # On MNIST the seed decides more than the tilt.
 # With one seed of three no multi-rate training finds the fine scale, tilted or not.
 # The separate trainings of that seed find it at the lowest $\beta$ only.
 # With the other two seeds all trainings find the fine scale.
-# The tilt helps where the fine scale is found: the rates reach as far, and at low $\beta$ the loss is lower.
+# The tilt decides nothing: flat gates reach the higher rate with every seed, and the losses at the lowest $\beta$ go both ways.
+# Even with the fine scale open, one training reaches only three fifths of the separate trainings' highest rate.
+# It is behind them at both ends of $\beta$ with every seed.
 #
 # *Deviations.* The paper's NVAE has many groups of latents at each scale, batch norm, squeeze and excitation.
 # It trains for 400 epochs on all images, and a warm-up balances the rates of the scales against each other.
@@ -419,8 +436,8 @@ check(ratio, "loss at β = 1, one training over separate", near=1, within=0.07, 
 #
 # * In a hierarchy the rate is a sum over scales, and each summand is the exact divergence of two normals.
 # * A posterior that is relative to its prior costs nothing where it is silent, and a closed gate makes it silent.
-# * Fine scales speak at low $\beta$ only. A training over all $\beta$ at once may therefore shut them early and for good.
-# * Gates that start tilted prevent this on the digits, but not with every seed on MNIST. Look at the rate of every scale before you trust a curve.
+# * Fine scales fall silent first as $\beta$ grows. A training over all $\beta$ at once may therefore shut them early and for good.
+# * Gates that start tilted prevented this in our one training on digits. On MNIST they decided nothing. Look at the rate of every scale before you trust a curve.
 #
 # {ref}`colour` takes the curve to colour images.
 #

@@ -18,7 +18,7 @@
 # :::{card}
 # **Question.** Does one training still give the whole curve when the images are colour photographs?
 #
-# **Answer.** Yes, to within a few nats. On photographs the best −ELBO of one training is below the best of seven trainings as long. At a given $\beta$ one training is 2 to 3 nats behind on average, and two seeds differ by more than that.
+# **Answer.** On SVHN yes: one training is 2 nats behind seven trainings as long on average, and its best −ELBO is slightly lower. On CIFAR-10 one seed is 6 nats ahead and the other 11 behind, which decides nothing.
 # :::
 
 # %% tags=["nbval-skip", "remove-cell"]
@@ -46,7 +46,7 @@ from rvae_lite.reporting.claims import answer, check, fingerprint, provenance
 from rvae_lite.studies import colour, over_beta
 from rvae_lite.studies.study import load_results
 
-# %% mystnb={"figure": {"caption": "One training of colour images costs a few nats, mostly at low beta, and on CIFAR-10 one seed of two costs nothing. Above are rate-distortion curves, medians over two seeds. Below is the loss of one training above that of seven annealed trainings as long, in nats; the band reaches from one seed to the other.", "name": "fig-colour-sets"}}
+# %% mystnb={"figure": {"caption": "On SVHN one training is about two nats behind, mostly at low beta; on the other two sets one seed is level or ahead and the other far behind at low beta. Above are rate-distortion curves, medians over two seeds. Below is the loss of one training above that of seven annealed trainings as long, in nats; the band reaches from one seed to the other.", "name": "fig-colour-sets"}}
 figures.use_style()
 own = load_results("colour")
 axes = colour.study.figure(own)
@@ -151,7 +151,7 @@ apart = (same.loss.to_numpy() - four.loss.to_numpy()).mean()
 check(apart, "mean loss of one training above that of four, nats", between=(-5, 5), digits=0)
 
 # %% [markdown]
-# {numref}`fig-colour-sets` and the table below say how far one training is behind on photographs, with more steps.
+# {numref}`fig-colour-sets` and the table below say how far one training is from seven on photographs, with more steps.
 #
 # ## One latent keeps its picture at every β
 #
@@ -190,7 +190,7 @@ names = ["data", *[f"β = {beta:.2g}" for beta in betas]]
 _ = figures.plot_images(strip, columns=8, rows=names)
 
 # %% [markdown]
-# ## On photographs one training is a few nats behind
+# ## On SVHN one training is two nats behind
 #
 # The committed table has a residual network on parts of CIFAR-10 and of SVHN, and on 4,500 landscapes.
 # It compares one multi-rate training with seven annealed ones of the same length, at seven $\beta$.
@@ -203,15 +203,23 @@ colour.study.table(own)
 # %%
 found = colour.over_beta_tables.excesses(own, tuple(colour.MULTI)).droplevel("network")
 closing, paper = (found.loc[name] for name in colour.MULTI)
-real = closing.index[~closing.index.str.startswith("procedural")]
-less = (closing.theirs - closing.elbo)[real]
-check(less, "photographs: best of seven −ELBO above that of one training", above=0)
-check(closing["mean"], "mean excess of one training, nats", between=(2, 7))
-check(closing["mean"][real], "photographs: mean excess, nats", between=(2, 3))
+cifar, svhn = closing.index[:2]
+by_seed = colour.over_beta_tables.excess(own).groupby(["data", "seed"]).excess.mean()
+check(by_seed[svhn], "SVHN: mean excess of one training, each seed, nats", between=(1.5, 3))
+check(by_seed[cifar].min(), "CIFAR-10: the same, the better seed", below=-4)
+check(by_seed[cifar].max(), "CIFAR-10: the same, the worse seed", above=8)
+seven = "beta-VAE, annealed"
+best = colour.over_beta_tables.best_negative_elbos(own, baseline=seven)
+best = best.pivot(index=["data", "seed"], columns="method", values="value")
+lead = best["MR-VAE"] - best[seven]
+check(lead[svhn], "SVHN: best −ELBO minus that of seven, each seed, nats", between=(-1, 0))
+check(lead[cifar].min(), "CIFAR-10: the same, the better seed", below=-5)
+check(lead[cifar].max(), "CIFAR-10: the same, the worse seed", above=0)
+
+# %%
 check(closing.high, "excess at the highest β, nats", below=2.5)
 more = paper.high - closing.high
 check(more, "the paper's gates: further behind at the highest β, nats", above=0)
-check(closing.least[real[0]], "CIFAR-10: mean excess of the better seed", below=0)
 seconds = (
     own[own.metric == "seconds"].groupby(["data", "method"]).value.median().unstack()
 )
@@ -226,8 +234,9 @@ scale = ["num_data", "num_test", "width", "latent_dim", "epochs", "batch_size"]
 tables.scales(own, *scale)
 
 # %% [markdown]
-# The claim holds on photographs about as it does on binary digits ({ref}`multi-rate`).
-# One training finds a better −ELBO than the best of seven, and at a given $\beta$ it is behind by a few nats.
+# On SVHN the claim holds about as it does on binary digits ({ref}`multi-rate`).
+# One training is 2 nats behind on average, and its best −ELBO is slightly lower than that of seven.
+# On CIFAR-10 one seed is 6 nats ahead and the other 11 behind, which decides nothing.
 # Latents that close matter at high $\beta$.
 # At low $\beta$ they gain nothing on CIFAR-10 over the paper's gates.
 # Two seeds of one setting differ by more than 20 nats, so two seeds are too few for more than this.
@@ -243,7 +252,7 @@ tables.scales(own, *scale)
 # ## Take-aways
 #
 # * The sum of squared errors is a Gaussian likelihood of variance 1/2. So $\beta$ chooses the noise of a pixel, $\sigma^2 = \beta / 2$.
-# * One training follows the curve on colour images as on binary ones, and its samples keep their content as $\beta$ moves.
+# * On SVHN one training follows the curve to 2 nats on average. Its samples keep their content as $\beta$ moves.
 # * Two seeds of one setting can lie more than 20 nats apart. Repeat a comparison before you believe it.
 #
 # Both halves of the book are now complete: spaces that can be found again, and models for every rate.

@@ -311,7 +311,7 @@ check(more, "loss of plain points above that of curves at β = 10, nats", above=
 #
 # * Posterior means shrink as $\beta$ grows. A Rosetta point of a multi-rate model is therefore a curve $z_r(\beta)$, and for the linear model the curve is known exactly.
 # * The decoder is drawn to the template's reconstruction at each $\beta$. The raw datum would bias it.
-# * Runs held by curves share one map at every rate, where plain points hold it only near their own $\beta$.
+# * Runs held by curves share one map at every rate. On the 8 Gaussians of radius 1 plain points hold it only near their own $\beta$.
 #
 # ## Exercises
 #
