@@ -403,7 +403,7 @@ text.study.table(own)
 
 # %% [markdown]
 # Dominance is the share of the common rates where the multi-rate curve is the lower one.
-# The verdict "agrees" means a median dominance of at least a half.
+# The verdict "agrees" means a dominance of at least a half with every seed, "mixed" with some.
 # Area is the integral of the difference between the curves, negative where the multi-rate curve is better.
 #
 # After as many steps as each of the others, the multi-rate model is far behind at low $\beta$.
