@@ -308,7 +308,7 @@ for name, colour in zip(laws, figures.GROUPS[1:], strict=False):
 ax.axhline(0, color=figures.INK, linewidth=0.8)
 ax.set_xscale("log")
 ax.set(xlabel="beta", ylabel="loss above the default's,\nnats (lower is better)")
-_ = ax.legend()
+_ = ax.legend(loc="lower right")
 
 # %%
 at_lowest = {name: values.iloc[0] for name, values in above.items()}
