@@ -527,7 +527,7 @@ print(rosetta_tables.scale_of(own, "images"), "residual network", sep=", ")
 # ## Take-aways
 #
 # * Sixty-four anchors hold a convolutional network's space as they hold a small one's. One decoder then reads every anchored model.
-# * A smooth map fitted on the points after training holds the space as well. Both together hold it best.
+# * A smooth map fitted on the points after training comes about as near, and carries over fewer labels. Both together come nearest.
 # * In these short trainings anchors cost no reconstruction, and decoders agree along whole paths between the points.
 # * A window fitted once shows whether two maps agree. A window fitted for each model hides it.
 # * The same seed gives the same space where nothing changes, and in practice something does.

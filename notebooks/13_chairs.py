@@ -338,7 +338,7 @@ beside
 #
 # * Two laboratories with the same kind of data learn the same things. A linear map translates one space into the other for every method, so the distortion after a map hardly tells the methods apart.
 # * Without a map, an anchored model lands in Alice's space and the others do not. With a map fitted on the 128 points after training, they land there as well.
-# * New objects made of familiar parts land where the sender would put them. New classes, such as new digits, are held less.
+# * New objects made of familiar parts land near where the sender would put them. New classes, such as new digits, are held less.
 #
 # The next chapter has real objects of research, and two laboratories whose data have little in common: {ref}`birdsong`.
 #

@@ -424,7 +424,7 @@ name = "what anchoring leaves of the variance over runs on new birds, a multiple
 check(gain["D2"] / gain["D1"], name, above=1)
 
 # %% [markdown]
-# New syllables go where the rest of the training puts them.
+# Points hold new syllables less.
 # The remedy is a file with points of both laboratories' birds, which takes a model that has seen both.
 # {ref}`two-laboratories` shows on a map how far one file reaches.
 #

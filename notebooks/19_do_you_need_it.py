@@ -234,7 +234,7 @@ check(drift, "distance when going on from her weights, over the R-VAE's", above=
 # 3. Weights travel only between equal networks, and a model that goes on training from them leaves the space.
 #
 # (decoder-targets)=
-# ## Where data are noisy, decoded targets spare the decoder
+# ## Where data are noise around a mean, decoded targets spare the decoder
 #
 # The paper draws the decoder at $z_r$ to the datum $x_r$.
 # A datum has noise that no decoder can know.

@@ -74,7 +74,7 @@ ensemble = fit(
 seen, held_out = (rate_distortion_curve(ensemble, x) for x in (train, test))
 curve = held_out[:num_betas]
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Separate trainings lie on one falling curve, whose slope at each is minus its beta. A dot is one training at its rate and distortion on held-out digits, with its beta beside it. The grey segment through a dot has slope minus beta. This slope belongs to the training images; on held-out ones, long trainings at low beta overfit.", "name": "fig-rate-distortion-curve"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Separate trainings lie on one falling curve, whose slope at each is minus its beta. A dot is one training at its rate and distortion on held-out digits, with its beta beside it. The grey segment through a dot has slope minus beta. On training images the slope is that; on held-out ones it differs where a long training at low beta overfits.", "name": "fig-rate-distortion-curve"}}
 ax = figures.plot_rate_distortion({"beta-VAE": curve}, betas="beta-VAE")
 _ = figures.plot_tangents(curve, length=0.22, ax=ax)
 

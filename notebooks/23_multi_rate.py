@@ -20,7 +20,7 @@
 # :::{card}
 # **Question.** Can one network, trained once, stand in for a VAE at every $\beta$?
 #
-# **Answer.** Nearly: for a tenth of the steps, one training whose latents can close comes within three nats of ten separate trainings at $\beta = 1$. It is several nats behind at both ends of the range on MNIST, and at low and middle $\beta$ on Omniglot.
+# **Answer.** Nearly: with a tenth of the steps, one training whose latents can close comes within three nats of ten separate trainings at $\beta = 1$. It is several nats behind at both ends of the range on MNIST, and at low and middle $\beta$ on Omniglot.
 # :::
 
 # %% tags=["nbval-skip", "remove-cell"]
@@ -540,7 +540,7 @@ linear_multirate.study.table(linear)
 # * Gates of $\log\beta$ turn any VAE into one for all $\beta$. At one $\beta$ it folds into an ordinary VAE.
 # * Gate the latents, and let the gates close them. The theory of the linear VAE asks for it, and in three cases of four it more than halves what one training loses against ten.
 # * Compare with the best rival, ten *annealed* trainings. Compare losses at equal $\beta$, or distortions at equal rate.
-# * One training gives the whole curve with a tenth of the steps. Its best −ELBO is about that of the best of ten. At the ends of the range of $\beta$ it loses 2 to 12 nats.
+# * One training gives the whole curve with a tenth of the steps. Its best −ELBO is about that of the best of ten in three cases of four. At the ends of the range of $\beta$ it loses 2 to 12 nats.
 # * Square-root gates must start open. With PyTorch's default start one gate in seven never opens.
 #
 # {ref}`images-samples` looks at what moving along the curve does to images.

@@ -153,7 +153,7 @@ check(whole["latents alone"], "latents alone: mean loss, nats", **close, **shown
 # %%
 after = own[own.metric == "loss"].pivot(index="beta", columns=["method", "seed"], values="value")
 change = after["no gates at the latents"] - after["MR-VAE"]
-claim = "no gates at the latents: loss above default's, nats"
+claim = "no gates at the latents: loss above default's, each seed, nats"
 check(change.loc[0.01], f"150 epochs, β = 0.01, {claim}", below=-0.5)
 check(change.loc[10.0], f"150 epochs, β = 10, {claim}", above=0.8)
 
@@ -385,12 +385,16 @@ sensitivity.against_paper(own)
 over_ten = whole["MR-VAE"] / whole["beta-VAE, annealed"]
 check(over_ten, "default: mean loss, over ten annealed trainings'", below=1.02, digits=3)
 largest = (whole / whole["MR-VAE"] - 1).abs().max()
-check(largest, "largest change of any variant over the whole range", below=0.03)
+check(largest, "largest change of any variant's median over the whole range", below=0.03)
+change = long["more at both ends"] / long["MR-VAE"] - 1
+claim = "more at both ends: mean loss over default's, minus 1, each seed"
+check(change, claim, between=(-0.05, -0.01))
 
 # %% [markdown]
 # With so many steps for so small images nothing matters much, as the paper says ({numref}`fig-sensitivity-long`).
 # The default is not the best of the variants here; most of them end slightly lower.
-# The gates, annealing, the laws and the speed change how soon a training gets there.
+# The gates, annealing and the speed change how soon a training gets there.
+# The law that draws both ends more often lowers the loss after 150 epochs, too.
 # That counts on the larger images of {ref}`multi-rate`, where no training here was long enough.
 #
 # *Deviations.* The paper studies ranges and gates on larger networks, trained for 200 epochs.
@@ -398,10 +402,10 @@ check(largest, "largest change of any variant over the whole range", below=0.03)
 #
 # ## Take-aways
 #
-# * In short trainings, let latents close, and anneal; this rests on one seed of 60 epochs. After a long training hardly any choice matters.
+# * In short trainings, let latents close, and anneal; this rests on one seed of 60 epochs. After a long training hardly any choice matters; the law of the fourth point gains most.
 # * The kind of gate in the layers is a matter of taste.
 # * A wide range costs little once latents can close.
-# * A law that draws both ends more often lowers the loss at low $\beta$ by half a nat or more, and its mean by 1.6 to 4.2 per cent.
+# * After 150 epochs, a law that draws both ends more often lowers the loss at $\beta = 0.01$ by half a nat or more with every seed, and the mean loss by 1.6 to 4.2 per cent.
 # * Draw $\beta$ for each example. That has the same objective and less noise, and costs nothing.
 #
 # The next three chapters leave the gates alone: {ref}`disentanglement` changes the loss, {ref}`text` the data, and {ref}`hierarchy` the latents.

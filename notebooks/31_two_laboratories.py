@@ -446,7 +446,7 @@ _ = figures.plot_spectrograms(pictures, columns=14, rows=["inputs", "decoded"])
 #
 # * Detail.
 # * A little of the agreement between $x_r$ and $z_r$. Alice's own encoder puts $\hat x_r$ beside $z_r$ and not on it.
-# * Some of the way into her space, by one training of each kind. Bob's encoder learns from pictures that are cleaner than any recording.
+# * Some of the way into her space, as far as one training of each kind can tell. Bob's encoder learns from pictures that are cleaner than any recording.
 
 # %%
 _ = rvae_lite(f"train bob veiled.npz -o veiled.model.npz {held}")

@@ -7,11 +7,11 @@ from itertools import product
 
 from rvae_lite.reporting import figures
 from rvae_lite.studies import over_beta_tables
-from rvae_lite.studies.multi_rate import MR, PAPER
 from rvae_lite.studies.over_beta import ANNEALED, over_beta, rate_setup
 from rvae_lite.studies.setup import MR_VAE, PAPER_GATES
 from rvae_lite.studies.study import Study
 
+MR, PAPER = "MR-VAE", "MR-VAE, paper's gates"
 METHODS = {MR: MR_VAE, PAPER: PAPER_GATES, **ANNEALED}
 SETS = ("binary_mnist", "omniglot")
 SMALL = dict(num_train=500, num_test=200, width=1 / 4, batch_size=32, epochs=4, replicas=1)
