@@ -23,7 +23,7 @@ class Task(NamedTuple):
 TASKS = [
     Task("How do I install it?", answer=r"pip install"),
     Task("Which file do I send?", (FAQ,), answer=r"The Rosetta file, alice\.npz"),
-    Task("What does it cost?", (FAQ,), answer=r"In reconstruction nothing"),
+    Task("What does it cost?", (FAQ,), answer=r"In reconstruction little or nothing"),
     Task("What does -inf mean?", (FAQ,), answer=r"All runs coincide to the last digit"),
     Task(
         "Do I need this if I can fit a rotation?", search="fit a rotation", answer=r"strong rival"
