@@ -299,8 +299,7 @@ check(change, f"{claim}, nats", between=(-0.7, 0.7))
 
 # %% mystnb={"figure": {"caption": "Drawing both ends of the range more often lowers the loss at low beta; drawing more low betas does not. A line is one seed's loss above that of the default with the same seed, over beta. Trainings last 150 epochs; there are three seeds.", "name": "fig-sensitivity-drawing"}}
 laws = ["more low betas", "more at both ends"]
-loss = own[own.metric == "loss"].pivot(index="beta", columns=["method", "seed"], values="value")
-above = {name: (loss[name] - loss["MR-VAE"]).dropna() for name in laws}
+above = {name: (after[name] - after["MR-VAE"]).dropna() for name in laws}
 _, ax = figures.figure_row(1, width=4.4)
 for name, colour in zip(laws, figures.GROUPS[1:], strict=False):
     for seed, values in above[name].items():

@@ -14,7 +14,6 @@ import torch
 from rvae_lite.fitted import Fit
 from rvae_lite.multirate import is_multirate
 from rvae_lite.reporting import figures
-from rvae_lite.reporting.tables import held_in
 from rvae_lite.studies import over_beta_tables
 from rvae_lite.studies.over_beta import ANNEALED, curve_of, over_beta, plain_fits
 from rvae_lite.studies.over_beta import rate_setup as setup_of
@@ -67,7 +66,7 @@ def table(own, published):
     every seed.
     """
     shown = over_beta_tables.excess_table(own, tuple(MULTI), of="separate")
-    verdict = over_beta_tables.excesses(own, tuple(MULTI)).ahead.map(held_in)
+    verdict = over_beta_tables.excesses(own, tuple(MULTI)).verdict
     return shown.assign(paper="competitive, no number", verdict=verdict)
 
 

@@ -4,7 +4,6 @@ import numpy as np
 
 from rvae_lite.multirate import BETA_RANGE
 from rvae_lite.reporting import figures
-from rvae_lite.reporting.tables import held_in
 from rvae_lite.studies.over_beta import (
     METHODS,
     PLAIN,
@@ -13,6 +12,7 @@ from rvae_lite.studies.over_beta import (
     over_beta,
     rate_setup,
 )
+from rvae_lite.studies.over_beta_tables import competitive
 from rvae_lite.studies.setup import PAPER_GATES, Method
 from rvae_lite.studies.study import Study
 
@@ -71,7 +71,7 @@ def table(own, published):
     seed.
     """
     found, own = excess(own), own[(own.metric == "dominance") & (own.against == "beta-VAE")]
-    verdict = own.groupby("method").value.agg(lambda seeds: held_in(seeds >= 0.5))
+    verdict = own.groupby("method").value.agg(competitive)
     shown = found[[]].assign(paper="no number")
     shown["excess distortion, nats"] = found.excess.map("{:.1f}".format)
     shown["below at"] = found.dominance.map("{:.0%}".format)

@@ -3,7 +3,14 @@
 import numpy as np
 
 from rvae_lite.reporting import figures
-from rvae_lite.reporting.tables import NO_NUMBER, REFERENCE, format_median, format_number, verdict
+from rvae_lite.reporting.tables import (
+    NO_NUMBER,
+    REFERENCE,
+    format_median,
+    format_number,
+    held_in,
+    verdict,
+)
 from rvae_lite.studies.over_beta import area_and_dominance, at_betas_of, curve_of
 
 CASE = ["data", "network"]
@@ -113,7 +120,7 @@ def excesses(own, methods=tuple(RIVALS)):
 
     Columns: seeds; mean, low and high, the excess loss on average over the betas, at the lowest and
     at the highest; elbo and theirs, the lowest -ELBO over beta; area and dominance of the curve;
-    ahead, the share of seeds whose curve is the lower one at half of the common rates or more.
+    verdict, `competitive` of the seeds' dominances.
     """
     import pandas as pd
 
@@ -141,7 +148,12 @@ def _of_curves(here, method: str, seeds) -> dict[str, float]:
         curves = (curve_of(here, name, seed=seed) for name in (method, RIVALS[method]))
         found.append(area_and_dominance(*curves))
     medians = {name: np.median([each[name] for each in found]) for name in found[0]}
-    return medians | dict(ahead=np.mean([each["dominance"] >= 0.5 for each in found]))
+    return medians | dict(verdict=competitive([each["dominance"] for each in found]))
+
+
+def competitive(dominances) -> str:
+    """The verdict on "competitive": whether every seed's curve is lower at half of the rates."""
+    return held_in(np.asarray(dominances) >= 0.5)
 
 
 def excess_table(own, methods=tuple(RIVALS), *, of: str = "ten"):

@@ -19,8 +19,8 @@ from rvae_lite.metrics import active_units
 from rvae_lite.models.lengths import trim
 from rvae_lite.multirate import BETA_RANGE
 from rvae_lite.reporting import figures
-from rvae_lite.reporting.tables import held_in
 from rvae_lite.studies.over_beta import ANNEALED, PLAIN, curve_of, over_beta, plain_fits
+from rvae_lite.studies.over_beta_tables import competitive
 from rvae_lite.studies.setup import BETAS, PAPER_GATES, Result, Setup
 from rvae_lite.studies.study import Study
 from rvae_lite.text.grammar import Grammar, everyday
@@ -208,7 +208,7 @@ def table(own, published):
     here = middle.map("{:.2f}".format) + iqr.map(" ({:.2f})".format)
     wide = here.unstack().rename(columns=dict(area="area, nats²"))
     shares = pairs[pairs.metric == "dominance"].groupby(["method", "against"]).value
-    verdict = shares.agg(lambda seeds: held_in(seeds >= 0.5))
+    verdict = shares.agg(competitive)
     wide.insert(0, "paper, Figure 5", "competitive, no number")
     wide.columns.name = "median (IQR)"
     return wide.assign(verdict=verdict)
