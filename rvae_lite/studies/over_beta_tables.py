@@ -15,7 +15,8 @@ from rvae_lite.studies.over_beta import area_and_dominance, at_betas_of, curve_o
 
 CASE = ["data", "network"]
 # A multi-rate training, and the annealed ones, one for each beta, that it is compared with
-RIVALS = dict.fromkeys(("MR-VAE", "MR-VAE, paper's gates"), "beta-VAE, annealed")
+ONE_TRAINING = ("MR-VAE", "MR-VAE, paper's gates", "MR-VAE, more at both ends")
+RIVALS = dict.fromkeys(ONE_TRAINING, "beta-VAE, annealed")
 RIVALS["MR-VAE, twice as long"] = "beta-VAE, annealed, twice as long"
 
 
