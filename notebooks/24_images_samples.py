@@ -47,7 +47,15 @@ import torch
 from rvae_lite import metrics
 from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.claims import answer, check, fingerprint, provenance
-from rvae_lite.studies import colour, features, multi_rate, over_beta, setup, study
+from rvae_lite.studies import (
+    colour,
+    features,
+    multi_rate,
+    over_beta,
+    over_beta_tables,
+    setup,
+    study,
+)
 
 figures.use_style()
 
@@ -321,16 +329,17 @@ check(ratio, "squared error at the highest β, as a multiple of the lowest", abo
 
 # %% mystnb={"figure": {"caption": "With the paper's gates the multi-rate VAE keeps more active units at the highest beta than separate trainings. The panels show active units over beta, for two data sets and two networks. A dot is the median over three seeds.", "name": "fig-images-active-units"}}
 own = study.load_results("multi_rate")
-_ = multi_rate.study.figure(own, metric="active_units", label="active units")
+equal = multi_rate.METHODS
+_ = over_beta_tables.plot_metric(own, equal, "active_units", label="active units")
 
 # %% mystnb={"figure": {"caption": "With the paper's gates the quality of samples changes less over beta than in separate trainings. The panels show the Fréchet distance of samples over beta, for two data sets and two networks. A dot is the median over three seeds; lower is better.", "name": "fig-images-frechet"}}
 label = "Fréchet distance of samples"
-_ = multi_rate.study.figure(own, metric="frechet_samples", label=label)
+_ = over_beta_tables.plot_metric(own, equal, "frechet_samples", label=label)
 
 # %%
 separate = list(over_beta.PLAIN | over_beta.ANNEALED)
 count = {
-    name: multi_rate.at_end(own, "active_units", name, "max")
+    name: over_beta_tables.at_end(own, "active_units", name, "max")
     for name in (multi_rate.PAPER, *separate)
 }
 most = np.maximum(*(count[name] for name in separate))

@@ -70,6 +70,12 @@ def table(own, published):
     return shown.assign(paper="competitive, no number", verdict=verdict)
 
 
+def ends(own):
+    """Figure 6 with the paper's gates, each set and seed: see `over_beta_tables.ends`."""
+    rival, by = "beta-VAE, annealed", ("data", "seed")
+    return over_beta_tables.ends(own, "MR-VAE, paper's gates", rival, by=by)
+
+
 @study.figure
 def figure(own, axes=None):
     """Figure 5 for each set: curves, and below them the excess of one training in nats."""

@@ -5,7 +5,7 @@ from itertools import product
 from rvae_lite.reporting import figures
 from rvae_lite.studies import over_beta_tables
 from rvae_lite.studies.over_beta import METHODS as EQUAL
-from rvae_lite.studies.over_beta import curve_of, over_beta, rate_setup
+from rvae_lite.studies.over_beta import over_beta, rate_setup
 from rvae_lite.studies.over_beta_tables import CASE
 from rvae_lite.studies.setup import MR_VAE, PAPER_GATES
 from rvae_lite.studies.study import Study
@@ -58,37 +58,18 @@ def table(own, published):
     return over_beta_tables.curves_against_paper(shown, published, named={PAPER: "MR-VAE"})
 
 
-def at_end(own, metric: str, method: str, end: str):
-    """A metric at the lowest ("min") or highest ("max") beta: a number per data and network."""
-    rows = own[(own.metric == metric) & (own.method == method)]
-    last = rows.beta.min() if end == "min" else rows.beta.max()
-    rows = rows[(rows.beta / last).between(1 - 1e-5, 1 + 1e-5)]
-    return rows.groupby(CASE, sort=False).value.median()
-
-
-def ends(own, method: str = PAPER, rival: str = "beta-VAE"):
-    """Figure 6 as statements on medians over seeds, with the paper's gates: a row per case."""
-    units, samples = (
-        [at_end(own, metric, name, end) for name in (method, rival)]
-        for metric, end in (("active_units", "max"), ("frechet_samples", "min"))
-    )
-    held = (units[0] > units[1]).to_frame("more active units at high β")
-    return held.assign(**{"better samples at low β": samples[0] < samples[1]})
+def ends(own):
+    """Figure 6 with the paper's gates, medians over seeds: see `over_beta_tables.ends`."""
+    return over_beta_tables.ends(own, PAPER, "beta-VAE")
 
 
 @study.figure
-def figure(own, axes=None, *, metric=None, label=""):
-    """Figure 5 as a difference to separate trainings, or a metric over beta (Figure 6)."""
+def figure(own, axes=None):
+    """Figure 5 as a difference to separate trainings at equal rate."""
     cases = own.groupby(CASE, sort=False)
     axes = figures.figure_row(len(cases))[1] if axes is None else axes
     for ax, (name, part) in zip(axes, cases, strict=True):
-        if metric is None:
-            over_beta_tables.plot_gaps(part, (PAPER, MR), ax=ax)
-        else:
-            found = {method: curve_of(part, method) for method in METHODS}
-            found = {method: curve.dropna(subset=metric) for method, curve in found.items()}
-            lines = {method: (curve.beta, curve[metric]) for method, curve in found.items()}
-            figures.plot_over_beta(lines, label=label or metric, ax=ax)
+        over_beta_tables.plot_gaps(part, (PAPER, MR), ax=ax)
         ax.set_title(", ".join(name))
         if ax is not axes[0]:
             ax.get_legend().remove()

@@ -276,7 +276,10 @@ def frechet_rows(setup: Setup, found: dict[str, Fit], *, seed: int) -> list[dict
             drawn = one.sample(z)[0], one.reconstruct(real)[0]
             sets += [each.clamp(0, 1).numpy() for each in drawn]  # Gaussian means are free
     turned, turns = quarter_turns(setup.train[:REFERENCE_IMAGES])
-    features, _ = features_of(np.concatenate(sets), reference=turned, labels=turns, seed=seed)
+    known = dict(reference=turned, labels=turns, seed=seed)
+    features, encoder = features_of(np.concatenate(sets), **known)
     target, *others = np.split(features, len(sets))
     pairs = zip(keys, others, strict=True)
-    return [dict(key, value=frechet_distance(other, target)) for key, other in pairs]
+    return [
+        dict(key, value=frechet_distance(other, target), encoder=encoder) for key, other in pairs
+    ]

@@ -172,6 +172,31 @@ def excess_table(own, methods=tuple(RIVALS), *, of: str = "ten"):
     return found[["seeds"]].assign(**shown)
 
 
+def at_end(own, metric: str, method: str, end: str, *, by=CASE):
+    """A metric at the lowest ("min") or highest ("max") beta, medians: a number per group."""
+    rows = own[(own.metric == metric) & (own.method == method)]
+    last = rows.beta.min() if end == "min" else rows.beta.max()
+    rows = rows[(rows.beta / last).between(1 - 1e-5, 1 + 1e-5)]
+    return rows.groupby([*by], sort=False).value.median()
+
+
+def ends(own, method: str, rival: str, *, by=CASE):
+    """What Figure 6 says of the ends of the range: True where it holds, a row per group.
+
+    Args:
+        own: a study's table, with Frechet distances.
+        method: the one training.
+        rival: the separate trainings.
+        by: the columns that make a group; values are medians within it.
+    """
+    units, samples = (
+        [at_end(own, metric, name, end, by=by) for name in (method, rival)]
+        for metric, end in (("active_units", "max"), ("frechet_samples", "min"))
+    )
+    held = (units[0] > units[1]).to_frame("more active units at high β")
+    return held.assign(**{"better samples at low β": samples[0] < samples[1]})
+
+
 def gaps_at_equal_rate(own, method: str = "MR-VAE", *, num: int = 60):
     """Distortion of one training above that of annealed ones at the same rate, nats.
 
@@ -223,6 +248,20 @@ def plot_excess(own, methods, *, of: str = "ten", ax) -> None:
         bands[method] = (found[0].index, *found)
     _plot_bands(bands, ax)
     ax.set(xscale="log", xlabel="beta", ylabel=f"loss above {of} trainings', nats")
+
+
+def plot_metric(own, methods, metric: str, *, label: str, log: bool = False, by=CASE):
+    """A metric at the betas that have it, medians over seeds: a panel per group (Figure 6)."""
+    groups = own.groupby([*by], sort=False)
+    axes = figures.figure_row(len(groups))[1]
+    for ax, (name, part) in zip(axes, groups, strict=True):
+        curves = {method: curve_of(part, method).dropna(subset=metric) for method in methods}
+        lines = {method: (curve.beta, curve[metric]) for method, curve in curves.items()}
+        figures.plot_over_beta(lines, label=label, log=log, ax=ax)
+        ax.set_title(", ".join(name))
+        if ax is not axes[0]:
+            ax.get_legend().remove()
+    return axes
 
 
 def _plot_bands(bands: dict, ax) -> None:

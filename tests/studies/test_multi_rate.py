@@ -87,11 +87,13 @@ def test_latents_that_close_lower_what_the_papers_gates_pay_in_three_cases_of_fo
 
 def test_metrics_at_the_ends_and_a_panel_for_each_case(own):
     names = (multi_rate.PAPER, "beta-VAE")
-    high = [multi_rate.at_end(own, "active_units", name, "max") for name in names]
+    high = [over_beta_tables.at_end(own, "active_units", name, "max") for name in names]
     assert len(high[0]) == 4 and (high[0] > high[1]).any()
     axes = multi_rate.study.figure(own)
     assert len(axes) == 4 and all("rate" in ax.get_xlabel() for ax in axes)
-    axes = multi_rate.study.figure(own, metric="frechet_samples", label="distance of samples")
+    how = dict(label="distance of samples", log=True)
+    axes = over_beta_tables.plot_metric(own, multi_rate.METHODS, "frechet_samples", **how)
+    assert [ax.get_title() for ax in axes][0] == "static binary MNIST, cnn"
     assert axes[0].get_ylabel() == "distance of samples" and len(axes[0].lines[0].get_xdata()) == 10
 
 
@@ -100,7 +102,7 @@ def test_ends_compare_medians_over_seeds_at_the_ends_of_the_range(own):
     assert len(held) == 4 and set(held.dtypes.astype(str)) == {"bool"}
     case = ("Omniglot", "cnn")
     samples = [
-        multi_rate.at_end(own, "frechet_samples", name, "min")[case]
+        over_beta_tables.at_end(own, "frechet_samples", name, "min")[case]
         for name in (multi_rate.PAPER, "beta-VAE")
     ]
     assert held.loc[case, "better samples at low β"] == (samples[0] < samples[1])
