@@ -15,6 +15,7 @@ study = Study(
     "how_many_points",
     reproduces="Tables 3 to 8, number of points",
     chapter="15_how_many_points",
+    minutes=dict(cpu=65),
     profiles=dict(
         quick=dict(templates=1, counts=(8, 32), setup=ABLATION["quick"]),
         cpu=dict(templates=3, counts=COUNTS, setup=ABLATION["cpu"]),
