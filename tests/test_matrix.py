@@ -104,6 +104,12 @@ def test_scales_are_read_off_the_rows():
     assert evidence.scales_of(own) == {"toy": expected}
     own = own.drop(columns=["replicas", "template"]).assign(seed=[4, 7])
     assert evidence.scales_of(own)["toy"] == "1,000 examples, 10 or 20 epochs, 2 runs, width 1/8"
+    assert evidence.scales_of(own.drop(columns="seed"))["toy"].endswith("20 epochs, width 1/8")
+
+
+def test_no_scale_counts_zero_of_anything():
+    page = "".join(matrix.matrix(name) for name in (*PAPERS, "new", "scales"))
+    assert not re.search(r"(?<![\d,/])0 (runs|epochs|examples|templates)", page)
 
 
 def test_verdicts_are_counted_by_one_rule():

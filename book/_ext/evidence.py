@@ -81,13 +81,12 @@ def scale(counts: dict) -> str:
 
 def counts_of(rows) -> dict[str, list]:
     """What stands on the rows of one data set: name -> its different values."""
-    rows = rows.rename(columns={} if "replicas" in rows else {"seed": "replicas"})
     counts = {}
     for column, name in COUNTED.items():
         counts[name] = sorted(rows[column].dropna().unique()) if column in rows else []
     counts["templates"] = [len(counts["templates"])]
-    if "seed" not in rows:
-        counts["runs"] = [len(counts["runs"])]
+    if "replicas" not in rows and "seed" in rows:
+        counts["runs"] = [rows.seed.nunique()]
     several = counts["templates"][0] > 1
     return {n: values for n, values in counts.items() if values and (several or n != "templates")}
 
