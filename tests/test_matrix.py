@@ -112,6 +112,30 @@ def test_no_scale_counts_zero_of_anything():
     assert not re.search(r"(?<![\d,/])0 (runs|epochs|examples|templates)", page)
 
 
+@pytest.mark.parametrize(
+    "study, ends",
+    [
+        ("zebra_finch", "64×64, patch network"),
+        ("bengalese_finch", "64×64, patch network"),
+        ("how_many_points", "32×32, patch network"),
+        ("which_points", "32×32, patch network"),
+        ("any_architecture", "32×32, residual network"),
+        ("chairs", "10 runs, 32×32"),
+        ("disentanglement", "3 runs, 32×32"),
+        ("mnist", "10 runs"),
+    ],
+)
+def test_side_and_network_are_those_of_the_profile_that_made_the_rows(study, ends):
+    assert matrix.cells(dict(study=study), {})[1][0].endswith(ends)
+
+
+def test_a_chapter_without_a_table_names_its_network():
+    scale = matrix.cells(dict(notebook="14_birdsong"), {})[1][0]
+    assert scale.endswith("3 runs, patch network")
+    scale = matrix.cells(dict(notebook="20_rate_and_distortion"), {})[1][0]
+    assert "mlp" not in scale
+
+
 def test_verdicts_are_counted_by_one_rule():
     words = evidence.Counter(same=3, opposite=1)
     assert evidence.counted(words, evidence.WORDS) == "same 3 of 4, opposite 1"

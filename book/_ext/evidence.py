@@ -8,6 +8,7 @@ from fractions import Fraction
 
 COUNTED = {"num_data": "examples", "epochs": "epochs", "steps": "steps", "replicas": "runs"}
 COUNTED |= {"template": "templates", "width": "width", "side": "side"}
+PLAIN_WORDS = {"mlp": "fully connected"}
 # What a verdict may be, in the order in which a cell lists them.
 WORDS = ["same", "opposite", "agrees", "mixed", "differs", "as well", "better", "worse"]
 SIZES = ["agrees", "smaller", "larger"]
@@ -65,11 +66,14 @@ def in_words(numbers: list) -> str:
 
 
 def scale(counts: dict) -> str:
-    """A scale in words: name -> number or numbers."""
+    """A scale in words: name -> number or numbers; a network has a name."""
     texts = []
     for name, numbers in counts.items():
         numbers = numbers if isinstance(numbers, list) else [numbers]
-        if name == "width":
+        if name == "network":
+            (kind,) = numbers
+            texts.append(f"{PLAIN_WORDS.get(kind, kind)} network")
+        elif name == "width":
             texts.append("full width" if numbers == [1] else f"width {in_words(numbers)}")
         elif name == "side":
             texts.append("{0}×{0}".format(*numbers))
@@ -91,9 +95,17 @@ def counts_of(rows) -> dict[str, list]:
     return {n: values for n, values in counts.items() if values and (several or n != "templates")}
 
 
-def scales_of(own) -> dict[str, str]:
-    """Data set -> the scale of its rows, as it stands on them."""
-    return {data: scale(counts_of(rows)) for data, rows in own.groupby("data", sort=False)}
+def declared(study, profile: str) -> dict:
+    """The side of the images and the network that a profile chooses, which no row tells."""
+    setup = study.profiles[profile].get("setup", {})
+    side = setup.get("side", setup.get("loading", {}).get("size"))
+    return {name: [v] for name, v in dict(side=side, network=setup.get("network")).items() if v}
+
+
+def scales_of(own, **more) -> dict[str, str]:
+    """Data set -> the scale of its rows, as it stands on them, and what more is known of it."""
+    parts = own.groupby("data", sort=False)
+    return {data: scale(counts_of(rows) | more) for data, rows in parts}
 
 
 # ---------------------------------------------------------------- verdicts

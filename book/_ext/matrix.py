@@ -108,7 +108,8 @@ def study_cells(row: dict) -> dict[str, list[str]]:
     profile = (known or [own.profile.iloc[0]])[0]
     minutes = f"{study.minutes[profile]} min, one core of a CPU" if known else "not measured, CPU"
     directions, sizes = evidence.verdicts(row)
-    scales = [f"{data}: {text}" if text else data for data, text in evidence.scales_of(own).items()]
+    found = evidence.scales_of(own, **evidence.declared(study, profile))
+    scales = [f"{data}: {text}" if text else data for data, text in found.items()]
     return dict(
         chapter=[
             ", ".join(links_of(row)),
@@ -124,7 +125,8 @@ def study_cells(row: dict) -> dict[str, list[str]]:
 def notebook_cells(row: dict) -> dict[str, list[str]]:
     """What the parameters and the opening of a chapter without a table of its own say."""
     chosen = parameters_of(row["notebook"])
-    names = dict(num_examples="examples", epochs="epochs", replicas="runs", width="width")
+    names = dict(num_examples="examples", epochs="epochs", replicas="runs")
+    names |= dict(width="width", network="network")
     counts = {name: chosen[key] for key, name in names.items() if chosen.get(key)}
     data = row.get("data") or chosen["dataset"].replace("_", " ")
     return dict(
