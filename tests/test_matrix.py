@@ -83,7 +83,7 @@ def test_every_published_number_belongs_to_a_row():
 
 def test_the_page_has_a_mark_for_each_matrix_and_the_front_page_leads_to_it():
     page = (ROOT / "book" / "reproduced.md").read_text()
-    assert matrix.MARK.findall(page) == [*PAPERS, "new", "scales"]
+    assert matrix.MARK.findall(page) == [*PAPERS, "new", "scales", "missing"]
     assert "{ref}`" in page and "(reproduced)=" in page
     assert "<reproduced>" in (ROOT / "book" / "index.md").read_text()
 
@@ -134,6 +134,23 @@ def test_a_chapter_without_a_table_names_its_network():
     assert scale.endswith("3 runs, patch network")
     scale = matrix.cells(dict(notebook="20_rate_and_distortion"), {})[1][0]
     assert "mlp" not in scale
+
+
+def test_what_is_missing_has_our_scale_and_a_command_of_the_papers_scale():
+    listed = [row for paper in PAPERS.values() for row in paper["missing"]]
+    lines = matrix.matrix("missing").splitlines()
+    for row, line in zip(listed, lines, strict=True):
+        assert set(row) <= {"study", "of", "lacks"}
+        assert line.startswith("* {ref}`") and f": {row['lacks']}. Ours: " in line
+        assert line.endswith(f"`rvae-lite study {row['study']} --profile paper`")
+        assert "paper" in find_study(row["study"]).profiles
+        assert set(evidence.results(row).profile) == {"cpu"}
+    assert "Ours: MNIST: 10,000 examples, 30 epochs, 10 runs." in lines[0]
+
+
+def test_the_commands_of_what_is_missing_take_whole_sets_at_full_width():
+    setups = [find_study(name).profiles["paper"]["setup"] for name in ("mnist", "multi_rate")]
+    assert not {"num_examples", "num_train", "num_test", "width", "network"} & set().union(*setups)
 
 
 def test_verdicts_are_counted_by_one_rule():

@@ -99,6 +99,15 @@ def links_of(row: dict) -> list[str]:
     return [reference(row["notebook"])] if "notebook" in row else []
 
 
+def known_scales(row: dict, profile: str) -> list[str]:
+    """Each data set of a study's committed rows with its scale."""
+    from rvae_lite.studies.study import find_study
+
+    more = evidence.declared(find_study(row["study"]), profile)
+    found = evidence.scales_of(evidence.results(row), **more)
+    return [f"{data}: {text}" if text else data for data, text in found.items()]
+
+
 def study_cells(row: dict) -> dict[str, list[str]]:
     """What the committed table and the declaration of a study say."""
     from rvae_lite.studies.study import find_study
@@ -108,8 +117,7 @@ def study_cells(row: dict) -> dict[str, list[str]]:
     profile = (known or [own.profile.iloc[0]])[0]
     minutes = f"{study.minutes[profile]} min, one core of a CPU" if known else "not measured, CPU"
     directions, sizes = evidence.verdicts(row)
-    found = evidence.scales_of(own, **evidence.declared(study, profile))
-    scales = [f"{data}: {text}" if text else data for data, text in found.items()]
+    scales = known_scales(row, profile)
     return dict(
         chapter=[
             ", ".join(links_of(row)),
@@ -242,6 +250,17 @@ def of_scales() -> str:
     return f"{told}\n\n{list_table(head, rows, widths='22 32 26 20', named='cards scales')}"
 
 
+def of_missing() -> str:
+    """The runs at the papers' scale that have not been made, a line each."""
+    lines = []
+    for paper in papers().values():
+        for row in paper["missing"]:
+            ours = "; ".join(known_scales(row, evidence.results(row).profile.iloc[0]))
+            command = f"`rvae-lite study {row['study']} --profile paper`"
+            lines.append(f"* {', '.join(links_of(row))}: {row['lacks']}. Ours: {ours}. {command}")
+    return "\n".join(lines)
+
+
 def _rows_of_papers() -> list[tuple[str, dict]]:
     """Every item of both papers with each of its rows that has a study."""
     items = [pair for paper in papers().values() for pair in paper["items"].items()]
@@ -250,8 +269,9 @@ def _rows_of_papers() -> list[tuple[str, dict]]:
 
 
 def matrix(name: str) -> str:
-    """What stands in the place of a mark: a paper's matrix, what neither has, or both scales."""
-    return {"new": of_nobody, "scales": of_scales}.get(name, functools.partial(of_paper, name))()
+    """What stands in the place of a mark: a paper's matrix, or one of the other lists."""
+    lists = dict(new=of_nobody, scales=of_scales, missing=of_missing)
+    return lists.get(name, functools.partial(of_paper, name))()
 
 
 def fill(app, docname, source) -> None:
