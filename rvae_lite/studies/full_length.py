@@ -23,7 +23,7 @@ study = Study(
     "full_length",
     reproduces="Figure 5, binary images, at the paper's length",
     chapter="23_multi_rate",
-    minutes=dict(cpu=170),
+    minutes=dict(cpu=195),
     profiles=dict(
         quick=dict(setup=SMALL),
         cpu=dict(setup=dict(WHOLE, replicas=1)),
