@@ -26,7 +26,7 @@ import pandas as pd
 from growth import mapped_megabytes, peak_megabytes
 
 from rvae_lite.publishing import write_atomically
-from rvae_lite.studies.units import own_commit
+from rvae_lite.studies.units import own_version
 
 RESULTS = Path(__file__).resolve().parent.parent / "results" / "sizes.csv"
 SHAPE, LATENT_DIM, BATCH_SIZE, NUM_POINTS = (1, 64, 64), 8, 128, 32
@@ -94,7 +94,7 @@ def add(table, out, **row):
     rounded = {key: round(row[key], 2) for key in ("seconds", "megabytes", "file_megabytes")}
     about = dict(side=SHAPE[-1], network="patch", latent_dim=LATENT_DIM, batch_size=BATCH_SIZE)
     about |= dict(num_points=NUM_POINTS, torch=torch.__version__.split("+")[0])
-    about |= dict(commit=own_commit())
+    about |= dict(commit=own_version())
     table = pd.concat([table, pd.DataFrame([row | rounded | about])], ignore_index=True)
     table = table.sort_values(["examples", "step"], ignore_index=True)
     content = table.to_csv(index=False).encode()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rvae_lite.publishing import write_atomically
 from rvae_lite.studies.study import results_folder
-from rvae_lite.studies.units import Unit, as_text, measure, own_commit, rows_of, say, units_of
+from rvae_lite.studies.units import Unit, as_text, measure, own_version, rows_of, say, units_of
 
 
 def run_study(
@@ -99,13 +99,13 @@ def _measured(unit: Unit, *, wait: bool = False) -> str | FileNotFoundError | No
 
 
 def _write_table(tables: list, folder: Path, unit: Unit):
-    """Write the units' rows as one table; say where they are of several commits."""
+    """Write the units' rows as one table; say where they are of several versions."""
     import pandas as pd
 
-    table, commit = pd.concat(tables, ignore_index=True), own_commit()
-    others = sorted({str(each) for each in table.commit.unique()} - {commit, "nan"})
-    if others and commit:
-        text = f"some units are of commit {', '.join(others)}, this is {commit}"
+    table, version = pd.concat(tables, ignore_index=True), own_version()
+    others = sorted({*table.commit.fillna("unknown")} - {version})
+    if others:
+        text = f"some units are of version {', '.join(others)}, this is {version}"
         warnings.warn(f"{text}: delete them in {unit.folder} to run them again", stacklevel=3)
     path = folder / f"{unit.study}.csv"
     write_atomically(path, lambda file: file.write(as_text(table).encode()))

@@ -14,6 +14,7 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
+from rvae_lite import __version__
 from rvae_lite.publishing import claimed, write_atomically
 from rvae_lite.studies.study import FOLDER, find_study, read_rows, stamp
 
@@ -71,7 +72,7 @@ def measure(unit: Unit, *, wait: bool = False, logged: bool = False) -> str | No
         study, origin = find_study(unit.study), _origin(unit)
         with _logged(unit.log) if logged else contextlib.nullcontext():
             result = study.run(unit.profile, _cell(unit), keep=unit.folder)
-        columns = dict(profile=unit.profile, commit=own_commit())
+        columns = dict(profile=unit.profile, commit=own_version())
         text = _signed(as_text(stamp(getattr(result, "table", result), **columns)), origin)
         keep(unit, text)
         unit.log.unlink(missing_ok=True)
@@ -139,13 +140,16 @@ def as_text(table) -> str:
     return table.to_csv(index=False, float_format="%.7g", lineterminator="\n")
 
 
-def own_commit() -> str:
-    """The commit of the package's own repository, "" where there is none."""
-    command = ["git", "-C", str(FOLDER), "rev-parse", "--short", "HEAD"]
+def own_version() -> str:
+    """The commit of the package's own repository; its release where it is installed without one."""
+    home = FOLDER.parents[1]
+    if not (home / ".git").exists():  # what git finds further up is another's
+        return __version__
+    command = ["git", "-C", str(home), "rev-parse", "--short", "HEAD"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
-        return ""
+        return __version__
 
 
 def say(text: str) -> None:

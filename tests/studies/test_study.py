@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 from pathlib import Path
 
 import pandas as pd
@@ -101,10 +102,10 @@ def calls(folder):
     return folder / "calls.txt"
 
 
-def name_commit(monkeypatch, commit):
-    """Let the package be of that commit."""
+def name_version(monkeypatch, version):
+    """Let the package be of that commit, or release."""
     for module in (running, units_module):
-        monkeypatch.setattr(module, "own_commit", lambda: commit)
+        monkeypatch.setattr(module, "own_version", lambda: version)
 
 
 def test_finished_units_are_not_run_again(calls, tmp_path):
@@ -358,17 +359,39 @@ def test_a_damaged_unit_runs_again(calls, tmp_path, damage):
 
 
 def test_units_of_another_commit_are_told(calls, tmp_path, monkeypatch):
-    name_commit(monkeypatch, "0000001")
+    name_version(monkeypatch, "0000001")
     run_study("fake", "quick", out=tmp_path, only="first", progress=False)
-    name_commit(monkeypatch, "0000002")
-    message = "some units are of commit 0*1, this is 0000002: delete them in .*fake-quick"
+    name_version(monkeypatch, "0000002")
+    message = "some units are of version 0*1, this is 0000002: delete them in .*fake-quick"
     with pytest.warns(UserWarning, match=message):
+        run_study("fake", "quick", out=tmp_path, progress=False)
+
+
+@pytest.mark.parametrize("around", [False, True])
+def test_an_installed_package_tells_units_of_another_release(calls, tmp_path, monkeypatch, around):
+    installed = tmp_path / "site-packages"
+    monkeypatch.setattr(units_module, "FOLDER", installed / "rvae_lite" / "studies")
+    if around:  # a repository that is not the package's
+        subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    monkeypatch.setattr(units_module, "__version__", "1.0.0")
+    run_study("fake", "quick", out=tmp_path, only="first", progress=False)
+    monkeypatch.setattr(units_module, "__version__", "1.1.0")
+    with pytest.warns(UserWarning, match="some units are of version 1.0.0, this is 1.1.0: delete"):
+        table = run_study("fake", "quick", out=tmp_path, progress=False)
+    assert list(table.commit) == ["1.0.0", "1.1.0"]
+
+
+def test_units_of_no_version_are_told(calls, tmp_path, monkeypatch):
+    name_version(monkeypatch, "")
+    run_study("fake", "quick", out=tmp_path, only="first", progress=False)
+    name_version(monkeypatch, "1.1.0")
+    with pytest.warns(UserWarning, match="some units are of version unknown, this is 1.1.0"):
         run_study("fake", "quick", out=tmp_path, progress=False)
 
 
 def test_a_hash_that_reads_as_a_number_stays_a_hash(calls, tmp_path, monkeypatch):
     for number, commit in enumerate(["18e6000", "0086751", "1162168"]):
-        name_commit(monkeypatch, commit)
+        name_version(monkeypatch, commit)
         out = tmp_path / str(number)
         table = run_study("fake", "quick", out=out, progress=False)
         again = run_study("fake", "quick", out=out, progress=False)
