@@ -10,7 +10,9 @@ In this order:
    the one, read by the other.
 2. ensembles: M replicas side by side against one after the other.
 3. options: TF32, channels_last, torch.compile and CUDA graphs, as ratios to a plain step.
-4. studies, unit by unit: `mnist`, `multi_rate` (binary MNIST, ResNet), `zebra_finch` (128x128).
+4. studies, unit by unit: `mnist` with 64 points; of `multi_rate` the ResNet on binary MNIST, one
+   seed, one multi-rate training and four separate ones (both annealed); `zebra_finch` (128x128);
+   `mnist` with 32 points.
 
 Every part runs in a process of its own, which ends with the time; a training that it interrupts
 goes on from its checkpoint in the next call.  A part that is finished is written to its own file,
@@ -22,6 +24,7 @@ check fails.
 """
 
 import argparse
+import re
 import statistics
 import subprocess
 import sys
@@ -29,6 +32,7 @@ import tempfile
 import time
 import warnings
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -43,7 +47,14 @@ from rvae_lite.studies.study import find_study, stamp
 SHAPE, LATENT_DIM, BATCH_SIZE = (1, 28, 28), 16, 256
 COUNTS = (1, 2, 5, 10)
 TOLERANCES = {torch.float64: 1e-7, torch.float32: 1e-3}  # of weights, relative to the largest
-STUDIES = dict(mnist="", multi_rate="binary_mnist-resnet", zebra_finch="")  # name -> its units
+STUDIES = [  # in the order of their worth, each with a pattern that its units' names hold
+    ("mnist", "R64"),
+    ("multi_rate", "binary_mnist-resnet-(MR-VAE|beta-VAE-annealed)$"),
+    ("zebra_finch", ""),
+    ("mnist", "R32"),
+]
+# What differs from a study's own setup.
+CHANGES = dict(multi_rate=dict(replicas=1, betas=(0.01, 0.1, 1.0, 10.0)))
 TOY = "eight_gaussians"  # the study of --quick
 TOY_SETUP = dict(epochs=1, replicas=2, num_examples=400)
 AT_LEAST = 20  # seconds: with less, no part is begun
@@ -70,10 +81,10 @@ def clock(device):
     return time.perf_counter()
 
 
-def precise():
-    """Without TF32, which convolutions have by default."""
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
+def allow_tf32(allowed):
+    """Let matrix products and convolutions, which do it by default, use TF32, or neither."""
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    torch.backends.cudnn.allow_tf32 = allowed
 
 
 # 1. Checks
@@ -106,7 +117,7 @@ def difference(one, other):
 
 def check_trainings(device, quick):
     """CPU against device, from the same seeds."""
-    precise()
+    allow_tf32(False)
     rows = []
     for name, train in trainings(quick).items():
         expected, found = train(device="cpu"), train(device=device)
@@ -120,7 +131,7 @@ def check_trainings(device, quick):
 
 def check_files(device, quick):
     """Fits and checkpoints of one device, read by the other."""
-    precise()
+    allow_tf32(False)
     train, limit = trainings(quick)["points, float64"], TOLERANCES[torch.float64]
     x = np.random.default_rng(2).standard_normal((50, 5))
     whole, rows = train(device="cpu"), []
@@ -213,8 +224,9 @@ def captured(step):
 def measure_options(device, quick):
     """Each option's seconds a step, and its ratio to the plain step of the same round."""
     rounds, count = (2, 1) if quick else (7, 20)
-    ways = dict(plain={}, tf32={}, channels_last=dict(channels_last=True))
+    ways = dict(plain={}, channels_last=dict(channels_last=True))
     if device == "cuda":
+        ways["tf32"] = {}
         ways["compile"] = dict(compiled="default")
         ways["compile, reduce-overhead"] = dict(compiled="reduce-overhead")
         ways["CUDA graph"] = dict(graph=True)
@@ -222,8 +234,7 @@ def measure_options(device, quick):
     times = {name: [] for name in ways}
     for _ in range(rounds + 1):
         for name, step in steps.items():
-            torch.backends.cuda.matmul.allow_tf32 = name == "tf32"
-            torch.backends.cudnn.allow_tf32 = name == "tf32"
+            allow_tf32(name == "tf32")
             began = clock(device)
             for _ in range(count):
                 step()
@@ -249,20 +260,23 @@ PARTS = {
 def parts(quick):
     """The names of all parts in their order: those of PARTS, then "study/unit"."""
     names = list(PARTS)
-    studies, profile = ({TOY: ""}, "quick") if quick else (STUDIES, "paper")
-    for name, within in studies.items():
-        units = [unit for unit in find_study(name).cells(profile) if unit.startswith(within)]
+    studies, profile = ([(TOY, "")], "quick") if quick else (STUDIES, "paper")
+    for name, pattern in studies:
+        units = [unit for unit in find_study(name).cells(profile) if re.search(pattern, unit)]
         names += [f"{name}/{unit}" for unit in units]
     return names[: len(PARTS) + 1] if quick else names
 
 
-def run_unit(part, quick, keep):
-    """The table of a study's unit; its trainings are kept in a folder."""
+def run_unit(part, quick, folder):
+    """The table of a study's unit; its trainings are kept in the folder."""
     name, unit = part.split("/")
     study, profile = find_study(name), "quick" if quick else "paper"
-    if quick:
-        study.profiles["quick"]["setup"].update(TOY_SETUP)
-    result = study.run(profile, study.cells(profile)[unit], keep=keep)
+    setup = dict(study.profiles[profile]["setup"])
+    setup.update(TOY_SETUP if quick else CHANGES.get(name, {}))
+    changed = dict(study.profiles[profile], setup=setup)
+    with mock.patch.dict(study.profiles, {profile: changed}):
+        keep = folder / "trainings" / name
+        result = study.run(profile, study.cells(profile)[unit], keep=keep)
     return stamp(getattr(result, "table", result), profile=profile)
 
 
@@ -278,7 +292,7 @@ def run_part(part, options, folder):
     if part in PARTS:
         table = tidy(PARTS[part](options.device, options.quick))
     else:
-        table = run_unit(part, options.quick, folder / "trainings" / part.partition("/")[0])
+        table = run_unit(part, options.quick, folder)
     seconds = time.perf_counter() - began
     table = table.assign(part=part, part_seconds=seconds, gpu=gpu_name(options.device))
     write_table(file_of(folder, part), table.assign(torch=torch.__version__))
