@@ -9,7 +9,9 @@ In this order:
 1. checks: the same training on the CPU and on the device, to a tolerance; files and checkpoints of
    the one, read by the other.
 2. ensembles: M replicas side by side against one after the other.
-3. options: TF32, channels_last, torch.compile and CUDA graphs, as ratios to a plain step.
+3. options: TF32, channels_last, torch.compile and CUDA graphs, as ratios to a plain step.  The
+   studies then train with TF32 and compilation where these were faster, and say so in their
+   columns tf32 and compile; `fit` has no option for the others, which are only measured.
 4. studies, unit by unit: `mnist` with 64 points; of `multi_rate` the ResNet on binary MNIST, one
    seed, one multi-rate training and four separate ones (both annealed); `zebra_finch` (128x128);
    `mnist` with 32 points.
@@ -267,17 +269,31 @@ def parts(quick):
     return names[: len(PARTS) + 1] if quick else names
 
 
+def choices(folder):
+    """Whether TF32 and compilation were faster than a plain step, where that was measured."""
+    if not done(folder, "options"):
+        return {}
+    table = pd.read_csv(file_of(folder, "options"))
+    ratios = table[table.metric == "ratio"].set_index("case").value
+    return {name: bool(ratios[name] < 1) for name in ("tf32", "compile") if name in ratios}
+
+
 def run_unit(part, quick, folder):
-    """The table of a study's unit; its trainings are kept in the folder."""
+    """The table of a study's unit, by what was faster; its trainings are kept in the folder."""
     name, unit = part.split("/")
     study, profile = find_study(name), "quick" if quick else "paper"
     setup = dict(study.profiles[profile]["setup"])
     setup.update(TOY_SETUP if quick else CHANGES.get(name, {}))
+    chosen = choices(folder)
+    if "tf32" in chosen:
+        allow_tf32(chosen["tf32"])
+    if "compile" in chosen:
+        setup["compile"] = "auto" if chosen["compile"] else False
     changed = dict(study.profiles[profile], setup=setup)
     with mock.patch.dict(study.profiles, {profile: changed}):
         keep = folder / "trainings" / name
         result = study.run(profile, study.cells(profile)[unit], keep=keep)
-    return stamp(getattr(result, "table", result), profile=profile)
+    return stamp(getattr(result, "table", result), profile=profile, **chosen)
 
 
 def tidy(rows):

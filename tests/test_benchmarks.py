@@ -9,6 +9,9 @@ import pytest
 import torch
 from loading import ROOT, load_file
 
+from rvae_lite.studies import multi_rate
+from rvae_lite.studies import over_beta as over_beta_module
+
 NAMES = ("ceiling", "growth", "gpu", "syllables")
 PROTOCOLS = ("reproducibility", "sequential")
 ceiling, growth, gpu, syllables = (load_file(f"benchmarks/{name}.py") for name in NAMES)
@@ -82,6 +85,35 @@ def test_at_the_scale_of_the_papers_it_runs_three_studies_in_the_order_of_their_
         "mnist/reproducibility-R32",
         "mnist/sequential-R32",
     ]
+
+
+def measured_options(folder, **ratios):
+    """The file of the finished part `options` with these ratios to a plain step."""
+    rows = pd.DataFrame(dict(case=list(ratios), metric="ratio", value=list(ratios.values())))
+    gpu.write_table(gpu.file_of(folder, "options"), rows)
+
+
+def test_studies_train_with_what_was_faster_and_say_so(monkeypatch, tmp_path):
+    assert gpu.choices(tmp_path) == {}
+    measured_options(tmp_path, plain=1.0, tf32=0.7, compile=1.2, channels_last=0.5)
+    told, setups = [], []
+
+    def over_beta(setup):
+        setups.append(setup)
+        return [dict(value=1.0)]
+
+    digits = over_beta_module.rate_setup("binary_digits", network="mlp")
+    monkeypatch.setattr(gpu, "allow_tf32", told.append)
+    monkeypatch.setattr(multi_rate, "over_beta", over_beta)
+    monkeypatch.setattr(
+        multi_rate, "rate_setup", lambda name, network, **changes: digits._replace(**changes)
+    )
+    profile = dict(multi_rate.study.profiles["paper"])
+    table = gpu.run_unit("multi_rate/binary_mnist-resnet-MR-VAE", False, tmp_path)
+    assert told == [True] and set(table.tf32) == {True} and set(table.compile) == {False}
+    assert setups[0].compile is False and setups[0].replicas == 1
+    assert setups[0].betas == (0.01, 0.1, 1.0, 10.0) and [*setups[0].methods] == ["MR-VAE"]
+    assert multi_rate.study.profiles["paper"] == profile
 
 
 def test_a_growth_is_the_slope_of_logarithms():
