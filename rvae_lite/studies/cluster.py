@@ -25,7 +25,8 @@ from rvae_lite.studies.units import Unit, keep, kept_text, measure, say
 
 ANSWER_SECONDS = 15  # in which a scheduler must answer
 LOG_LINES = 15  # of a failed unit that are shown
-TALKATIVE = ["distributed." + name for name in ("client", "core", "utils", "comm")]
+TALKATIVE = ["distributed." + name for name in ("client", "core", "utils", "comm", "batched")]
+QUIET = "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL)"  # no traceback at Ctrl-C
 CALM = {"distributed.scheduler.worker-saturation": 1.0}  # no unit waits at a busy worker
 
 
@@ -76,6 +77,8 @@ def spread(
             yield unit, text
     if not waiting:
         return
+    for name in TALKATIVE:  # their tracebacks would hide the sentence
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     opened = _here(min(workers, len(waiting))) if scheduler is None else _there(scheduler)
     with opened as client, contextlib.closing(_gathered(client, waiting)) as finished:
         yield from finished
@@ -90,7 +93,7 @@ def _here(workers: int):
     drawn = importlib.util.find_spec("bokeh") is not None
     options = dict(n_workers=workers, threads_per_worker=1, memory_limit=0, security=True)
     options.update(dashboard_address="127.0.0.1:0", host="127.0.0.1")
-    options.update(silence_logs=logging.ERROR, env=dict(OMP_NUM_THREADS="1"))
+    options.update(silence_logs=logging.ERROR, env=dict(OMP_NUM_THREADS="1"), preload=[QUIET])
     with (
         dask.config.set(CALM),
         LocalCluster(**options) as cluster,
@@ -106,8 +109,6 @@ def _there(scheduler: str):
     """A Dask client of the workers of a scheduler, once it has some."""
     from distributed import Client
 
-    for name in TALKATIVE:  # their tracebacks would hide the sentence
-        logging.getLogger(name).setLevel(logging.CRITICAL)
     remedy = f"start one with `dask scheduler`, or run --workers; waited {ANSWER_SECONDS} s"
     try:
         client = Client(scheduler, timeout=ANSWER_SECONDS)
