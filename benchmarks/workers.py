@@ -1,14 +1,18 @@
 """A study on workers that are killed: no unit is lost or doubled, and the table stays the same.
 
-    python benchmarks/workers.py                    # 50 kills, two commands at once, a lost machine
-    python benchmarks/workers.py --kills 2 --pairs 1 --machines 1
-    python benchmarks/workers.py --speed            # one process against two workers, in one run
+    python benchmarks/workers.py                 # 50 kills, 5 of every other disturbance
+    python benchmarks/workers.py --kills 2 --interrupts 1 --pairs 1 --machines 1
+    python benchmarks/workers.py --speed         # one process against two workers, in one run
 
 A kill (SIGKILL) takes a random worker, or the command itself, at a random moment of a study of
 four units on two workers; the command, started again where it was killed, must end in the table of
-an undisturbed run.  A unit starts once, and once more for each kill that it may have met.  A lost
-machine is a worker with its nanny, both killed in the middle of a unit.  `--speed` prints the time
-of two workers as a share of one process's; it wants a machine with two free cores.
+an undisturbed run.  A unit starts once, and once more for each kill that it may have met.
+
+An interrupt is Ctrl-C (SIGINT to the command and its workers) in the middle of a unit: the command
+ends with exit code 130 and one sentence, and goes on when it is started again.  A pair is two
+commands at once on one folder.  A lost machine is a worker with its nanny, both killed in the
+middle of a unit.  `--speed` prints the time of two workers as a share of one process's; it wants a
+machine with two free cores.
 """
 
 import argparse
@@ -116,6 +120,19 @@ class Bench:
         self.succeed(command)
         return self.faults(kills=hit)
 
+    def interrupt(self) -> list[str]:
+        """Ctrl-C, which the command and its workers get, and run it to its end."""
+        self.clear()
+        command = self.start("--workers", "2")
+        self.workers_of(command)
+        os.killpg(command.pid, signal.SIGINT)
+        said = command.communicate(timeout=SECONDS)[1]
+        found = [] if command.returncode == 130 else [f"it ended with {command.returncode}"]
+        if "Traceback" in said or "the same command goes on from there" not in said:
+            found.append(f"it said: {said[-2000:]}")
+        self.succeed(self.start("--workers", "2"))
+        return found + self.faults(kills=2)
+
     def workers_of(self, command: subprocess.Popen) -> list[int]:
         """The processes of its workers, once the first unit has been started."""
         wait_for(lambda: self.starts() or command.poll() is not None)
@@ -178,6 +195,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--interrupts", type=int, default=5, help="Ctrl-C to all processes")
     parser.add_argument("--pairs", type=int, default=5, help="two commands at once")
     parser.add_argument("--machines", type=int, default=5, help="a worker and its nanny are lost")
     parser.add_argument("--epochs", type=int, default=40, help="of each unit's training")
@@ -191,6 +209,7 @@ def main():
             return
         draw = random.Random(options.seed)
         tasks = [("kill", lambda: bench.kill(draw))] * options.kills
+        tasks += [("interrupt", bench.interrupt)] * options.interrupts
         tasks += [("pair", bench.pair)] * options.pairs
         tasks += [("machine", bench.machine)] * options.machines
         for kind, task in tqdm(tasks, desc="disturbances"):
