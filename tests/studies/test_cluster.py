@@ -1,23 +1,28 @@
 """Units on workers: the same tables, failures by name, workers that do not fit, two commands."""
 
 import errno
+import gc
 import logging
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import distributed
 import pytest
-from distributed import Client, LocalCluster
+from distributed import CancelledError, Client, LocalCluster
+from distributed.scheduler import KilledWorker
 from loading import ROOT
 from typer.testing import CliRunner
 
 from rvae_lite import cli
-from rvae_lite.publishing import claimed
+from rvae_lite.publishing import claimed, write_atomically
 from rvae_lite.studies import cluster
+from rvae_lite.studies import units as units_module
 from rvae_lite.studies.running import run_study
-from rvae_lite.studies.units import measure, units_of
+from rvae_lite.studies.units import kept_text, measure, units_of
 
 FAKE = """
 import os
@@ -140,6 +145,106 @@ def test_a_failed_unit_is_named_with_its_log_and_the_others_are_kept(
     assert not (units / "seed1.log").exists()
 
 
+def keep_on_full_disk(path, write):
+    """Write a unit's file, but for that of seed 1, for which there is no space."""
+
+    def fail(file):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    write_atomically(path, fail if path.stem == "seed1" else write)
+
+
+@pytest.mark.parametrize("where", ["here", "there"])
+def test_a_unit_whose_file_finds_the_disk_full_is_named_and_finished_ones_are_kept(
+    write, monkeypatch, where
+):
+    folder = write()
+    out, units = folder / "out", folder / "out/units/fake-quick"
+    with monkeypatch.context() as patch:
+        patch.setattr(units_module, "write_atomically", keep_on_full_disk)
+        reason = r"cannot write .*seed1.csv \(No space left on device\): free some space or choose"
+        if where == "here":
+            with pytest.raises(OSError, match=reason):
+                run_study("fake", "quick", out=out, progress=False)
+        else:
+            wanted = pytest.raises(
+                ValueError, match=f"1 of 3 units failed, .*: seed1 on .*{reason}"
+            )
+            with LocalCluster(n_workers=1, processes=False, protocol="tcp", **WORKERS) as found:
+                options = dict(progress=False, scheduler=found.scheduler_address)
+                with wanted:
+                    run_study("fake", "quick", out=out, **options)
+    kept = {"here": ["seed0.csv"], "there": ["seed0.csv", "seed1.log", "seed2.csv"]}
+    assert sorted(path.name for path in units.iterdir()) == kept[where]
+    assert len(run_study("fake", "quick", out=out, progress=False)) == 3
+    assert calls(folder).count("1") == 2 and calls(folder).count("0") == 1
+
+
+class FakeFuture:
+    """A task that has ended: with a unit's text, or an error."""
+
+    def __init__(self, end):
+        self.end = end
+
+    def result(self):
+        if isinstance(self.end, Exception):
+            raise self.end
+        return cluster.Measured(self.end, [])
+
+
+@pytest.fixture
+def fake_client(monkeypatch):
+    """A function: error -> a client whose tasks measure their units here, but end so for seed 1."""
+    monkeypatch.setattr(cluster, "_check_workers", lambda *_: None)
+    monkeypatch.setattr(distributed, "as_completed", list)
+
+    def client(error):
+        def submit(function, unit, *_, **__):
+            return FakeFuture(error if unit.name == "seed1" else measure(unit))
+
+        return SimpleNamespace(submit=submit)
+
+    return client
+
+
+LAST = SimpleNamespace(address="tcp://10.0.0.7:4000")
+ENDS = {
+    "killed": (
+        KilledWorker("seed1", LAST, 3),
+        "seed1 on tcp://10.0.0.7:4000: all workers that tried it died; "
+        "often memory is short, or their time was over",
+    ),
+    "not begun": (
+        ModuleNotFoundError("No module named 'rvae_lite'"),
+        """seed1 on a worker: it could not begin: ModuleNotFoundError("No module named 'rvae_lite'")""",
+    ),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_unit_that_no_worker_finished_is_told_in_one_sentence(write, fake_client, capsys, end):
+    error, sentence = ENDS[end]
+    units = units_of("fake", "quick", folder=write() / "out")
+    units[1].folder.mkdir(parents=True)
+    units[1].log.write_text("epoch 7 of 1\n")
+    with pytest.raises(ValueError) as told:
+        list(cluster._gathered(fake_client(error), units))
+    head = "1 of 3 units failed, and what is finished is kept: "
+    assert str(told.value) == head + sentence
+    assert kept_text(units[0]) and kept_text(units[2])
+    assert ("epoch 7 of 1" in capsys.readouterr().err) == (end == "killed")
+
+
+def test_a_scheduler_that_has_gone_is_told_in_one_sentence(write, fake_client):
+    units = units_of("fake", "quick", folder=write() / "out")
+    coming = cluster._gathered(fake_client(CancelledError("seed1")), units)
+    assert next(coming)[0].name == "seed0"
+    gone = "^the Dask scheduler has gone: finished units are kept, and the same command goes on$"
+    with pytest.raises(OSError, match=gone):
+        next(coming)
+    assert kept_text(units[0])
+
+
 @pytest.mark.parametrize("where", ["here", "there"])
 def test_units_without_data_are_left_out_and_told(write, scheduler, capsys, where):
     folder = write("if seed == 1: raise FileNotFoundError('toy is not in x: put a.npz there')")
@@ -190,6 +295,7 @@ def test_no_dask_no_scheduler_and_both_at_once_are_one_sentence_each(write, monk
     for address in ("tcp://127.0.0.1:9", "nonsense", "nowhere://127.0.0.1:9"):
         with pytest.raises(OSError, match=f"no Dask scheduler answers at {address}: start one"):
             run_study("fake", "quick", scheduler=address, **options)
+        gc.collect()  # its client closes now; where it does while the next one starts, both wait
     monkeypatch.setattr(cluster.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r'dask is missing: pip install "rvae_lite\[cluster\]"'):
         run_study("fake", "quick", workers=2, **options)
