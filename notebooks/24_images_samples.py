@@ -47,15 +47,7 @@ import torch
 from rvae_lite import metrics
 from rvae_lite.reporting import figures, tables
 from rvae_lite.reporting.claims import answer, check, fingerprint, provenance
-from rvae_lite.studies import (
-    colour,
-    features,
-    multi_rate,
-    over_beta,
-    over_beta_tables,
-    setup,
-    study,
-)
+from rvae_lite.studies import colour, features, multi_rate, over_beta, setup, study
 
 figures.use_style()
 
@@ -328,6 +320,8 @@ check(ratio, "squared error at the highest β, as a multiple of the lowest", abo
 # The networks and their scale are those of {ref}`multi-rate`.
 
 # %% mystnb={"figure": {"caption": "With the paper's gates the multi-rate VAE keeps more active units at the highest beta than separate trainings. The panels show active units over beta, for two data sets and two networks. A dot is the median over three seeds.", "name": "fig-images-active-units"}}
+from rvae_lite.studies import over_beta_tables
+
 own = study.load_results("multi_rate")
 equal = multi_rate.METHODS
 _ = over_beta_tables.plot_metric(own, equal, "active_units", label="active units")
