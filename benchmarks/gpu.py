@@ -84,7 +84,7 @@ def clock(device):
 
 
 def allow_tf32(allowed):
-    """Let matrix products and convolutions, which do it by default, use TF32, or neither."""
+    """Allow TF32 in matrix products and in convolutions, or forbid it in both."""
     torch.backends.cuda.matmul.allow_tf32 = allowed
     torch.backends.cudnn.allow_tf32 = allowed
 

@@ -394,7 +394,8 @@ check(change, claim, between=(-0.05, -0.01))
 # The default is not the best of the variants here; most of them end slightly lower.
 # The gates, annealing and the speed change how soon a training gets there.
 # The law that draws both ends more often lowers the loss after 150 epochs, too.
-# On the larger images of {ref}`multi-rate`, the same law takes 30 % or more off what one training of 200 epochs loses to ten at each end.
+# On the larger images of {ref}`multi-rate`, one training of 200 epochs loses to ten at both ends of the range.
+# There the law takes at least 30 % off that loss, with fully connected networks and one seed.
 #
 # *Deviations.* The paper studies ranges and gates on larger networks, trained for 200 epochs.
 # Its ranges are not ours, so the verdicts are on the statement and not on numbers.

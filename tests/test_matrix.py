@@ -132,8 +132,8 @@ def test_side_and_network_are_those_of_the_profile_that_made_the_rows(study, end
 def test_a_chapter_without_a_table_names_its_network():
     scale = matrix.cells(dict(notebook="14_birdsong"), {})[1][0]
     assert scale.endswith("3 runs, patch network")
-    scale = matrix.cells(dict(notebook="20_rate_and_distortion"), {})[1][0]
-    assert "mlp" not in scale
+    scale = matrix.cells(dict(notebook="23_multi_rate"), {})[1][0]
+    assert scale.endswith("fully connected network")
 
 
 def test_what_is_missing_has_our_scale_and_a_command_of_the_papers_scale():

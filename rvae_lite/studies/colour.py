@@ -2,7 +2,7 @@
 
 The distortion is the paper's sum of squared errors of pixels in [0, 1], but for a constant: a
 Gaussian of variance 1/2, so that beta stands for a variance of beta / 2.  Nats per image.
-Frechet distances are by features that each unit learns anew, with one seed.
+Frechet distances are by features that a unit learns anew, the same for one data set and seed.
 Letters: K latent dimension, T values of beta.
 """
 
@@ -92,16 +92,20 @@ def figure(own, axes=None):
     return axes
 
 
+def draw_over_beta(trained: Fit, betas, *, num: int, seed: int = 1):
+    """The same latents of the prior decoded at every beta: images (num, T, *data) in 0 to 1."""
+    random = torch.Generator().manual_seed(seed)
+    z = torch.randn((num, trained.model.latent_dim), generator=random)
+    pieces = plain_fits(trained, betas if is_multirate(trained.model) else None)
+    return torch.stack([piece.decode(z)[0] for piece in pieces], dim=1).clamp(0, 1)
+
+
 def plot_samples(fits: dict[str, Fit], betas, *, num: int = 5, seed: int = 1):
     """Figure 7: latents of the prior decoded at every beta (T,), a row per method and latent.
 
     fits: method -> one multi-rate replica, or plain ones, one for each beta.
     """
-    images, rows = [], [f"{name}, z{i + 1}" for name in fits for i in range(num)]
-    for trained in fits.values():
-        random = torch.Generator().manual_seed(seed)
-        z = torch.randn((num, trained.model.latent_dim), generator=random)
-        pieces = plain_fits(trained, betas if is_multirate(trained.model) else None)
-        decoded = torch.stack([piece.decode(z)[0] for piece in pieces], dim=1)  # (num, T, *data)
-        images += decoded.flatten(0, 1).clamp(0, 1)
-    return figures.plot_images(torch.stack(images), columns=len(betas), size=0.8, rows=rows)
+    rows = [f"{name}, z{i + 1}" for name in fits for i in range(num)]
+    drawn = [draw_over_beta(each, betas, num=num, seed=seed) for each in fits.values()]
+    images = torch.cat(drawn).flatten(0, 1)
+    return figures.plot_images(images, columns=len(betas), size=0.8, rows=rows)

@@ -43,7 +43,7 @@ def unit(profile, data, method, keep):
 
 def statements(own):
     """What the paper claims of one training, against ten annealed ones: a row per comparison."""
-    found = over_beta_tables.excesses(own, tuple(MULTI_RATE))
+    found = over_beta_tables.excesses(own, (MR, PAPER))
     held = (found.elbo <= found.theirs).to_frame("lowest −ELBO as low as ten trainings'")
     return held.assign(**{"lower curve at half of the rates": found.dominance >= 0.5})
 

@@ -141,7 +141,7 @@ def as_text(table) -> str:
 
 
 def own_version() -> str:
-    """The commit of the package's own repository; its release where it is installed without one."""
+    """The commit of the package's own repository, or the release of a package without one."""
     home = FOLDER.parents[1]
     if not (home / ".git").exists():  # what git finds further up is another's
         return __version__

@@ -55,6 +55,8 @@ def test_every_unit_has_curves_and_frechet_distances(own):
     assert set(own.method) == set(colour.METHODS)
     wanted = {"rate", "distortion", "loss", "frechet_samples", "frechet_reconstructions"}
     assert wanted <= set(own.metric) and own.value.notna().all()
+    drawn = own[own.metric == "frechet_samples"]
+    assert drawn.encoder.str.startswith("small classifier of").all()
     betas = colour.SEVEN[::2]
     assert curve_of(own, "beta-VAE, annealed").beta.to_numpy() == pytest.approx(betas)
     assert len(curve_of(own, "MR-VAE")) == 2 * len(betas) - 1
@@ -73,6 +75,15 @@ def test_the_table_says_how_the_curves_compare(own):
         ours = [rival.assign(method=name, value=moved) for name in colour.MULTI]
         judged = colour.study.table(pd.concat([rival, *ours])).verdict
         assert set(judged) == {verdict}
+
+
+def test_the_ends_of_the_range_are_compared_for_each_set_and_seed(own):
+    held = colour.ends(own)
+    assert held.index.names == ["data", "seed"] and len(held) == 1
+    drawn = own[(own.metric == "frechet_samples") & (own.beta == own.beta.min())]
+    drawn = drawn.set_index("method").value
+    better = drawn["MR-VAE, paper's gates"] < drawn["beta-VAE, annealed"]
+    assert held["better samples at low β"].item() == better
 
 
 def test_the_figure_has_curves_above_and_differences_below(own):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rvae_lite.laws import LogArcsine
 from rvae_lite.studies import full_length
 
 
@@ -15,6 +16,7 @@ def test_there_is_a_unit_per_set_and_method_of_the_papers_length(monkeypatch):
     )
     cells = full_length.study.cells("cpu")
     assert len(cells) == 2 * len(full_length.METHODS)
+    assert full_length.METHODS[full_length.BOTH_ENDS].law is LogArcsine
     for cell in cells.values():
         full_length.study.run("cpu", cell)
     for name, options in seen:
