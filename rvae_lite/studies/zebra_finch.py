@@ -11,6 +11,7 @@ study = Study(
     "zebra_finch",
     reproduces="Tables 1 and 2, Figures 2 and 4 to 7, birdsong",
     chapter="14_birdsong",
+    minutes=dict(cpu=175),
     profiles=WHOLE | dict(cpu=dict(templates=3, setup=dict(SMALL, epochs=300))),
 )
 study.grid(song_cells)
