@@ -274,7 +274,9 @@ tables.scales(own, *scale)
 
 # %% mystnb={"figure": {"caption": "At the highest beta the samples of one training are nearer to the test images than those of separate trainings. A panel shows the Fréchet distance of 500 samples to 500 test images over beta, on a logarithmic axis; lower is better. The features are those of a small classifier of 4,096 quarter-turned training images. Lines are medians over two seeds, each with features of its own.", "name": "fig-colour-frechet"}}
 how = dict(label="Fréchet distance of samples", log=True, by=["data"])
-_ = over_beta_tables.plot_metric(own, colour.METHODS, "frechet_samples", **how)
+axes = over_beta_tables.plot_metric(own, colour.METHODS, "frechet_samples", **how)
+axes[0].get_legend().remove()
+_ = axes[-1].legend()  # where there is room
 
 # %%
 samples = own[own.metric == "frechet_samples"]
