@@ -27,7 +27,7 @@ COLOURS = {
 }
 PALETTE = [*COLOURS.values(), "#4f9d3a", "#b59a00"]
 COLOURS |= {"MR-VAE, paper's gates": "#4f9d3a", "MR-VAE, twice as long": "#b59a00"}
-COLOURS["MR-VAE, more at both ends"] = "#1fa3a3"
+COLOURS["MR-VAE, more at both ends"] = "#0f7b8a"
 SALT = 1266  # with it no two lines of one figure of the book have the same colour
 LARGE = 1000  # latents in a figure that are worth a UMAP
 GROUPS = ["#8c8c8c", "#3b8bc4", "#e69f00", "#2a9d74", "#d6336c"]  # bars within a group
