@@ -99,12 +99,18 @@ def links_of(row: dict) -> list[str]:
     return [reference(row["notebook"])] if "notebook" in row else []
 
 
-def known_scales(row: dict, profile: str) -> list[str]:
+def profile_of(study, own) -> str:
+    """The profile that made a study's rows: one whose minutes are known, else that of the first."""
+    known = [profile for profile in study.minutes if profile in set(own.profile)]
+    return known[0] if known else own.profile.iloc[0]
+
+
+def known_scales(row: dict) -> list[str]:
     """Each data set of a study's committed rows with its scale."""
     from rvae_lite.studies.study import find_study
 
-    more = evidence.declared(find_study(row["study"]), profile)
-    found = evidence.scales_of(evidence.results(row), **more)
+    study, own = find_study(row["study"]), evidence.results(row)
+    found = evidence.scales_of(own, **evidence.declared(study, profile_of(study, own)))
     return [f"{data}: {text}" if text else data for data, text in found.items()]
 
 
@@ -113,11 +119,11 @@ def study_cells(row: dict) -> dict[str, list[str]]:
     from rvae_lite.studies.study import find_study
 
     study, own = find_study(row["study"]), evidence.results(row)
-    known = [profile for profile in study.minutes if profile in set(own.profile)]
-    profile = (known or [own.profile.iloc[0]])[0]
-    minutes = f"{study.minutes[profile]} min, one core of a CPU" if known else "not measured, CPU"
+    profile, minutes = profile_of(study, own), "not measured, CPU"
+    if profile in study.minutes:
+        minutes = f"{study.minutes[profile]} min, one core of a CPU"
     directions, sizes = evidence.verdicts(row)
-    scales = known_scales(row, profile)
+    scales = known_scales(row)
     return dict(
         chapter=[
             ", ".join(links_of(row)),
@@ -255,7 +261,7 @@ def of_missing() -> str:
     lines = []
     for paper in papers().values():
         for row in paper["missing"]:
-            ours = "; ".join(known_scales(row, evidence.results(row).profile.iloc[0]))
+            ours = "; ".join(known_scales(row))
             command = f"`rvae-lite study {row['study']} --profile paper`"
             lines.append(f"* {', '.join(links_of(row))}: {row['lacks']}. Ours: {ours}. {command}")
     return "\n".join(lines)
