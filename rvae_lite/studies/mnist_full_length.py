@@ -1,0 +1,41 @@
+"""MNIST as long as the paper's training and on all its images, with the small network of patches.
+
+The study `mnist` has the paper's network at a smaller scale.  This one has the paper's scale, and
+a unit for each method, so that a long run gives its first rows early.
+"""
+
+from itertools import product
+
+from rvae_lite.studies.protocols import PROTOCOLS
+from rvae_lite.studies.rosetta_tables import rosetta_table
+from rvae_lite.studies.setup import image_setup, methods_of
+from rvae_lite.studies.study import Study
+
+METHODS = methods_of(rho=2.75)
+WHOLE = dict(epochs=200)  # the paper's; with all images
+study = Study(
+    "mnist_full_length",
+    reproduces="Tables 1 and 2, MNIST, at the paper's length",
+    chapter="12_mnist",
+    profiles=dict(
+        quick=dict(templates=1, setup=dict(num_examples=1000, epochs=2, replicas=3)),
+        cpu=dict(templates=1, setup=WHOLE),
+        paper=dict(templates=3, setup=WHOLE),
+    ),
+)
+study.grid(lambda profile: product(PROTOCOLS, METHODS, range(profile.templates)))
+
+
+@study.unit
+def unit(profile, protocol, method, template, keep):
+    """One method of one protocol with 64 points; what its methods share is trained once."""
+    methods = {method: METHODS[method]}
+    options = dict(profile.setup, columns=dict(network="patch"), methods=methods, progress=True)
+    setup = image_setup("mnist", 64, network="patch", keep=keep, **options)
+    return PROTOCOLS[protocol](setup, template=template)
+
+
+@study.table
+def table(own, published, *, number=1):
+    """Table 1 or 2."""
+    return rosetta_table(own, published, number=number, data="MNIST")
