@@ -12,13 +12,14 @@ from rvae_lite.studies.setup import image_setup, methods_of
 from rvae_lite.studies.study import Study
 
 METHODS = methods_of(rho=2.75)
-WHOLE = dict(epochs=200)  # the paper's; with all images
+SMALL = dict(network="patch", num_examples=1000, epochs=2, replicas=3)
+WHOLE = dict(network="patch", epochs=200)  # the paper's epochs; all images
 study = Study(
     "mnist_full_length",
     reproduces="Tables 1 and 2, MNIST, at the paper's length",
     chapter="12_mnist",
     profiles=dict(
-        quick=dict(templates=1, setup=dict(num_examples=1000, epochs=2, replicas=3)),
+        quick=dict(templates=1, setup=SMALL),
         cpu=dict(templates=1, setup=WHOLE),
         paper=dict(templates=3, setup=WHOLE),
     ),
@@ -30,8 +31,9 @@ study.grid(lambda profile: product(PROTOCOLS, METHODS, range(profile.templates))
 def unit(profile, protocol, method, template, keep):
     """One method of one protocol with 64 points; what its methods share is trained once."""
     methods = {method: METHODS[method]}
-    options = dict(profile.setup, columns=dict(network="patch"), methods=methods, progress=True)
-    setup = image_setup("mnist", 64, network="patch", keep=keep, **options)
+    columns = dict(network=profile.setup["network"])
+    options = dict(profile.setup, columns=columns, keep=keep, progress=True)
+    setup = image_setup("mnist", 64, methods=methods, **options)
     return PROTOCOLS[protocol](setup, template=template)
 
 

@@ -1,0 +1,65 @@
+"""One multi-rate training against separate ones for eight epochs, as the authors' code printed it.
+
+Its README has rate and distortion at four beta, of a ResNet on binary MNIST in batches of 64.
+"""
+
+from rvae_lite.reporting.tables import NO_NUMBER, format_number, verdict
+from rvae_lite.studies.over_beta import METHODS as EQUAL
+from rvae_lite.studies.over_beta import curve_of, over_beta, rate_setup
+from rvae_lite.studies.setup import MR_VAE, PAPER_GATES
+from rvae_lite.studies.study import Study
+
+MR, PAPER, SEPARATE = "MR-VAE", "MR-VAE, paper's gates", "beta-VAE"
+METHODS = {MR: MR_VAE, PAPER: PAPER_GATES, **EQUAL}
+BETAS = (0.01, 0.1, 1.0, 10.0)
+SMALL = dict(network="resnet", width=1 / 16, num_train=1000, num_test=500, epochs=2, replicas=1)
+WHOLE = dict(network="resnet", width=1 / 2, epochs=8, replicas=1)
+study = Study(
+    "eight_epochs",
+    reproduces="the authors' README, a ResNet of 8 epochs",
+    chapter="23_multi_rate",
+    profiles=dict(
+        quick=dict(setup=SMALL),
+        cpu=dict(setup=WHOLE),
+        paper=dict(setup=dict(WHOLE, width=1, replicas=3)),
+    ),
+)
+study.grid(lambda profile: METHODS)
+
+
+@study.unit
+def unit(profile, method, keep):
+    """One method at four beta."""
+    options = dict(profile.setup, keep=keep, progress=True, betas=BETAS, batch_size=64)
+    return over_beta(rate_setup("binary_mnist", methods={method: METHODS[method]}, **options))
+
+
+def printed_excess(published):
+    """The printed loss of one training above that of a separate one, nats: a Series over beta."""
+    rows = published[published.recipe == "eight_epochs"]
+    rows = rows.assign(beta=rows.part.astype(float))
+    printed = rows.pivot_table(index="beta", columns=["metric", "method"], values="median")
+    losses = printed.distortion.add(printed.rate.mul(printed.index, axis=0))
+    return losses["MR-VAE"] - losses[SEPARATE]
+
+
+def excess(own, method: str, *, rival: str = SEPARATE):
+    """Loss of a method above that of a rival, nats, medians over seeds: a Series over beta."""
+    ours, theirs = (curve_of(own, name).set_index("beta").loss for name in (method, rival))
+    return (ours - theirs).dropna()
+
+
+@study.table
+def table(own, published):
+    """Loss of one training above separate ones over beta, beside the printed one."""
+    import pandas as pd
+
+    printed, rows = printed_excess(published), []
+    for method in (PAPER, MR):
+        for beta, here in excess(own, method).items():
+            paper, judged = "—", NO_NUMBER
+            if method == PAPER:
+                paper, judged = format_number(printed[beta]), verdict(here, 0, printed[beta], 0)
+            rows.append([f"{beta:g}", method, paper, format_number(here), *judged])
+    columns = ["beta", "method", "paper", "here", "direction", "size"]
+    return pd.DataFrame(rows, columns=columns).set_index("beta")
