@@ -26,6 +26,7 @@ check fails.
 """
 
 import argparse
+import copy
 import re
 import statistics
 import subprocess
@@ -34,7 +35,6 @@ import tempfile
 import time
 import warnings
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -290,9 +290,10 @@ def run_unit(part, quick, folder):
     if "compile" in chosen:
         setup["compile"] = "auto" if chosen["compile"] else False
     changed = dict(study.profiles[profile], setup=setup)
-    with mock.patch.dict(study.profiles, {profile: changed}):
-        keep = folder / "trainings" / name
-        result = study.run(profile, study.cells(profile)[unit], keep=keep)
+    study = copy.copy(study)
+    study.profiles = study.profiles | {profile: changed}
+    keep = folder / "trainings" / name
+    result = study.run(profile, study.cells(profile)[unit], keep=keep)
     return stamp(getattr(result, "table", result), profile=profile, **chosen)
 
 
