@@ -4,8 +4,9 @@ Its README has rate and distortion at four beta, of a ResNet on binary MNIST in 
 """
 
 from rvae_lite.reporting.tables import NO_NUMBER, format_number, verdict
+from rvae_lite.studies import over_beta_tables
 from rvae_lite.studies.over_beta import METHODS as EQUAL
-from rvae_lite.studies.over_beta import curve_of, over_beta, rate_setup
+from rvae_lite.studies.over_beta import over_beta, rate_setup
 from rvae_lite.studies.setup import MR_VAE, PAPER_GATES
 from rvae_lite.studies.study import Study
 
@@ -43,23 +44,19 @@ def printed_excess(published):
     return losses["MR-VAE"] - losses[SEPARATE]
 
 
-def excess(own, method: str, *, rival: str = SEPARATE):
-    """Loss of a method above that of a rival, nats, medians over seeds: a Series over beta."""
-    ours, theirs = (curve_of(own, name).set_index("beta").loss for name in (method, rival))
-    return (ours - theirs).dropna()
-
-
 @study.table
 def table(own, published):
-    """Loss of one training above separate ones over beta, beside the printed one."""
+    """Loss of one training above separate ones over beta, medians over seeds, and the printed."""
     import pandas as pd
 
     printed, rows = printed_excess(published), []
     for method in (PAPER, MR):
-        for beta, here in excess(own, method).items():
+        above = over_beta_tables.excess(own, method, rival=SEPARATE).groupby("beta").excess
+        for beta, (low, here, high) in above.quantile([0.25, 0.5, 0.75]).unstack().iterrows():
             paper, judged = "—", NO_NUMBER
             if method == PAPER:
-                paper, judged = format_number(printed[beta]), verdict(here, 0, printed[beta], 0)
+                paper = format_number(printed[beta])
+                judged = verdict(here, high - low, printed[beta], 0)
             rows.append([f"{beta:g}", method, paper, format_number(here), *judged])
     columns = ["beta", "method", "paper", "here", "direction", "size"]
     return pd.DataFrame(rows, columns=columns).set_index("beta")

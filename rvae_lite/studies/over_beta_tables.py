@@ -102,15 +102,17 @@ def gaps_against_paper(table, published, *, method: str = "MR-VAE"):
     return shown.rename_axis("beta")
 
 
-def excess(own, method: str = "MR-VAE"):
-    """Loss of one training above that of as many annealed ones as betas, nats.
+def excess(own, method: str = "MR-VAE", *, rival: str | None = None):
+    """Loss of one training above that of as many separate ones as betas, nats.
+
+    rival: the separate ones, by default the annealed of `RIVALS`.
 
     The columns data, network, seed, beta and excess; seeds that both have.
     """
     keys = [*CASE, "seed", "beta"]
     losses = own[(own.metric == "loss") & own.beta.notna()]
     losses = losses.assign(beta=losses.beta.map("{:.4g}".format).astype(float))
-    ours, theirs = (losses[losses.method == name] for name in (method, RIVALS[method]))
+    ours, theirs = (losses[losses.method == name] for name in (method, rival or RIVALS[method]))
     both = ours.merge(theirs, on=keys, suffixes=("", "_of_rival"))
     both = both.assign(excess=both.value - both.value_of_rival)
     return both[[*keys, "excess"]].sort_values(keys, ignore_index=True)
