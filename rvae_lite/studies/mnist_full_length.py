@@ -7,8 +7,9 @@ a unit for each method, so that a long run gives its first rows early.
 from itertools import product
 
 from rvae_lite.studies.protocols import PROTOCOLS
+from rvae_lite.studies.rival_rows import Alice, latents_of, regression_rows, space_rows, spaces_of
 from rvae_lite.studies.rosetta_tables import rosetta_table
-from rvae_lite.studies.setup import image_setup, methods_of
+from rvae_lite.studies.setup import image_setup, methods_of, tidy
 from rvae_lite.studies.study import Study
 
 METHODS = methods_of(rho=2.75)
@@ -29,15 +30,40 @@ study.grid(lambda profile: product(PROTOCOLS, METHODS, range(profile.templates))
 
 @study.unit
 def unit(profile, protocol, method, template, keep):
-    """One method of one protocol with 64 points; what its methods share is trained once."""
+    """One method of one protocol with 64 points; what its methods share is trained once.
+
+    After sequential training also by every map from the points to the first laboratory's space.
+    """
+    import pandas as pd
+
     methods = {method: METHODS[method]}
     columns = dict(network=profile.setup["network"])
     options = dict(profile.setup, columns=columns, keep=keep, progress=True)
     setup = image_setup("mnist", 64, methods=methods, **options)
-    return PROTOCOLS[protocol](setup, template=template)
+    result = PROTOCOLS[protocol](setup, template=template)
+    if result.first is None:
+        return result
+    alice, runs = Alice.of(result.first, result.points, result.validation), result.fits[method]
+    rows = regression_rows(alice) if method == "VAE" else []  # no method's, so once
+    for mapping, codes in spaces_of(alice, *latents_of(alice, runs)):
+        rows += space_rows(alice, codes, runs.seeds, method=method, mapping=mapping)
+    rivals = tidy(setup, rows, result.target, recipe="rivals", template=template)
+    return pd.concat([result.table, rivals])
 
 
 @study.table
 def table(own, published, *, number=1):
     """Table 1 or 2."""
     return rosetta_table(own, published, number=number, data="MNIST")
+
+
+def beside(own):
+    """Every method as it is and behind every map: a row each, medians over runs.
+
+    distance: to the first laboratory's latents of D1, a share of their variance; labels: share
+    carried over; stitched: squared error of its decoder on these latents, a multiple of that on
+    its own.
+    """
+    rows = own[(own.recipe == "rivals") & (own.part == "D1")]
+    layout = dict(index=["method", "mapping"], columns="metric", values="value", sort=False)
+    return rows.pivot_table(aggfunc="median", **layout)[["distance", "labels", "stitched"]]
