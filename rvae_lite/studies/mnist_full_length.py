@@ -14,7 +14,7 @@ from rvae_lite.studies.study import Study
 
 METHODS = methods_of(rho=2.75)
 SMALL = dict(network="patch", num_examples=1000, epochs=2, replicas=3)
-WHOLE = dict(network="patch", num_examples=10_000, epochs=30)
+WHOLE = dict(network="patch", epochs=200)  # the paper's epochs; all images
 study = Study(
     "mnist_full_length",
     reproduces="Tables 1 and 2, MNIST, at the paper's length",
