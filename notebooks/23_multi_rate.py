@@ -454,7 +454,8 @@ multi_rate.study.table(own)
 # Is the difference a fault of ours?
 # The authors' own repository prints a short run, of 8 epochs, as rate and distortion at four values of $\beta$.
 # It concludes that the multi-rate model wins at high $\beta$, because its distortion is the lower one there.
-# We compute losses from the same numbers, and train the same network ourselves: a ResNet, of half the width, on all of binary MNIST for 8 epochs.
+# We compute losses from the same numbers.
+# And we train that network ourselves at half its width, on all of binary MNIST for 8 epochs:
 
 # %%
 from rvae_lite.studies import eight_epochs
