@@ -8,7 +8,7 @@ import numpy as np
 from rvae_lite import alignment, rivals
 from rvae_lite.fitted import Fit
 from rvae_lite.rosetta import RosettaPoints
-from rvae_lite.studies.rival_rows import AS_IT_IS, Alice, latents_of, space_rows, spaces_of
+from rvae_lite.studies.rival_rows import AS_IT_IS, Alice, latents_of, mapped_rows
 from rvae_lite.studies.setup import Result
 
 
@@ -23,9 +23,8 @@ def reached(result: Result):
 
     alice, found = Alice.of(result.first, result.points, result.validation), {}
     for name, runs in result.fits.items():
-        rows = []
-        for label, codes in spaces_of(alice, *latents_of(alice, runs)):
-            rows += space_rows(alice, dict(D1=codes["D1"]), runs.seeds, mapping=label)
+        means, anchors = latents_of(alice, runs)
+        rows = mapped_rows(alice, dict(D1=means["D1"]), anchors, runs.seeds)
         layout = dict(index="mapping", columns="metric", values="value")
         own = pd.DataFrame(rows).pivot_table(aggfunc="median", **layout)
         plain, own = own.loc[AS_IT_IS], own.drop(AS_IT_IS)

@@ -7,7 +7,7 @@ a unit for each method, so that a long run gives its first rows early.
 from itertools import product
 
 from rvae_lite.studies.protocols import PROTOCOLS
-from rvae_lite.studies.rival_rows import Alice, latents_of, regression_rows, space_rows, spaces_of
+from rvae_lite.studies.rival_rows import Alice, latents_of, mapped_rows, regression_rows
 from rvae_lite.studies.rosetta_tables import rosetta_table
 from rvae_lite.studies.setup import image_setup, methods_of, tidy
 from rvae_lite.studies.study import Study
@@ -36,17 +36,14 @@ def unit(profile, protocol, method, template, keep):
     """
     import pandas as pd
 
-    methods = {method: METHODS[method]}
-    columns = dict(network=profile.setup["network"])
-    options = dict(profile.setup, columns=columns, keep=keep, progress=True)
-    setup = image_setup("mnist", 64, methods=methods, **options)
+    options = dict(profile.setup, keep=keep, progress=True, methods={method: METHODS[method]})
+    setup = image_setup("mnist", 64, columns=dict(network=options["network"]), **options)
     result = PROTOCOLS[protocol](setup, template=template)
     if result.first is None:
         return result
     alice, runs = Alice.of(result.first, result.points, result.validation), result.fits[method]
     rows = regression_rows(alice) if method == "VAE" else []  # no method's, so once
-    for mapping, codes in spaces_of(alice, *latents_of(alice, runs)):
-        rows += space_rows(alice, codes, runs.seeds, method=method, mapping=mapping)
+    rows += mapped_rows(alice, *latents_of(alice, runs), runs.seeds, method=method)
     rivals = tidy(setup, rows, result.target, recipe="rivals", template=template)
     return pd.concat([result.table, rivals])
 
@@ -65,7 +62,5 @@ def beside(own):
     """
     rows = own[(own.recipe == "rivals") & (own.part == "D1")]
     layout = dict(index=["method", "mapping"], columns="metric", values="value", sort=False)
-    found = rows.pivot_table(aggfunc="median", **layout).rename(
-        columns=dict(stitched="her decoder")
-    )
-    return found[["distance", "labels", "her decoder"]]
+    found = rows.pivot_table(aggfunc="median", **layout)
+    return found[["distance", "labels", "stitched"]].rename(columns=dict(stitched="her decoder"))

@@ -51,8 +51,8 @@ def rival_rows(alice: Alice, name: str, runs: Fit, *, mapped: bool) -> list[dict
     for part, data in alice.parts.items():
         rows += quality_rows(runs, data.x, method=name, mapping=AS_IT_IS, part=part)
     means, anchors = latents_of(alice, runs)
-    for label, codes in spaces_of(alice, means, anchors, maps=rivals.MAPS if mapped else ()):
-        rows += space_rows(alice, codes, runs.seeds, method=name, mapping=label)
+    maps = rivals.MAPS if mapped else ()
+    rows += mapped_rows(alice, means, anchors, runs.seeds, maps=maps, method=name)
     for label, kind in RELATIVE.items() if mapped else ():
         keys = dict(kind=kind, method=name, mapping=label)
         rows += relative_rows(alice, means, anchors, runs.seeds, **keys)
@@ -78,6 +78,14 @@ def spaces_of(alice: Alice, means: dict, anchors: np.ndarray, *, maps=rivals.MAP
             pairs = zip(fitted, each, strict=True)
             moved[part] = np.stack([mapping(run) for mapping, run in pairs])
         yield label, moved
+
+
+def mapped_rows(alice: Alice, means: dict, anchors, seeds, *, maps=rivals.MAPS, **keys):
+    """`space_rows` of latents as they are and by each map that the points determine."""
+    rows = []
+    for label, codes in spaces_of(alice, means, anchors, maps=maps):
+        rows += space_rows(alice, codes, seeds, mapping=label, **keys)
+    return rows
 
 
 def space_rows(alice: Alice, codes: dict, seeds, **keys) -> list[dict]:
