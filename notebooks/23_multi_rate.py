@@ -471,9 +471,7 @@ check(at_four[eight_epochs.PAPER], "the paper's gates, 8 epochs here: the same, 
 gain = at_four[eight_epochs.PAPER] - at_four[eight_epochs.MR]
 check(gain, "8 epochs here: what latents that close take off it, nats", above=1.5)
 check(at_four[eight_epochs.MR], "what is left, nats", above=0)
-theirs = published[(published.recipe == "eight_epochs") & (published.method == rival)]
-theirs = theirs.pivot(index="part", columns="metric", values="median")
-theirs = theirs.set_axis(theirs.index.astype(float)).sort_index()
+theirs = eight_epochs.printed_points(published).xs(rival, axis=1, level="method")
 separate = over_beta.curve_of(short, rival).set_index("beta")
 off = (separate[theirs.columns] - theirs).abs()
 check(off, "rate and distortion of our separate trainings, off the authors', nats", below=3)

@@ -1,6 +1,7 @@
 """One multi-rate training against separate ones for eight epochs, as the authors' code printed it.
 
-Its README has rate and distortion at four beta, of a ResNet on binary MNIST in batches of 64.
+Its README has rate and distortion at four beta, of a ResNet on binary MNIST in batches of 64; what
+it calls "MR-VAE" has the paper's gates.
 """
 
 from rvae_lite.reporting.tables import NO_NUMBER, format_number, verdict
@@ -35,24 +36,23 @@ def unit(profile, method, keep):
     return over_beta(rate_setup("binary_mnist", methods={method: METHODS[method]}, **options))
 
 
-def printed_excess(published):
-    """The printed loss of one training above that of a separate one, nats: a Series over beta.
-
-    The printed "MR-VAE" has the paper's gates.
-    """
+def printed_points(published):
+    """The printed rates and distortions, nats: a row per beta, a column per metric and method."""
     rows = published[published.recipe == "eight_epochs"]
     rows = rows.assign(beta=rows.part.astype(float))
-    printed = rows.pivot_table(index="beta", columns=["metric", "method"], values="median")
+    return rows.pivot_table(index="beta", columns=["metric", "method"], values="median")
+
+
+def printed_excess(published):
+    """The printed loss of one training above that of a separate one, nats: a Series over beta."""
+    printed = printed_points(published)
     losses = printed.distortion.add(printed.rate.mul(printed.index, axis=0))
     return losses["MR-VAE"] - losses[SEPARATE]
 
 
 @study.table
 def table(own, published):
-    """Loss of one training above a separate one over beta, nats, medians over seeds; the printed.
-
-    Judged is the direction: with one seed a size has no range to agree within.
-    """
+    """Loss of one training above a separate one, nats, medians over seeds; judged is its sign."""
     import pandas as pd
 
     printed, rows = printed_excess(published), []
