@@ -72,7 +72,7 @@ betas = np.geomspace(0.01, 10, 4)
 options = dict(network=network, width=width, latent_dim=latent_dim, num_train=num_train)
 options |= dict(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
 options |= dict(num_test=200, betas=tuple(betas), replicas=1, compile=False)
-options |= dict(methods={"MR-VAE": colour.MR_VAE} | over_beta.ANNEALED)
+options |= dict(methods={over_beta.MR: over_beta.MR_VAE} | over_beta.ANNEALED)
 setting = over_beta.rate_setup(dataset, **options)
 x = setting.test
 print(len(setting.train), "images to train on,", len(x), "to test, each", x.shape[1:])
@@ -221,8 +221,8 @@ _ = figures.plot_images(strip, columns=8, rows=names)
 colour.study.table(own)
 
 # %%
-found = over_beta_tables.excesses(own, tuple(colour.MULTI)).droplevel("network")
-closing, paper = (found.loc[name] for name in colour.MULTI)
+found = over_beta_tables.excesses(own, tuple(colour.MULTI_RATE)).droplevel("network")
+closing, paper = (found.loc[name] for name in colour.MULTI_RATE)
 cifar, svhn = closing.index[:2]
 by_seed = over_beta_tables.excess(own).groupby(["data", "seed"]).excess.mean()
 check(by_seed[svhn], "SVHN: mean excess of one training, each seed, nats", between=(1.5, 3))
@@ -282,7 +282,7 @@ _ = axes[-1].legend()  # where there is room
 samples = own[own.metric == "frechet_samples"]
 samples = samples.pivot_table(index=["data", "seed"], columns=["beta", "method"], values="value")
 highest = samples[own.beta.max()]
-for name in colour.MULTI:
+for name in colour.MULTI_RATE:
     share = highest[name] / highest[seven]
     check(share, f"{name}, β = 10: distance over separate trainings', each seed", below=1)
 held = colour.ends(own)

@@ -6,13 +6,11 @@ it calls "MR-VAE" has the paper's gates.
 
 from rvae_lite.reporting.tables import NO_NUMBER, format_number, verdict
 from rvae_lite.studies import over_beta_tables
-from rvae_lite.studies.over_beta import METHODS as EQUAL
-from rvae_lite.studies.over_beta import over_beta, rate_setup
-from rvae_lite.studies.setup import MR_VAE, PAPER_GATES
+from rvae_lite.studies.over_beta import MR, PAPER, WITH_PAPER_GATES, over_beta, rate_setup
 from rvae_lite.studies.study import Study
 
-MR, PAPER, SEPARATE = "MR-VAE", "MR-VAE, paper's gates", "beta-VAE"
-METHODS = {MR: MR_VAE, PAPER: PAPER_GATES, **EQUAL}
+SEPARATE = "beta-VAE"
+METHODS = WITH_PAPER_GATES
 BETAS = (0.01, 0.1, 1.0, 10.0)
 SMALL = dict(network="resnet", width=1 / 16, num_train=1000, num_test=500, epochs=2, replicas=1)
 WHOLE = dict(network="resnet", width=1 / 2, epochs=8, replicas=1)

@@ -27,7 +27,7 @@ from rvae_lite.models.ladder import LadderVAE, rates_by_scale
 from rvae_lite.models.vae import VAE
 from rvae_lite.multirate import closed_share, is_multirate
 from rvae_lite.studies.features import features_of, quarter_turns
-from rvae_lite.studies.setup import MR_VAE, Method, Result, Setup, tidy, train
+from rvae_lite.studies.setup import MR_VAE, PAPER_GATES, Method, Result, Setup, tidy, train
 
 NETWORKS = ("mlp", "cnn", "resnet", "ladder")
 TIMED_EXAMPLES, TIMED_RUNS = 1024, 3
@@ -36,9 +36,12 @@ REFERENCE_IMAGES = 1024  # that train the encoder of Frechet distances
 # The paper's distortion of colours: the sum of squared errors, without a factor of 1/2.
 COLOUR = dict(likelihood="gaussian", noise_variance=0.5, value_range=(0.0, 1.0))
 
+MR, PAPER = "MR-VAE", "MR-VAE, paper's gates"
+MULTI_RATE = {MR: MR_VAE, PAPER: PAPER_GATES}
 PLAIN = {"beta-VAE": Method()}
 ANNEALED = {"beta-VAE, annealed": Method(anneal=0.3)}
-METHODS = {"MR-VAE": MR_VAE, **PLAIN, **ANNEALED}
+METHODS = {MR: MR_VAE, **PLAIN, **ANNEALED}
+WITH_PAPER_GATES = MULTI_RATE | PLAIN | ANNEALED
 
 
 def rate_setup(

@@ -64,7 +64,7 @@ def test_every_unit_has_curves_and_frechet_distances(own):
 
 def test_the_table_says_how_the_curves_compare(own):
     shown = colour.study.table(own)
-    assert shown.index.get_level_values("method").tolist() == [*colour.MULTI]
+    assert shown.index.get_level_values("method").tolist() == [*colour.MULTI_RATE]
     losses = own[own.metric == "loss"].set_index(["method", "beta"]).value
     lowest = own.beta.min()
     expected = losses["MR-VAE", lowest] - losses["beta-VAE, annealed", lowest]
@@ -72,7 +72,7 @@ def test_the_table_says_how_the_curves_compare(own):
     rival = own[own.method == "beta-VAE, annealed"]
     for shift, verdict in ((-5.0, "agrees"), (5.0, "differs")):
         moved = rival.value + shift * (rival.metric == "distortion")
-        ours = [rival.assign(method=name, value=moved) for name in colour.MULTI]
+        ours = [rival.assign(method=name, value=moved) for name in colour.MULTI_RATE]
         judged = colour.study.table(pd.concat([rival, *ours])).verdict
         assert set(judged) == {verdict}
 

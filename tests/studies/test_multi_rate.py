@@ -50,7 +50,7 @@ def test_an_excess_is_the_difference_in_loss_at_the_ten_betas(own):
         close = np.isclose(rows.beta.to_numpy()[:, None], betas, rtol=1e-4).any(1)
         return rows[close].sort_values("beta").value.to_numpy()
 
-    expected = losses(multi_rate.PAPER) - losses(multi_rate.ANNEALED)
+    expected = losses(multi_rate.PAPER) - losses("beta-VAE, annealed")
     np.testing.assert_allclose(part.excess, expected)
     row = over_beta_tables.excesses(own, [multi_rate.PAPER]).loc[
         (multi_rate.PAPER, *list(case.values())[:2])
