@@ -529,13 +529,38 @@ print(rosetta_tables.scale_of(own, "images"), "residual network", sep=", ")
 # ### With all images, for 200 epochs
 #
 # The next tables have the paper's scale: all 70,000 images, of which 42,000 train, 200 epochs, and ten runs of each method.
-# Bob trains on the half of the 42,000 with his digits.
-# The network is the small one of patches, and the protocol is sequential training.
+# The network is the small one of patches.
 
 # %%
 from rvae_lite.studies import mnist_full_length
 
 whole = load_results("mnist_full_length")
+mnist_full_length.study.table(whole, number=1)
+
+# %% [markdown]
+# **Table 1 at the paper's scale**, retraining variability.
+# The beta-VAE was not retrained at this scale.
+
+# %%
+again = whole[whole.recipe == "reproducibility"]
+median = rosetta_tables.medians(again)
+lead = median.loc["VAE"] - median.loc["R-VAE"]
+for metric, name in kinds.items():
+    check(lead[metric], f"paper's scale: the R-VAE's lead in {name}, nats", above=0)
+share = median.unaligned.loc["R-VAE"] / median.unaligned.loc["VAE"]
+check(share, "paper's scale: its distance to the template, a share of the VAE's", below=0.1)
+more = median.rate.loc["R-VAE"] - median.rate.loc["VAE"]
+check(more, "paper's scale: the R-VAE's rate minus the VAE's, nats", between=(1, 2))
+rosetta_tables.summary(again)
+
+# %% [markdown]
+# **The same, in other measures**, as in the table of what the paper does not tabulate.
+# After 200 epochs the anchors still hold: the squared distance to the template is 0.17 of its variance, for the VAE it is twice the variance.
+# The R-VAE pays 1.4 nats of rate, and its squared error is the VAE's.
+#
+# In sequential training Bob trains on the half of the 42,000 with his digits:
+
+# %%
 mnist_full_length.study.table(whole, number=2)
 
 # %% [markdown]
@@ -544,6 +569,7 @@ mnist_full_length.study.table(whole, number=2)
 # Here is the same network on 10,000 images, for 30 epochs:
 
 # %%
+from rvae_lite.studies.rival_rows import in_alices_space
 from rvae_lite.studies.study import read_rows
 
 earlier = read_rows(results_folder() / "smaller" / "mnist_full_length.csv")
@@ -557,7 +583,7 @@ mnist_full_length.study.table(earlier, number=2)
 
 # %%
 asked = ["as it is", "smooth"]
-longer, shorter = mnist_full_length.beside(whole), mnist_full_length.beside(earlier)
+longer, shorter = (in_alices_space(rows[rows.recipe == "rivals"]) for rows in (whole, earlier))
 near, before = longer.distance.unstack(), shorter.distance.unstack()
 plain, smooth = near["as it is"], near["smooth"]
 check(plain[others], "VAE and beta-VAE: distance to Alice / her variance", above=1)
@@ -605,8 +631,9 @@ check(more["loss"], "Bob's digits: the R-VAE's loss minus the VAE's, nats", betw
 price
 
 # %% [markdown]
-# **Reconstruction of Bob's digits at that scale.**
-# The R-VAE reconstructs *as well*: its lead in distortion lies within the spread of the runs.
+# **Reconstruction at that scale**, of Bob's digits and of held-out images after a retraining.
+# The R-VAE reconstructs *as well* in both.
+# Of Bob's digits its lead in distortion lies within the spread of the runs.
 # It pays for that lead with rate, so that the loss, distortion plus rate, is about the VAE's.
 
 # %% [markdown]
@@ -614,7 +641,7 @@ price
 #
 # * Sixty-four anchors hold a convolutional network's space as they hold a small one's. One decoder then reads every anchored model.
 # * A smooth map fitted on the points after training comes about as near, and at the paper's scale nearer. Of what Bob trains, both together come nearest.
-# * After long trainings on many images 64 points hold less: her decoder's error is 1.8 times that on her own latents, anchored or mapped.
+# * After long trainings on many images 64 points still hold a retraining on the same images. A laboratory with other digits they hold less: her decoder's error is 1.8 times that on her own latents, anchored or mapped.
 # * Anchors cost no reconstruction, and decoders agree along whole paths between the points.
 # * A window fitted once shows whether two maps agree. A window fitted for each model hides it.
 # * The same seed gives the same space where nothing changes, and in practice something does.

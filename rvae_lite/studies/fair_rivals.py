@@ -15,6 +15,7 @@ from rvae_lite.studies.rival_rows import (
     REGRESSION,
     Alice,
     bound_rows,
+    in_alices_space,
     regression_rows,
     rival_rows,
 )
@@ -109,17 +110,10 @@ def medians(own, metric: str, part: str = "D1"):
 
 
 def beside(own, title: str):
-    """One data set's rivals: a row each, medians over runs and templates.
-
-    distance: to Alice's latents of D1, a share of their variance; labels: share carried over;
-    her decoder: its squared error on the rival's latents, a multiple of that on hers.
-    """
-    import pandas as pd
-
-    rows = own[own["data"] == title]
-    columns = {"distance": "distance", "labels": "labels", "her decoder": "stitched"}
-    found = {name: medians(rows, metric)[title] for name, metric in columns.items()}
-    return pd.DataFrame(found).loc[[SENT, "VAE", *SHOWN]].round(3)
+    """One data set's rivals, a row each: the columns of `in_alices_space`."""
+    found = in_alices_space(own[own["data"] == title])
+    named = found.set_axis(rival_of(found.reset_index())).rename_axis("rival")
+    return named.loc[[SENT, "VAE", *SHOWN]].round(3)
 
 
 def decisions(own):

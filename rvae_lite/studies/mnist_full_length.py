@@ -52,15 +52,3 @@ def unit(profile, protocol, method, template, keep):
 def table(own, published, *, number=2):
     """Table 1 or 2."""
     return rosetta_table(own, published, number=number, data="MNIST")
-
-
-def beside(own):
-    """Every method as it is and behind each map that the points determine: medians over runs.
-
-    distance: to the first laboratory's latents of D1, a share of their variance; labels: share
-    carried over; her decoder: its squared error on these latents, a multiple of that on its own.
-    """
-    rows = own[(own.recipe == "rivals") & (own.part == "D1")]
-    layout = dict(index=["method", "mapping"], columns="metric", values="value", sort=False)
-    found = rows.pivot_table(aggfunc="median", **layout)
-    return found[["distance", "labels", "stitched"]].rename(columns=dict(stitched="her decoder"))

@@ -111,6 +111,18 @@ def space_rows(alice: Alice, codes: dict, seeds, **keys) -> list[dict]:
     return rows + run_rows(dict(labels=carried, stitched=stitched), seeds, part="D1", **keys)
 
 
+def in_alices_space(own):
+    """Medians over runs and templates of D1 in Alice's space: a row per method and mapping.
+
+    distance: to Alice's latents, a share of their variance; labels: share carried over;
+    her decoder: its squared error on these latents, a multiple of that on hers.
+    """
+    layout = dict(index=["method", "mapping"], columns="metric", values="value", sort=False)
+    found = own[own.part == "D1"].pivot_table(aggfunc="median", **layout)
+    found = found[["distance", "labels", "stitched"]].rename_axis(columns=None)
+    return found.rename(columns=dict(stitched="her decoder"))
+
+
 def _decoder_errors(first: Fit, x, codes: np.ndarray) -> np.ndarray:
     """Squared error of a decoder on latents (M, N, K) of x, summed over dimensions: (M,)."""
     x, errors = torch.from_numpy(_flat(x)), []

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 from rvae_lite.studies import mnist_full_length
 from rvae_lite.studies.mnist_full_length import METHODS, study
+from rvae_lite.studies.rival_rows import in_alices_space
 from rvae_lite.studies.study import load_results
 
 
@@ -36,7 +37,8 @@ def test_the_committed_rows_are_of_all_images_and_the_papers_epochs():
 
 
 def test_every_method_stands_beside_its_maps_and_the_regression():
-    found = mnist_full_length.beside(load_results("mnist_full_length"))
+    own = load_results("mnist_full_length")
+    found = in_alices_space(own[own.recipe == "rivals"])
     for method in ("VAE", "R-VAE"):
         assert {"as it is", "rotation", "ridge affine", "smooth"} <= set(found.loc[method].index)
     assert list(found.loc["regression on the points"].index) == ["as it is"]
