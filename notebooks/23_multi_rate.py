@@ -471,8 +471,10 @@ check(at_four[eight_epochs.PAPER], "the paper's gates, 8 epochs here: the same, 
 gain = at_four[eight_epochs.PAPER] - at_four[eight_epochs.MR]
 check(gain, "8 epochs here: what latents that close take off it, nats", above=1.5)
 check(at_four[eight_epochs.MR], "what is left, nats", above=0)
-off = at_four["beta-VAE, annealed"].abs()
-check(off, "8 epochs here: what annealing changes in a separate training, nats", below=1)
+change = at_four["beta-VAE, annealed"]
+name = "8 epochs here: what annealing adds to the loss of a separate training"
+check(change.loc[:1], f"{name}, β of 0.01 to 1, nats", between=(0, 1))
+check(change.loc[10], f"{name}, β of 10, nats", between=(-1, 0))
 theirs = eight_epochs.printed_points(published).xs(rival, axis=1, level="method")
 separate = over_beta.curve_of(short, rival).set_index("beta")
 off = (separate[theirs.columns] - theirs).abs()
@@ -486,7 +488,8 @@ eight_epochs.study.table(short)
 # So a short training with the paper's gates is behind in the authors' hands as well, and ours is behind where theirs is.
 # Our separate trainings have nearly their rates and distortions, at half the width.
 # Latents that close take 1.6 to 7.5 nats off the excess.
-# Annealing changes a separate training by less than a nat at each of the four, so in 8 epochs it makes no harder rival.
+# Annealing adds 0.1 to 0.7 nats to the loss of a separate training at the three lower $\beta$ and takes off 0.7 at $\beta = 10$.
+# So in 8 epochs it is about as hard a rival.
 # Each separate model has all of its steps for its own $\beta$, and few steps make that count.
 # Do the paper's many steps close the gap?
 #
@@ -504,8 +507,8 @@ full_length.study.table(whole, None)
 _ = full_length.study.figure(whole)
 
 # %%
-found = over_beta_tables.excesses(whole, tuple(full_length.ONE_TRAINING))
-ours, paper, ends = (found.loc[name] for name in full_length.ONE_TRAINING)
+found = over_beta_tables.excesses(whole, tuple(full_length.MULTI))
+ours, paper, ends = (found.loc[name] for name in full_length.MULTI)
 check(paper["mean"], "200 epochs, the paper's gates: mean excess, nats", above=5)
 check(ours["mean"], "200 epochs, latents that close: mean excess, nats", below=5)
 ratio = ours["mean"] / paper["mean"]

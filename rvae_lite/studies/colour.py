@@ -15,7 +15,7 @@ from rvae_lite.fitted import Fit
 from rvae_lite.multirate import is_multirate
 from rvae_lite.reporting import figures
 from rvae_lite.studies import over_beta_tables
-from rvae_lite.studies.over_beta import ANNEALED, MULTI_RATE, curve_of, over_beta, plain_fits
+from rvae_lite.studies.over_beta import ANNEALED, MULTI_RATE, PAPER, curve_of, over_beta, plain_fits
 from rvae_lite.studies.over_beta import rate_setup as setup_of
 from rvae_lite.studies.setup import BETAS, Setup
 from rvae_lite.studies.study import Study
@@ -29,7 +29,7 @@ WHOLE["svhn"] = dict(latent_dim=32)
 SMALL = dict(width=1 / 4, num_train=4500, num_test=1000, num_images=500, betas=SEVEN)
 SMALL.update(batch_size=32, learning_rate=3e-3, epochs=16)  # about 140 steps an epoch on each set
 TINY = dict(SMALL, width=1 / 16, num_train=160, num_test=48, epochs=4, betas=SEVEN[::2])
-PAPER = dict(epochs=200, betas=BETAS, num_images=5000)
+LONG = dict(epochs=200, betas=BETAS, num_images=5000)
 study = Study(
     "colour",
     reproduces="Figures 5 to 7, colour images, in small",
@@ -38,7 +38,7 @@ study = Study(
     profiles=dict(
         quick=dict(sets=dict(procedural_colour=dict(latent_dim=8)), seeds=1, setup=TINY),
         cpu=dict(sets=PARTS, seeds=2, setup=SMALL),
-        paper=dict(sets=WHOLE, seeds=3, setup=PAPER),
+        paper=dict(sets=WHOLE, seeds=3, setup=LONG),
     ),
 )
 study.grid(lambda profile: product(profile.sets, METHODS, range(profile.seeds)))
@@ -72,7 +72,7 @@ def table(own, published):
 def ends(own):
     """Figure 6 with the paper's gates, each set and seed: see `over_beta_tables.ends`."""
     rival, by = "beta-VAE, annealed", ("data", "seed")
-    return over_beta_tables.ends(own, "MR-VAE, paper's gates", rival, by=by)
+    return over_beta_tables.ends(own, PAPER, rival, by=by)
 
 
 @study.figure

@@ -18,7 +18,7 @@ study = Study(
     "eight_epochs",
     reproduces="the authors' README, a ResNet of 8 epochs",
     chapter="23_multi_rate",
-    minutes=dict(cpu=80),
+    minutes=dict(cpu=70),
     profiles=dict(
         quick=dict(setup=SMALL),
         cpu=dict(setup=WHOLE),

@@ -120,7 +120,7 @@ def decisions(own):
     """What each choice needs, and medians over the data sets of what it reaches.
 
     own error: squared error on D2 of the model that Bob ends with, a multiple of the plain VAE's;
-    the other numbers as in `beside`.
+    the other numbers as in `in_alices_space`.
     """
     import pandas as pd
 

@@ -11,11 +11,11 @@ from rvae_lite.reporting.tables import (
     held_in,
     verdict,
 )
-from rvae_lite.studies.over_beta import area_and_dominance, at_betas_of, curve_of
+from rvae_lite.studies.over_beta import MULTI_RATE, area_and_dominance, at_betas_of, curve_of
 
 CASE = ["data", "network"]
 # A multi-rate training, and the annealed ones, one for each beta, that it is compared with
-ONE_TRAINING = ("MR-VAE", "MR-VAE, paper's gates", "MR-VAE, more at both ends")
+ONE_TRAINING = (*MULTI_RATE, "MR-VAE, more at both ends")
 RIVALS = dict.fromkeys(ONE_TRAINING, "beta-VAE, annealed")
 RIVALS["MR-VAE, twice as long"] = "beta-VAE, annealed, twice as long"
 
