@@ -202,6 +202,7 @@ def main():
     parser.add_argument("--speed", action="store_true", help="just measure two workers")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     with tempfile.TemporaryDirectory(prefix="workers-") as folder:
         bench, failures = Bench(Path(folder), epochs=options.epochs), []
         if options.speed:
