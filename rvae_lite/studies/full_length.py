@@ -9,10 +9,10 @@ from rvae_lite.laws import LogArcsine
 from rvae_lite.reporting import figures
 from rvae_lite.studies import over_beta_tables
 from rvae_lite.studies.over_beta import ANNEALED, MR, MULTI_RATE, PAPER, over_beta, rate_setup
+from rvae_lite.studies.over_beta_tables import BOTH_ENDS
 from rvae_lite.studies.setup import MR_VAE
 from rvae_lite.studies.study import Study
 
-BOTH_ENDS = "MR-VAE, more at both ends"
 MULTI = MULTI_RATE | {BOTH_ENDS: MR_VAE._replace(law=LogArcsine)}
 METHODS = MULTI | ANNEALED
 SETS = ("binary_mnist", "omniglot")

@@ -5,11 +5,10 @@ from itertools import product
 from rvae_lite.reporting import figures
 from rvae_lite.studies import over_beta_tables
 from rvae_lite.studies.over_beta import ANNEALED, MR, PAPER, WITH_PAPER_GATES, over_beta, rate_setup
-from rvae_lite.studies.over_beta_tables import CASE
+from rvae_lite.studies.over_beta_tables import CASE, LONG
 from rvae_lite.studies.setup import MR_VAE
 from rvae_lite.studies.study import Study
 
-LONG = "MR-VAE, twice as long"
 METHODS = WITH_PAPER_GATES
 LONGER = {LONG: MR_VAE._replace(longer=2)}
 LONGER |= {f"{name}, twice as long": each._replace(longer=2) for name, each in ANNEALED.items()}

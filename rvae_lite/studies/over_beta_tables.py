@@ -14,10 +14,11 @@ from rvae_lite.reporting.tables import (
 from rvae_lite.studies.over_beta import MULTI_RATE, area_and_dominance, at_betas_of, curve_of
 
 CASE = ["data", "network"]
+LONG, BOTH_ENDS = "MR-VAE, twice as long", "MR-VAE, more at both ends"
 # A multi-rate training, and the annealed ones, one for each beta, that it is compared with
-ONE_TRAINING = (*MULTI_RATE, "MR-VAE, more at both ends")
+ONE_TRAINING = (*MULTI_RATE, BOTH_ENDS)
 RIVALS = dict.fromkeys(ONE_TRAINING, "beta-VAE, annealed")
-RIVALS["MR-VAE, twice as long"] = "beta-VAE, annealed, twice as long"
+RIVALS[LONG] = "beta-VAE, annealed, twice as long"
 
 
 def best_negative_elbos(table, *, baseline: str = "beta-VAE"):
