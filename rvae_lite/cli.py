@@ -46,10 +46,12 @@ def study(
         typer.Option(help="Run the units on the workers of a Dask scheduler, tcp://HOST:8786."),
     ] = None,
 ):
-    """Run the study behind a table or figure; resumes after the last finished unit.
+    r"""Run the study behind a table or figure; resumes after the last finished unit.
 
-    --workers and --scheduler need pip install "rvae_lite[cluster]".  RVAE_LITE_STUDIES names a
-    folder of more studies: a file NAME.py there that says `study = Study("NAME", ...)` is one.
+    --workers and --scheduler need pip install "rvae_lite\[cluster]".
+
+    RVAE_LITE_STUDIES names a folder of more studies: a file NAME.py there
+    that says `study = Study("NAME", ...)` is one.
 
     Examples:
 

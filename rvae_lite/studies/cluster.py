@@ -115,6 +115,7 @@ def _there(scheduler: str):
     except (OSError, ValueError, TypeError) as error:
         raise OSError(f"no Dask scheduler answers at {scheduler}: {remedy}") from error
     with client:
+        _check_scheduler(client, scheduler)
         if not client.scheduler_info(n_workers=-1)["workers"]:
             say(f"the scheduler at {scheduler} has no workers yet: waiting for one")
         client.submit(int).result()  # a task, so that a cluster which adapts asks for a worker
@@ -189,6 +190,15 @@ def release_of(study: str) -> str:
     for path in sorted(package.rglob("*.py")):
         digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def _check_scheduler(client, address: str) -> None:
+    """Refuse a scheduler without the package: it reads the units before it hands them out."""
+    try:
+        client.run_on_scheduler(_fault_of, found="", threads=1, release="")  # or any other of ours
+    except (ImportError, AttributeError) as error:
+        where = f"the scheduler at {address} has no rvae_lite"
+        raise ValueError(f"{where} ({error}): install the same release there as here") from error
 
 
 def _check_workers(client, study: str, release: str) -> None:

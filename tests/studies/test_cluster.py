@@ -2,11 +2,13 @@
 
 import errno
 import gc
+import json
 import logging
 import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -276,6 +278,35 @@ def test_workers_of_another_release_are_refused_by_name(write, scheduler):
     assert found.unit == "seed0" and "another rvae_lite" in found.reason  # one that came late
 
 
+BARE_SCHEDULER = """
+import sys
+
+sys.modules["rvae_lite"] = None
+from distributed.cli.dask_scheduler import main
+
+main(["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", sys.argv[1]])
+"""
+
+
+@pytest.fixture
+def bare_scheduler(tmp_path):
+    """The address of a scheduler that cannot import the package."""
+    file = tmp_path / "scheduler.json"
+    command = [sys.executable, "-c", BARE_SCHEDULER, str(file)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 60
+        while not file.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        yield json.loads(file.read_text())["address"]
+        process.terminate()
+
+
+def test_a_scheduler_without_the_package_is_refused_by_name(write, bare_scheduler):
+    options = dict(out=write() / "out", progress=False, scheduler=bare_scheduler)
+    with pytest.raises(ValueError, match=f"^the scheduler at {bare_scheduler} has no rvae_lite"):
+        run_study("fake", "quick", **options)
+
+
 def test_workers_of_several_threads_are_refused(write):
     write()
     options = WORKERS | dict(n_workers=1, processes=False, threads_per_worker=2)
@@ -299,8 +330,9 @@ def test_no_dask_no_scheduler_and_both_at_once_are_one_sentence_each(write, monk
     monkeypatch.setattr(cluster.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r'dask is missing: pip install "rvae_lite\[cluster\]"'):
         run_study("fake", "quick", workers=2, **options)
-    result = CliRunner().invoke(cli.app, ["study", "fake", "--workers", "0"])
-    assert result.exit_code == 2
+    assert CliRunner().invoke(cli.app, ["study", "fake", "--workers", "0"]).exit_code == 2
+    shown = CliRunner().invoke(cli.app, ["study", "--help"]).output
+    assert 'pip install "rvae_lite[cluster]"' in shown
 
 
 def test_a_unit_that_another_process_measures_comes_last(write):
