@@ -1,7 +1,7 @@
 """What the gates of a multi-rate model cost: parameters, and CPU time of a training step.
 
-    python benchmarks/gates.py                        # the paper's CNN and ResNet, a few minutes on
-    one thread python benchmarks/gates.py --width 0.25 --rounds 9
+    python benchmarks/gates.py                        # the paper's CNN and ResNet, a few minutes
+    python benchmarks/gates.py --width 0.25 --rounds 9
 
 Plain and gated networks take turns, step after step, so that a machine that slows down slows them
 all: the ratios are medians over rounds.  CPU time is `time.process_time()` of forward, backward and

@@ -1,6 +1,6 @@
 """How time and memory of `fit` grow with N examples and M replicas: at most in proportion.
 
-    python benchmarks/growth.py                       # about five minutes on one thread
+    python benchmarks/growth.py                       # two to five minutes on one thread
     python benchmarks/growth.py --examples 1000 10000 --replicas 1 4 --repeats 1
 
 One epoch of a small network on 8x8 images of bytes, in batches of 1000, with one replica where N
@@ -10,7 +10,8 @@ reading, so that a copy of them all would show.  Each case runs in a process of 
 the process's peak, and, in brackets, its part that is no page of the file.
 
 Slopes are those of a line through logarithms, and between the two largest sizes; memory's are those
-of the peak.  Exits with an error where a line is steeper than 1.05.
+of the peak.  10^6 of these images are only 64 MB: that nothing copies a set larger than the memory
+is for `sizes.py` to show.  Exits with an error where a line is steeper than 1.05.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Networks of images: M replicas one after the other, side by side, and as patches; prints ratios.
 
-    python benchmarks/networks.py                 on a CUDA device where there is one, else on one
-    CPU thread python benchmarks/networks.py --side 64       images as large as the chairs'
+    python benchmarks/networks.py                 # a CUDA device if there is one, or one CPU thread
+    python benchmarks/networks.py --side 64       # images as large as the chairs'
 
 Every case runs in a process of its own; times are wall clock, so leave the machine alone meanwhile.
 """
