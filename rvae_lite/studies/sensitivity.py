@@ -1,5 +1,7 @@
 """Gates, annealing, the law and the range of beta, on binary digits, one change at a time."""
 
+from itertools import product
+
 import numpy as np
 
 from rvae_lite.laws import LogArcsine, LogPower
@@ -37,22 +39,26 @@ DRAWING = {
 }
 SPEED = {"slow gates": gated(gate_speed=1.0)}
 VARIANTS = LATENTS | SHARE | GATES | RANGES | DRAWING | SPEED
+METHODS = {"MR-VAE": MR_VAE} | VARIANTS | PLAIN | ANNEALED
 SIZES = dict(network="mlp", width=0.5, latent_dim=8, batch_size=64, learning_rate=3e-3)
-WHOLE = dict(setup=dict(SIZES, epochs=150, replicas=3))
 study = Study(
     "sensitivity",
     reproduces="Section 5.3, Appendix D",
     chapter="25_sensitivity",
     minutes=dict(cpu=10),
-    profiles=dict(quick=dict(setup=dict(SIZES, epochs=20, replicas=2)), cpu=WHOLE, paper=WHOLE),
+    profiles=dict(
+        quick=dict(data="binary_digits", setup=dict(SIZES, epochs=20, replicas=2)),
+        cpu=dict(data="binary_digits", setup=dict(SIZES, epochs=150, replicas=3)),
+        paper=dict(data="binary_mnist", setup=dict(network="resnet", epochs=200, replicas=3)),
+    ),
 )
-study.grid(lambda profile: ["binary_digits"])
+study.grid(lambda profile: product([profile.data], METHODS))
 
 
 @study.unit
-def unit(profile, data, keep):
-    """Every variant's curves, beside the plain ones."""
-    methods = {"MR-VAE": MR_VAE, **VARIANTS, **PLAIN, **ANNEALED}
+def unit(profile, data, method, keep):
+    """The curves of one variant, or of the plain trainings."""
+    methods = {method: METHODS[method]}
     setup = rate_setup(data, methods=methods, keep=keep and keep / data, **profile.setup)
     return over_beta(setup)
 
