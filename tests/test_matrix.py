@@ -180,11 +180,15 @@ def test_a_paper_is_summed_up_in_a_sentence_for_each_kind():
 
 def test_items_of_two_scales_show_both_and_how_many_verdicts_changed():
     told, *lines = matrix.matrix("scales").splitlines()
-    changed = [re.match(r"  - (\d+) of (\d+)$", line) for line in lines]
+    told = re.fullmatch(
+        r"Of .*, of (\d+) \w+ (\d+) changed and of (\d+) sizes (\d+) changed\.", told
+    )
+    changed = [re.match(r" +changed: (\d+) of (\d+)$", line) for line in lines]
     pairs = [tuple(map(int, found.groups())) for found in changed if found]
     assert all(some <= all_ for some, all_ in pairs)
-    total, turned = (sum(numbers) for numbers in list(zip(*pairs, strict=True))[::-1])
-    assert told == f"Of {total} verdicts that both scales have, {turned} changed."
+    turned, total = (sum(numbers) for numbers in zip(*pairs, strict=True))
+    numbers = [int(number) for number in told.groups()]
+    assert numbers[0] + numbers[2] == total and numbers[1] + numbers[3] == turned
     assert sum(line.startswith("  - before: zebra finches") for line in lines) >= 3
 
 
@@ -194,6 +198,13 @@ def test_a_smaller_scale_is_an_earlier_table_or_the_first_template():
     first = evidence.smaller_results(dict(study="eight_gaussians", of=dict(num_points=8)))
     assert set(first.template) == {0} and set(first.num_points) == {8}
     assert evidence.smaller_results(dict(study="sensitivity")) is None
+
+
+def test_a_size_that_changes_is_counted_and_none_that_does_not_compare():
+    then, now = pd.Series(["agrees", "agrees", "not comparable"]), pd.Series(["smaller", "agrees"])
+    texts, changed = matrix.compared(then, now)
+    assert texts == ["before: agrees 2", "now: agrees 1 of 2, smaller 1", "changed: 1 of 2"]
+    assert changed == [True, False] and matrix.compared(then[2:], now) == (["—"], [])
 
 
 def test_a_verdict_is_compared_with_that_of_the_same_method():

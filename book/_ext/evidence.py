@@ -143,8 +143,14 @@ def verdicts(row: dict) -> tuple[Counter, Counter]:
     table = judged(row)
     if table is None:
         return Counter(), Counter()
-    sizes = Counter(table["size"]) if "size" in table else Counter()
-    return Counter(said_of(table)), Counter({w: n for w, n in sizes.items() if w not in NO_VERDICT})
+    return Counter(said_of(table)), Counter(sizes_of(table))
+
+
+def sizes_of(table):
+    """The word of each size in a table of verdicts, as `said_of`; empty where it has none."""
+    if "size" not in table:
+        return table.iloc[:0, 0]
+    return said_of(table.assign(direction=table["size"]))
 
 
 def said_of(table):

@@ -231,29 +231,36 @@ def of_nobody() -> str:
 
 def of_scales() -> str:
     """What the verdicts of a smaller scale have become, a row for each item that has both."""
-    rows, all_changed = [], Counter()
+    rows, totals = [], [Counter(), Counter()]
     for where, row in _rows_of_papers():
-        small = evidence.judged(row, smaller=True)
-        if small is None:
+        tables = evidence.judged(row, smaller=True), evidence.judged(row)
+        if tables[0] is None:
             continue
-        then, now = evidence.said_of(small), evidence.said_of(evidence.judged(row))
-        both = then.index.intersection(now.index)
-        changed = then[both] != now[both]
-        all_changed.update(changed)
+        found = [compared(*map(words, tables)) for words in (evidence.said_of, evidence.sizes_of)]
+        for total, (_, changed) in zip(totals, found, strict=True):
+            total.update(changed)
         data, before = next(iter(evidence.scales_of(evidence.smaller_results(row)).items()))
         larger = evidence.scales_of(evidence.results(row))[data]
-        words = [evidence.counted(Counter(said), evidence.WORDS) for said in (then, now)]
-        cells = [
-            [f"**{where}**", ", ".join(links_of(row))],
-            [f"before: {data}: {before}", f"now: {larger}"],
-            [f"before: {words[0]}", f"now: {words[1]}"],
-            [f"{changed.sum()} of {len(changed)}"],
-        ]
-        rows.append(cells)
-    head = ["in the paper", "scale: before, now", "direction: before, now", "changed"]
-    total = all_changed.total()
-    told = f"Of {total} verdicts that both scales have, {all_changed[True]} changed."
-    return f"{told}\n\n{list_table(head, rows, widths='22 32 26 20', named='cards scales')}"
+        item = [f"**{where}**", ", ".join(links_of(row))]
+        scales = [f"before: {data}: {before}", f"now: {larger}"]
+        rows.append([item, scales, *(texts for texts, _ in found)])
+    told = [f"of {total.total()} {{}} {total[True]} changed" for total in totals]
+    told = f"Of what both scales have, {' and '.join(told).format('directions', 'sizes')}."
+    head = ["in the paper", "scale: before, now", "direction: before, now", "size: before, now"]
+    return f"{told}\n\n{list_table(head, rows, widths='20 32 24 24', named='cards scales')}"
+
+
+def compared(then, now) -> tuple[list[str], list[bool]]:
+    """The words of both scales as paragraphs, and which of those that both have changed."""
+    then, now = (said[said != evidence.NO_SIDE] for said in (then, now))
+    both = then.index.intersection(now.index)
+    changed = (then[both] != now[both]).tolist()
+    if not changed:
+        return ["—"], []
+    known = dict.fromkeys([*evidence.WORDS, *evidence.SIZES])
+    texts = [evidence.counted(Counter(said), [*known]) for said in (then, now)]
+    count = f"changed: {sum(changed)} of {len(changed)}"
+    return [f"before: {texts[0]}", f"now: {texts[1]}", count], changed
 
 
 def of_missing() -> str:
