@@ -562,7 +562,7 @@ linear_multirate.study.table(linear)
 #
 # * *Best −ELBO.* With the convolutional network, the best −ELBO of one training whose latents close is lower than that of ten on Omniglot, and level with it on MNIST. With the residual network the seeds disagree.
 # * *A given $\beta$.* One training is behind by 3 to 7.5 nats on average. On MNIST it is behind most at the two ends of the range, on Omniglot at low and middle $\beta$.
-# * *Low $\beta$.* One cause may be noise. Four values of $\beta$ for each example, at four times the cost, made up 2.4 nats in a trial on MNIST (one seed, half the length).
+# * *Low $\beta$.* One cause may be noise. Four values of $\beta$ for each example, at four times the cost, made up 2.4 nats in a trial on MNIST (one seed, half the length; its rows are not among the tables).
 # * *High $\beta$.* On MNIST the model loses most at the highest $\beta$. It uses its few nats less well than a network of its own would. Other gates helped little there ({ref}`sensitivity`).
 # * *Longer training.* Twice as many steps, for one training and for the ten, do not close the gap: both gain alike. With fully connected networks 200 epochs on all images do not close it either.
 # * *Which $\beta$ are drawn.* Drawing both ends of the range more often took 1 nat off the mean gap on MNIST and 1.7 on Omniglot, with fully connected networks and one seed.

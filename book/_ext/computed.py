@@ -53,6 +53,13 @@ def rival(name: str, metric: str, *, maps: bool = False, data: str = MNIST) -> C
     return lambda own: fair_rivals.medians(own, metric).reindex(names)[data].min()
 
 
+def at_length(method: str, mapping: str) -> Callable:
+    """The distance of `nearest` at the paper's scale, for one method and one map behind it."""
+    from rvae_lite.studies.rival_rows import in_alices_space
+
+    return lambda own: in_alices_space(own[own.recipe == "rivals"]).distance[method, mapping]
+
+
 def percent(value: Callable) -> Callable:
     return lambda own: 100 * value(own)
 
@@ -142,6 +149,7 @@ MR, PAPER = "MR-VAE", "MR-VAE, paper's gates"
 def statements() -> dict[str, Statement]:
     """Key -> what a page states."""
     near, targets, toy = "fair_rivals", "decoder_targets", "eight_gaussians"
+    long = "mnist_full_length"
     rates, linear, space = "multi_rate", "linear_multirate", "one_space"
     whole, nats, shares = "{:,.0f}", "{:.1f}", "{:.1f}\u00a0%"
     scatter = functools.partial(rival, metric="within_fraction")
@@ -158,6 +166,12 @@ def statements() -> dict[str, Statement]:
         "distance-mapped": Statement(near, nearest(MAPPED), above="distance-both"),
         "distance-both": Statement(near, nearest(BOTH), above="distance-regression"),
         "distance-regression": Statement(near, nearest("regression")),
+        # The same at the paper's scale: all farther, and a map is clearly nearer than anchoring.
+        "long-images": Statement(long, scale("num_data"), whole, above=69_999, below=70_001),
+        "long-epochs": Statement(long, scale("epochs"), whole, above=199, below=201),
+        "long-anchored": Statement(long, at_length("R-VAE", "as it is"), above="long-mapped"),
+        "long-mapped": Statement(long, at_length("VAE", "smooth"), above="distance-mapped"),
+        "long-both": Statement(long, at_length("R-VAE", "smooth"), above=0.2, below="long-mapped"),
         # How much of where a digit lies is the training's doing.
         "scatter-vae": Statement(near, percent(scatter("VAE")), "{:.0f}\u00a0%", above=90),
         "scatter-mnist": Statement(near, percent(scatter(OURS)), shares, above="scatter-mapped"),
