@@ -244,8 +244,9 @@ def of_scales() -> str:
         item = [f"**{where}**", ", ".join(links_of(row))]
         scales = [f"before: {data}: {before}", f"now: {larger}"]
         rows.append([item, scales, *(texts for texts, _ in found)])
-    told = [f"of {total.total()} {{}} {total[True]} changed" for total in totals]
-    told = f"Of what both scales have, {' and '.join(told).format('directions', 'sizes')}."
+    sides, sizes = totals
+    told = f"Of {sides.total()} directions that both scales have, {sides[True]} changed; "
+    told += f"of {sizes.total()} sizes, {sizes[True]}."
     head = ["in the paper", "scale: before, now", "direction: before, now", "size: before, now"]
     return f"{told}\n\n{list_table(head, rows, widths='20 32 24 24', named='cards scales')}"
 

@@ -195,9 +195,9 @@ def release_of(study: str) -> str:
 def _check_scheduler(client, address: str) -> None:
     """Refuse a scheduler without the package: it reads the units before it hands them out."""
     try:
-        client.run_on_scheduler(_fault_of, found="", threads=1, release="")  # or any other of ours
-    except (ImportError, AttributeError) as error:
-        where = f"the scheduler at {address} has no rvae_lite"
+        client.run_on_scheduler(_fault_of, "", 1, "")  # to call any function here is to load it
+    except (ImportError, AttributeError, SyntaxError, TypeError) as error:
+        where = f"the scheduler at {address} cannot load rvae_lite"
         raise ValueError(f"{where} ({error}): install the same release there as here") from error
 
 

@@ -1,6 +1,4 @@
-"""Gates, annealing, the law and the range of beta, on binary digits, one change at a time."""
-
-from itertools import product
+"""Gates, annealing, the law and the range of beta, one change at a time."""
 
 import numpy as np
 
@@ -52,14 +50,13 @@ study = Study(
         paper=dict(data="binary_mnist", setup=dict(network="resnet", epochs=200, replicas=3)),
     ),
 )
-study.grid(lambda profile: product([profile.data], METHODS))
+study.grid(lambda profile: [profile.data])
 
 
 @study.unit
-def unit(profile, data, method, keep):
-    """The curves of one variant, or of the plain trainings."""
-    methods = {method: METHODS[method]}
-    setup = rate_setup(data, methods=methods, keep=keep and keep / data, **profile.setup)
+def unit(profile, data, keep):
+    """Every variant's curves, beside the plain ones."""
+    setup = rate_setup(data, methods=METHODS, keep=keep and keep / data, **profile.setup)
     return over_beta(setup)
 
 

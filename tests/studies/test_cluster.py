@@ -288,22 +288,35 @@ main(["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file"
 """
 
 
+def address_in(file: Path, *, seconds: float = 60) -> str:
+    """The address that a scheduler has written to its file, once it has."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return json.loads(file.read_text())["address"]
+        except (FileNotFoundError, json.JSONDecodeError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
 @pytest.fixture
 def bare_scheduler(tmp_path):
     """The address of a scheduler that cannot import the package."""
     file = tmp_path / "scheduler.json"
     command = [sys.executable, "-c", BARE_SCHEDULER, str(file)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 60
-        while not file.exists() and time.monotonic() < deadline:
-            time.sleep(0.1)
-        yield json.loads(file.read_text())["address"]
-        process.terminate()
+        try:
+            yield address_in(file)
+        finally:
+            process.terminate()
 
 
 def test_a_scheduler_without_the_package_is_refused_by_name(write, bare_scheduler):
     options = dict(out=write() / "out", progress=False, scheduler=bare_scheduler)
-    with pytest.raises(ValueError, match=f"^the scheduler at {bare_scheduler} has no rvae_lite"):
+    with pytest.raises(
+        ValueError, match=f"^the scheduler at {bare_scheduler} cannot load rvae_lite"
+    ):
         run_study("fake", "quick", **options)
 
 
