@@ -19,6 +19,7 @@ study = Study(
     "mnist_full_length",
     reproduces="Tables 1 and 2, MNIST, at the paper's length",
     chapter="12_mnist",
+    minutes=dict(cpu=500),
     profiles=dict(
         quick=dict(templates=1, setup=SMALL),
         cpu=dict(templates=1, setup=WHOLE),
