@@ -247,7 +247,7 @@ def of_scales() -> str:
     sides, sizes = totals
     told = f"Of {sides.total()} directions that both scales have, {sides[True]} changed; "
     told += f"of {sizes.total()} sizes, {sizes[True]}."
-    head = ["in the paper", "scale: before, now", "direction: before, now", "size: before, now"]
+    head = ["in the paper", "scale", "direction", "size"]
     return f"{told}\n\n{list_table(head, rows, widths='20 32 24 24', named='cards scales')}"
 
 
