@@ -16,6 +16,7 @@ study = Study(
     "any_architecture",
     reproduces="Table 10, architectures",
     chapter="17_any_architecture",
+    minutes=dict(cpu=120),
     profiles=dict(
         quick=dict(templates=1, config=SMALL, setup=dict(ABLATION["quick"], network="residual")),
         cpu=dict(

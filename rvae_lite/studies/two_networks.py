@@ -22,6 +22,7 @@ study = Study(
     "two_networks",
     reproduces="two networks, two rates, one file (new)",
     chapter="30_one_space_real_data",
+    minutes=dict(cpu=1),
     profiles=PROFILES,
 )
 study.grid(lambda profile: ["digits"])
