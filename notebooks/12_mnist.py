@@ -459,7 +459,7 @@ linear_maps.against_paper(many)
 # Then $\lVert B - I \rVert^2 = \lVert B \rVert^2 + K - 2 \operatorname{tr} B$.
 # After a random turn the trace is near zero, so the map that stretches most evenly has the largest $\lVert B \rVert$ and the largest distance.
 # Without a common start, the distance rewards a steep spectrum.
-# With the network of patches, further below, chance leaves a little of the trace, and the direction is the paper's.
+# With the network of patches, further below, a little of the trace is left, and the direction is the paper's.
 
 # %%
 rosetta_tables.summary(many)
@@ -560,7 +560,7 @@ rosetta_tables.summary(retrained)
 # %% [markdown]
 # **The same, in other measures**, as in the table of what the paper does not tabulate.
 # After 200 epochs the anchors still hold: the R-VAE's squared distance to the template is 0.17 of the template's variance, and that of the VAE and of the beta-VAE is about twice that variance.
-# With 10,000 images and 30 epochs the R-VAE's is 0.20 and the others' are about the same, so this lead does not shrink with the scale.
+# With 10,000 images and 30 epochs the R-VAE's is 0.20 and the others' are 1.9 and 1.6, so this lead does not shrink with the scale.
 #
 # In sequential training Bob trains on the half of the 42,000 with his digits:
 
@@ -663,7 +663,8 @@ linear_maps.against_paper(whole)
 # **Figures 6 and 7 at the paper's scale**, with the network of patches.
 # The R-VAE's map is the flattest, as before.
 # In the distance to the identity it is on the paper's side, by less than the runs differ.
-# All these maps are between one pair of spaces, whose turn leaves a seventh of the R-VAE's trace; another pair might leave nothing.
+# The R-VAE's maps all join one pair of spaces, Alice's and the joint one, and their turn leaves a seventh of the trace in the median.
+# With the residual network it leaves nothing, so this may be chance.
 # Its shift is larger than the VAE's.
 # The beta-VAE's runs lie on both sides of it.
 # So of the paper's three directions only the flattest spectrum holds in every one of our tables of MNIST.
@@ -673,7 +674,7 @@ linear_maps.against_paper(whole)
 #
 # * Sixty-four anchors hold a convolutional network's space as they hold a small one's. One decoder then reads every anchored model.
 # * A smooth map fitted on the points after training comes about as near, and at the paper's scale nearer. Of what Bob trains, both together come nearest.
-# * After long trainings on many images 64 points still hold the space of a retraining on the same images. They hold the space of a second laboratory with other digits less well: her decoder's error on its latents is 1.8 times that on her own, anchored or mapped.
+# * After long trainings on many images 64 points still hold the space of a retraining on the same images. They hold the space of a second laboratory with other digits less well: her decoder's error on its latents is 1.8 to 1.9 times that on her own, anchored or mapped.
 # * Anchors cost no reconstruction, and decoders agree along whole paths between the points.
 # * A window fitted once shows whether two maps agree. A window fitted for each model hides it.
 # * The same seed gives the same space where nothing changes, and in practice something does.

@@ -493,7 +493,7 @@ print(rosetta_tables.scale_of(own, "syllables"))
 # %% [markdown]
 # What does longer training change?
 # An earlier table has half of the epochs and the first template.
-# Here are both lengths of the R-VAE on that template, distances as shares of the variance of what they are measured to:
+# Here is the R-VAE on that template after both lengths; a distance is a share of the variance of the space that it is measured to:
 
 # %%
 from rvae_lite.studies.study import read_rows, results_folder
@@ -522,7 +522,7 @@ lengths.round(3)
 # Longer training brings a *retraining* on the same syllables nearer to the template.
 # It takes a *second laboratory*, with birds of its own, farther from Alice.
 # After 150 epochs the lead in distortion on D1 is as large as the paper's 0.51; after 300 it is two fifths of what it was.
-# One template tells no more than the direction: the table above has leads of 0.25 to 0.41 on three.
+# This is one template: after 300 epochs the leads of three lie between 0.25 and 0.41.
 # MNIST shows the same with more images and longer training ({ref}`mnist`).
 #
 # Now the recordings of one Bengalese finch, a random half of its recordings on each side:
@@ -597,7 +597,7 @@ pd.concat(tables)
 # The zebra finches of D2 are other birds than those of D1.
 # The Bengalese finch is one bird whose recordings were halved at random.
 # This table has one template of each, so it does not tell whether this is the reason.
-# On the zebra finches it has half of the epochs of the tables above; after all of them the anchored second laboratory is farther away, and no maps were fitted there.
+# On the zebra finches it has half of the epochs of the tables above; after 300 the anchored second laboratory is farther away, and no maps were fitted there.
 # Anchoring and a map together are nearest of all that train, on the Bengalese finch by little.
 # One more rival trains nothing: a regression of Alice's latents on her 32 syllables, for birds that she knows ({ref}`do-you-need-it`).
 #

@@ -193,9 +193,9 @@ check(added.sum(), "data sets of six where anchoring and a map beat the map", ab
 # * **Regression is nearest, or close to it.** Alice's encoder is so smooth that a few dozen of its values tell nearly all others, for data like hers.
 #
 # How far does this reach?
-# At the paper's scale we have one data set, MNIST, with the paper's form of anchoring.
+# Of the images and recordings we have one set at the paper's scale, MNIST, with the paper's form of anchoring.
 # There every rival is farther from Alice than in this table, a smooth map behind the VAE is clearly nearer than anchoring, and one behind the anchored model is hardly nearer still ({ref}`mnist`).
-# A regression on the 64 points reaches no more than that, so the points seem to set the limit.
+# A regression on the 64 points is as near as that, so the points seem to set the limit.
 #
 # Every number of every rival, with its interquartile range:
 

@@ -259,7 +259,7 @@ tables.scales(own, *scale)
 # On CIFAR-10 one seed is 6 nats ahead and the other 11 behind, which decides nothing.
 # On the table's landscapes, too, one seed is 2 nats ahead and the other 14 behind.
 # Latents that close matter at high $\beta$.
-# At the lowest $\beta$ they are ahead of the paper's gates on SVHN, and on CIFAR-10 the two seeds disagree.
+# At the lowest $\beta$ they are ahead of the paper's gates on SVHN and a nat behind them on the landscapes; on CIFAR-10 the two seeds disagree.
 # Two seeds of one setting differ by more than 20 nats, so two seeds are too few for more than this.
 #
 # The losses hold a constant of 1,758 nats.

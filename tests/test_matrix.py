@@ -205,6 +205,14 @@ def test_a_size_that_changes_is_counted_and_none_that_does_not_compare():
     assert changed == [True, False] and matrix.compared(then[2:], now) == (["—"], [])
 
 
+def test_a_verdict_is_compared_with_that_beside_the_same_rival():
+    cells = dict(rival=["VAE", "beta-VAE"], direction=["same", "not comparable"])
+    then = pd.DataFrame(cells, index=["flatness"] * 2)
+    now = then.assign(direction=["opposite", "same"])
+    _, changed = matrix.compared(*map(evidence.said_of, (then, now)))
+    assert changed == [True]
+
+
 def test_a_verdict_is_compared_with_that_of_the_same_method():
     cells = dict(method=["VAE", "R-VAE"], direction=["reference", "same"])
     table = pd.DataFrame(cells, index=pd.Index(["D1", "D1"], name="part"))
