@@ -155,7 +155,8 @@ def sizes_of(table):
 
 def said_of(table):
     """The word of each comparison in a table of verdicts: a pandas Series."""
-    table = table.set_index([name for name in ("points", "method", "rival") if name in table], append=True)
+    names = [name for name in ("points", "method", "rival") if name in table]
+    table = table.set_index(names, append=True)
     if "direction" not in table and "verdict" not in table:  # statements that hold or do not
         return table.stack().map({True: "agrees", False: "differs"})
     words = table["direction" if "direction" in table else "verdict"]

@@ -245,8 +245,8 @@ def of_scales() -> str:
         scales = [f"before: {data}: {before}", f"now: {larger}"]
         rows.append([item, scales, *(texts for texts, _ in found)])
     sides, sizes = totals
-    told = f"Of {sides.total()} directions and verdicts that both scales have, {sides[True]} changed; "
-    told += f"of {sizes.total()} sizes, {sizes[True]}."
+    told = f"Of {sides.total()} directions and verdicts that both scales have, "
+    told += f"{sides[True]} changed; of {sizes.total()} sizes, {sizes[True]}."
     head = ["in the paper", "scale", "direction", "size"]
     return f"{told}\n\n{list_table(head, rows, widths='20 32 24 24', named='cards scales')}"
 

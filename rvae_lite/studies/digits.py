@@ -11,6 +11,7 @@ study = Study(
     "digits",
     reproduces="Tables 1 and 2, MNIST, in small",
     chapter="11_digits",
+    minutes=dict(cpu=10),
     profiles=dict(
         quick=dict(templates=1, setup=dict(replicas=5, epochs=40)),
         cpu=dict(templates=3, setup={}),
