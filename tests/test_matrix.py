@@ -200,16 +200,19 @@ def test_a_smaller_scale_is_an_earlier_table_or_the_first_template():
 
 def test_a_size_that_changes_is_counted_and_none_that_does_not_compare():
     then, now = pd.Series(["agrees", "agrees", "not comparable"]), pd.Series(["smaller", "agrees"])
-    texts, changed = matrix.compared(then, now)
+    texts, changed = matrix.compared(then, now, evidence.SIZES)
     assert texts == ["before: agrees 2", "now: agrees 1 of 2, smaller 1", "changed: 1 of 2"]
-    assert changed == [True, False] and matrix.compared(then[2:], now) == (["—"], [])
+    assert changed == [True, False] and matrix.compared(then[2:], now, evidence.SIZES) == (
+        ["—"],
+        [],
+    )
 
 
 def test_a_verdict_is_compared_with_that_beside_the_same_rival():
     cells = dict(rival=["VAE", "beta-VAE"], direction=["same", "not comparable"])
     then = pd.DataFrame(cells, index=["flatness"] * 2)
     now = then.assign(direction=["opposite", "same"])
-    _, changed = matrix.compared(*map(evidence.said_of, (then, now)))
+    _, changed = matrix.compared(*map(evidence.said_of, (then, now)), evidence.WORDS)
     assert changed == [True]
 
 

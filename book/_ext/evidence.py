@@ -148,18 +148,26 @@ def verdicts(row: dict) -> tuple[Counter, Counter]:
 
 def sizes_of(table):
     """The word of each size in a table of verdicts, as `said_of`; empty where it has none."""
-    if "size" not in table:
-        return table.iloc[:0, 0]
-    return said_of(table.assign(direction=table["size"]))
+    table = keyed(table)
+    return judging(table["size"]) if "size" in table else table.iloc[:0, 0]
 
 
 def said_of(table):
     """The word of each comparison in a table of verdicts: a pandas Series."""
-    names = [name for name in ("points", "method", "rival") if name in table]
-    table = table.set_index(names, append=True)
+    table = keyed(table)
     if "direction" not in table and "verdict" not in table:  # statements that hold or do not
         return table.stack().map({True: "agrees", False: "differs"})
-    words = table["direction" if "direction" in table else "verdict"]
+    return judging(table["direction" if "direction" in table else "verdict"])
+
+
+def keyed(table):
+    """A table of verdicts whose index tells its comparisons apart."""
+    names = [name for name in ("points", "method", "rival") if name in table]
+    return table.set_index(names, append=True)
+
+
+def judging(words):
+    """Those of some words that judge."""
     return words[~words.isin(NO_VERDICT)]
 
 

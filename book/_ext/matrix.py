@@ -236,14 +236,17 @@ def of_scales() -> str:
         tables = evidence.judged(row, smaller=True), evidence.judged(row)
         if tables[0] is None:
             continue
-        found = [compared(*map(words, tables)) for words in (evidence.said_of, evidence.sizes_of)]
-        for total, (_, changed) in zip(totals, found, strict=True):
+        said = [
+            compared(*map(evidence.said_of, tables), evidence.WORDS),
+            compared(*map(evidence.sizes_of, tables), evidence.SIZES),
+        ]
+        for total, (_, changed) in zip(totals, said, strict=True):
             total.update(changed)
         data, before = next(iter(evidence.scales_of(evidence.smaller_results(row)).items()))
         larger = evidence.scales_of(evidence.results(row))[data]
         item = [f"**{where}**", ", ".join(links_of(row))]
         scales = [f"before: {data}: {before}", f"now: {larger}"]
-        rows.append([item, scales, *(texts for texts, _ in found)])
+        rows.append([item, scales, *(texts for texts, _ in said)])
     sides, sizes = totals
     told = f"Of {sides.total()} directions and verdicts that both scales have, "
     told += f"{sides[True]} changed; of {sizes.total()} sizes, {sizes[True]}."
@@ -251,15 +254,14 @@ def of_scales() -> str:
     return f"{told}\n\n{list_table(head, rows, widths='20 32 24 24', named='cards scales')}"
 
 
-def compared(then, now) -> tuple[list[str], list[bool]]:
-    """The words of both scales as paragraphs, and which of those that both have changed."""
+def compared(then, now, known: list) -> tuple[list[str], list[bool]]:
+    """The known words of both scales as paragraphs, and which of those that both have changed."""
     then, now = (said[said != evidence.NO_SIDE] for said in (then, now))
     both = then.index.intersection(now.index)
     changed = (then[both] != now[both]).tolist()
     if not changed:
         return ["—"], []
-    known = dict.fromkeys([*evidence.WORDS, *evidence.SIZES])
-    texts = [evidence.counted(Counter(said), [*known]) for said in (then, now)]
+    texts = [evidence.counted(Counter(said), known) for said in (then, now)]
     count = f"changed: {sum(changed)} of {len(changed)}"
     return [f"before: {texts[0]}", f"now: {texts[1]}", count], changed
 
